@@ -1,0 +1,116 @@
+"""The values that travel through the pipeline: plain frozen dataclasses, no behaviour beyond geometry.
+
+Conventions, stated once: images are RGB uint8 arrays of shape (H, W, 3); points are float64 arrays of
+shape (68, 2) in the iBUG-68 order, x to the right and y down, in pixels, with (0, 0) at the centre of the
+top-left pixel. "Canvas" is the 256 x 256 frame in which faces are synthesized.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGB: TypeAlias = NDArray[np.uint8]
+Points: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+
+CANVAS = 256
+LANDMARKS = 68
+TONES = 6
+
+Sex = Literal["female", "male"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A face rectangle in photo pixels, with the detector's score (higher is surer; scale is the detector's)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float = 0.0
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One located face: box and 68 landmarks in the photo's own pixels.
+
+    `turns` counts the quarter turns (counter-clockwise, as `numpy.rot90`) after which the detector found it.
+    """
+
+    box: Box
+    points: Points
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Head pose in degrees: yaw > 0 turns to image right, pitch > 0 up, roll > 0 clockwise in the image."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRecord:
+    """What analysis keeps of one face of one photo. Private: never leaves the machine.
+
+    `index` is 0 for the largest face of the photo. `shape` is the Procrustes-normalised landmark shape (68, 2).
+    `tone` is the ITA skin-tone class 0 (very light) … 5 (dark). `thumbnail` is a (24, 24) uint8 grey image of the
+    aligned face, kept only so that the verifier can prove that the output is not a copy. `descriptor` is dlib's
+    128-D identity descriptor, present only with `--verify recognizer`.
+    """
+
+    source: str
+    index: int
+    box: Box
+    points: Points
+    shape: Points
+    pose: Pose
+    tone: int
+    thumbnail: NDArray[np.uint8]
+    descriptor: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateFace:
+    """All that synthesis ever sees of a subject: the information bottleneck of the whole system.
+
+    `points` is the privatized shape on the canvas, (68, 2) pixels; `tone` the ITA class or None when dropped; `sex`
+    and `age` only ever come from the steward's manifest (`age` in years, the middle of a ten-year band). `seed` is a
+    keyed hash of the output's name, so it carries nothing of the photograph.
+    """
+
+    points: Points
+    tone: int | None
+    sex: Sex | None
+    age: float | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photo or face that is withheld: a stable reason slug and a sentence for the steward."""
+
+    reason: str
+    detail: str
+
+
+JSON = dict[str, Any]

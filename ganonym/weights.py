@@ -1,0 +1,79 @@
+"""Weights on disk: found by name, verified by SHA-256 against `checkpoints/manifest.toml`, read as safetensors only."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from ganonym.errors import EnvironmentFault
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsEntry:
+    """One row of `checkpoints/manifest.toml`."""
+
+    name: str
+    file: str
+    sha256: str
+    licence: str
+    trained_on: tuple[str, ...]
+
+
+@cache
+def checkpoints_folder() -> Path:
+    """Folder of the bundled weights: inside the installed package, or the repository's own in a checkout."""
+    packaged = Path(__file__).parent / "checkpoints"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "checkpoints"
+
+
+def read_manifest(folder: Path | None = None) -> dict[str, WeightsEntry]:
+    """All weights that the manifest in `folder` names. Raises EnvironmentFault when there is no manifest."""
+    path = (folder or checkpoints_folder()) / "manifest.toml"
+    if not path.is_file():
+        raise EnvironmentFault(f"no weights manifest at {path}.", "Reinstall ganonym, or train: ganonym train --help")
+    with path.open("rb") as file:
+        rows = tomllib.load(file)
+    return {
+        name: WeightsEntry(name, row["file"], row["sha256"], row["licence"], tuple(row["trained_on"]))
+        for name, row in rows.items()
+    }
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified_path(name: str, folder: Path | None = None) -> Path:
+    """Path of the weights called `name`, after its digest was checked. Raises EnvironmentFault."""
+    folder = folder or checkpoints_folder()
+    entries = read_manifest(folder)
+    if name not in entries:
+        raise EnvironmentFault(f"no weights called {name!r}; there are {', '.join(sorted(entries))}.")
+    path = folder / entries[name].file
+    if not path.is_file():
+        raise EnvironmentFault(f"weights file {path} is missing.", f"Train it: ganonym train {name}")
+    found = sha256_file(path)
+    if found != entries[name].sha256:
+        raise EnvironmentFault(
+            f"weights file {path} has SHA-256 {found}, the manifest says {entries[name].sha256}.",
+            "Restore the file; if you trained it yourself, run: ganonym weights accept " + name,
+        )
+    return path
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
+    """Arrays and metadata of a safetensors file. Raises EnvironmentFault on anything else, pickles included."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except SafetensorError as error:
+        raise EnvironmentFault(f"{path} is not a safetensors file ({error}).") from error

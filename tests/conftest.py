@@ -1,0 +1,45 @@
+"""Fixtures: the development photographs, where this machine has them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def _folder(name: str) -> Path:
+    folder = DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"development photographs absent: no folder {name} beside the checkout (set GANONYM_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def london_folder() -> Path:
+    return _folder("london")
+
+
+@pytest.fixture(scope="session")
+def synthetic_folder() -> Path:
+    return _folder("synthetic")
+
+
+@pytest.fixture(scope="session")
+def portraits_folder() -> Path:
+    return _folder("portraits")
+
+
+@pytest.fixture(scope="session")
+def lisa_folder() -> Path:
+    return _folder("lisa")
+
+
+@pytest.fixture(scope="session")
+def data_manifest() -> Path:
+    path = DATA / "manifest.csv"
+    if not path.is_file():
+        pytest.skip("development photographs absent: no manifest.csv (set GANONYM_DATA)")
+    return path
