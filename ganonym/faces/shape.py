@@ -1,0 +1,76 @@
+"""The shape of a face: 68 landmarks with position, size and roll removed, split into identity and expression.
+
+`shape = mean + identity · identity_basis + expression · expression_basis` (design: expression is four directions
+learned from neutral/smiling pairs, identity is a PCA of what remains). Shapes live in the Procrustes frame: centroid
+at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Mardia, Statistical Shape Analysis).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganonym.types import CANVAS, Floats, Points
+
+# The mean face on the 256 px canvas: from hairline to chin it fills about 215 px, with room above for the hair.
+CANVAS_SCALE = 545.0
+CANVAS_CENTRE = (CANVAS / 2 - 0.5, 154.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeModel:
+    """Mean shape and orthonormal directions, all in the Procrustes frame.
+
+    `mean` (68, 2); `identity_basis` (m, 136), orthonormal rows ordered by variance, orthogonal to
+    `expression_basis` (e, 136); `identity_sd` (m,) and `expression_sd` (e,) standard deviations in the training
+    population. Rows unfold a shape as x0, y0, x1, y1, ….
+    """
+
+    mean: Points
+    identity_basis: Floats
+    identity_sd: Floats
+    expression_basis: Floats
+    expression_sd: Floats
+
+
+def centroid_size(points: Points) -> float:
+    """Square root of the summed squared distances to the centroid, in the unit of `points`."""
+    return float(np.linalg.norm(points - points.mean(axis=0)))
+
+
+def normalize(points: Points, model: ShapeModel) -> Points:
+    """Landmarks in any frame → shape in the Procrustes frame, (68, 2): centred, unit centroid size, rotated onto the mean.
+
+    Invariant under translation, scaling by a positive factor and rotation. Raises ValueError when all points coincide.
+    """
+    size = centroid_size(points)
+    if not np.isfinite(size) or size <= 0:
+        raise ValueError("landmarks coincide or are not finite, so they have no shape")
+    centred = (points - points.mean(axis=0)) / size
+    cross = centred.T @ model.mean
+    angle = np.arctan2(cross[0, 1] - cross[1, 0], cross[0, 0] + cross[1, 1])
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.asarray(centred @ np.array([[cos, sin], [-sin, cos]]))
+
+
+def split(shape: Points, model: ShapeModel) -> tuple[Floats, Floats]:
+    """Coefficients of a normalised shape: identity (m,) and expression (e,), in Procrustes units."""
+    deviation = (shape - model.mean).ravel()
+    return model.identity_basis @ deviation, model.expression_basis @ deviation
+
+
+def join(identity: Floats, expression: Floats, model: ShapeModel) -> Points:
+    """Shape (68, 2) in the Procrustes frame from coefficients; the inverse of `split` on the model's subspace."""
+    deviation = identity @ model.identity_basis + expression @ model.expression_basis
+    return np.asarray(model.mean + deviation.reshape(-1, 2))
+
+
+def to_canvas(shape: Points) -> Points:
+    """Shape in the Procrustes frame → landmarks in canvas pixels, (68, 2). The same map for every face."""
+    return np.asarray(shape * CANVAS_SCALE + np.array(CANVAS_CENTRE))
+
+
+def from_canvas(points: Points) -> Points:
+    """Canvas pixels → Procrustes frame; the exact inverse of `to_canvas`."""
+    return np.asarray((points - np.array(CANVAS_CENTRE)) / CANVAS_SCALE)
