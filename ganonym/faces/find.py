@@ -1,0 +1,73 @@
+"""Every face of a photo: tries sizes and quarter turns before it gives up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ganonym.faces.detect import Detector, DlibDetector
+from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
+from ganonym.types import RGB, Box, Face, Points
+
+SURE_SCORE = 0.3
+"""An upright face with at least this score ends the search; below it the other turns are tried too."""
+
+
+def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
+    """The detector and the best landmark model that this machine has."""
+    return DlibDetector(), DlibLandmarks()
+
+
+def find_faces(rgb: RGB, detector: Detector, landmarks: LandmarkModel) -> list[Face]:
+    """All faces of `rgb`, largest first, in the photo's own pixels; empty when there is none.
+
+    The photo is searched upright, then (when no face is sure) at the other three quarter turns; the turn with the
+    surest face wins, and faces that overlap a surer one by more than half are duplicates.
+    """
+    best: list[Box] = []
+    best_turns = 0
+    for turns in range(4):
+        boxes = detector.detect(np.rot90(rgb, turns))
+        if boxes and (not best or boxes[0].score > best[0].score):
+            best, best_turns = boxes, turns
+        if turns == 0 and best and best[0].score >= SURE_SCORE:
+            break
+    turned = np.ascontiguousarray(np.rot90(rgb, best_turns))
+    faces = [_face(box, landmarks.locate(turned, box), best_turns, rgb.shape[:2]) for box in _distinct(best)]
+    return sorted(faces, key=lambda face: -face.box.area)
+
+
+def _distinct(boxes: list[Box]) -> list[Box]:
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -box.score):
+        if all(_overlap(box, other) <= 0.5 for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over the smaller area, so that a box inside another counts as its duplicate."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    return max(width, 0.0) * max(height, 0.0) / max(min(a.area, b.area), 1e-9)
+
+
+def _face(box: Box, points: Points, turns: int, shape: tuple[int, ...]) -> Face:
+    """The face found in `numpy.rot90(photo, turns)`, in the pixels of the photo of `shape` (height, width)."""
+    corners = unturn(np.array([[box.left, box.top], [box.right, box.bottom]]), turns, shape)
+    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return Face(Box(left, top, right, bottom, box.score), unturn(points, turns, shape), turns)
+
+
+def unturn(points: Points, turns: int, shape: tuple[int, ...]) -> Points:
+    """`points` (n, 2) of `numpy.rot90(photo, turns)` in the pixels of the photo of `shape` (height, width, ...).
+
+    >>> unturn(np.array([[0.0, 2.0]]), 1, (2, 3)).tolist()  # the bottom left pixel was the top left one
+    [[0.0, 0.0]]
+    """
+    height, width = shape[:2]
+    x, y = points.T
+    last_x, last_y = width - 1, height - 1
+    turned = [(x, y), (last_x - y, x), (last_x - x, last_y - y), (y, last_y - x)][turns % 4]
+    return np.column_stack(turned)
