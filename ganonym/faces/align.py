@@ -56,31 +56,31 @@ def crop(rgb: RGB, matrix: Floats, size: int | tuple[int, int]) -> RGB:
     Bicubic; where the photo shrinks it is low-passed first, so fine texture does not alias.
     """
     width, height = (size, size) if isinstance(size, int) else size
-    photo = Image.fromarray(rgb)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale < 1.0:
-        photo, shrink = _shrink(photo, matrix, (width, height), scale)
-        matrix = compose(invert(shrink), matrix)
-    back = invert(matrix)
-    # Pillow counts from pixel corners, we count from pixel centres.
-    shift = back[:, 2] + 0.5 - back[:, :2] @ np.array([0.5, 0.5])
-    coefficients = np.column_stack([back[:, :2], shift]).ravel().tolist()
-    out = photo.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
-    return np.asarray(out)
-
-
-def _shrink(photo: Image.Image, matrix: Floats, size: tuple[int, int], scale: float) -> tuple[Image.Image, Floats]:
-    """The needed part of the photo, low-passed and reduced by about `scale`, and the matrix photo → reduced."""
-    width, height = size
+    scale = min(1.0, float(np.sqrt(np.linalg.det(matrix[:, :2]))))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64) - 0.5
     needed = apply(invert(matrix), corners)
     margin = 4.0 / scale
-    left, top = np.floor(np.maximum(needed.min(axis=0) - margin, 0.0))
-    right, bottom = np.ceil(np.minimum(needed.max(axis=0) + margin, photo.size))
+    left, top = np.floor(np.maximum(needed.min(axis=0) - margin, 0.0)).tolist()
+    right, bottom = np.ceil(np.minimum(needed.max(axis=0) + margin, rgb.shape[1::-1])).tolist()
     if right <= left or bottom <= top:
-        return photo, np.eye(2, 3)
-    reduced = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    sx, sy = reduced[0] / (right - left), reduced[1] / (bottom - top)
-    box = (left, top, right, bottom)
-    shrink = np.array([[sx, 0.0, (0.5 - left) * sx - 0.5], [0.0, sy, (0.5 - top) * sy - 0.5]])
-    return photo.resize(reduced, Image.Resampling.BILINEAR, box=box), shrink
+        return np.zeros((height, width, 3), dtype=np.uint8)
+    part, reduction = _reduce(rgb, (left, top, right, bottom), scale)
+    back = invert(compose(invert(reduction), matrix))
+    # Pillow counts from pixel corners, we count from pixel centres.
+    shift = back[:, 2] + 0.5 - back[:, :2] @ np.array([0.5, 0.5])
+    coefficients = np.column_stack([back[:, :2], shift]).ravel().tolist()
+    # In float, because Pillow truncates bytes: half a grey level lost at every step.
+    bands = [
+        band.convert("F").transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
+        for band in part.split()
+    ]
+    return np.stack([np.asarray(band) for band in bands], axis=-1).round().clip(0.0, 255.0).astype(np.uint8)
+
+
+def _reduce(rgb: RGB, box: tuple[float, float, float, float], scale: float) -> tuple[Image.Image, Floats]:
+    """The part of `rgb` in `box`, low-passed and reduced to `scale` <= 1, and the matrix photo → part."""
+    left, top, right, bottom = box
+    size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    sx, sy = size[0] / (right - left), size[1] / (bottom - top)
+    matrix = np.array([[sx, 0.0, (0.5 - left) * sx - 0.5], [0.0, sy, (0.5 - top) * sy - 0.5]])
+    return Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, box=box), matrix
