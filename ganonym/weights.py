@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -77,3 +78,28 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, 
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except SafetensorError as error:
         raise EnvironmentFault(f"{path} is not a safetensors file ({error}).") from error
+
+
+def accept(name: str, folder: Path | None = None) -> str:
+    """Write the digest that the file of the weights `name` has now into the manifest; returns it, hex.
+
+    For weights trained on this machine. Raises EnvironmentFault when there is no such row or file, or when the file is
+    not safetensors.
+    """
+    folder = folder or checkpoints_folder()
+    entries = read_manifest(folder)
+    if name not in entries:
+        raise EnvironmentFault(f"no weights called {name!r}; there are {', '.join(sorted(entries))}.")
+    path = folder / entries[name].file
+    if not path.is_file():
+        raise EnvironmentFault(f"weights file {path} is missing.", f"Train it: ganonym train {name}")
+    read_tensors(path)
+    digest = sha256_file(path)
+    manifest = folder / "manifest.toml"
+    text = manifest.read_text("utf-8")
+    row = re.compile(rf'(\[{re.escape(name)}\][^\[]*?\bsha256\s*=\s*)"[0-9a-f]*"')
+    changed, found = row.subn(rf'\g<1>"{digest}"', text)
+    if found != 1:
+        raise EnvironmentFault(f"{manifest} has no sha256 line under [{name}].", f'Write it: sha256 = "{digest}"')
+    manifest.write_text(changed, "utf-8")
+    return digest

@@ -1,0 +1,5 @@
+"""`python -m ganonym_cli`: the same as `ganonym`."""
+
+from ganonym_cli.app import main
+
+main()
