@@ -1,0 +1,1 @@
+"""Privacy is given to the shape, once, here; whatever synthesis does afterwards is post-processing."""

@@ -1,0 +1,132 @@
+"""The exact sentence a run may print, what it assumes, and its bit budget.
+
+All bits are upper bounds on min-entropy leakage (Smith 2009): an output that carries b bits about a secret multiplies
+an attacker's chance of guessing it in one try by at most 2^b, whatever else the attacker knew before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ganonym.privacy.settings import PrivacySettings
+
+MANKIND_BITS = 33.0  # log2 of eight billion people
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Counts of what a run releases, from which its guarantee is composed.
+
+    `groups` and `smallest` (number of k-same groups and of subjects in the smallest) are 0 for other mechanisms;
+    `labels` counts the released labels, 0 when the grouping used none; `most_photos` is the largest number of faces
+    of one subject; `manifest` tells whether a manifest said who is who.
+    """
+
+    subjects: int
+    most_photos: int
+    directions: int
+    manifest: bool
+    groups: int = 0
+    smallest: int = 0
+    labels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """Statement, assumptions and bit budget of one run.
+
+    `bits`: "shape" per subject, "expression", "tone", "sex" and "age" per photo, "total" for a subject with one photo;
+    beside them "released set" (log2 of its subjects) and "mankind". "shape" and "total" are absent where there is no
+    bound (mechanism none).
+    """
+
+    mechanism: str
+    statement: str
+    assumptions: tuple[str, ...]
+    bits: dict[str, float]
+
+
+def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
+    """Compose the guarantee of a run."""
+    if released.subjects == 0:
+        return Guarantee(settings.mechanism, "nothing was released", (), {})
+    if settings.mechanism == "k-same":
+        return _k_same(settings, released)
+    if settings.mechanism == "codebook":
+        return _codebook(settings, released)
+    statement = "none: exact landmark shapes were released, and landmarks alone re-identify people"
+    return Guarantee("none", statement, (), _bits(None, settings, released))
+
+
+def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
+    bits = _bits(math.log2(released.groups), settings, released)
+    statement = (
+        f"re-identification by identity shape ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
+        f"released set, on average over the subjects of every group, given one identity shape per subject "
+        f"({released.subjects} subjects in {released.groups} groups of at least {released.smallest})"
+    )
+    assumptions = [
+        "the attacker may hold every original shape and know the groups, but not which group member is which output: "
+        "names, order and other columns do not tell, and the key stays secret",
+        f"expression and attributes are outside the 1/{released.smallest}: they may add up to "
+        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo",
+        "shape bits count which group a subject is in; the group mean itself is released, so whoever knows the other "
+        "members' shapes can compute a member's, and whoever knows that a person is in the set learns what the group "
+        "shares",
+        "all outputs of this run are counted; another release of the same subjects, grouped anew, is not covered",
+        "each attempt that the verifier rejects by comparing with the source conveys something: where it accepts a "
+        f"share a of attempts, the bound is 1/({released.smallest}·a)",
+    ]
+    if released.labels:
+        assumptions.append(
+            f"groups lie within labels ({released.labels} released), so the bound holds for an attacker who knows the "
+            "labels, and the shape may tell the label, which is part of its bits; what a label says of a person "
+            "outside the released set is not counted"
+        )
+    if not released.manifest:
+        assumptions.append(
+            "no manifest was given: each photo was counted as its own subject; repeated people weaken the bound, to "
+            f"p/{released.smallest} if nobody is in more than p photos"
+        )
+    if released.most_photos > 1:
+        assumptions.append(
+            f"a subject has up to {released.most_photos} photos: each subject counts once however many, the number of "
+            "photos is taken not to tell, and "
+            + (
+                "expression adds its bits for each photo"
+                if settings.disperse == "photo"
+                else "photos of one subject share an identity shape and can be linked to each other"
+            )
+        )
+    return Guarantee("k-same", statement, tuple(assumptions), bits)
+
+
+def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
+    bits = _bits(math.log2(settings.codes), settings, released)
+    statement = (
+        f"an output carries at most {bits['total']:.1f} bits about its subject, whoever attacks: {bits['shape']:.1f} "
+        f"of shape (1 of {settings.codes} public shapes), {bits['expression']:.1f} of expression and "
+        f"{bits['tone'] + bits['sex'] + bits['age']:.1f} of attributes"
+    )
+    assumptions = ["the codebook was made without the photographs, from the public shape model and a public seed"]
+    if not released.manifest:
+        assumptions.append(
+            "no manifest was given: each photo was counted as its own subject, so shape bits count once for each photo "
+            "of a person"
+        )
+    if released.most_photos > 1:
+        assumptions.append(
+            f"a subject has up to {released.most_photos} photos, all with one code: shape bits count once a subject, "
+            "expression bits and attribute bits once a photo, and photos of one subject can be linked to each other"
+        )
+    return Guarantee("codebook", statement, tuple(assumptions), bits)
+
+
+def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:
+    attributes = settings.attributes.bits()
+    around = {"released set": math.log2(released.subjects), "mankind": MANKIND_BITS}
+    if shape is None:
+        return attributes | around
+    parts = {"shape": shape, "expression": settings.expression.bits(released.directions)} | attributes
+    return parts | {"total": sum(parts.values())} | around

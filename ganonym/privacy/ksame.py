@@ -1,0 +1,112 @@
+"""k-Same on identity coefficients: every subject is replaced by the mean of a group of at least k subjects.
+
+Newton, Sweeney and Malin 2005 (k-Same), Gross et al. 2005 (k-Same-Select: groups within a utility class); groups by
+MDAV, Domingo-Ferrer and Mateo-Sanz 2002, in the form of Domingo-Ferrer and Torra 2005. Re-dispersion and the proof
+that it keeps the 1/k bound: docs/adr/0003-redispersion.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganonym.errors import UsageError
+from ganonym.privacy.draw import population_draw
+from ganonym.types import Floats, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMean:
+    """What is left of a subject: the mean identity (m,) of its group, and that group's number of subjects.
+
+    `group` numbers the groups of a run. Private: who shares a group is never written to anything shareable.
+    """
+
+    mean: Floats
+    size: int
+    group: int
+
+
+def group_subjects(whitened: Floats, k: int) -> tuple[tuple[int, ...], ...]:
+    """MDAV partition of subjects into groups of k … 2k − 1, from identity coefficients divided by their SD, (n, m).
+
+    Rows are first put in lexicographic order and every tie goes to the earlier row, so the partition is a function
+    of the set of rows alone: their order matters only between identical rows. Groups are sorted tuples of row
+    numbers, ordered by their first. O(n² m / k) time. Raises UsageError when n < k, k < 2 or a row is not finite.
+
+    >>> group_subjects(np.array([[0.0], [9.0], [0.1], [9.1]]), 2)
+    ((0, 2), (1, 3))
+    """
+    if k < 2:
+        raise UsageError(f"k = {k} protects nobody.", "Choose k of at least 2.")
+    if len(whitened) < k:
+        raise UsageError(
+            f"{len(whitened)} subjects are too few for k = {k}.", "Add subjects, lower -k, or use --mechanism codebook."
+        )
+    if not np.isfinite(whitened).all():
+        raise UsageError("an identity shape holds a value that is not finite.")
+    order = np.lexsort(whitened.T[::-1])
+    rows, left, groups = whitened[order], np.arange(len(whitened)), []
+    while len(left) >= 2 * k:
+        far = _farthest(rows[left], rows[left].mean(axis=0))
+        seeds = [rows[left[far]]]
+        if len(left) >= 3 * k:
+            seeds.append(rows[left[_farthest(rows[left], seeds[0])]])
+        for seed in seeds:
+            near = np.argsort(_squared(rows[left], seed), kind="stable")[:k]
+            groups.append(left[near])
+            left = np.delete(left, near)
+    return tuple(sorted(tuple(sorted(order[group].tolist())) for group in (*groups, left)))
+
+
+def k_same(
+    identities: Floats, labels: Sequence[str | None] | None, k: int, identity_sd: Floats
+) -> tuple[GroupMean | Refusal, ...]:
+    """Group mean of each subject, in the order of `identities` (n, m), or a Refusal where its label is too rare.
+
+    Given `labels`, groups never mix them (None is a label of its own) and labels of fewer than k subjects are
+    withheld (reason "small-class"). Raises UsageError when there are no labels and n < k.
+    """
+    classes = [None] * len(identities) if labels is None else list(labels)
+    results: list[GroupMean | Refusal] = [Refusal("small-class", "")] * len(identities)
+    count = 0
+    for label in sorted(set(classes), key=lambda value: (value is not None, value)):
+        members = np.flatnonzero([other == label for other in classes])
+        if labels is not None and len(members) < k:
+            reason = f"only {len(members)} subjects carry the label {label or '(none)'!r}, fewer than k = {k}"
+            for member in members:
+                results[member] = Refusal("small-class", reason)
+            continue
+        for group in group_subjects(identities[members] / identity_sd, k):
+            mean = exact_mean(identities[members[list(group)]])
+            for member in members[list(group)]:
+                results[member] = GroupMean(mean, len(group), count)
+            count += 1
+    return tuple(results)
+
+
+def disperse(group: GroupMean, identity_sd: Floats, rng: np.random.Generator) -> Floats:
+    """The group mean plus an independent draw from the public population covariance times 1 − 1/size; (m,).
+
+    A mean of `size` people has lost that share of their variance; the draw gives it back and knows nothing of them:
+    `rng` must come from a seed that is no function of any subject's photographs.
+    """
+    noise = population_draw(rng, identity_sd, 1)[0]
+    return np.asarray(group.mean + math.sqrt(1.0 - 1.0 / group.size) * noise)
+
+
+def exact_mean(rows: Floats) -> Floats:
+    """Column means that do not depend on the order of the rows, to the last bit: rounding must not mark a member."""
+    return np.array([math.fsum(column) / len(rows) for column in rows.T.tolist()])
+
+
+def _squared(rows: Floats, point: Floats) -> Floats:
+    gaps = rows - point
+    return np.asarray(np.einsum("ij,ij->i", gaps, gaps))
+
+
+def _farthest(rows: Floats, point: Floats) -> int:
+    return int(np.argmax(_squared(rows, point)))

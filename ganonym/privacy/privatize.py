@@ -1,0 +1,136 @@
+"""Shapes in, privatized shapes and their guarantee out: the one function the pipeline calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from ganonym.errors import UsageError
+from ganonym.faces.shape import ShapeModel, join, split, to_canvas
+from ganonym.privacy.codebook import make_codebook, nearest_code
+from ganonym.privacy.draw import generator
+from ganonym.privacy.expression import quantize_expression
+from ganonym.privacy.guarantee import Guarantee, Released, guarantee
+from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
+from ganonym.privacy.settings import PrivacySettings
+from ganonym.types import Floats, Points, Refusal
+
+# What stands for a subject: a group mean (k-same), an identity (m,) (codebook, none), or nothing.
+StandIn: TypeAlias = GroupMean | Floats | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFace:
+    """One face as privacy sees it: whose it is, its normalised shape (68, 2) and its seeds.
+
+    `seed` differs for every face, `subject_seed` is shared by the faces of a subject; both are keyed hashes of names,
+    never of anything in a photograph. `label` is the subject's class (a syndrome) or None.
+    """
+
+    subject: str
+    shape: Points
+    seed: int
+    subject_seed: int
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Privatized:
+    """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee."""
+
+    faces: tuple[Points | Refusal, ...]
+    guarantee: Guarantee
+
+
+def privatize(
+    faces: Sequence[SubjectFace], model: ShapeModel, settings: PrivacySettings, *, manifest: bool
+) -> Privatized:
+    """Privatize the shapes of a whole release. `manifest`: whether a manifest, not the file list, said who is who.
+
+    A subject's identity is the mean over its faces. A face whose shape is not finite is withheld (reason "shape") and
+    does not count. Raises UsageError when a subject has two labels, or when k-same without labels has fewer than k
+    subjects.
+    """
+    photos: dict[str, list[SubjectFace]] = {}
+    for face in faces:
+        if _sound(face):
+            photos.setdefault(face.subject, []).append(face)
+    labels = {subject: _label(subject, own) for subject, own in photos.items()}
+    stand_ins = _stand_ins(photos, labels, model, settings)
+    output = tuple(
+        _output(face, stand_ins[face.subject], model, settings)
+        if _sound(face)
+        else Refusal("shape", "the landmarks of this face are not finite numbers")
+        for face in faces
+    )
+    kept = {subject: stand_in for subject, stand_in in stand_ins.items() if not isinstance(stand_in, Refusal)}
+    sizes = {stand_in.group: stand_in.size for stand_in in kept.values() if isinstance(stand_in, GroupMean)}
+    released = Released(
+        subjects=len(kept),
+        most_photos=max((len(photos[subject]) for subject in kept), default=0),
+        directions=model.expression_sd.size,
+        manifest=manifest,
+        groups=len(sizes),
+        smallest=min(sizes.values(), default=0),
+        labels=len({labels[subject] for subject in kept}) if _labelled(labels) else 0,
+    )
+    return Privatized(output, guarantee(settings, released))
+
+
+def _stand_ins(
+    photos: dict[str, list[SubjectFace]], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
+) -> dict[str, StandIn]:
+    if not photos:
+        return {}
+    identities = np.array(
+        [exact_mean(np.array([split(face.shape, model)[0] for face in own])) for own in photos.values()]
+    )
+    stand_ins: Sequence[StandIn] = list(identities)
+    if settings.mechanism == "k-same":
+        classes = list(labels.values()) if _labelled(labels) else None
+        stand_ins = k_same(identities, classes, settings.k, model.identity_sd)
+    elif settings.mechanism == "codebook":
+        codebook = make_codebook(model.identity_sd, settings.codes, settings.codebook_seed)
+        stand_ins = [codebook[nearest_code(identity, codebook, model.identity_sd)] for identity in identities]
+    return dict(zip(photos, stand_ins, strict=True))
+
+
+def _output(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: PrivacySettings) -> Points | Refusal:
+    if isinstance(stand_in, Refusal):
+        return stand_in
+    if settings.mechanism == "none":
+        return to_canvas(face.shape)
+    identity = _dispersed(stand_in, face, model, settings) if isinstance(stand_in, GroupMean) else stand_in
+    return to_canvas(join(identity, _expression(face, model, settings), model))
+
+
+def _label(subject: str, faces: list[SubjectFace]) -> str | None:
+    labels = {face.label for face in faces}
+    if len(labels) > 1:
+        raise UsageError(f"subject {subject!r} has several labels in the manifest: {sorted(map(str, labels))}.")
+    return labels.pop()
+
+
+def _dispersed(group: GroupMean, face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
+    if settings.disperse == "none":
+        return group.mean
+    seed = face.seed if settings.disperse == "photo" else face.subject_seed
+    return disperse(group, model.identity_sd, generator(seed, f"disperse {settings.disperse}"))
+
+
+def _expression(face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
+    budget = settings.expression
+    if not budget.keep:
+        return np.zeros(model.expression_sd.size)
+    return quantize_expression(split(face.shape, model)[1], model.expression_sd, budget.clip, budget.step)
+
+
+def _sound(face: SubjectFace) -> bool:
+    return bool(np.isfinite(face.shape).all())
+
+
+def _labelled(labels: dict[str, str | None]) -> bool:
+    return any(label is not None for label in labels.values())
