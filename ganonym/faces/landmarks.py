@@ -12,7 +12,7 @@ import numpy as np
 
 from ganonym.errors import EnvironmentFault
 from ganonym.faces.detect import resize
-from ganonym.types import RGB, Box, Points
+from ganonym.types import LANDMARKS, RGB, Box, Points
 
 
 class LandmarkModel(Protocol):
@@ -30,24 +30,37 @@ class LandmarkModel(Protocol):
 class DlibLandmarks:
     """dlib's ensemble of regression trees (Kazemi & Sullivan 2014), trained on 300-W: no commercial use.
 
-    The trees compare single pixels, so a large face is first reduced to `face_side` px, which also removes noise.
+    The detector's boxes sit on a coarse grid and the trees follow the box, so the points are the mean over `nudges`
+    (shifts of the box in units of its size): that halves the jitter. Faces wider than `face_side` px are
+    reduced to it first; measured on London, neither costs accuracy.
     """
 
-    face_side: int = 240
+    face_side: float = 300.0
+    nudges: tuple[tuple[float, float], ...] = ((0.0, 0.0), (-0.03, 0.0), (0.03, 0.0), (0.0, -0.03), (0.0, 0.03))
     name: str = "dlib-68"
 
     def locate(self, rgb: RGB, box: Box) -> Points:
-        scale = min(1.0, self.face_side / max(box.width, 1.0))
-        resized = resize(rgb, scale)
-        sx, sy = resized.shape[1] / rgb.shape[1], resized.shape[0] / rgb.shape[0]
-        left, top = round((box.left + 0.5) * sx), round((box.top + 0.5) * sy)
-        right, bottom = round((box.right + 0.5) * sx) - 1, round((box.bottom + 0.5) * sy) - 1
         import dlib
 
-        found = _predictor()(resized, dlib.rectangle(left, top, right, bottom))
-        points = np.array([(p.x, p.y) for p in found.parts()], dtype=np.float64)
-        in_photo: Points = (points + 0.5) / [sx, sy] - 0.5
-        return in_photo
+        region, left, top = _surroundings(rgb, box)
+        reduced = resize(region, min(1.0, self.face_side / max(box.width, 1.0)))
+        per_pixel = np.array([reduced.shape[1] / region.shape[1], reduced.shape[0] / region.shape[0]])
+        corner = (np.array([box.left - left, box.top - top]) + 0.5) * per_pixel
+        size = np.array([box.width, box.height]) * per_pixel
+        total = np.zeros((LANDMARKS, 2))
+        for nudge in self.nudges:
+            x, y = np.rint(corner + nudge * size).astype(int).tolist()
+            found = _predictor()(reduced, dlib.rectangle(x, y, x + round(size[0]) - 1, y + round(size[1]) - 1))
+            total += [(point.x, point.y) for point in found.parts()]
+        points: Points = (total / len(self.nudges) + 0.5) / per_pixel - 0.5 + [left, top]
+        return points
+
+
+def _surroundings(rgb: RGB, box: Box) -> tuple[RGB, int, int]:
+    """The part of `rgb` within half a box around `box`, and its left and top; all of `rgb` where they do not meet."""
+    left, top = max(0, int(box.left - box.width / 2)), max(0, int(box.top - box.height / 2))
+    part = rgb[top : max(0, int(box.bottom + box.height / 2)), left : max(0, int(box.right + box.width / 2))]
+    return (part, left, top) if part.size else (rgb, 0, 0)
 
 
 def model_file(name: str) -> Path:
