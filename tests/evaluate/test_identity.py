@@ -1,0 +1,173 @@
+"""The harness finds a planted copy, gives chance for nothing, and never counts a failure as protection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from ganonym.errors import GanonymError
+from ganonym.evaluate.attackers.attacker import stack
+from ganonym.evaluate.identity import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Outcome, People, attack, attack_samples
+from ganonym.evaluate.sample import Sample
+from ganonym.types import Floats
+
+
+@dataclass
+class Pixels:
+    """Attacks by the mean colour; remembers whom it learned from and whom it then attacked."""
+
+    taught: list[set[str]] = field(default_factory=list)
+    name: str = "mean colour"
+
+    def templates(self, samples: Sequence[Sample]) -> Floats:
+        return stack([None if s.points is None else s.rgb.reshape(-1, 3).mean(axis=0) for s in samples], 3)
+
+    def distances(self, probes: Floats, gallery: Floats) -> Floats:
+        return cdist(probes, gallery)
+
+    def learn(self, templates: Floats, subjects: Sequence[str]) -> Pixels:
+        assert len(templates) == len(subjects)
+        self.taught.append(set(subjects))
+        return self
+
+
+def people(rng: np.random.Generator, subjects: int = 40) -> tuple[Floats, list[str]]:
+    own = rng.normal(size=(subjects, 12))
+    templates = np.repeat(own, 2, axis=0) + 0.05 * rng.normal(size=(2 * subjects, 12))
+    return templates, [f"s{index // 2}" for index in range(2 * subjects)]
+
+
+def by_setting(outcomes: list[Outcome]) -> dict[str, Outcome]:
+    return {outcome.setting: outcome for outcome in outcomes}
+
+
+def test_copies_are_found_in_every_setting() -> None:
+    templates, subjects = people(np.random.default_rng(1))
+    outcomes = by_setting(attack(Pixels(), templates, templates, subjects))
+    assert set(outcomes) == {OTHER_PHOTO, SAME_PHOTO, ANONYMIZED}
+    for outcome in outcomes.values():
+        assert outcome.rank1.value == 1.0
+        assert (outcome.rank1.n, outcome.gallery, outcome.trials, outcome.failures) == (40, 40, 40, 0)
+        assert outcome.chance == pytest.approx(1 / 40)
+
+
+def test_unrelated_outputs_are_inside_the_chance_interval() -> None:
+    rng = np.random.default_rng(2)
+    templates, subjects = people(rng, 200)
+    for outcome in attack(Pixels(), templates, rng.normal(size=templates.shape), subjects):
+        assert outcome.rank1.low <= outcome.chance <= outcome.rank1.high
+        assert outcome.rank1.value < 0.05
+
+
+def test_settings_look_at_different_photos() -> None:
+    templates, subjects = people(np.random.default_rng(3))
+    strangers = np.random.default_rng(4).normal(size=templates.shape) * 9
+    only_first = np.where(np.arange(80)[:, None] % 2 == 0, templates, strangers)
+    outcomes = by_setting(attack(Pixels(), templates, only_first, subjects))
+    assert outcomes[SAME_PHOTO].rank1.value == 1.0
+    assert outcomes[OTHER_PHOTO].rank1.value < 0.2
+    relabelled = strangers.copy()
+    relabelled[1::2] = relabelled[0::2] + 1e-3
+    outcomes = by_setting(attack(Pixels(), templates, relabelled, subjects))
+    assert outcomes[ANONYMIZED].rank1.value == 1.0
+    assert outcomes[SAME_PHOTO].rank1.value < 0.2
+
+
+def test_constant_outputs_score_exactly_chance() -> None:
+    templates, subjects = people(np.random.default_rng(5))
+    outcome = by_setting(attack(Pixels(), templates, np.ones_like(templates), subjects))[ANONYMIZED]
+    assert outcome.rank1.value == pytest.approx(outcome.chance)
+    assert outcome.failures == 0
+    assert np.allclose(outcome.cmc, np.arange(1, 41) / 40)
+
+
+def test_failure_to_acquire_scores_exactly_chance_and_is_counted() -> None:
+    templates, subjects = people(np.random.default_rng(6))
+    released = templates.copy()
+    released[:40] = np.nan
+    for outcome in attack(Pixels(), templates, released, subjects):
+        assert outcome.failures == 20
+        assert outcome.trials == 40
+        assert outcome.rank1.value == pytest.approx((20 + 20 / 40) / 40)
+
+
+def test_withheld_photos_are_no_trials() -> None:
+    templates, subjects = people(np.random.default_rng(7))
+    withheld = np.zeros(80, dtype=bool)
+    withheld[:20] = True  # ten people, both photos
+    withheld[20] = True  # and one person's first
+    outcomes = by_setting(attack(Pixels(), templates, templates, subjects, withheld))
+    assert (outcomes[OTHER_PHOTO].trials, outcomes[OTHER_PHOTO].gallery) == (30, 40)
+    assert (outcomes[SAME_PHOTO].trials, outcomes[SAME_PHOTO].gallery) == (29, 40)
+    assert (outcomes[ANONYMIZED].trials, outcomes[ANONYMIZED].gallery) == (29, 30)
+
+
+def test_people_with_one_photo_meet_only_the_same_photo_attack() -> None:
+    templates, _ = people(np.random.default_rng(8))
+    outcomes = attack(Pixels(), templates, templates, [f"s{index}" for index in range(80)])
+    assert [outcome.setting for outcome in outcomes] == [SAME_PHOTO]
+
+
+def test_several_probes_of_one_subject_are_one_unit() -> None:
+    templates, _ = people(np.random.default_rng(9))
+    subjects = [f"s{index // 4}" for index in range(80)]
+    outcome = by_setting(attack(Pixels(), templates, np.ones_like(templates), subjects))[ANONYMIZED]
+    assert (outcome.trials, outcome.rank1.n) == (60, 20)
+    assert outcome.rank1.value == pytest.approx(outcome.chance) == pytest.approx(1 - (19 / 20) ** 3)
+
+
+def test_order_of_subjects_does_not_matter() -> None:
+    rng = np.random.default_rng(10)
+    templates, subjects = people(rng)
+    released = templates + 1.6 * rng.normal(size=templates.shape)
+    order = np.argsort(np.repeat(rng.permutation(40), 2), kind="stable")
+    straight = attack(Pixels(), templates, released, subjects)
+    shuffled = attack(Pixels(), templates[order], released[order], [subjects[index] for index in order])
+    assert [each.rank1 for each in straight] == [each.rank1 for each in shuffled]
+    assert 0.1 < straight[0].rank1.value < 0.9
+
+
+def test_learning_never_sees_the_people_under_attack() -> None:
+    templates, subjects = people(np.random.default_rng(11))
+    attacker = Pixels()
+    background = People(templates[:4], ("x", "x", "y", "y"))
+    attack(attacker, templates, templates, subjects, background=background, folds=4)
+    everyone = set(subjects)
+    attacked = [everyone - taught for taught in attacker.taught]
+    assert len(attacked) == 4
+    assert set().union(*attacked) == everyone
+    assert sum(len(names) for names in attacked) == len(everyone)
+    assert all({"x", "y"} <= taught for taught in attacker.taught)
+    with pytest.raises(ValueError, match="background"):
+        attack(attacker, templates, templates, subjects, background=People(templates[:1], ("s0",)))
+
+
+def test_an_attackers_error_is_an_error() -> None:
+    class Broken(Pixels):
+        def distances(self, probes: Floats, gallery: Floats) -> Floats:  # noqa: ARG002
+            raise GanonymError("no model")
+
+    templates, subjects = people(np.random.default_rng(12))
+    with pytest.raises(GanonymError, match="no model"):
+        attack(Broken(), templates, templates, subjects)
+
+
+def test_samples_give_what_their_templates_give() -> None:
+    rng = np.random.default_rng(13)
+    subjects = [f"s{index // 2}" for index in range(24)]
+    colours = np.repeat(rng.integers(0, 256, (12, 1, 1, 3), dtype=np.uint8), 2, axis=0)
+    points = np.zeros((68, 2))
+    originals = [Sample(np.broadcast_to(colour, (4, 4, 3)), points) for colour in colours]
+    released: list[Sample | None] = [*originals]
+    released[0] = None
+    released[3] = Sample(originals[3].rgb, None)
+    outcomes = by_setting(attack_samples([Pixels()], originals, released, subjects))
+    assert outcomes[SAME_PHOTO].trials == 11
+    assert outcomes[OTHER_PHOTO].failures == 1
+    assert outcomes[OTHER_PHOTO].rank1.value == pytest.approx((11 + 1 / 12) / 12)
+    with pytest.raises(ValueError, match="pair up"):
+        attack_samples([Pixels()], originals, released[1:], subjects)

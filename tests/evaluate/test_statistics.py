@@ -1,0 +1,53 @@
+"""Exact intervals, against the beta form of Clopper–Pearson and the protocol's sample-size table."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+
+from ganonym.evaluate.statistics import proportion
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_interval_is_clopper_pearson(case: tuple[int, int]) -> None:
+    hits, n = case
+    found = proportion(hits, n)
+    assert found.value == hits / n
+    assert found.low == pytest.approx(beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0, abs=1e-6)
+    assert found.high == pytest.approx(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bound", "needed"),
+    [(0.33, (8, 13, 17, 21)), (0.20, (14, 22, 30, 37)), (0.09, (32, 51, 68, 84)), (0.05, (59, 93, 124, 153))],
+)
+def test_subjects_needed_for_a_one_sided_bound(bound: float, needed: tuple[int, ...]) -> None:
+    for hits, n in enumerate(needed):
+        assert proportion(hits, n, confidence=0.90).high <= bound
+        assert proportion(hits, n - 1, confidence=0.90).high > bound
+
+
+def test_interval_covers_the_truth_at_least_as_often_as_it_says() -> None:
+    for truth in (0.01, 0.09, 0.5):
+        covered = sum(
+            binom.pmf(hits, 80, truth)
+            for hits in range(81)
+            if proportion(hits, 80).low <= truth <= proportion(hits, 80).high
+        )
+        assert covered >= 0.95
+
+
+def test_fractional_hits_widen_the_interval() -> None:
+    found = proportion(2.5, 30)
+    assert (found.low, found.high) == (proportion(2, 30).low, proportion(3, 30).high)
+    assert found.value == pytest.approx(2.5 / 30)
+    thirds = sum([1 / 3] * 3)
+    assert proportion(thirds, 30).high == proportion(1, 30).high
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 0), (-1, 4), (5, 4), (float("nan"), 4)])
+def test_refuses_what_is_no_proportion(hits: float, n: int) -> None:
+    with pytest.raises(ValueError, match="not a proportion"):
+        proportion(hits, n)
