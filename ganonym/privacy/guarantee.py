@@ -75,8 +75,9 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
         "members' shapes can compute a member's, and whoever knows that a person is in the set learns what the group "
         "shares",
         "all outputs of this run are counted; another release of the same subjects, grouped anew, is not covered",
-        "each attempt that the verifier rejects by comparing with the source conveys something: where it accepts a "
-        f"share a of attempts, the bound is 1/({released.smallest}·a)",
+        "a group member withheld after grouping still counts, so who was withheld must not be known; and where the "
+        "verifier compares outputs with their source and accepts each with probability at least a, the bound is "
+        f"1/({released.smallest}·a)",
     ]
     if released.labels:
         assumptions.append(

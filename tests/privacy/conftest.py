@@ -1,0 +1,22 @@
+"""A small shape model of nobody, with the contract's geometry: orthonormal directions, decreasing spread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ganonym.faces.shape import ShapeModel
+
+
+@pytest.fixture(scope="session")
+def model() -> ShapeModel:
+    rng = np.random.default_rng(5)
+    directions = np.linalg.qr(rng.normal(size=(136, 24)))[0].T
+    mean = rng.normal(size=(68, 2))
+    return ShapeModel(
+        mean=mean / np.linalg.norm(mean),
+        identity_basis=directions[4:],
+        identity_sd=0.03 / np.sqrt(np.arange(1, 21)),
+        expression_basis=directions[:4],
+        expression_sd=np.array([0.03, 0.02, 0.01, 0.01]),
+    )
