@@ -1,0 +1,70 @@
+"""Decoding in a process of its own, so that a file that crashes, hangs or swells its decoder costs only itself.
+
+    with decode_pool() as pool:
+        rgb, digest = read_isolated(pool, root, "a/b.jpg")
+
+A batch with its own pebble pool passes `limit_worker` as (part of) its initializer and every future through `settle`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from concurrent.futures import TimeoutError
+from pathlib import Path
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from ganonym.errors import PhotoError
+from ganonym.photos.decode import read_photo
+from ganonym.types import RGB
+
+T = TypeVar("T")
+
+DECODE_MEMORY = 3 * 2**30
+"""Address space for a process that only decodes: the largest admitted photo needs about half of it."""
+
+DECODE_SECONDS = 60.0
+
+
+def limit_worker(memory: int | None = DECODE_MEMORY) -> None:
+    """Limit the calling process for good: no core dumps (they hold photos), and at most `memory` bytes of addresses.
+
+    Address space is not resident memory: processes that import torch reserve several GiB, so give those more, or None
+    for no limit. Beyond it allocations fail, which `decode` reports as "too-large".
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def decode_pool(workers: int = 1, memory: int | None = DECODE_MEMORY) -> ProcessPool:
+    """A pool of limited processes; a dead one is replaced. Started afresh (spawn): nothing of the caller is copied."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=workers, initializer=limit_worker, initargs=(memory,), context=context)
+
+
+def read_isolated(pool: ProcessPool, root: Path, name: str, timeout: float = DECODE_SECONDS) -> tuple[RGB, str]:
+    """`decode.read_photo` in a process of `pool`, at most `timeout` seconds; raises PhotoError as that and `settle`."""
+    return settle(pool.schedule(read_photo, args=(root, name), timeout=timeout), name)
+
+
+def settle(future: ProcessFuture[T], name: str) -> T:
+    """The result of a future about photo `name`; a dead or overdue worker becomes a PhotoError.
+
+    Raises PhotoError("decoder-crash"), PhotoError("decoder-timeout") or PhotoError("too-large") (out of memory);
+    whatever else the task raised passes through.
+    """
+    try:
+        return future.result()
+    except ProcessExpired as error:
+        message = f"{name!r} crashed the process that read it (exit code {error.exitcode})."
+        raise PhotoError("decoder-crash", message, "Treat the file as hostile or damaged.") from error
+    except TimeoutError as error:
+        message = f"{name!r} took too long to read."
+        raise PhotoError("decoder-timeout", message, "Treat the file as hostile or damaged.") from error
+    except MemoryError as error:
+        raise PhotoError("too-large", f"{name!r} needs more memory than allowed.", "Save it smaller.") from error

@@ -1,0 +1,118 @@
+"""What is in the input folder: photos to treat, and everything else with the reason why it is not treated."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganonym.errors import UsageError
+from ganonym.photos.sniff import ACCEPTED
+from ganonym.types import Refusal
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+@dataclass(frozen=True, slots=True)
+class WalkResult:
+    """Sorted relative POSIX paths: `photos`, by suffix (their content is judged when read), and `refused`.
+
+    Photos and refusals together name every file below the root; a refused folder stands for all it contains and ends
+    in "/". Reasons: "symlink", "special-file", "hidden", "unsupported", "unreadable", "bad-name" (not UTF-8; shown
+    with backslash escapes).
+    """
+
+    photos: tuple[str, ...]
+    refused: tuple[tuple[str, Refusal], ...]
+
+
+def walk(root: Path) -> WalkResult:
+    """List `root` recursively without following any link. Raises UsageError when `root` itself cannot be listed."""
+    photos: list[str] = []
+    refused: list[tuple[str, Refusal]] = []
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        try:
+            with os.scandir(root / prefix) as entries:
+                for entry in entries:
+                    name = prefix + entry.name
+                    refusal = _refusal(entry)
+                    if refusal is not None:
+                        slash = "/" if entry.is_dir(follow_symlinks=False) else ""
+                        refused.append((_printable(name) + slash, refusal))
+                    elif entry.is_dir(follow_symlinks=False):
+                        pending.append(name + "/")
+                    else:
+                        photos.append(name)
+        except OSError as error:
+            if not prefix:
+                raise UsageError(f"Cannot list {root}: {error.strerror}.", "Check the path and permissions.") from error
+            refused.append((prefix, Refusal("unreadable", f"folder cannot be listed: {error.strerror}")))
+    return WalkResult(tuple(sorted(photos)), tuple(sorted(refused, key=lambda item: (item[0], item[1].reason))))
+
+
+def twins(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of names that some file systems take for one: equal after NFC normalisation and case folding.
+
+    >>> twins(["a.jpg", "b.jpg", "A.JPG"])
+    (('A.JPG', 'a.jpg'),)
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        groups[unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())].append(name)
+    return tuple(tuple(group) for _, group in sorted(groups.items()) if len(group) > 1)
+
+
+def check_folders(source: Path, output: Path) -> None:
+    """Raises UsageError unless `source` is a readable folder and neither folder lies inside the other.
+
+    Folders are compared by device and inode along all parents, so links, bind mounts and letter case do not deceive.
+    `output` need not exist yet.
+    """
+    try:
+        if not source.is_dir():
+            what = "is not a folder" if source.exists() else "does not exist"
+            raise UsageError(f"The input {source} {what}.", "Give the folder that holds the photos.")
+        if not os.access(source, os.R_OK | os.X_OK):
+            raise UsageError(f"The input {source} may not be read.", "Check its permissions.")
+        if output.exists() and not output.is_dir():
+            raise UsageError(f"The output {output} is not a folder.", "Name a new or an empty folder.")
+        if output.is_symlink() and not output.exists():
+            raise UsageError(f"The output {output} is a broken link.", "Name a new or an empty folder.")
+        inside, outside = source.resolve(), output.resolve()
+        if any(_same(folder, inside) for folder in (outside, *outside.parents)):
+            raise UsageError(f"The output {output} lies inside the input {source}.", "Choose a folder beside it.")
+        if any(_same(folder, outside) for folder in inside.parents):
+            raise UsageError(f"The input {source} lies inside the output {output}.", "Choose a folder beside it.")
+    except OSError as error:
+        raise UsageError(f"Cannot inspect {source} and {output}: {error.strerror}.", "Check permissions.") from error
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
+
+
+def _refusal(entry: os.DirEntry[str]) -> Refusal | None:
+    if entry.name != _printable(entry.name):
+        return Refusal("bad-name", "the name is not valid UTF-8; rename it")
+    if entry.is_symlink():
+        return Refusal("symlink", "links are not followed; put the file itself here")
+    if entry.name.startswith("."):
+        return Refusal("hidden", "hidden files and folders are not treated; rename it if it is a photo")
+    if entry.is_dir(follow_symlinks=False):
+        return None
+    if not entry.is_file(follow_symlinks=False):
+        return Refusal("special-file", "neither a regular file nor a folder")
+    if Path(entry.name).suffix.lower() not in SUFFIXES:
+        return Refusal("unsupported", f"the suffix is not one of {ACCEPTED}")
+    if not os.access(entry.path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        return Refusal("unreadable", "no permission to read it")
+    return None
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
