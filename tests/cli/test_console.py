@@ -1,0 +1,46 @@
+"""Streams: results on stdout, remarks and bars on stderr, silence with --quiet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ganonym_cli.console import Output
+
+
+def test_json_is_one_object_on_stdout_and_remarks_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=True)
+    output.note("working [1/2]")
+    with output.progress() as phase:
+        advance = phase("looking")
+        advance(1, 2)
+        advance(2, 2)
+    output.result({"name": "Zoë", "rate": 0.5}, "a table")
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"name": "Zoë", "rate": 0.5}
+    assert "working [1/2]" in captured.err
+    assert "looking" in captured.err
+    assert "2/2" in captured.err
+
+
+def test_without_json_the_tables_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().result({"hidden": 1}, "first", "second")
+    assert capsys.readouterr().out.split() == ["first", "second"]
+
+
+def test_quiet_prints_nothing_but_json_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(quiet=True)
+    output.note("remark")
+    with output.progress() as phase:
+        phase("looking")(1, 1)
+    output.result({}, "table")
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+    Output(as_json=True, quiet=True).result({"a": 1}, "table")
+    assert json.loads(capsys.readouterr().out) == {"a": 1}
+
+
+def test_numbers_that_json_lacks_are_refused() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        Output(as_json=True).result({"rate": float("nan")})
