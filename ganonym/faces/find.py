@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
+from ganonym.faces import fan
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
 from ganonym.types import RGB, Box, Face, Points
@@ -15,7 +17,14 @@ SURE_SCORE = 0.3
 
 
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
-    """The detector and the best landmark model that this machine has."""
+    """The detector and the best landmark model that this machine has.
+
+    dlib, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights. Raises
+    EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked for.
+    """
+    folder = weights or (Path(os.environ["GANONYM_WEIGHTS"]) if os.environ.get("GANONYM_WEIGHTS") else None)
+    if folder is not None and fan.present(folder):
+        return DlibDetector(), fan.load(folder)
     return DlibDetector(), DlibLandmarks()
 
 
