@@ -93,19 +93,19 @@ def test_dispersal_per_photo_unlinks_and_per_subject_links(model: ShapeModel) ->
 
 def test_noise_is_a_function_of_the_seed_only(model: ShapeModel) -> None:
     faces = cohort(model)
-    others = [replace(face, shape=_mirrored(face.shape, model)) for face in faces]  # other people, same names and seeds
+    others = [replace(face, shape=_doubled(face.shape, model)) for face in faces]  # other people, same names and seeds
     noise = [
         np.array([parts(shape, model)[0] for shape in privatize(those, model, SPREAD, manifest=True).faces])
         - np.array([parts(shape, model)[0] for shape in privatize(those, model, PLAIN, manifest=True).faces])
         for those in (faces, others)
     ]
-    np.testing.assert_allclose(noise[0], noise[1], atol=1e-9)  # mirroring keeps the groups, so their sizes too
+    np.testing.assert_allclose(noise[0], noise[1], atol=1e-9)  # doubling keeps the groups, so their sizes too
     assert np.abs(noise[0]).max() > model.identity_sd.max()
 
 
-def _mirrored(shape: Points, model: ShapeModel) -> Points:
+def _doubled(shape: Points, model: ShapeModel) -> Points:
     identity, expression = split(shape, model)
-    return join(-identity, expression, model)
+    return join(2 * identity, expression, model)
 
 
 def test_codebook_outputs_are_codes(model: ShapeModel) -> None:
