@@ -1,0 +1,72 @@
+"""Conditioning maps: the surrogate's texture and the parts of the face, all warped to one set of landmarks."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from ganonym.faces.appearance import AppearanceModel, boundary_of, texture_image, warp_points
+from ganonym.faces.warp import backward_map, rasterize, sample
+from ganonym.types import CANVAS, Points
+
+# Brows and nose are lines; lids, lips and the open mouth are areas. Indices into the 68 points.
+LINES = {"brows": ((17, 18, 19, 20, 21), (22, 23, 24, 25, 26)), "nose": ((27, 28, 29, 30), (31, 32, 33, 34, 35))}
+AREAS = {
+    "eyes": (tuple(range(36, 42)), tuple(range(42, 48))),
+    "upper lip": ((48, 49, 50, 51, 52, 53, 54, 64, 63, 62, 61, 60),),
+    "lower lip": ((48, 60, 67, 66, 65, 64, 54, 55, 56, 57, 58, 59),),
+    "mouth": (tuple(range(60, 68)),),
+}
+PARTS = ("mask", *LINES, *AREAS)
+CHANNELS = 3 + len(PARTS)
+_OVERSAMPLE = 4
+
+
+def condition(points: Points, texture: NDArray[np.float32], model: AppearanceModel) -> torch.Tensor:
+    """What the generator sees: float32 (10, 256, 256).
+
+    Channels 0–2 the surrogate in −1…1 (0 outside the face), then in 0…1 the face mask, brows, nose, eyes, upper lip,
+    lower lip and open mouth. `points` (68, 2) canvas pixels; `texture` (p, 3) RGB in 0…1 over the reference frame.
+    """
+    image = np.concatenate([texture_image(texture, model) * 2 - 1, part_maps(model)])
+    target = warp_points(points, model.shape.mean, model.forehead)
+    grid = backward_map(rasterize(target, model.triangles, CANVAS), model.reference)
+    maps = sample(torch.from_numpy(image), grid)
+    maps[:3] = maps[:3].clamp(-1, 1)
+    return maps
+
+
+def part_maps(model: AppearanceModel) -> NDArray[np.float32]:
+    """The maps of PARTS in the reference frame, float32 (7, 256, 256) in 0…1."""
+    return _part_maps(model.reference.tobytes(), len(model.forehead))
+
+
+@cache
+def _part_maps(reference: bytes, foreheads: int) -> NDArray[np.float32]:
+    points = np.frombuffer(reference).reshape(-1, 2)
+    outline = boundary_of(points, foreheads)
+    face = Image.new("L", (CANVAS, CANVAS))
+    ImageDraw.Draw(face).polygon(_corners(outline, 1), fill=255)
+    # Shrunk before it is softened: the feather must not reach the neck and hair outside the outline.
+    maps: list[Image.Image] = [face.filter(ImageFilter.MinFilter(5)).filter(ImageFilter.GaussianBlur(1.5))]
+    for shapes in (*LINES.values(), *AREAS.values()):
+        large = Image.new("L", (CANVAS * _OVERSAMPLE, CANVAS * _OVERSAMPLE))
+        draw = ImageDraw.Draw(large)
+        for shape in shapes:
+            corners = _corners(points[list(shape)], _OVERSAMPLE)
+            if shapes in LINES.values():
+                draw.line(corners, fill=255, width=3 * _OVERSAMPLE, joint="curve")
+            else:
+                draw.polygon(corners, fill=255)
+        maps.append(large.reduce(_OVERSAMPLE))
+    return np.stack([np.asarray(each, dtype=np.float32) / 255 for each in maps])
+
+
+def _corners(points: NDArray[Any], factor: int) -> list[tuple[float, float]]:
+    scaled = (points + 0.5) * factor - 0.5
+    return [(float(x), float(y)) for x, y in scaled]

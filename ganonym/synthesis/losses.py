@@ -1,0 +1,72 @@
+"""Training losses of the generator and the discriminator; all return a scalar tensor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+Scores = list[list[Tensor]]
+
+
+def discriminator_hinge(real: Scores, fake: Scores) -> Tensor:
+    """Hinge loss over patch scores, averaged over scales (Lim & Ye 2017)."""
+    terms = [functional.relu(1 - r[-1]).mean() + functional.relu(1 + f[-1]).mean() for r, f in zip(real, fake, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def generator_hinge(fake: Scores) -> Tensor:
+    """What the generator wants: high patch scores."""
+    return -torch.stack([f[-1].mean() for f in fake]).mean()
+
+
+def feature_matching(real: Scores, fake: Scores) -> Tensor:
+    """Mean L1 between the discriminator's features of paired images (Wang et al. 2018, pix2pixHD)."""
+    terms = [
+        functional.l1_loss(f, r.detach()) for rs, fs in zip(real, fake, strict=True) for r, f in zip(rs[:-1], fs[:-1], strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def laplacian_l1(output: Tensor, target: Tensor, levels: int = 5) -> Tensor:
+    """L1 between Laplacian pyramids (Bojanowski et al. 2018); the coarse residue counts once, like each band.
+
+    >>> laplacian_l1(torch.ones(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)).item()
+    1.0
+    """
+    difference = output - target
+    total = output.new_zeros(())
+    for _ in range(levels - 1):
+        coarse = functional.avg_pool2d(difference, 2)
+        total = total + (difference - functional.interpolate(coarse, scale_factor=2, mode="nearest")).abs().mean()
+        difference = coarse
+    return total + difference.abs().mean()
+
+
+class Perceptual(nn.Module):
+    """LPIPS (Zhang et al. 2018) with weights read from a safetensors file; images (n, 3, h, w) in −1…1.
+
+    The `lpips` package itself would download a backbone and unpickle its heads, so only its architecture is used: the
+    file holds the full state of `lpips.LPIPS(net="alex")`. Never trains, whatever mode is asked for.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        import lpips
+
+        self.network = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
+        self.network.load_state_dict(load_file(weights))
+        self.network.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Perceptual:
+        del mode
+        super().train(False)
+        return self
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        distance: Tensor = self.network(output, target)
+        return distance.mean()

@@ -1,0 +1,71 @@
+"""Training state on disk as safetensors: networks, optimizer moments and the step. Nothing is ever pickled."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything a run needs to continue: generator, its moving average, discriminator and both Adam states."""
+
+    generator: nn.Module
+    average: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+
+
+def save_checkpoint(state: Checkpoint, step: int, path: Path) -> None:
+    """Write `state` atomically: a run killed while saving keeps its previous checkpoint."""
+    tensors: dict[str, Tensor] = {}
+    for name in ("generator", "average", "discriminator"):
+        for key, tensor in getattr(state, name).state_dict().items():
+            tensors[f"{name}.{key}"] = tensor
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        for index, moments in getattr(state, name).state_dict()["state"].items():
+            for key, tensor in moments.items():
+                tensors[f"{name}.{index}.{key}"] = tensor
+    partial = path.with_suffix(".partial")
+    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, metadata={"step": str(step)})
+    os.replace(partial, path)
+
+
+def load_checkpoint(state: Checkpoint, path: Path) -> int:
+    """Restore `state` from `path` and return its step; 0 when there is no file, and nothing changes."""
+    if not path.is_file():
+        return 0
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        step = int(file.metadata()["step"])
+    for name in ("generator", "average", "discriminator"):
+        getattr(state, name).load_state_dict(_below(tensors, name))
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        optimizer: Optimizer = getattr(state, name)
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _below(tensors, name).items():
+            index, moment = key.split(".", 1)
+            moments.setdefault(int(index), {})[moment] = tensor
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return step
+
+
+def export_generator(generator: nn.Module, path: Path) -> None:
+    """Write the generator alone in half precision, the form in which it ships."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {key: tensor.to("cpu", torch.float16).contiguous() for key, tensor in generator.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"kind": "generator"})
+    os.replace(partial, path)
+
+
+def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}

@@ -1,0 +1,104 @@
+"""Training pairs for the generator: what it will see at use, beside the photograph it should have made of it.
+
+The condition is the target's own shape-free texture, reduced to the leading components and jittered, warped back to
+its landmarks: at use these components are sampled, and the generator adds what they leave out. Three kinds: real
+photographs, morphs of two people (no such person exists), and samples of the appearance model, which have no target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganonym.faces.align import apply, crop
+from ganonym.faces.appearance import AppearanceModel, project_texture, sample_identity, texture_image, texture_of, warp_points
+from ganonym.faces.condition import condition
+from ganonym.faces.shape import join, to_canvas
+from ganonym.faces.warp import backward_map, rasterize, sample
+from ganonym.synthesis.surrogate import COMPONENTS, surrogate_condition
+from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
+from ganonym_train.appearance import extract_texture, photo_warp_points
+from ganonym_train.photographs import training_photographs
+
+JITTER = 0.25
+REAL, MORPH = 5, 1  # of each 8 items; the rest are samples
+BATCH_PATTERN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One training photograph on the canvas: uint8 (3, 256, 256), landmarks, shape-free texture, coefficients."""
+
+    image: Tensor
+    points: Points
+    texture: NDArray[np.float16]
+    coefficients: Floats
+
+
+def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
+    """All training photographs in `data`, brought to the canvas. About 1 MB each."""
+    fine = rasterize(model.reference * 2 + 0.5, model.triangles, CANVAS * 2)
+    targets = []
+    for photo in training_photographs(data):
+        texture = extract_texture(photo.rgb, photo.points, model.shape, fine, model.raster)
+        to_frame = photo_warp_points(photo.points, model.shape)[1]
+        image = torch.from_numpy(crop(photo.rgb, to_frame, CANVAS).copy()).permute(2, 0, 1)
+        coefficients = project_texture(texture, model)[:COMPONENTS]
+        targets.append(Target(image, apply(to_frame, photo.points), texture.astype(np.float16), coefficients))
+    return targets
+
+
+def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, bool]:
+    """One training item: condition (10, 256, 256), target (3, 256, 256) in −1…1, and whether the target is real.
+
+    `kind` counts 0…7 through a batch pattern. For samples the target is the surrogate itself (of which only the coarse
+    structure is asked for).
+    """
+    if kind < REAL:
+        conditioned, target = _from_photo(targets[rng.integers(len(targets))], model, rng)
+    elif kind < REAL + MORPH:
+        first, second = rng.choice(len(targets), 2, replace=False)
+        conditioned, target = _from_morph(targets[first], targets[second], model, rng)
+    else:
+        conditioned = surrogate_condition(sampled_face(model, rng), model)
+        target = conditioned[:3]
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.04, (3, 1, 1)) + rng.normal(0, 0.08)).astype(np.float32))
+    conditioned = conditioned.clone()
+    conditioned[:3] = ((conditioned[:3] + 1) * gain - 1).clamp(-1, 1) * (conditioned[:3] != 0)
+    target = ((target + 1) * gain - 1).clamp(-1, 1)
+    if rng.random() < 0.5:
+        conditioned, target = conditioned.flip(-1), target.flip(-1)
+    return conditioned, target, kind < REAL + MORPH
+
+
+def sampled_face(model: AppearanceModel, rng: np.random.Generator) -> PrivateFace:
+    """A privatized face as the mechanisms make them: a sampled identity, a quantized expression, coarse attributes."""
+    steps = np.clip(np.round(rng.standard_normal(len(model.shape.expression_sd)) * 2) / 2, -2, 2)
+    points = to_canvas(join(sample_identity(model.shape, rng), steps * model.shape.expression_sd, model.shape))
+    return PrivateFace(points, int(rng.integers(TONES)), None, None, int(rng.integers(2**62)))
+
+
+def _jittered(coefficients: Floats, model: AppearanceModel, rng: np.random.Generator) -> Floats:
+    return np.asarray(coefficients + JITTER * model.texture_sd[:COMPONENTS] * rng.standard_normal(COMPONENTS))
+
+
+def _from_photo(target: Target, model: AppearanceModel, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    conditioned = condition(target.points, texture_of(_jittered(target.coefficients, model, rng), model), model)
+    return conditioned, target.image.float() / 127.5 - 1
+
+
+def _from_morph(one: Target, other: Target, model: AppearanceModel, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    share = rng.uniform(0.3, 0.7)
+    points = share * one.points + (1 - share) * other.points
+    coefficients = share * one.coefficients + (1 - share) * other.coefficients
+    texture = share * one.texture.astype(np.float32) + (1 - share) * other.texture.astype(np.float32)
+    grid = backward_map(
+        rasterize(warp_points(points, model.shape.mean, model.forehead), model.triangles, CANVAS), model.reference
+    )
+    image = sample(torch.from_numpy(texture_image(texture, model)), grid) * 2 - 1
+    return condition(points, texture_of(_jittered(coefficients, model, rng), model), model), image

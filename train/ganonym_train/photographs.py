@@ -1,0 +1,54 @@
+"""Training photographs: manifest rows → located faces. Only consented or synthetic sets are ever trained on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganonym.errors import UsageError
+from ganonym.faces.find import default_backends, find_faces
+from ganonym.photos.decode import read_photo
+from ganonym.types import RGB, Points
+
+TRAINING_SETS = ("london", "synthetic")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPhoto:
+    """One photograph with its landmarks and the attributes its manifest states."""
+
+    name: str
+    subject: str
+    smiling: bool
+    female: bool
+    age: float | None
+    rgb: RGB
+    points: Points
+
+
+def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
+    """Photos of the training sets in `folder`, whose manifest.csv has columns path, set, subject, expression, sex, age.
+
+    Photos in which no face is found are left out. Raises UsageError without a manifest.
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise UsageError(f"{manifest} does not exist.", "Point --data at a folder with manifest.csv; see checkpoints/.")
+    detector, landmarks = default_backends()
+    with manifest.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["set"] in TRAINING_SETS]
+    for row in rows:
+        rgb, _ = read_photo(folder, row["path"])
+        faces = find_faces(rgb, detector, landmarks)
+        if faces:
+            yield TrainingPhoto(
+                name=row["path"],
+                subject=row["subject"],
+                smiling=row["expression"] == "smiling",
+                female=row["sex"] == "female",
+                age=float(row["age"]) if row["age"] else None,
+                rgb=rgb,
+                points=faces[0].points,
+            )
