@@ -27,7 +27,8 @@ def cohort(model: ShapeModel, subjects: int = 23, photos: int = 1, label: str | 
     for i in range(subjects):
         identity = rng.normal(size=20) * model.identity_sd
         for j in range(photos):
-            shape = join(identity, rng.normal(size=4) * model.expression_sd, model)
+            seen = identity + 0.2 * rng.normal(size=20) * model.identity_sd  # landmarks of one person differ by photo
+            shape = join(seen, rng.normal(size=4) * model.expression_sd, model)
             faces.append(SubjectFace(f"s{i}", shape, seed=1000 * i + j, subject_seed=i, label=label))
     return faces
 
