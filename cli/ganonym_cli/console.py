@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, RenderableType
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task
+    from rich.progress import Progress, Task, TaskID
     from rich.text import Text
 
-Advance = Callable[[int, int], None]
+Advance = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,17 @@ class Output:
                 console.print(table)
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[str], Advance]]:
-        """Bars on stderr with rate and time left: `phase(name)` opens one, which is then told (done, total)."""
+    def progress(self) -> Iterator[Advance]:
+        """One bar a phase on stderr, with rate and time left; to be told (phase, done, total)."""
         with _bars(hidden=self.quiet) as bars:
+            tasks: dict[str, TaskID] = {}
 
-            def phase(name: str) -> Advance:
-                task = bars.add_task(name, total=None)
-                return lambda done, total: bars.update(task, completed=done, total=total)
+            def advance(phase: str, done: int, total: int) -> None:
+                if phase not in tasks:
+                    tasks[phase] = bars.add_task(phase, total=total)
+                bars.update(tasks[phase], completed=done, total=total)
 
-            yield phase
+            yield advance
 
 
 def _bars(hidden: bool) -> Progress:

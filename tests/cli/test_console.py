@@ -12,10 +12,9 @@ from ganonym_cli.console import Output
 def test_json_is_one_object_on_stdout_and_remarks_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(as_json=True)
     output.note("working [1/2]")
-    with output.progress() as phase:
-        advance = phase("looking")
-        advance(1, 2)
-        advance(2, 2)
+    with output.progress() as advance:
+        advance("looking", 1, 2)
+        advance("looking", 2, 2)
     output.result({"name": "Zoë", "rate": 0.5}, "a table")
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"name": "Zoë", "rate": 0.5}
@@ -32,8 +31,8 @@ def test_without_json_the_tables_go_to_stdout(capsys: pytest.CaptureFixture[str]
 def test_quiet_prints_nothing_but_json_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(quiet=True)
     output.note("remark")
-    with output.progress() as phase:
-        phase("looking")(1, 1)
+    with output.progress() as advance:
+        advance("looking", 1, 1)
     output.result({}, "table")
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""

@@ -1,0 +1,149 @@
+"""`ganonym anonymize`: a folder of photographs in, a folder of synthesized faces out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, OutFolder, Profile, Quiet, SeedIfGiven
+
+if TYPE_CHECKING:
+    from ganonym.batch.plan import Plan
+    from ganonym.batch.run import RunResult
+    from ganonym.config import Settings
+
+PRIVACY, BATCH = "Privacy", "Batch"
+
+
+def anonymize(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of photographs.", show_default=False)],
+    out: OutFolder,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="CSV: image, subject; optional syndrome, sex, age, …", rich_help_panel=BATCH),
+    ] = None,
+    mechanism: Annotated[
+        Literal["auto", "k-same", "codebook", "none"] | None,
+        typer.Option(help="What protects the shape.", show_default="auto", rich_help_panel=PRIVACY),
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", min=2, help="Subjects per group.", show_default="11", rich_help_panel=PRIVACY)
+    ] = None,
+    disperse: Annotated[
+        Literal["photo", "subject", "none"] | None,
+        typer.Option(help="One random draw per photo or subject.", show_default="photo", rich_help_panel=PRIVACY),
+    ] = None,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="One surrogate for all photos of a subject.", rich_help_panel=PRIVACY)
+    ] = False,
+    verification: Annotated[
+        Literal["default", "recognizer"] | None,
+        typer.Option("--verify", help="Add dlib's recognizer.", show_default="default", rich_help_panel=PRIVACY),
+    ] = None,
+    i_understand: Annotated[
+        bool, typer.Option("--i-understand", help="For mechanism none: it protects nobody.", rich_help_panel=PRIVACY)
+    ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="Key of the file names.", show_default="OUT/private/key", rich_help_panel=BATCH),
+    ] = None,
+    no_resume: Annotated[
+        bool, typer.Option("--no-resume", help="Remove an earlier run's outputs, start anew.", rich_help_panel=BATCH)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, write nothing.", rich_help_panel=BATCH)
+    ] = False,
+    profile: Profile = None,
+    seed: SeedIfGiven = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
+    from ganonym.batch.plan import plan_batch
+    from ganonym.batch.run import run_batch
+
+    given: dict[str, object | None] = {
+        "mechanism": mechanism,
+        "k": k,
+        "disperse": disperse,
+        "consistent": consistent or None,
+        "verify": verification,
+        "i_understand": i_understand or None,
+        "resume": False if no_resume else None,
+        "seed": seed,
+        "jobs": jobs,
+    }
+    settings = settings_from(given, profile)
+    output = Output(as_json, quiet)
+    if dry_run:
+        plan = plan_batch(source, out, settings, manifest)
+        output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
+        return
+    with output.progress() as advance:
+        result = run_batch(source, out, settings, manifest, key_file, progress=advance)
+    payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
+    output.result(payload, _result_table(result), result.guarantee, f"Report: {out / 'REPORT.md'}")
+    raise typer.Exit(result.exit_code)
+
+
+def settings_from(given: dict[str, object | None], profile: str | None) -> Settings:
+    """Settings from what the command line gave (None: not given) on top of a profile's name or TOML file."""
+    from ganonym.config import load_settings
+
+    if profile is not None and (profile.endswith(".toml") or Path(profile).is_file()):
+        return load_settings(given, file=Path(profile))
+    return load_settings(given, profile=profile)
+
+
+def _reasons(plan: Plan) -> dict[str, int]:
+    return dict(Counter(refusal.reason for _, refusal in plan.refused))
+
+
+def _plan_json(plan: Plan) -> dict[str, object]:
+    return {
+        "dry_run": True,
+        "photos": len(plan.photos),
+        "subjects": plan.subjects,
+        "formats": dict(plan.formats),
+        "classes": {label or "": count for label, count in plan.classes.items()},
+        "withheld_classes": [label or "" for label in plan.small],
+        "refused": _reasons(plan),
+        "mechanism": plan.mechanism,
+        "notes": list(plan.notes),
+    }
+
+
+def _plan_table(plan: Plan) -> Table:
+    table = Table("would be", "number", "of which", title="Dry run: nothing written")
+    table.add_row("read", str(len(plan.photos)), _counts(plan.formats))
+    table.add_row(
+        "subjects", str(plan.subjects), _counts({label or "unlabelled": n for label, n in plan.classes.items()})
+    )
+    table.add_row("refused", str(len(plan.refused)), _counts(_reasons(plan)))
+    if plan.small:
+        table.add_row(
+            "classes withheld", str(len(plan.small)), ", ".join(label or "unlabelled" for label in plan.small)
+        )
+    return table
+
+
+def _result_table(result: RunResult) -> Table:
+    table = Table("", "faces", "", title=f"Mechanism {result.mechanism}")
+    speed = f"{result.rate:.1f} a second, {result.peak_memory / 2**20:.0f} MiB" if result.anonymized else ""
+    table.add_row("anonymized", str(result.anonymized), speed)
+    if result.skipped:
+        table.add_row("done before", str(result.skipped), "")
+    table.add_row("withheld", str(result.quarantined), _counts(result.reasons))
+    return table
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())

@@ -1,0 +1,67 @@
+"""`ganonym train`: fit the weights anew from photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganonym_cli.console import Output
+from ganonym_cli.options import Json, Quiet, Seed
+
+app = typer.Typer(no_args_is_help=True, help="Fit the appearance model or the generator anew.")
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", help="Folder with manifest.csv (path, set, subject, expression, sex, age).", show_default=False
+    ),
+]
+
+
+@app.command()
+def appearance(
+    data: Data,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Shape and texture statistics of a population: nothing of one person is stored."""
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.appearance import train_appearance
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "appearance.safetensors"
+    train_appearance(data, file, output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept appearance")
+    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def generator(
+    data: Data,
+    run: Annotated[
+        Path, typer.Option("--run", help="Folder for checkpoint, log and sample grids; resumed when present.")
+    ] = Path("runs/generator"),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    images: Annotated[int, typer.Option("--images", min=1, help="Training images to see in all.")] = 16_000,
+    perceptual: Annotated[
+        Path | None,
+        typer.Option(
+            "--perceptual", help="LPIPS state (safetensors) for the perceptual loss.", show_default="no such loss"
+        ),
+    ] = None,
+    seed: Seed = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Adversarial training on top of the bundled appearance model; stop at any time, the same command resumes."""
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.generator import Recipe, train_generator
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "generator.safetensors"
+    train_generator(data, run, file, Recipe(images=images, seed=seed, perceptual=perceptual), output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept generator")
+    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
