@@ -7,7 +7,7 @@ an attacker's chance of guessing it in one try by at most 2^b, whatever else the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganonym.privacy.settings import PrivacySettings
 
@@ -125,7 +125,8 @@ def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
 
 
 def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:
-    attributes = settings.attributes.bits()
+    choice = settings.attributes if released.manifest else replace(settings.attributes, sex=False, age=False)
+    attributes = choice.bits()  # without a manifest nobody's sex and age are known
     around = {"released set": math.log2(released.subjects), "mankind": MANKIND_BITS}
     if shape is None:
         return attributes | around
