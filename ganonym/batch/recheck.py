@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ganonym.batch.analysis import fingerprint
 from ganonym.batch.ledger import read_ledger
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import PhotoError
@@ -45,11 +46,11 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
     present = {*found.photos, *(name for name, _ in found.refused)}
     known = {entry.get("source", entry["name"]) for entry in items}
     problems = [f"{name}: in the originals, but the ledger does not know it" for name in sorted(present - known)]
-    digests = {name: sha256_file(originals / name) for name in found.photos}
+    digests = {name: fingerprint(originals, name) for name in found.photos}
     for entry in items:
         if entry["outcome"] == "anonymized" and digests.get(entry["source"]) != entry["input"]:
             problems.append(f"{entry['output']}: its source is gone or was changed since")
-    copies = set(digests.values())
+    copies = {digest for digest in digests.values() if isinstance(digest, str)}
     for path in sorted(space.images.rglob("*")):
         if path.is_file() and sha256_file(path) in copies:
             problems.append(f"{path.relative_to(space.images).as_posix()}: is a copy of an original")
