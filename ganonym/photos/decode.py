@@ -56,6 +56,14 @@ def decode(data: bytes, name: str) -> RGB:
     kind = sniff(data)
     if kind is None:
         raise PhotoError("unsupported", f"{name!r} is {describe(data)}.", f"Save it as {ACCEPTED}.")
+    result = _load(data, kind, name)
+    if isinstance(result, PhotoError):
+        raise result
+    return result
+
+
+def _load(data: bytes, kind: Format, name: str) -> RGB | PhotoError:
+    """Returns its error: one raised from a handler would keep the half-decoded picture alive through its traceback."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
@@ -65,13 +73,13 @@ def decode(data: bytes, name: str) -> RGB:
                 image.load()
                 return to_rgb(image)
     except PhotoError as error:
-        raise PhotoError(error.reason, f"{name!r}: {error.message}", error.remedy) from error
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise PhotoError("too-large", f"{name!r} needs more memory than allowed.", "Save it smaller.") from error
+        return PhotoError(error.reason, f"{name!r}: {error.message}", error.remedy)
+    except (Image.DecompressionBombError, MemoryError):
+        return PhotoError("too-large", f"{name!r} needs more memory than allowed.", "Save it at a smaller size.")
     except Exception as error:  # a hostile file can make a decoder raise anything at all
         if "truncated" in str(error) or isinstance(error, EOFError) or ends_early(data, kind):
-            raise PhotoError("truncated", f"{name!r} ends early.", "Copy the original again.") from error
-        raise PhotoError("corrupt", f"{name!r} is not a sound {kind}: {_line(error)}.", _SAVE_AGAIN) from error
+            return PhotoError("truncated", f"{name!r} ends early.", "Copy the original again.")
+        return PhotoError("corrupt", f"{name!r} is not a sound {kind}: {_line(error)}.", _SAVE_AGAIN)
 
 
 def _admit(image: Image.Image, kind: Format) -> None:

@@ -77,7 +77,7 @@ def check_folders(source: Path, output: Path) -> None:
         if not source.is_dir():
             what = "is not a folder" if source.exists() else "does not exist"
             raise UsageError(f"The input {source} {what}.", "Give the folder that holds the photos.")
-        if not os.access(source, os.R_OK | os.X_OK):
+        if not _allowed(source, os.R_OK | os.X_OK):
             raise UsageError(f"The input {source} may not be read.", "Check its permissions.")
         if output.exists() and not output.is_dir():
             raise UsageError(f"The output {output} is not a folder.", "Name a new or an empty folder.")
@@ -109,9 +109,13 @@ def _refusal(entry: os.DirEntry[str]) -> Refusal | None:
         return Refusal("special-file", "neither a regular file nor a folder")
     if Path(entry.name).suffix.lower() not in SUFFIXES:
         return Refusal("unsupported", f"the suffix is not one of {ACCEPTED}")
-    if not os.access(entry.path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not _allowed(entry, os.R_OK):
         return Refusal("unreadable", "no permission to read it")
     return None
+
+
+def _allowed(path: os.PathLike[str], mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _printable(name: str) -> str:
