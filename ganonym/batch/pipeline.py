@@ -1,0 +1,35 @@
+"""What a batch does to one photo and one face, as three callables, so that the batch knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganonym.config import Settings
+from ganonym.faces.shape import ShapeModel
+from ganonym.types import RGB, FaceRecord, PrivateFace
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Loaded models of one worker.
+
+    `analyse(rgb, source)` finds the faces of a photo, largest first, and raises PhotoError("no-face") when there is
+    none. `produce(face, record)` renders and verifies one face; it raises PhotoError("verification") rather than
+    return anything unproven.
+    """
+
+    analyse: Callable[[RGB, str], list[FaceRecord]]
+    produce: Callable[[PrivateFace, FaceRecord], RGB]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Module-level functions only: a pipeline travels to worker processes, which then load their own tools.
+
+    `weights_digest` is a hex SHA-256 that changes when any weights do.
+    """
+
+    load_tools: Callable[[Settings], Tools]
+    load_shape_model: Callable[[], ShapeModel]
+    weights_digest: Callable[[Settings], str]

@@ -1,0 +1,136 @@
+"""What a run would do, found without writing anything: counts, refusals, collisions, the mechanism."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ganonym.batch.manifest import Manifest, Row, read_manifest
+from ganonym.config import Settings
+from ganonym.errors import UsageError
+from ganonym.photos.walk import check_folders, twins, walk
+from ganonym.privacy.settings import Mechanism
+from ganonym.types import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The work of a run. `photos` are to be treated; `refused` names every file and manifest row that is not, and why.
+
+    `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
+    (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each
+    photo counts as a subject.
+    """
+
+    photos: tuple[str, ...]
+    refused: tuple[tuple[str, Refusal], ...]
+    rows: Mapping[str, Row] | None
+    formats: Mapping[str, int]
+    classes: Mapping[str | None, int]
+    small: tuple[str | None, ...]
+    mechanism: Mechanism
+    notes: tuple[str, ...]
+
+    @property
+    def subjects(self) -> int:
+        return sum(self.classes.values())
+
+    def subject_of(self, photo: str, index: int = 0) -> str:
+        """Whose face it is: the manifest says it of the largest; any other is a bystander, a subject of its own."""
+        if index:
+            return f"{photo}#{index + 1}"
+        return self.rows[photo].subject if self.rows is not None else photo
+
+    def label_of(self, photo: str, index: int = 0) -> str | None:
+        """The syndrome of a face, None for bystanders and where none is given."""
+        return self.rows[photo].syndrome if self.rows is not None and not index else None
+
+
+def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | None = None) -> Plan:
+    """Plan a run without touching the disk, except for reading.
+
+    Raises UsageError: folders that contain each other, no photo at all, a faulty manifest, names that differ only in
+    case or Unicode form, fewer than k subjects for k-same.
+    """
+    check_folders(source, output)
+    found = walk(source)
+    refused = [item for item in found.refused if manifest is None or not _is_same(source / item[0], manifest)]
+    if not found.photos:
+        raise UsageError(f"there is no photo in {source}.", "Supported are JPEG, PNG, WebP, TIFF and BMP.")
+    meeting = twins(found.photos)
+    if meeting:
+        pairs = "; ".join(" and ".join(map(repr, group)) for group in meeting)
+        raise UsageError(f"names that differ only in case or Unicode form: {pairs}.", "Rename one of each.")
+    photos, rows = found.photos, None
+    notes = ["no manifest: every photo is taken to show a different person; repeated people weaken the guarantee"]
+    if manifest is not None:
+        table = read_manifest(manifest)
+        photos, rows, withheld = _match(found.photos, table, manifest)
+        known = {name for name, _ in refused}
+        refused += [item for item in withheld if item[0] not in known]
+        notes = [f"manifest columns ignored: {', '.join(table.ignored)}"] if table.ignored else []
+    people = {row.subject: row.syndrome for row in rows.values()} if rows is not None else dict.fromkeys(photos)
+    mechanism, why = choose_mechanism(settings, people)
+    classes = Counter(people.values())
+    small = tuple(sorted((label for label, count in classes.items() if count < settings.k), key=str))
+    if mechanism == "k-same" and set(small) == set(classes):
+        raise UsageError(
+            f"no class has k = {settings.k} subjects (the largest has {max(classes.values())}).",
+            "Add subjects, lower -k, or use --mechanism codebook.",
+        )
+    formats = Counter(PurePosixPath(photo).suffix.lower().lstrip(".") for photo in photos)
+    return Plan(
+        photos=photos,
+        refused=tuple(sorted(refused, key=lambda item: item[0])),
+        rows=rows,
+        formats=dict(sorted(formats.items())),
+        classes=dict(sorted(classes.items(), key=lambda item: str(item[0] or ""))),
+        small=small if mechanism == "k-same" else (),
+        mechanism=mechanism,
+        notes=(why, *notes),
+    )
+
+
+def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tuple[Mechanism, str]:
+    """The mechanism for subjects with these labels, and a sentence that says why.
+
+    >>> choose_mechanism(Settings(k=2), {"a": None, "b": None})[0], choose_mechanism(Settings(k=3), {"a": "x"})[0]
+    ('k-same', 'codebook')
+    """
+    if settings.mechanism != "auto":
+        return settings.mechanism, f"mechanism {settings.mechanism}, as asked"
+    largest = max(Counter(people.values()).values(), default=0)
+    group = "a class of" if any(people.values()) else "there are"
+    if largest >= settings.k:
+        return "k-same", f"mechanism k-same: {group} {largest} subjects, at least k = {settings.k}"
+    return "codebook", f"mechanism codebook: {group} only {largest} subjects, fewer than k = {settings.k}"
+
+
+def _match(
+    names: Iterable[str], table: Manifest, path: Path
+) -> tuple[tuple[str, ...], dict[str, Row], list[tuple[str, Refusal]]]:
+    by_form = {unicodedata.normalize("NFC", image): row for image, row in table.rows.items()}
+    rows: dict[str, Row] = {}
+    withheld = []
+    for name in names:
+        row = by_form.pop(unicodedata.normalize("NFC", name), None)
+        if row is None:
+            withheld.append((name, Refusal("not-in-manifest", "the manifest has no row for this photo")))
+        else:
+            rows[name] = row
+    if not rows:
+        raise UsageError(
+            f"no row of the manifest {path} names a photo of the input folder.", "Paths are relative to it."
+        )
+    missing = Refusal("missing-photo", "the manifest has a row for this photo, but there is no such file")
+    return tuple(rows), rows, withheld + [(row.image, missing) for row in by_form.values()]
+
+
+def _is_same(file: Path, manifest: Path) -> bool:
+    try:
+        return file.samefile(manifest)
+    except OSError:
+        return False

@@ -1,0 +1,89 @@
+"""Phase 2: all faces of the release together, because k-same needs them all; names, seeds and privatized faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganonym.batch.analysis import AnalysisStore
+from ganonym.batch.plan import Plan, choose_mechanism
+from ganonym.batch.pseudonym import output_name, refuse_collisions, seed_for
+from ganonym.config import Settings
+from ganonym.faces.shape import ShapeModel
+from ganonym.privacy.attributes import AttributeChoice, coarsen
+from ganonym.privacy.guarantee import Guarantee
+from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.settings import PrivacySettings
+from ganonym.types import PrivateFace, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseItem:
+    """One face to be released: where it comes from, its name below OUT/images, and what synthesis may see of it."""
+
+    source: str
+    index: int
+    input: str
+    subject: str
+    output: str
+    face: PrivateFace | Refusal
+
+    @property
+    def name(self) -> str:
+        """How quarantine.csv calls it: the photo, with #2, #3 … for its further faces."""
+        return f"{self.source}#{self.index + 1}" if self.index else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything to be released, ordered by output name, so that neither order nor file times tell source names."""
+
+    items: tuple[ReleaseItem, ...]
+    guarantee: Guarantee
+    why: str
+
+
+def plan_release(
+    plan: Plan,
+    photos: Sequence[tuple[str, str]],
+    store: AnalysisStore,
+    model: ShapeModel,
+    key: bytes,
+    settings: Settings,
+) -> Release:
+    """Privatize all faces of `photos`, (name, SHA-256) each, that `store` knows. Raises as `privatize` does."""
+    faces: list[SubjectFace] = []
+    places: list[tuple[str, int, str, str, int]] = []
+    for photo, digest in photos:
+        records = store.read(photo, digest)
+        for record in [] if isinstance(records, Refusal) else records:
+            subject, output = plan.subject_of(photo, record.index), output_name(key, photo, record.index)
+            seed = seed_for(key, settings.seed, output)
+            subject_seed = seed_for(key, settings.seed, f"subject\0{subject}")
+            label = plan.label_of(photo, record.index)
+            faces.append(SubjectFace(subject, record.shape, seed, subject_seed, label))
+            places.append((photo, record.index, digest, output, record.tone))
+    refuse_collisions(output for _, _, _, output, _ in places)
+    people = {face.subject: face.label for face in faces}
+    mechanism, why = choose_mechanism(settings, people)
+    choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
+    privacy = PrivacySettings(
+        mechanism=mechanism,
+        k=settings.k,
+        disperse=settings.disperse,
+        attributes=choice,
+        i_understand=settings.i_understand,
+    )
+    private = privatize(faces, model, privacy, manifest=plan.rows is not None)
+    items = []
+    for face, points, (photo, index, digest, output, tone) in zip(faces, private.faces, places, strict=True):
+        outcome: PrivateFace | Refusal
+        if isinstance(points, Refusal):
+            outcome = points
+        else:
+            row = plan.rows[photo] if plan.rows is not None and index == 0 else None
+            kept = coarsen(tone, row.sex if row else None, row.age if row else None, choice)
+            seed = face.subject_seed if settings.consistent else face.seed
+            outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, seed)
+        items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome))
+    return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, why)

@@ -1,0 +1,125 @@
+"""What a finished run leaves to read: REPORT.md and manifest.csv to share, keymap.csv and quarantine.csv to keep."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ganonym.batch.files import write_output, write_private
+from ganonym.batch.ledger import Ledger
+from ganonym.batch.plan import Plan
+from ganonym.batch.pseudonym import pseudonym
+from ganonym.batch.release import Release
+from ganonym.batch.workspace import Workspace
+from ganonym.config import Settings
+from ganonym.privacy.attributes import AGE_BANDS
+from ganonym.types import JSON
+
+_NOT_PROMISED = """\
+- That nobody can ever be recognised. The statement above bounds what it names, under its assumptions, and no more;
+  measure the rest with `ganonym assess`.
+- That a rare syndrome, a site, an age or a combination of released columns does not single somebody out.
+- That an output shows the subject's own signs: with k-same it is a plausible member of the subject's class.
+- That two releases of the same people, made with other settings or keys, are as safe as one: they can be averaged.
+- Anything once `private/` or the key is shared: they undo the pseudonyms.
+"""
+
+
+def write_reports(
+    space: Workspace, plan: Plan, release: Release, ledger: Ledger, key: bytes, settings: Settings
+) -> None:
+    """Write all four from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
+    shared, report, keymap, quarantine = space.reports
+    released = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: entry["output"])
+    held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: entry["name"])
+    columns = ("image", "subject", "syndrome", *settings.release)
+    write_output(shared, _csv(columns, [_shared_row(entry, plan, key, settings) for entry in released]))
+    write_private(
+        keymap,
+        _csv(
+            ("source", "output", "subject", "pseudonym"),
+            [
+                (entry["source"], _image(entry), entry["subject"], pseudonym(key, "subject", entry["subject"]))
+                for entry in released
+            ],
+        ),
+    )
+    write_private(
+        quarantine,
+        _csv(("source", "reason", "detail"), [(entry["name"], entry["reason"], entry["detail"]) for entry in held]),
+    )
+    write_output(report, _report(plan, release, ledger, settings, released, held).encode())
+
+
+def count_reasons(items: Iterable[JSON]) -> dict[str, int]:
+    """How many items are in quarantine for each reason, the most frequent first."""
+    counts = Counter(entry["reason"] for entry in items if entry["outcome"] == "quarantined")
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _report(
+    plan: Plan, release: Release, ledger: Ledger, settings: Settings, released: Sequence[JSON], held: Sequence[JSON]
+) -> str:
+    promise, header = release.guarantee, ledger.entries[0]
+    subjects = len({entry["subject"] for entry in released})
+    lines = ["# Report of a ganonym release", ""]
+    lines += [f"{len(released)} faces of {subjects} subjects were synthesized and verified; {len(held)} are withheld."]
+    if held:
+        lines += ["", "| withheld because | count |", "|---|---|"]
+        lines += [f"| {reason} | {count} |" for reason, count in count_reasons(held).items()]
+    lines += ["", "## What is promised", "", f"Mechanism **{promise.mechanism}**: {promise.statement}.", ""]
+    lines += [f"- {assumption}" for assumption in promise.assumptions]
+    lines += ["", "| bit budget | bits |", "|---|---|"]
+    lines += [f"| {part} | {bits:.2f} |" for part, bits in promise.bits.items()]
+    lines += ["", "## What is not promised", "", _NOT_PROMISED]
+    lines += ["## How it was made", "", f"- {release.why}", *[f"- {note}" for note in plan.notes[1:]]]
+    lines += ["- the largest face of a photo belongs to its subject, every other face to a subject of its own"]
+    lines += [f"- ganonym {header['version']}, settings `{settings.digest()}`, weights `{header['weights']}`"]
+    lines += ["", "| setting | value |", "|---|---|"]
+    lines += [f"| {name} | {_plain(value)} |" for name, value in settings.relevant().items() if name != "seed"]
+    return "\n".join([*lines, ""])
+
+
+def _shared_row(entry: JSON, plan: Plan, key: bytes, settings: Settings) -> tuple[str, ...]:
+    row = plan.rows[entry["source"]] if plan.rows is not None and entry["index"] == 0 else None
+    cells: dict[str, Any] = {name: getattr(row, name) if row else None for name in ("syndrome", *settings.release)}
+    if cells.get("age") is not None:
+        cells["age"] = _age_band(cells["age"])
+    if cells.get("session") is not None:  # session names tend to be dates or visit numbers
+        cells["session"] = pseudonym(key, "session", cells["session"])
+    return (_image(entry), pseudonym(key, "subject", entry["subject"]), *(_plain(cell) for cell in cells.values()))
+
+
+def _age_band(years: float) -> str:
+    """Ten-year band, the same that synthesis may see.
+
+    >>> _age_band(34.0), _age_band(97.0)
+    ('30-39', '90+')
+    """
+    band = min(int(years // 10), AGE_BANDS - 1)
+    return f"{band}0+" if band == AGE_BANDS - 1 else f"{band * 10}-{band * 10 + 9}"
+
+
+def _with_outcome(ledger: Ledger, outcome: str) -> Iterable[JSON]:
+    return (entry for entry in ledger.items.values() if entry["outcome"] == outcome)
+
+
+def _image(entry: JSON) -> str:
+    return f"images/{entry['output']}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "" if value is None else str(value)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")

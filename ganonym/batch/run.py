@@ -1,0 +1,269 @@
+"""The batch: plan, analyse every photo, privatize them together, produce every face; all of it resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from ganonym.batch.analysis import AnalysisStore, dataset_digest, fingerprint
+from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.files import discard, write_output
+from ganonym.batch.ledger import Ledger, digest_of
+from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.plan import Plan, plan_batch
+from ganonym.batch.pseudonym import key_mark, read_key, read_or_create_key
+from ganonym.batch.release import Release, ReleaseItem, plan_release
+from ganonym.batch.report import count_reasons, write_reports
+from ganonym.batch.workspace import Workspace, forget, open_ledger, open_workspace
+from ganonym.config import Settings
+from ganonym.errors import PhotoError, UsageError
+from ganonym.photos.decode import read_photo
+from ganonym.photos.encode import encode_png, prove_clean
+from ganonym.types import JSON, FaceRecord, PrivateFace, Refusal
+from ganonym.weights import sha256_file
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase ("read", "analyse", "produce"), how many are done, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did: faces produced now, faces found done, records in quarantine, and what it took.
+
+    `rate` is faces produced a second; `peak_memory` the resident bytes of all processes together (an upper bound).
+    """
+
+    anonymized: int
+    skipped: int
+    quarantined: int
+    reasons: dict[str, int]
+    mechanism: str
+    guarantee: str
+    seconds: float
+    peak_memory: int
+
+    @property
+    def rate(self) -> float:
+        return self.anonymized / self.seconds if self.seconds else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything was treated, 1 when something is in quarantine."""
+        return 1 if self.quarantined else 0
+
+
+def run_batch(
+    source: Path,
+    output: Path,
+    settings: Settings,
+    manifest: Path | None = None,
+    key_file: Path | None = None,
+    pipeline: Pipeline | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Treat every photo below `source`; write OUT/images, OUT/manifest.csv, OUT/REPORT.md and OUT/private.
+
+    A picture appears in OUT/images only once it is verified, on the disk and named in the ledger. Killed at any
+    moment and started again with the same arguments, it ends with the same bytes. Raises UsageError and
+    EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
+    """
+    started = time.perf_counter()
+    pipeline = pipeline or _default_pipeline()
+    tell = progress or (lambda _phase, _done, _total: None)
+    plan = plan_batch(source, output, settings, manifest)
+    weights = pipeline.weights_digest(settings)
+    with open_workspace(output) as space:
+        if not settings.resume:
+            forget(space)
+        key = read_key(key_file) if key_file else read_or_create_key(space.key)
+        photos, refused = _fingerprints(source, plan, tell)
+        header = _header(plan, photos, refused, settings, weights, key)
+        analysis_key = digest_of([version("ganonym"), weights, settings.verify])
+        with (
+            open_ledger(space, header) as ledger,
+            AnalysisStore(space.analysis, analysis_key) as store,
+            open_engine(pipeline, settings) as engine,
+        ):
+            _analyse(source, photos, store, engine, tell)
+            release = plan_release(plan, photos, store, pipeline.load_shape_model(), key, settings)
+            _settle_release(ledger, release, store.digest(photos))
+            for name, digest in photos:
+                found = store.read(name, digest)
+                if isinstance(found, Refusal):
+                    refused[name] = found
+            for name, refusal in sorted(refused.items()):
+                ledger.settle(_quarantined(name, refusal))
+            produced, skipped = _produce(release, store, ledger, space, engine, tell)
+            memory = resident_peak() + engine.peak_memory()
+            reasons = count_reasons(ledger.items.values())
+            write_reports(space, plan, release, ledger, key, settings)
+            if ledger.entries[-1]["kind"] != "closed":
+                ledger.append({"kind": "closed"})
+    return RunResult(
+        anonymized=produced,
+        skipped=skipped,
+        quarantined=sum(reasons.values()),
+        reasons=reasons,
+        mechanism=release.guarantee.mechanism,
+        guarantee=release.guarantee.statement,
+        seconds=time.perf_counter() - started,
+        peak_memory=memory,
+    )
+
+
+def _fingerprints(source: Path, plan: Plan, tell: Progress) -> tuple[list[tuple[str, str]], dict[str, Refusal]]:
+    photos: list[tuple[str, str]] = []
+    refused = dict(plan.refused)
+    for done, name in enumerate(plan.photos, start=1):
+        digest = fingerprint(source, name)
+        if isinstance(digest, Refusal):
+            refused[name] = digest
+        else:
+            photos.append((name, digest))
+        tell("read", done, len(plan.photos))
+    return photos, refused
+
+
+def _header(
+    plan: Plan,
+    photos: list[tuple[str, str]],
+    refused: dict[str, Refusal],
+    settings: Settings,
+    weights: str,
+    key: bytes,
+) -> JSON:
+    rows = [asdict(row) for _, row in sorted((plan.rows or {}).items())]
+    return {
+        "kind": "header",
+        "version": version("ganonym"),
+        "settings": settings.relevant(),
+        "weights": weights,
+        "inputs": dataset_digest(photos, refused, rows),
+        "key": key_mark(key),
+    }
+
+
+def _analyse(source: Path, photos: list[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress) -> None:
+    todo = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
+    done = len(photos) - len(todo)
+    tell("analyse", done, len(photos))
+    for (_, name, digest), outcome in engine.stream(_find, todo):
+        store.add(name, digest, outcome)
+        done += 1
+        tell("analyse", done, len(photos))
+
+
+def _settle_release(ledger: Ledger, release: Release, analysis: str) -> None:
+    """Fix the faces of the release before the first output; later runs must find the same ones."""
+    earlier = next((entry for entry in ledger.entries if entry["kind"] == "release"), None)
+    if earlier is None:
+        ledger.append({"kind": "release", "analysis": analysis, "guarantee": asdict(release.guarantee)})
+    elif earlier["analysis"] != analysis:
+        raise UsageError(
+            "the photos no longer give the faces that the earlier run found (its analysis.jsonl is gone or changed); "
+            "mixing both would weaken the guarantee.",
+            "Use a new output folder, or --no-resume.",
+        )
+
+
+def _produce(
+    release: Release, store: AnalysisStore, ledger: Ledger, space: Workspace, engine: Engine, tell: Progress
+) -> tuple[int, int]:
+    """Produce what the ledger does not show as done; returns how many were produced and how many were done."""
+    todo: list[_Job] = []
+    skipped = 0
+    for item in release.items:
+        if _is_done(ledger.items.get(item.name), space):
+            skipped += ledger.items[item.name]["outcome"] == "anonymized"
+            continue
+        discard(space.images / item.output)
+        if isinstance(item.face, Refusal):
+            ledger.settle(_quarantined(item.name, item.face))
+        else:
+            todo.append(_Job(item, item.face))
+    produced = 0
+    done = len(release.items) - len(todo)
+    tell("produce", done, len(release.items))
+    jobs = ((job, _record(store, job.item)) for job in todo)
+    for (job, _), outcome in engine.stream(_render, jobs):
+        if isinstance(outcome, Refusal):
+            ledger.settle(_quarantined(job.item.name, outcome))
+        else:
+            _commit(job.item, outcome, ledger, space)
+            produced += 1
+        done += 1
+        tell("produce", done, len(release.items))
+    return produced, skipped
+
+
+def _is_done(line: JSON | None, space: Workspace) -> bool:
+    if line is None or line["outcome"] != "anonymized":
+        return line is not None
+    try:
+        return sha256_file(space.images / line["output"]) == str(line["sha256"])
+    except OSError:
+        return False
+
+
+def _commit(item: ReleaseItem, png: bytes, ledger: Ledger, space: Workspace) -> None:
+    """Write one output: checked on the disk, entered in the ledger, and only then given its name."""
+    line = {
+        "kind": "item",
+        "name": item.name,
+        "outcome": "anonymized",
+        "source": item.source,
+        "index": item.index,
+        "subject": item.subject,
+        "input": item.input,
+        "output": item.output,
+        "sha256": hashlib.sha256(png).hexdigest(),
+    }
+
+    def enter(stored: bytes) -> None:
+        prove_clean(stored)
+        ledger.settle(line)
+
+    write_output(space.images / item.output, png, enter)
+
+
+def _quarantined(name: str, refusal: Refusal) -> JSON:
+    return {"kind": "item", "name": name, "outcome": "quarantined", **asdict(refusal)}
+
+
+def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:
+    records = store.read(item.source, item.input)
+    assert not isinstance(records, Refusal)
+    return next(record for record in records if record.index == item.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    item: ReleaseItem
+    face: PrivateFace
+
+
+def _find(tools: Tools, photo: tuple[Path, str, str]) -> list[FaceRecord]:
+    source, name, digest = photo
+    rgb, found = read_photo(source, name)
+    if found != digest:
+        raise PhotoError("changed", f"{name!r} changed while the run was reading it.", "Run again when it is still.")
+    faces = tools.analyse(rgb, name)
+    if not faces:
+        raise PhotoError("no-face", f"{name!r} shows no face that can be found.")
+    return faces
+
+
+def _render(tools: Tools, work: tuple[_Job, FaceRecord]) -> bytes:
+    job, record = work
+    return encode_png(tools.produce(job.face, record))
+
+
+def _default_pipeline() -> Pipeline:
+    from ganonym.batch.default import default_pipeline
+
+    return default_pipeline()

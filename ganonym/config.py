@@ -1,0 +1,156 @@
+"""Settings of a batch: defaults < profile < TOML file < command line, every problem listed at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ganonym.errors import UsageError
+
+PROFILES = ("research", "strict")
+ATTRIBUTES = ("tone", "sex", "age")
+RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
+_UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the work is done, not one byte of the result
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the steward decides. Raises UsageError listing everything that is wrong with the values.
+
+    `mechanism` auto means k-same when a class has at least `k` subjects, else codebook. `attributes` may reach the
+    synthesizer; `release` are manifest columns copied into the shareable manifest beside the syndrome. `consistent`
+    gives all photos of one subject the same surrogate. `jobs` 0 means one per core; `timeout` is seconds per photo.
+
+    >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
+    True
+    """
+
+    mechanism: Literal["auto", "k-same", "codebook", "none"] = "auto"
+    k: int = 11
+    disperse: Literal["photo", "subject", "none"] = "photo"
+    small_classes: Literal["withhold"] = "withhold"
+    consistent: bool = False
+    attributes: tuple[str, ...] = ATTRIBUTES
+    release: tuple[str, ...] = ()
+    seed: int = 0
+    verify: Literal["default", "recognizer"] = "default"
+    i_understand: bool = False
+    jobs: int = 0
+    engine: Literal["processes", "serial"] = "processes"
+    timeout: float = 60.0
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f"{name} must be {expected}, not {getattr(self, name)!r}"
+            for name, (expected, holds) in _CHECKS.items()
+            if not holds(getattr(self, name))
+        ]
+        if self.mechanism == "none" and self.i_understand is not True:
+            wrong.append("mechanism none protects nobody; say i_understand (--i-understand) to use it")
+        if wrong:
+            raise UsageError("settings: " + "; ".join(wrong) + ".")
+
+    @property
+    def workers(self) -> int:
+        """Number of worker processes, at least 1."""
+        return self.jobs or _cores()
+
+    @property
+    def threads(self) -> int:
+        """Threads each worker may use for arithmetic, at least 1."""
+        return max(1, _cores() // self.workers)
+
+    def relevant(self) -> dict[str, Any]:
+        """The settings that change output bytes, ready for JSON."""
+        return {name: value for name, value in asdict(self).items() if name not in _UNSEEN}
+
+    def digest(self) -> str:
+        """Hex SHA-256 over the settings that change output bytes."""
+        text = json.dumps(self.relevant(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_settings(
+    given: Mapping[str, object | None] | None = None, file: Path | None = None, profile: str | None = None
+) -> Settings:
+    """Settings from a profile's name, a TOML file and explicit values, the later winning; None means not given.
+
+    Keys may use dashes or underscores. Raises UsageError on unknown keys, wrong values or an unreadable file.
+    """
+    values: dict[str, Any] = {}
+    if profile is not None:
+        if profile not in PROFILES:
+            raise UsageError(f"no profile called {profile!r}.", f"There are: {', '.join(PROFILES)}.")
+        values |= _read_toml(Path(__file__).parent / "profiles" / f"{profile}.toml")
+    if file is not None:
+        values |= _read_toml(file)
+    values |= {_field(name): value for name, value in (given or {}).items() if value is not None}
+    known = [field.name for field in fields(Settings)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UsageError(f"settings: unknown {', '.join(unknown)}.", f"Known are: {', '.join(known)}.")
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return Settings(**arguments)
+
+
+def _field(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return {_field(name): value for name, value in tomllib.load(file).items()}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read settings from {path}: {error}.") from error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Check = tuple[str, Callable[[Any], bool]]
+
+
+def _choice(*options: str) -> _Check:
+    return f"one of {', '.join(options)}", lambda value: isinstance(value, str) and value in options
+
+
+def _several(*options: str) -> _Check:
+    return (
+        f"distinct names out of {', '.join(options)}",
+        lambda value: isinstance(value, tuple) and len(set(map(str, value))) == len(value) and set(value) <= {*options},
+    )
+
+
+def _whole(low: int, high: int) -> _Check:
+    return f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high
+
+
+_FLAG: _Check = ("true or false", lambda value: isinstance(value, bool))
+
+_CHECKS: dict[str, _Check] = {
+    "mechanism": _choice("auto", "k-same", "codebook", "none"),
+    "k": _whole(2, 100_000),
+    "disperse": _choice("photo", "subject", "none"),
+    "small_classes": _choice("withhold"),
+    "consistent": _FLAG,
+    "attributes": _several(*ATTRIBUTES),
+    "release": _several(*RELEASABLE),
+    "seed": _whole(0, 2**63 - 1),
+    "verify": _choice("default", "recognizer"),
+    "i_understand": _FLAG,
+    "jobs": _whole(0, 4096),
+    "engine": _choice("processes", "serial"),
+    "timeout": ("seconds above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")),
+    "resume": _FLAG,
+}

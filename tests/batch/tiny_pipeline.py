@@ -1,0 +1,90 @@
+"""A pipeline without models, quick and deterministic, for tests of the batch alone; importable by worker processes.
+
+The first pixel of a photo says what happens: red = number of faces, green = fate in analysis, blue = fate in
+production (CRASH, HANG, BUG, MEMORY, REFUSE; anything else goes well). The second pixel makes the shape.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.config import Settings
+from ganonym.errors import EnvironmentFault, PhotoError
+from ganonym.faces.shape import ShapeModel, join
+from ganonym.types import RGB, Box, FaceRecord, Pose, PrivateFace
+
+CRASH, HANG, BUG, MEMORY, REFUSE, EXIT = 200, 201, 202, 203, 204, 205
+
+
+def shape_model() -> ShapeModel:
+    rng = np.random.default_rng(1)
+    basis = np.linalg.qr(rng.normal(size=(136, 10)))[0].T
+    return ShapeModel(rng.normal(size=(68, 2)), basis[:6], np.full(6, 0.02), basis[6:], np.full(4, 0.01))
+
+
+def analyse(rgb: RGB, source: str) -> list[FaceRecord]:
+    count, fate, later = (int(value) for value in rgb[0, 0])
+    meet(fate)
+    if count == 0:
+        raise PhotoError("no-face", f"{source!r} shows no face.")
+    rng = np.random.default_rng([int(value) for value in rgb[0, 1]])
+    model = shape_model()
+    faces = []
+    for index in range(count):
+        shape = join(rng.normal(size=6) * 0.02, rng.normal(size=4) * 0.01, model)
+        thumbnail = np.full((24, 24), later, np.uint8)
+        faces.append(FaceRecord(source, index, Box(0, 0, 1, 1), shape, shape, Pose(0, 0, 0), index % 6, thumbnail))
+    return faces
+
+
+def produce(face: PrivateFace, record: FaceRecord) -> RGB:
+    meet(int(record.thumbnail[0, 0]))
+    seen = repr((face.points.tobytes(), face.tone, face.sex, face.age, face.seed)).encode()
+    rng = np.random.default_rng(list(hashlib.sha256(seen).digest()))
+    return rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+def meet(fate: int) -> None:
+    if fate == CRASH:
+        os.abort()
+    if fate == EXIT:
+        os._exit(0)
+    if fate == HANG:
+        time.sleep(600)
+    if fate == BUG:
+        raise ZeroDivisionError("a bug")
+    if fate == MEMORY:
+        raise MemoryError
+    if fate == REFUSE:
+        raise PhotoError("verification", "the output resembles its source.")
+
+
+def load_tools(_settings: Settings) -> Tools:
+    return Tools(analyse, produce)
+
+
+def load_nothing(_settings: Settings) -> Tools:
+    raise EnvironmentFault("weights file surrogate.safetensors is missing.")
+
+
+def weights_digest(_settings: Settings) -> str:
+    return "1" * 64
+
+
+PIPELINE = Pipeline(load_tools, shape_model, weights_digest)
+BROKEN = Pipeline(load_nothing, shape_model, weights_digest)
+
+
+def save_photo(path: Path, number: int, faces: int = 1, fate: int = 0, later: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rgb = np.zeros((8, 8, 3), np.uint8)
+    rgb[0, 0] = (faces, fate, later)
+    rgb[0, 1] = (number % 256, number // 256, 7)
+    Image.fromarray(rgb).save(path)
