@@ -1,0 +1,82 @@
+"""Runs a batch over and over, killing it before its 1st, 2nd, 3rd … step on the disk, then lets it resume.
+
+Usage: killer.py SOURCE BASE KEY. Run n works in BASE/n. Prints one JSON object a run: how many steps it survived and
+the SHA-256 of what stood in OUT/images at that moment, hidden partial files apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny_pipeline import PIPELINE
+
+from ganonym.batch.run import run_batch
+from ganonym.config import Settings
+
+SETTINGS = Settings(engine="serial", k=3)
+STEPS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "ftruncate")
+
+
+def arm(limit: int) -> None:
+    """From now on this process kills itself at its step number `limit`; a write is then left half done."""
+    taken = 0
+
+    def armed(name: str, real: Any) -> Any:
+        def step(*arguments: Any, **options: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken == limit:
+                if name == "write":
+                    real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **options)
+
+        return step
+
+    for name in STEPS:
+        setattr(os, name, armed(name, getattr(os, name)))
+
+
+def run(source: Path, out: Path, key: Path, limit: int | None) -> bool:
+    """Whether the run, in a process of its own, came to its end."""
+    process = os.fork()
+    if process == 0:
+        if limit is not None:
+            arm(limit)
+        run_batch(source, out, SETTINGS, key_file=key, pipeline=PIPELINE)
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    if os.WIFSIGNALED(status):
+        return False
+    assert os.waitstatus_to_exitcode(status) == 0
+    return True
+
+
+def main(source: Path, base: Path, key: Path) -> None:
+    run_batch(source, base / "warm", SETTINGS, key_file=key, pipeline=PIPELINE)  # so that no fork imports anything
+    limit, ended = 0, False
+    while not ended:
+        limit += 1
+        out = base / str(limit)
+        ended = run(source, out, key, limit)
+        images = [path for path in (out / "images").rglob("[!.]*") if path.is_file()]
+        shown = {
+            path.relative_to(out / "images").as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in images
+        }
+        ledger = out / "private/ledger.jsonl"
+        before = ledger.read_bytes().decode(errors="replace") if ledger.exists() else ""
+        assert run(source, out, key, None)
+        print(json.dumps({"limit": limit, "ended": ended, "shown": shown, "ledger": before}))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
