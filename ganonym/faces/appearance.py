@@ -66,7 +66,7 @@ def warp_points(points: Points, mean: Points, forehead: Points) -> Points:
         if points[lower, 1] < points[upper, 1]:
             points[[upper, lower]] = points[[upper, lower]].mean(axis=0)
     design = np.column_stack([to_canvas(mean)[UPPER_FACE], np.ones(len(UPPER_FACE))])
-    affine = np.linalg.lstsq(design, points[UPPER_FACE], rcond=None)[0].T
+    affine: Floats = np.linalg.lstsq(design, points[UPPER_FACE], rcond=None)[0].T.astype(np.float64)
     hairline = apply(affine, to_canvas(forehead))
     boundary = np.concatenate([points[:17], hairline[::-1]])
     ring = boundary + RING * (boundary - boundary.mean(axis=0))

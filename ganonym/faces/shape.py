@@ -13,9 +13,9 @@ import numpy as np
 
 from ganonym.types import CANVAS, Floats, Points
 
-# The mean face on the 256 px canvas: from hairline to chin it fills about 215 px, with room above for the hair.
-CANVAS_SCALE = 545.0
-CANVAS_CENTRE = (CANVAS / 2 - 0.5, 154.0)
+# Places the mean face on the 256 px canvas: hairline at 17 px, chin at 226 px, so that an open jaw stays inside.
+CANVAS_SCALE = 480.0
+CANVAS_CENTRE = (CANVAS / 2 - 0.5, 142.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def centroid_size(points: Points) -> float:
 
 
 def normalize(points: Points, model: ShapeModel) -> Points:
-    """Landmarks in any frame → shape in the Procrustes frame, (68, 2): centred, unit centroid size, rotated onto the mean.
+    """Landmarks in any frame → shape (68, 2) in the Procrustes frame: centred, of unit size, rotated onto the mean.
 
     Invariant under translation, scaling by a positive factor and rotation. Raises ValueError when all points coincide.
     """

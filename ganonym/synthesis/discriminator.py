@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +22,7 @@ class Patches(nn.Module):
         super().__init__()
         widths = (3 + len(PARTS), width, width * 2, width * 4)
         self.layers = nn.ModuleList(
-            [spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in zip(widths, widths[1:], strict=False)]
+            [spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths)]
             + [spectral_norm(nn.Conv2d(width * 4, width * 4, 3, padding=1))]
         )
         self.score = spectral_norm(nn.Conv2d(width * 4, 1, 3, padding=1))

@@ -14,7 +14,9 @@ Scores = list[list[Tensor]]
 
 def discriminator_hinge(real: Scores, fake: Scores) -> Tensor:
     """Hinge loss over patch scores, averaged over scales (Lim & Ye 2017)."""
-    terms = [functional.relu(1 - r[-1]).mean() + functional.relu(1 + f[-1]).mean() for r, f in zip(real, fake, strict=True)]
+    terms = [
+        functional.relu(1 - r[-1]).mean() + functional.relu(1 + f[-1]).mean() for r, f in zip(real, fake, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 
@@ -26,7 +28,9 @@ def generator_hinge(fake: Scores) -> Tensor:
 def feature_matching(real: Scores, fake: Scores) -> Tensor:
     """Mean L1 between the discriminator's features of paired images (Wang et al. 2018, pix2pixHD)."""
     terms = [
-        functional.l1_loss(f, r.detach()) for rs, fs in zip(real, fake, strict=True) for r, f in zip(rs[:-1], fs[:-1], strict=True)
+        functional.l1_loss(f, r.detach())
+        for rs, fs in zip(real, fake, strict=True)
+        for r, f in zip(rs[:-1], fs[:-1], strict=True)
     ]
     return torch.stack(terms).mean()
 

@@ -50,7 +50,8 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
     fine = rasterize(reference * 2 + 0.5, triangles, CANVAS * 2)
     textures = np.stack([extract_texture(p.rgb, p.points, shape, fine, raster) for p in photos])
     mean, basis, sd, coefficients = fit_texture(textures.reshape(len(photos), -1))
-    log(f"texture: {len(sd)} components hold {(sd**2).sum() * (len(photos) - 1) / textures.var(axis=0).sum() / len(photos):.1%}")
+    held = (sd**2).sum() * (len(photos) - 1) / (textures.var(axis=0).sum() * len(photos))
+    log(f"texture: {len(sd)} components hold {held:.1%}")
 
     raw = np.array(
         [
@@ -90,7 +91,13 @@ def mirrored(photo: TrainingPhoto) -> TrainingPhoto:
     """The photo and its landmarks flipped left to right, the points renumbered to the 68-point scheme."""
     points = photo.points[MIRROR] * [-1.0, 1.0] + [photo.rgb.shape[1] - 1.0, 0.0]
     return TrainingPhoto(
-        photo.name, photo.subject, photo.smiling, photo.female, photo.age, np.ascontiguousarray(photo.rgb[:, ::-1]), points
+        photo.name,
+        photo.subject,
+        photo.smiling,
+        photo.female,
+        photo.age,
+        np.ascontiguousarray(photo.rgb[:, ::-1]),
+        points,
     )
 
 
@@ -115,7 +122,11 @@ def fit_shape(points: list[Points], subjects: list[str], smiling: list[bool]) ->
     identities = deviations - expressions @ expression_basis
 
     # One row a subject (a person's two mirror images average to symmetry, so they stay apart as two rows).
-    rows = [identities[parity::2][people[parity::2] == name].mean(axis=0) for name in sorted(set(subjects)) for parity in (0, 1)]
+    rows = [
+        identities[parity::2][people[parity::2] == name].mean(axis=0)
+        for name in sorted(set(subjects))
+        for parity in (0, 1)
+    ]
     _, spread, basis = np.linalg.svd(np.stack(rows), full_matrices=False)
     return ShapeModel(
         mean=mean,
@@ -133,7 +144,7 @@ def upright(points: Points) -> Points:
     cos, sin = axis / np.hypot(*axis)
     centred = centred @ np.array([[cos, -sin], [sin, cos]])
     symmetric = (centred + centred[MIRROR] * [-1.0, 1.0]) / 2
-    return (symmetric - symmetric.mean(axis=0)) / centroid_size(symmetric)
+    return np.asarray((symmetric - symmetric.mean(axis=0)) / centroid_size(symmetric))
 
 
 def reference_points(shape: ShapeModel) -> Points:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def save_checkpoint(state: Checkpoint, step: int, path: Path) -> None:
                 tensors[f"{name}.{index}.{key}"] = tensor
     partial = path.with_suffix(".partial")
     save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, metadata={"step": str(step)})
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(state: Checkpoint, path: Path) -> int:
@@ -64,7 +63,7 @@ def export_generator(generator: nn.Module, path: Path) -> None:
     tensors = {key: tensor.to("cpu", torch.float16).contiguous() for key, tensor in generator.state_dict().items()}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"kind": "generator"})
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

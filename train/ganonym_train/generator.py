@@ -25,6 +25,7 @@ from ganonym.synthesis.losses import (
     laplacian_l1,
 )
 from ganonym.synthesis.surrogate import surrogate_condition
+from ganonym.types import CANVAS
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
 from ganonym_train.pairs import BATCH_PATTERN, Target, load_targets, make_item, sampled_face
 
@@ -52,10 +53,10 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_appearance()
     targets = load_targets(data, model)
-    generator = Generator().to(device, memory_format=torch.channels_last)
-    average = Generator().to(device, memory_format=torch.channels_last).requires_grad_(False)
+    generator = Generator().to(device).to(memory_format=torch.channels_last)
+    average = Generator().to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     torch.manual_seed(recipe.seed)
-    discriminator = Discriminator().to(device, memory_format=torch.channels_last)
+    discriminator = Discriminator().to(device).to(memory_format=torch.channels_last)
     generator.apply(_initialise)
     average.load_state_dict(generator.state_dict())
     generator_optimizer = torch.optim.Adam(generator.parameters(), recipe.generator_rate, betas=(0.5, 0.99))
@@ -64,12 +65,13 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
 
     state = Checkpoint(generator, average, discriminator, generator_optimizer, discriminator_optimizer)
     run.mkdir(parents=True, exist_ok=True)
-    step = load_checkpoint(state, run / "checkpoint.safetensors")
+    done = load_checkpoint(state, run / "checkpoint.safetensors")
     last = recipe.images // BATCH_PATTERN
-    log(f"{len(targets)} photographs, {device}, step {step} of {last}")
+    log(f"{len(targets)} photographs, {device}, step {done} of {last}")
 
-    started, first = time.monotonic(), step
-    for step, (condition, target, real) in enumerate(_batches(targets, model, recipe.seed, step, last), start=step + 1):
+    started = time.monotonic()
+    batches = _batches(targets, model, recipe.seed, done, last)
+    for step, (condition, target, real) in enumerate(batches, start=done + 1):
         condition = condition.to(device, memory_format=torch.channels_last)
         target = target.to(device, memory_format=torch.channels_last)
         mask, parts = condition[:, 3:4], condition[:, 3:]
@@ -114,7 +116,7 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
             save_checkpoint(state, step, run / "checkpoint.safetensors")
             export_generator(average, output)
             _grid(average, model, device).save(run / f"faces-{step:06d}.png")
-            rate = (step - first) * BATCH_PATTERN / (time.monotonic() - started)
+            rate = (step - done) * BATCH_PATTERN / (time.monotonic() - started)
             log(f"step {step} of {last}, {rate:.1f} images/s, reconstruction {float(reconstruction.detach()):.4f}")
 
 
@@ -165,6 +167,7 @@ def _grid(generator: Generator, model: AppearanceModel, device: torch.device) ->
     """Two rows of the same eight virtual faces: the plain surrogate above, the generator's output below."""
     rng = np.random.default_rng(7)
     conditions = torch.stack([surrogate_condition(sampled_face(model, rng), model) for _ in range(8)]).to(device)
-    rows = torch.cat([compose(conditions, torch.zeros_like(conditions[:, :3])), compose(conditions, generator(conditions))])
-    pixels = ((rows.cpu() + 1) * 127.5).clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-    return Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in (pixels[:8], pixels[8:])], axis=0))
+    plain = compose(conditions, torch.zeros_like(conditions[:, :3]))
+    pictures = torch.stack([plain, compose(conditions, generator(conditions))]).cpu()
+    pixels = ((pictures + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
+    return Image.fromarray(pixels.reshape(2 * CANVAS, 8 * CANVAS, 3).numpy())

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.faces.align import apply, crop
-from ganonym.faces.appearance import AppearanceModel, project_texture, sample_identity, texture_image, texture_of, warp_points
+from ganonym.faces.appearance import (
+    AppearanceModel,
+    project_texture,
+    sample_identity,
+    texture_image,
+    texture_of,
+    warp_points,
+)
 from ganonym.faces.condition import condition
 from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
@@ -53,7 +60,9 @@ def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
     return targets
 
 
-def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, bool]:
+def make_item(
+    targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, bool]:
     """One training item: condition (10, 256, 256), target (3, 256, 256) in −1…1, and whether the target is real.
 
     `kind` counts 0…7 through a batch pattern. For samples the target is the surrogate itself (of which only the coarse

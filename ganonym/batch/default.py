@@ -1,0 +1,45 @@
+"""The pipeline of the batch with ganonym's own models."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.config import Settings
+from ganonym.faces.shape import ShapeModel
+from ganonym.weights import read_manifest, verified_path
+
+WEIGHTS = ("appearance", "generator")
+
+
+def default_pipeline() -> Pipeline:
+    """dlib or FAN, the bundled appearance model and the bundled generator."""
+    return Pipeline(load_tools, load_shape_model, weights_digest)
+
+
+def load_tools(settings: Settings) -> Tools:
+    """Models of one worker. Raises EnvironmentFault when something is missing or altered."""
+    from ganonym.anonymize import analyse, open_studio, produce
+
+    studio = open_studio(recognizer=settings.verify == "recognizer")
+    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio))
+
+
+def load_shape_model() -> ShapeModel:
+    """Shape part of the bundled appearance model."""
+    from ganonym.faces.appearance import load_appearance
+
+    return load_appearance().shape
+
+
+def weights_digest(settings: Settings) -> str:
+    """Hex SHA-256 over the digests of the bundled weights, checked on disk, and the names of detector and landmarks."""
+    del settings
+    from ganonym.faces.find import default_backends
+
+    for name in WEIGHTS:
+        verified_path(name)
+    entries = read_manifest()
+    parts = [entries[name].sha256 for name in WEIGHTS] + [backend.name for backend in default_backends()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

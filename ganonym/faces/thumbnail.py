@@ -1,0 +1,33 @@
+"""A grey thumbnail of the aligned face: enough to see that two pictures are the same photograph, and little more."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.faces.align import crop, similarity
+from ganonym.types import RGB, Points
+
+SIDE = 24
+# Where the eyes' centres and the mouth's centre lie in the thumbnail: the face from brows to chin fills it.
+ANCHORS = np.array([[7.0, 8.0], [16.0, 8.0], [11.5, 17.5]])
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def face_thumbnail(rgb: RGB, points: Points) -> NDArray[np.uint8]:
+    """Grey (24, 24) uint8 of the face with landmarks `points` (68, 2), Rec. 601 luma; black outside the photo."""
+    anchors = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
+    grey: NDArray[np.uint8] = np.round(crop(rgb, similarity(anchors, ANCHORS), SIDE) @ LUMA).astype(np.uint8)
+    return grey
+
+
+def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Pearson correlation of two thumbnails in −1…1; 0 when either is of one grey.
+
+    >>> ramp = np.arange(576, dtype=np.uint8).reshape(24, 24)
+    >>> round(correlation(ramp, ramp), 6), correlation(ramp, np.zeros((24, 24), np.uint8))
+    (1.0, 0.0)
+    """
+    a, b = first.ravel() - first.mean(), second.ravel() - second.mean()
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / scale if scale > 0 else 0.0

@@ -1,0 +1,35 @@
+"""Virtual people, drawn from the appearance model: an identity, a complexion, a sex and an age. Nobody real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganonym.faces.appearance import AppearanceModel, attributes, sample_identity, sample_texture
+from ganonym.types import TONES, Floats, Sex
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What stays the same between two photos of one virtual person.
+
+    `identity` (m,) shape coefficients; `texture` (K,) texture coefficients without the part that expression explains;
+    `tone` ITA class, `age` in years.
+    """
+
+    identity: Floats
+    texture: Floats
+    tone: int
+    sex: Sex
+    age: float
+
+
+def sample_person(model: AppearanceModel, rng: np.random.Generator) -> Person:
+    """Draw one virtual person; all six tones, both sexes, and ages 18–80 are equally likely."""
+    tone = int(rng.integers(TONES))
+    sex: Sex = "female" if rng.random() < 0.5 else "male"
+    age = float(rng.integers(18, 81))
+    neutral = np.zeros(len(model.shape.expression_sd))
+    scores, _ = attributes(neutral, tone, sex, age, model)
+    return Person(sample_identity(model.shape, rng), sample_texture(scores, model, rng), tone, sex, age)

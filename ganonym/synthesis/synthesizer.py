@@ -1,0 +1,57 @@
+"""Privatized faces → pictures: surrogate, generator and backdrop, with the bundled weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.synthesis.generator import Generator, compose
+from ganonym.synthesis.surrogate import surrogate_condition
+from ganonym.types import RGB, PrivateFace
+from ganonym.weights import verified_path
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesizer:
+    """Appearance model and generator, ready to render."""
+
+    model: AppearanceModel
+    generator: Generator
+
+    def render(self, face: PrivateFace, attempt: int = 0) -> RGB:
+        """Picture (256, 256, 3) of `face`: a function of `face`, `attempt` and the weights alone.
+
+        One face at a time, because the arithmetic of a batch differs in the last bit with its size, and a resumed run
+        must give the same bytes. `attempt` 1, 2, … draws other surrogates for the same shape.
+        """
+        condition = surrogate_condition(face, self.model, attempt)[None]
+        condition = condition.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            picture = compose(condition, self.generator(condition))[0]
+        pixels: RGB = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+        return pixels
+
+
+def load_synthesizer(generator: Path | None = None) -> Synthesizer:
+    """The bundled synthesizer, or one with the generator weights at `generator`. Raises EnvironmentFault."""
+    return Synthesizer(load_appearance(), _generator(generator or verified_path("generator")))
+
+
+@cache
+def _generator(path: Path) -> Generator:
+    network = Generator()
+    network.load_state_dict({key: tensor.float() for key, tensor in load_file(path).items()})
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def plain_surrogate(face: PrivateFace, model: AppearanceModel, attempt: int = 0) -> RGB:
+    """The warped surrogate without the generator, for comparison: (256, 256, 3)."""
+    condition = surrogate_condition(face, model, attempt)[None]
+    picture = compose(condition, torch.zeros_like(condition[:, :3]))[0]
+    return np.ascontiguousarray(((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
