@@ -12,12 +12,8 @@ import numpy as np
 
 from ganonym.evaluate.attackers.attacker import stack
 from ganonym.evaluate.sample import Sample
-from ganonym.faces.align import crop, similarity
+from ganonym.faces.thumbnail import SIDE, face_thumbnail
 from ganonym.types import Floats
-
-SIDE = 24
-# Where the eyes' centres and the mouth's centre lie in the thumbnail: the face from brows to chin fills it.
-ANCHORS = np.array([[7.0, 8.0], [16.0, 8.0], [11.5, 17.5]])
 
 
 def thumbnail(sample: Sample) -> Floats | None:
@@ -27,13 +23,10 @@ def thumbnail(sample: Sample) -> Floats | None:
     """
     if sample.points is None:
         return None
-    points = sample.points
-    anchors = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
-    grey = crop(sample.rgb, similarity(anchors, ANCHORS), SIDE).astype(np.float64) @ [0.299, 0.587, 0.114]
-    centred = grey.ravel() - grey.mean()
+    grey = face_thumbnail(sample.rgb, sample.points).astype(np.float64).ravel()
+    centred = grey - grey.mean()
     spread = centred.std()
-    # Grey levels are integers: anything below a thousandth of a level is rounding.
-    return centred / spread if spread > 1e-3 else np.zeros(SIDE * SIDE)
+    return np.asarray(centred / spread) if spread > 0 else centred
 
 
 @dataclass(frozen=True, slots=True)
