@@ -36,7 +36,7 @@ class Settings:
     disperse: Literal["photo", "subject", "none"] = "photo"
     small_classes: Literal["withhold"] = "withhold"
     consistent: bool = False
-    attributes: tuple[str, ...] = ATTRIBUTES
+    attributes: tuple[str, ...] = ("tone",)
     release: tuple[str, ...] = ()
     seed: int = 0
     verify: Literal["default", "recognizer"] = "default"
