@@ -17,6 +17,7 @@ from pebble import ProcessExpired, ProcessPool
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, GanonymError, PhotoError
+from ganonym.photos.isolate import limit_worker
 from ganonym.types import Refusal
 
 Item = TypeVar("Item")
@@ -122,7 +123,12 @@ class PoolEngine:
                 initargs=(self._pipeline, self._settings),
                 context=multiprocessing.get_context("spawn"),
             )
-        future: Future[Any] = self._pool.schedule(_perform, args=(work, item), timeout=self._settings.timeout)
+        future: Future[Any]
+        try:
+            future = self._pool.schedule(_perform, args=(work, item), timeout=self._settings.timeout)
+        except RuntimeError as error:  # the pool broke since the last item; whoever awaits this one will replace it
+            future = Future()
+            future.set_exception(BrokenProcessPool(str(error)))
         return future
 
     def _await(self, future: Future[Any]) -> Any:
@@ -157,6 +163,7 @@ _worker_tools: Tools | GanonymError | None = None
 
 def _start_worker(pipeline: Pipeline, settings: Settings) -> None:
     global _worker_tools
+    limit_worker(memory=None)  # no core dumps; no cap on addresses, of which torch reserves many
     try:
         _worker_tools = pipeline.load_tools(settings)
     except GanonymError as error:

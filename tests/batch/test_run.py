@@ -21,7 +21,7 @@ from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
 
 SERIAL = Settings(engine="serial", k=3)
-POOL = Settings(engine="processes", jobs=2, k=3, timeout=3.0)
+POOL = Settings(engine="processes", jobs=2, k=3, timeout=1.5)
 
 Contents = Callable[[Path], dict[str, bytes]]
 

@@ -1,0 +1,118 @@
+"""The dry run: what it counts, what it refuses, and that it writes nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from tiny_pipeline import save_photo
+
+from ganonym.batch.plan import choose_mechanism, plan_batch
+from ganonym.config import Settings
+from ganonym.errors import UsageError
+
+
+def cohort(folder: Path, sizes: dict[str, int]) -> Path:
+    """Photos of as many subjects for each label, and their manifest."""
+    lines = ["image,subject,syndrome"]
+    for label, size in sizes.items():
+        for number in range(size):
+            save_photo(folder / "in" / f"{label}{number}.png", number)
+            lines.append(f"{label}{number}.png,{label}{number},{label}")
+    path = folder / "manifest.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_counts_and_nothing_written(tmp_path: Path) -> None:
+    manifest = cohort(tmp_path, {"x": 4, "y": 2})
+    save_photo(tmp_path / "in" / "sub" / "extra.png", 50)
+    (tmp_path / "in" / "link.png").symlink_to("x0.png")
+    (tmp_path / "in" / "b.tiff").write_bytes((tmp_path / "in" / "x0.png").read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert plan.formats == {"png": 6}
+    assert plan.subjects == 6
+    assert plan.classes == {"x": 4, "y": 2}
+    assert plan.small == ("y",)
+    assert plan.mechanism == "k-same"
+    assert {name: refusal.reason for name, refusal in plan.refused} == {
+        "link.png": "symlink",
+        "b.tiff": "not-in-manifest",
+        "sub/extra.png": "not-in-manifest",
+    }
+
+
+def test_a_manifest_inside_the_input_is_no_refused_photo(tmp_path: Path) -> None:
+    manifest = cohort(tmp_path, {"x": 3})
+    inside = tmp_path / "in" / "manifest.csv"
+    manifest.rename(inside)
+    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), inside).refused == ()
+    assert len(plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3)).refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "k", "mechanism"),
+    [
+        ({"x": 3}, 3, "k-same"),
+        ({"x": 2}, 3, "codebook"),
+        ({"x": 2, "y": 2}, 3, "codebook"),
+        ({"x": 3, "y": 1}, 3, "k-same"),
+    ],
+)
+def test_mechanism_follows_the_largest_class(tmp_path: Path, sizes: dict[str, int], k: int, mechanism: str) -> None:
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=k), cohort(tmp_path, sizes))
+    assert plan.mechanism == mechanism
+    assert mechanism in plan.notes[0]
+
+
+def test_asking_for_k_same_with_too_few_people_is_refused_before_any_work(tmp_path: Path) -> None:
+    manifest = cohort(tmp_path, {"x": 2, "y": 2})
+    with pytest.raises(UsageError, match="no class has k = 3 subjects"):
+        plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3, mechanism="k-same"), manifest)
+
+
+def test_photos_of_one_person_count_once(tmp_path: Path) -> None:
+    for number in range(6):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    table = tmp_path / "m.csv"
+    table.write_text("image,subject\n" + "".join(f"{number}.png,P{number // 3}\n" for number in range(6)))
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+    assert (plan.subjects, plan.mechanism) == (2, "codebook")
+    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3)).mechanism == "k-same"
+    assert choose_mechanism(Settings(k=3, mechanism="codebook"), {})[0] == "codebook"
+
+
+def test_names_that_could_meet_are_found_before_any_work(tmp_path: Path) -> None:
+    for name in ("a.png", "A.png", unicodedata.normalize("NFC", "é.png"), unicodedata.normalize("NFD", "é.png")):
+        save_photo(tmp_path / "in" / name, 1)
+    if len(list((tmp_path / "in").iterdir())) < 4:
+        pytest.skip("this file system does not tell these names apart")
+    with pytest.raises(UsageError, match="differ only in case or Unicode form") as caught:
+        plan_batch(tmp_path / "in", tmp_path / "out", Settings())
+    assert "'A.png' and 'a.png'" in str(caught.value)
+    assert "é" in unicodedata.normalize("NFC", str(caught.value))
+
+
+def test_a_manifest_in_another_unicode_form_still_matches(tmp_path: Path) -> None:
+    save_photo(tmp_path / "in" / unicodedata.normalize("NFD", "Zoë.png"), 1)
+    table = tmp_path / "m.csv"
+    table.write_text(unicodedata.normalize("NFC", "image,subject\nZoë.png,Z\n"))
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
+    assert [row.subject for row in (plan.rows or {}).values()] == ["Z"]
+    assert set(plan.rows or {}) == set(plan.photos)
+
+
+def test_wrong_folders_and_manifests(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(UsageError, match="no photo"):
+        plan_batch(tmp_path / "in", tmp_path / "out", Settings())
+    save_photo(tmp_path / "in" / "a.png", 1)
+    with pytest.raises(UsageError, match="inside"):
+        plan_batch(tmp_path / "in", tmp_path / "in" / "out", Settings())
+    table = tmp_path / "m.csv"
+    table.write_text("image,subject\nelsewhere/a.png,A\n")
+    with pytest.raises(UsageError, match="names a photo"):
+        plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
