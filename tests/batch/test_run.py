@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_pipeline import BROKEN, BUG, CRASH, EXIT, HANG, MEMORY, PIPELINE, save_photo
+from tiny_pipeline import BROKEN, BUG, CRASH, EXIT, HANG, MEMORY, PIPELINE, REFUSING, save_photo
 
 from ganonym.batch.audit import audit_release
 from ganonym.batch.files import locked
@@ -134,6 +134,16 @@ def test_an_output_that_is_gone_or_altered_is_made_again(
         assert len(audit_release(tmp_path / "out").problems) == 1
     assert run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE).anonymized == 1
     assert contents(tmp_path / "out") == before
+
+
+def test_an_altered_output_that_cannot_be_made_again_does_not_stay(photos: Path, tmp_path: Path) -> None:
+    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    victim = sorted((tmp_path / "out/images").rglob("*.png"))[1]
+    victim.write_bytes((photos / "0.png").read_bytes())
+    result = run_batch(photos, tmp_path / "out", SERIAL, pipeline=REFUSING)
+    assert not victim.exists()
+    assert (result.anonymized, result.skipped, result.quarantined) == (0, 4, 3)
+    assert audit_release(tmp_path / "out").problems == ()
 
 
 def test_other_settings_inputs_or_key_are_refused_in_the_same_output(

@@ -74,11 +74,19 @@ def load_nothing(_settings: Settings) -> Tools:
     raise EnvironmentFault("weights file surrogate.safetensors is missing.")
 
 
+def load_refusing(_settings: Settings) -> Tools:
+    def refuse(_face: PrivateFace, _record: FaceRecord) -> RGB:
+        raise PhotoError("verification", "the output resembles its source.")
+
+    return Tools(analyse, refuse)
+
+
 def weights_digest(_settings: Settings) -> str:
     return "1" * 64
 
 
 PIPELINE = Pipeline(load_tools, shape_model, weights_digest)
+REFUSING = Pipeline(load_refusing, shape_model, weights_digest)
 BROKEN = Pipeline(load_nothing, shape_model, weights_digest)
 
 
