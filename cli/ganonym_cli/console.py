@@ -27,14 +27,14 @@ class Output:
     def note(self, text: RenderableType) -> None:
         """A remark for the person at the terminal (stderr); silent with --quiet."""
         if not self.quiet:
-            Console(stderr=True, highlight=False).print(text)
+            Console(stderr=True, highlight=False, markup=False).print(text)
 
     def result(self, payload: dict[str, Any], *tables: RenderableType) -> None:
         """The outcome: `payload` as JSON with --json, else `tables` on stdout unless --quiet."""
         if self.as_json:
             print(json.dumps(payload, ensure_ascii=False, allow_nan=False))
         elif not self.quiet:
-            console = Console(highlight=False)
+            console = Console(highlight=False, markup=False)
             for table in tables:
                 console.print(table)
 

@@ -40,7 +40,7 @@ def demo(
     _start_afresh(out, photos, anonymized)
     with output.progress() as advance:
         manifest = write_people(photos, PEOPLE, PHOTOS, seed, advance)
-        settings = Settings(mechanism="k-same", k=K, seed=seed, jobs=jobs or 0)
+        settings = Settings(mechanism="k-same", k=K, attributes=("tone",), seed=seed, jobs=jobs or 0)
         run = run_batch(photos, anonymized, settings, manifest, _key(out, seed), progress=advance)
         subjects, originals, released = _pairs(manifest, photos, anonymized)
         before, after = _attack(subjects, originals, released, advance)
@@ -132,8 +132,8 @@ def _table(before: Sequence[Outcome], after: Sequence[Outcome]) -> Table:
     settings = list(dict.fromkeys(outcome.setting for outcome in after))
     table = Table("attacker", *settings, title=f"Simulated people: {PEOPLE} who do not exist, k = {K}")
     table.caption = (
-        "Share of people named at the first guess, before → after [exact 95 % interval]. "
-        f"Blind guessing: {after[0].chance:.0%}."
+        "Share of people named at the first guess, before → after [exact 95 % interval].\n"
+        f"Blind guessing: {after[0].chance:.0%}; skin tone, kept in six classes, narrows {PEOPLE} people down further."
     )
     for attacker in dict.fromkeys(outcome.attacker for outcome in after):
         cells = [

@@ -24,8 +24,8 @@ def test_json_is_one_object_on_stdout_and_remarks_go_to_stderr(capsys: pytest.Ca
 
 
 def test_without_json_the_tables_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().result({"hidden": 1}, "first", "second")
-    assert capsys.readouterr().out.split() == ["first", "second"]
+    Output().result({"hidden": 1}, "first", "[second]")
+    assert capsys.readouterr().out.split() == ["first", "[second]"]
 
 
 def test_quiet_prints_nothing_but_json_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
