@@ -21,7 +21,7 @@ check: $(STAMP) ## style, types and import layers, without running anything
 	$(BIN)/lint-imports
 
 test: check ## check, then the test suite
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(STAMP) ## run every script of benchmarks/ (their README says what each needs)
 	$(BIN)/uv --version >/dev/null 2>&1 && uv=$(BIN)/uv || uv=uv; \

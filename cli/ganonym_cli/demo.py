@@ -40,7 +40,7 @@ def demo(
     _start_afresh(out, photos, anonymized)
     with output.progress() as advance:
         manifest = write_people(photos, PEOPLE, PHOTOS, seed, advance)
-        settings = Settings(mechanism="k-same", k=K, attributes=("tone",), seed=seed, jobs=jobs or 0)
+        settings = Settings(mechanism="k-same", k=K, seed=seed, jobs=jobs or 0)
         run = run_batch(photos, anonymized, settings, manifest, _key(out, seed), progress=advance)
         subjects, originals, released = _pairs(manifest, photos, anonymized)
         before, after = _attack(subjects, originals, released, advance)
