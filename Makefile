@@ -40,7 +40,9 @@ $(STAMP): pyproject.toml
 		if command -v uv >/dev/null; then uv venv --quiet --python "$$python" .venv; else $$python -m venv .venv; fi; \
 	fi; \
 	if command -v uv >/dev/null; then uv=uv; else \
-		uv=$(BIN)/uv; test -x $$uv || $(BIN)/python -m pip install --quiet uv; \
+		uv=$(BIN)/uv; \
+		test -x $$uv || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+		test -x $$uv || $(BIN)/python -m pip install --quiet uv; \
 	fi; \
 	set -x; $$uv pip install --python $(BIN)/python --editable '.[fan,train]' --group dev
 	@touch $@
