@@ -27,20 +27,23 @@ from ganonym.synthesis.losses import (
 from ganonym.synthesis.surrogate import surrogate_condition
 from ganonym.types import CANVAS
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
-from ganonym_train.pairs import BATCH_PATTERN, Target, load_targets, make_item, sampled_face
+from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, make_item, sampled_face
 
-RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 4.0, 1.0, 2.0, 10.0
+RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 10.0, 1.0, 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides the weights, beside the data. `images` is the number of training items seen in all."""
+    """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
-    images: int = 14_400
+    Of each item the networks see two crops.
+    """
+
+    images: int = 28_000
     seed: int = 1
     generator_rate: float = 2e-4
-    discriminator_rate: float = 2e-4
-    ema: float = 0.998
+    discriminator_rate: float = 4e-4
+    ema: float = 0.999
     save_every: int = 100
     perceptual: Path | None = None
 
@@ -128,7 +131,8 @@ def _batches(
     def make(number: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([seed, number])
         items = [make_item(targets, model, kind, rng) for kind in range(BATCH_PATTERN)]
-        conditions, images, real = zip(*items, strict=True)
+        crops = [crop for item in items for crop in crops_of(item, rng)]
+        conditions, images, real = zip(*crops, strict=True)
         return torch.stack(conditions), torch.stack(images), torch.tensor(real)
 
     with ThreadPoolExecutor(1) as ahead:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from ganonym_train.photographs import training_photographs
 JITTER = 0.25
 REAL, MORPH = 5, 1  # of each 8 items; the rest are samples
 BATCH_PATTERN = 8
+CROP, CROPS = 128, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
     return targets
 
 
-def make_item(
-    targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, bool]:
+Item: TypeAlias = tuple[Tensor, Tensor, bool]
+
+
+def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator) -> Item:
     """One training item: condition (10, 256, 256), target (3, 256, 256) in −1…1, and whether the target is real.
 
     `kind` counts 0…7 through a batch pattern. For samples the target is the surrogate itself (of which only the coarse
@@ -83,6 +86,17 @@ def make_item(
     if rng.random() < 0.5:
         conditioned, target = conditioned.flip(-1), target.flip(-1)
     return conditioned, target, kind < REAL + MORPH
+
+
+def crops_of(item: Item, rng: np.random.Generator) -> list[Item]:
+    """Two random 128 px crops of an item, anywhere over the face; a quarter of the cost of the whole canvas each."""
+    conditioned, target, real = item
+    crops = []
+    for _ in range(CROPS):
+        left, top = (4 * rng.integers(low // 4, high // 4 + 1) for low, high in ((16, 112), (0, CANVAS - CROP)))
+        window = (slice(None), slice(top, top + CROP), slice(left, left + CROP))
+        crops.append((conditioned[window], target[window], real))
+    return crops
 
 
 def sampled_face(model: AppearanceModel, rng: np.random.Generator) -> PrivateFace:
