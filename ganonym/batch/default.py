@@ -28,9 +28,9 @@ def load_tools(settings: Settings) -> Tools:
 
 def load_shape_model() -> ShapeModel:
     """Shape part of the bundled appearance model."""
-    from ganonym.faces.appearance import load_appearance
+    from ganonym.faces.appearance import load_shape
 
-    return load_appearance().shape
+    return load_shape()
 
 
 def weights_digest(settings: Settings) -> str:

@@ -138,6 +138,22 @@ def load_appearance(path: Path | None = None) -> AppearanceModel:
     return _load(path or verified_path("appearance"))
 
 
+def load_shape(path: Path | None = None) -> ShapeModel:
+    """Only the shape part of `load_appearance`: a fraction of its memory, and without torch."""
+    return _shape(read_tensors(path or verified_path("appearance"))[0])
+
+
+def _shape(arrays: dict[str, NDArray[np.generic]]) -> ShapeModel:
+    double = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype == np.float32}
+    return ShapeModel(
+        mean=double["shape_mean"],
+        identity_basis=double["identity_basis"],
+        identity_sd=double["identity_sd"],
+        expression_basis=double["expression_basis"],
+        expression_sd=double["expression_sd"],
+    )
+
+
 @cache
 def _load(path: Path) -> AppearanceModel:
     arrays, metadata = read_tensors(path)
@@ -148,13 +164,7 @@ def _load(path: Path) -> AppearanceModel:
     double = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype == np.float32}
     assert json.loads(metadata["canvas"]) == CANVAS
     return AppearanceModel(
-        shape=ShapeModel(
-            mean=double["shape_mean"],
-            identity_basis=double["identity_basis"],
-            identity_sd=double["identity_sd"],
-            expression_basis=double["expression_basis"],
-            expression_sd=double["expression_sd"],
-        ),
+        shape=_shape(arrays),
         forehead=double["forehead"],
         reference=reference,
         triangles=triangles,
