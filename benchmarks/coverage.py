@@ -1,0 +1,37 @@
+"""How many photographs are anonymized, and why the rest are not: `python benchmarks/coverage.py`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from ganonym.batch.run import run_batch
+from ganonym.config import Settings
+
+DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
+BARS = {"london": 0.99, "synthetic": 0.95, "portraits": 0.97}
+
+
+def main() -> None:
+    for name, bar in BARS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "out"
+            result = run_batch(DATA / name, out, Settings(mechanism="k-same"))
+            with (out / "private" / "keymap.csv").open(encoding="utf-8", newline="") as file:
+                treated = {row["source"] for row in csv.DictReader(file)}
+            with (out / "private" / "quarantine.csv").open(encoding="utf-8", newline="") as file:
+                withheld = [(row["source"], row["reason"]) for row in csv.DictReader(file)]
+        photos = sum(1 for path in (DATA / name).iterdir() if path.suffix == ".jpg")
+        share = len(treated) / photos
+        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(r for _, r in withheld).items())
+        print(
+            f"{name}: {len(treated)} of {photos} photos ({share:.1%}, bar {bar:.0%}), {result.anonymized} faces; "
+            f"withheld: {reasons or 'none'}; {result.rate:.1f} faces/s, {result.peak_memory / 2**30:.2f} GiB"
+        )
+
+
+if __name__ == "__main__":
+    main()
