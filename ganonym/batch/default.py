@@ -7,7 +7,7 @@ from functools import partial
 
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.config import Settings
-from ganonym.faces.shape import ShapeModel
+from ganonym.faces.shape import ShapeModel, load_shape
 from ganonym.weights import read_manifest, verified_path
 
 WEIGHTS = ("appearance", "generator")
@@ -28,8 +28,6 @@ def load_tools(settings: Settings) -> Tools:
 
 def load_shape_model() -> ShapeModel:
     """Shape part of the bundled appearance model."""
-    from ganonym.faces.appearance import load_shape
-
     return load_shape()
 
 

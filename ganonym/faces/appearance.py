@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.faces.align import apply
-from ganonym.faces.shape import ShapeModel, to_canvas
+from ganonym.faces.shape import ShapeModel, shape_model, to_canvas
 from ganonym.faces.warp import Raster, rasterize
 from ganonym.types import CANVAS, LANDMARKS, Floats, Points, Sex
 from ganonym.weights import read_tensors, verified_path
@@ -138,22 +138,6 @@ def load_appearance(path: Path | None = None) -> AppearanceModel:
     return _load(path or verified_path("appearance"))
 
 
-def load_shape(path: Path | None = None) -> ShapeModel:
-    """Only the shape part of `load_appearance`: a fraction of its memory, and without torch."""
-    return _shape(read_tensors(path or verified_path("appearance"))[0])
-
-
-def _shape(arrays: dict[str, NDArray[np.generic]]) -> ShapeModel:
-    double = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype == np.float32}
-    return ShapeModel(
-        mean=double["shape_mean"],
-        identity_basis=double["identity_basis"],
-        identity_sd=double["identity_sd"],
-        expression_basis=double["expression_basis"],
-        expression_sd=double["expression_sd"],
-    )
-
-
 @cache
 def _load(path: Path) -> AppearanceModel:
     arrays, metadata = read_tensors(path)
@@ -164,7 +148,7 @@ def _load(path: Path) -> AppearanceModel:
     double = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype == np.float32}
     assert json.loads(metadata["canvas"]) == CANVAS
     return AppearanceModel(
-        shape=_shape(arrays),
+        shape=shape_model(arrays),
         forehead=double["forehead"],
         reference=reference,
         triangles=triangles,

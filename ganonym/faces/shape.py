@@ -7,11 +7,15 @@ at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Ma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganonym.types import CANVAS, Floats, Points
+from ganonym.weights import read_tensors, verified_path
 
 # Places the mean face on the 256 px canvas: hairline at 17 px, chin at 226 px, so that an open jaw stays inside.
 CANVAS_SCALE = 480.0
@@ -32,6 +36,21 @@ class ShapeModel:
     identity_sd: Floats
     expression_basis: Floats
     expression_sd: Floats
+
+
+def load_shape(path: Path | None = None) -> ShapeModel:
+    """Shape part of the bundled appearance model, verified, or of the safetensors file at `path`; without torch.
+
+    Raises EnvironmentFault.
+    """
+    return shape_model(read_tensors(path or verified_path("appearance"))[0])
+
+
+def shape_model(arrays: Mapping[str, NDArray[np.generic]]) -> ShapeModel:
+    """The shape model among the arrays of an appearance model."""
+    fields = ("identity_basis", "identity_sd", "expression_basis", "expression_sd")
+    parts = {name: arrays[name].astype(np.float64) for name in fields}
+    return ShapeModel(mean=arrays["shape_mean"].astype(np.float64), **parts)
 
 
 def centroid_size(points: Points) -> float:
