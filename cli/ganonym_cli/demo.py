@@ -18,6 +18,7 @@ from ganonym_cli.phantom import write_people
 if TYPE_CHECKING:
     from ganonym.evaluate.attackers.attacker import Attacker
     from ganonym.evaluate.identity import Outcome
+    from ganonym.evaluate.sample import Sample
     from ganonym.types import RGB
 
 PEOPLE, PHOTOS, K, SHOWN = 24, 2, 11, 6
@@ -109,8 +110,12 @@ def _attack(
     from ganonym.faces.find import default_backends
 
     backends = default_backends()
-    known = locate(originals, *backends)
-    found = [None if rgb is None else locate([rgb], *backends)[0] for rgb in released]
+    located: list[Sample | None] = []
+    for done, rgb in enumerate((*originals, *released), start=1):
+        located.append(None if rgb is None else locate([rgb], *backends)[0])
+        advance("find faces", done, 2 * len(originals))
+    known = [sample for sample in located[: len(originals)] if sample is not None]
+    found = located[len(originals) :]
     before, after = [], []
     attackers: tuple[Attacker, ...] = (DlibRecognizer(), WhitenedShape())
     for done, attacker in enumerate(attackers, start=1):

@@ -225,13 +225,13 @@ def test_verify_of_something_else_is_2(ganonym: Run, tmp_path: Path) -> None:
 
 
 def test_demo_attacks_before_and_after(ganonym: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "PEOPLE", 8)
-    monkeypatch.setattr(demo, "K", 4)
+    monkeypatch.setattr(demo, "PEOPLE", 7)
+    monkeypatch.setattr(demo, "K", 3)
     ended = ganonym("demo", tmp_path / "demo", "--jobs", 1, "--json")
     told = json.loads(ended.out)
     assert ended.code == 0
-    assert (told["simulated"], told["photos"]) == (True, 16)
-    assert told["anonymized"] + told["withheld"] == 16
+    assert (told["simulated"], told["photos"]) == (True, 14)
+    assert told["anonymized"] + told["withheld"] == 14
     rates = {(row["attacker"], row["setting"]): row for row in told["rank1"]}
     assert {attacker for attacker, _ in rates} == {"dlib", "shape"}
     assert rates["dlib", "other photo"]["before"]["rank1"] > 0.9
