@@ -61,11 +61,14 @@ def centroid_size(points: Points) -> float:
 def normalize(points: Points, model: ShapeModel) -> Points:
     """Landmarks in any frame → shape (68, 2) in the Procrustes frame: centred, of unit size, rotated onto the mean.
 
-    Invariant under translation, scaling by a positive factor and rotation. Raises ValueError when all points coincide.
+    Invariant under translation, scaling by a positive factor and rotation. Raises ValueError when all points coincide
+    or one is not finite.
     """
+    if not np.isfinite(points).all():
+        raise ValueError("landmarks are not finite, so they have no shape")
     size = centroid_size(points)
-    if not np.isfinite(size) or size <= 0:
-        raise ValueError("landmarks coincide or are not finite, so they have no shape")
+    if size <= 1e-9 * np.abs(points).max():  # what rounding leaves of points that coincide
+        raise ValueError("landmarks coincide, so they have no shape")
     centred = (points - points.mean(axis=0)) / size
     cross = centred.T @ model.mean
     angle = np.arctan2(cross[0, 1] - cross[1, 0], cross[0, 0] + cross[1, 1])
