@@ -1,9 +1,9 @@
 """One exception tree. Every error says what was wrong and what to do; the class decides what happens next.
 
-    GanonymError
-    ├── PhotoError         this photo cannot be used → quarantine, the batch goes on      (exit 1 at the end)
-    ├── UsageError         the request itself is wrong: arguments, manifest, folders       (exit 2)
-    └── EnvironmentFault   weights missing or altered, disk full, no permission            (exit 4)
+GanonymError
+├── PhotoError         this photo cannot be used → quarantine, the batch goes on      (exit 1 at the end)
+├── UsageError         the request itself is wrong: arguments, manifest, folders       (exit 2)
+└── EnvironmentFault   weights missing or altered, disk full, no permission            (exit 4)
 """
 
 from __future__ import annotations
