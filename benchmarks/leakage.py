@@ -107,6 +107,8 @@ def show(title: str, outcomes: Sequence[Outcome]) -> None:
     for attacker in ATTACKERS:
         cells = {each.setting: each for each in outcomes if each.attacker == attacker.name}
         print(f"{attacker.name:12}" + "".join(f"{cell(cells.get(setting)):>34}" for setting in SETTINGS))
+    chances = {each.setting: f"{each.chance:.3f} of {each.gallery}" for each in outcomes}
+    print(f"{'chance':12}" + "".join(f"{chances.get(setting, '–'):>34}" for setting in SETTINGS))
 
 
 def cell(outcome: Outcome | None) -> str:
