@@ -35,16 +35,21 @@ def checkpoints_folder() -> Path:
 
 
 def read_manifest(folder: Path | None = None) -> dict[str, WeightsEntry]:
-    """All weights that the manifest in `folder` names. Raises EnvironmentFault when there is no manifest."""
+    """All weights that the manifest in `folder` names. Raises EnvironmentFault when it is absent or malformed."""
     path = (folder or checkpoints_folder()) / "manifest.toml"
     if not path.is_file():
         raise EnvironmentFault(f"no weights manifest at {path}.", "Reinstall ganonym, or train: ganonym train --help")
-    with path.open("rb") as file:
-        rows = tomllib.load(file)
-    return {
-        name: WeightsEntry(name, row["file"], row["sha256"], row["licence"], tuple(row["trained_on"]))
-        for name, row in rows.items()
-    }
+    try:
+        with path.open("rb") as file:
+            rows = tomllib.load(file)
+        return {
+            name: WeightsEntry(name, row["file"], row["sha256"], row["licence"], tuple(row["trained_on"]))
+            for name, row in rows.items()
+        }
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise EnvironmentFault(
+            f"{path} is malformed ({error!r}).", "Reinstall ganonym, or restore the file."
+        ) from error
 
 
 def sha256_file(path: Path) -> str:
@@ -58,7 +63,7 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     folder = folder or checkpoints_folder()
     entries = read_manifest(folder)
     if name not in entries:
-        raise EnvironmentFault(f"no weights called {name!r}; there are {', '.join(sorted(entries))}.")
+        raise EnvironmentFault(f"no weights called {name!r}.", f"There are {', '.join(sorted(entries)) or 'none'}.")
     path = folder / entries[name].file
     if not path.is_file():
         raise EnvironmentFault(f"weights file {path} is missing.", f"Train it: ganonym train {name}")
@@ -76,8 +81,12 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, 
     try:
         with safe_open(path, framework="numpy") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError as error:
-        raise EnvironmentFault(f"{path} is not a safetensors file ({error}).") from error
+    except FileNotFoundError as error:
+        raise EnvironmentFault(
+            f"{path} is absent.", "Check the path, or train the weights: ganonym train --help"
+        ) from error
+    except (SafetensorError, OSError) as error:
+        raise EnvironmentFault(f"{path} is not a safetensors file ({error}).", "Restore it, or train anew.") from error
 
 
 def accept(name: str, folder: Path | None = None) -> str:

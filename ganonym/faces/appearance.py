@@ -7,7 +7,6 @@ and a regression; no per-person coefficients.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.errors import EnvironmentFault
 from ganonym.faces.align import apply
 from ganonym.faces.shape import ShapeModel, shape_model, to_canvas
 from ganonym.faces.warp import Raster, rasterize
@@ -141,12 +141,15 @@ def load_appearance(path: Path | None = None) -> AppearanceModel:
 @cache
 def _load(path: Path) -> AppearanceModel:
     arrays, metadata = read_tensors(path)
+    if (metadata.get("kind"), metadata.get("canvas")) != ("appearance", str(CANVAS)):
+        raise EnvironmentFault(
+            f"{path} is not an appearance model of {CANVAS} px.", "Train one: ganonym train appearance"
+        )
     quantum = arrays["texture_basis_scale"].astype(np.float32)
     basis = arrays["texture_basis"].astype(np.float32) * quantum[:, None, None]
     reference = arrays["reference"].astype(np.float64)
     triangles = arrays["triangles"].astype(np.int64)
     double = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype == np.float32}
-    assert json.loads(metadata["canvas"]) == CANVAS
     return AppearanceModel(
         shape=shape_model(arrays),
         forehead=double["forehead"],

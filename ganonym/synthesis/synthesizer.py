@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
+from ganonym.errors import EnvironmentFault
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.synthesis.generator import Generator, compose
 from ganonym.synthesis.surrogate import surrogate_condition
 from ganonym.types import RGB, PrivateFace
-from ganonym.weights import verified_path
+from ganonym.weights import read_tensors, verified_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,13 @@ def _arithmetic() -> torch.dtype:
 @cache
 def _generator(path: Path) -> Generator:
     network = Generator()
-    network.load_state_dict({key: tensor.float() for key, tensor in load_file(path).items()})
+    arrays, _ = read_tensors(path)
+    try:
+        network.load_state_dict({key: torch.tensor(array).float() for key, array in arrays.items()})
+    except RuntimeError as error:
+        raise EnvironmentFault(
+            f"{path} holds weights that are not of this generator.", "Train it: ganonym train generator"
+        ) from error
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

@@ -77,7 +77,9 @@ def test_samples_are_bilinear_and_take_the_border_outside(seed: int) -> None:
     rng = np.random.default_rng(seed)
     image = rng.random((3, 19, 27), dtype=np.float32)
     grid = rng.uniform(-6.0, 33.0, (11, 13, 2)).astype(np.float32)
-    expected = np.stack([map_coordinates(each, [grid[..., 1], grid[..., 0]], order=1, mode="nearest") for each in image])
+    expected = np.stack(
+        [map_coordinates(each, [grid[..., 1], grid[..., 0]], order=1, mode="nearest") for each in image]
+    )
     np.testing.assert_allclose(sample(torch.from_numpy(image), grid).numpy(), expected, atol=1e-5)
 
 
