@@ -41,13 +41,15 @@ def read_bytes(root: Path, name: str, limit: int = MAX_BYTES) -> bytes:
             file = stack.enter_context(os.fdopen(os.open(parts[-1], _FILE, dir_fd=folder), "rb"))
             status = os.fstat(file.fileno())
             _refuse_special(status, name)
-            data = b"" if status.st_size > limit else file.read(limit + 1)
+            data = b"" if status.st_size > limit else file.read(status.st_size + 1)
         except OSError as error:
             raise PhotoError(
                 "unreadable", f"{name!r} cannot be read: {error.strerror}.", "Check permissions."
             ) from error
-    if status.st_size > limit or len(data) > limit:
+    if status.st_size > limit:
         raise PhotoError("too-large", f"{name!r} holds more than {limit} bytes.", "Save it at a smaller size.")
+    if len(data) != status.st_size:
+        raise PhotoError("unreadable", f"{name!r} changes while it is read.", "Wait until it is copied completely.")
     return data
 
 

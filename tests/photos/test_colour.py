@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageCms
 
 from ganonym.errors import PhotoError
+from ganonym.photos import colour
 from ganonym.photos.decode import decode
 
 RAMP16 = (np.arange(64 * 50).reshape(64, 50) * 20).astype(np.uint16)
@@ -56,14 +57,14 @@ def test_sixteen_bit_grey_keeps_its_nominal_range(save: Any) -> None:
     assert decode(save(dark, "PNG"), "x").max() == round(int(dark.max()) / 257)
 
 
-@pytest.mark.parametrize(("channels", "colour"), [(3, 2), (4, 6), (2, 4)])
-def test_sixteen_bit_colour_png(channels: int, colour: int, png: Any) -> None:
+@pytest.mark.parametrize(("channels", "kind"), [(3, 2), (4, 6), (2, 4)])
+def test_sixteen_bit_colour_png(channels: int, kind: int, png: Any) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (7, 5, channels)).astype(">u2")
     raw = b"".join(b"\0" + row.tobytes() for row in deep)
     values = deep.astype(float) / 257
     if channels in {2, 4}:
         values = blend(values[..., :-1], values[..., -1:])
-    np.testing.assert_allclose(decode(png(5, 7, 16, colour, raw), "x"), np.broadcast_to(values, (7, 5, 3)), atol=1.5)
+    np.testing.assert_allclose(decode(png(5, 7, 16, kind, raw), "x"), np.broadcast_to(values, (7, 5, 3)), atol=1.5)
 
 
 def test_sixteen_bit_colour_tiff(photo: Any) -> None:
@@ -203,6 +204,24 @@ def test_broken_or_foreign_profiles_are_ignored(photo: Any, save: Any) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for broken in (b"not a profile", profile[:200], profile[:300] + bytes(len(profile) - 300), lab, srgb):
         np.testing.assert_array_equal(decode(save(photo, "PNG", icc_profile=broken), "x"), photo)
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_large_pictures_are_converted_in_bands(orientation: int, photo: Any, save: Any, monkeypatch: Any) -> None:
+    rgba = np.dstack([photo, photo[..., :1]])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    cmyk = Image.merge("CMYK", [Image.fromarray(photo[..., i]) for i in (0, 1, 2, 0)])
+    files = [
+        save(rgba, "PNG", icc_profile=linear_profile(), exif=exif),
+        save(Image.fromarray(photo).quantize(16), "PNG", transparency=3, exif=exif),
+        save(cmyk, "JPEG", exif=exif),
+        save(photo[..., 0], "JPEG", exif=exif),
+    ]
+    whole = [decode(data, "x") for data in files]
+    monkeypatch.setattr(colour, "_BAND", 7 * photo.shape[1] + 3)  # 23 bands of seven rows
+    for data, expected in zip(files, whole, strict=True):
+        np.testing.assert_array_equal(decode(data, "x"), expected)
 
 
 @given(arrays(np.uint16, st.tuples(st.integers(1, 6), st.integers(1, 6))))

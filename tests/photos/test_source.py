@@ -80,6 +80,12 @@ def test_size_cap(tmp_path: Path) -> None:
     assert reason(tmp_path, "sparse.jpg") == "too-large"
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_a_file_whose_size_is_not_what_it_said_is_not_trusted() -> None:
+    assert os.stat("/proc/self/stat").st_size == 0  # noqa: PTH116 - a regular file that grows on reading
+    assert reason(Path("/proc/self"), "stat") == "unreadable"
+
+
 def test_missing_and_forbidden_files() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
