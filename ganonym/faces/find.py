@@ -12,8 +12,11 @@ from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
 from ganonym.types import RGB, Box, Face, Points
 
-SURE_SCORE = 0.3
-"""An upright face with at least this score ends the search; below it the other turns are tried too."""
+SURE_SCORE = 0.6
+"""An upright face with at least this score ends the search; below it the other turns are tried too.
+
+Upside-down faces were seen to score up to 0.5 as upright ones; of 669 upright portraits all but one score more.
+"""
 
 
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
