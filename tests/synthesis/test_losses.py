@@ -1,0 +1,105 @@
+"""Losses against values computed by hand, and against the package they are named after."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import torch
+from safetensors.torch import save_file, save_model
+from torch import Tensor, nn
+
+from ganonym.errors import EnvironmentFault
+from ganonym.synthesis.losses import (
+    BANDS,
+    Perceptual,
+    discriminator_hinge,
+    feature_matching,
+    generator_hinge,
+    laplacian_l1,
+)
+
+
+def scores(*patches: list[float]) -> list[list[Tensor]]:
+    return [[torch.full((1, 2, 2, 2), 7.0), torch.tensor(each).reshape(1, 1, 1, -1)] for each in patches]
+
+
+def test_hinge_losses_by_hand() -> None:
+    real, fake = scores([0.5, 3.0], [-1.0, 1.0]), scores([-2.0, 0.0], [0.5, -0.5])
+    # fine: (0.5 + 0) / 2 + (0 + 1) / 2; coarse: (2 + 0) / 2 + (1.5 + 0.5) / 2
+    assert discriminator_hinge(real, fake).item() == pytest.approx((0.75 + 2.0) / 2)
+    assert generator_hinge(fake).item() == pytest.approx(-((-1.0) + 0.0) / 2)
+    sure = discriminator_hinge(scores([2.0], [1.0]), scores([-1.0], [-5.0]))
+    assert sure.item() == 0
+
+
+def test_feature_matching_is_the_mean_l1_without_the_scores() -> None:
+    real, fake = scores([1.0], [2.0]), scores([9.0], [9.0])
+    assert feature_matching(real, fake).item() == 0
+    fake[0][0] = fake[0][0] + torch.tensor([1.0, -3.0])  # fine scale off by 2 on average
+    assert feature_matching(real, fake).item() == pytest.approx((2.0 + 0.0) / 2)
+
+
+def test_feature_matching_teaches_the_generator_only() -> None:
+    real, fake = scores([1.0]), scores([1.0])
+    real[0][0].requires_grad_()
+    fake[0][0] = (fake[0][0] + 1).requires_grad_()
+    feature_matching(real, fake).backward()
+    assert real[0][0].grad is None
+    assert fake[0][0].grad is not None
+
+
+@pytest.mark.parametrize("difference", [0.0, 1.0, -0.3])
+def test_a_constant_difference_counts_once(difference: float) -> None:
+    target = torch.rand(2, 3, 64, 64)
+    assert laplacian_l1(target + difference, target).item() == pytest.approx(abs(difference), abs=1e-5)
+
+
+@pytest.mark.parametrize("level", range(len(BANDS)))
+def test_a_chequerboard_counts_in_its_own_band(level: int) -> None:
+    side = 2**level
+    board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(64 // (2 * side), 64 // (2 * side))
+    board = board.repeat_interleave(side, 0).repeat_interleave(side, 1)[None, None]
+    assert laplacian_l1(board, torch.zeros_like(board)).item() == pytest.approx(BANDS[level])
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> NoReturn:
+        raise AssertionError("a loss must not use the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:torchvision")
+def test_perceptual_is_lpips_read_from_safetensors(
+    tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lpips = pytest.importorskip("lpips", reason="the extra `train` is not installed")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    torch.manual_seed(4)
+    original = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False).eval()
+    for head in original.lins:  # distances are sums with weights of at least 0
+        nn.init.uniform_(head.model[-1].weight)
+    save_model(original, str(tmp_path / "lpips.safetensors"))
+    save_file({"net.other": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(EnvironmentFault, match="not the state of lpips"):
+        Perceptual(tmp_path / "other.safetensors")
+
+    loss = Perceptual(tmp_path / "lpips.safetensors")
+    output, target = torch.rand(2, 3, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1
+    expected = original(output, target).mean()
+    assert expected > 0.01
+    torch.testing.assert_close(loss(output, target), expected, atol=1e-6, rtol=1e-6)
+    assert loss(target, target).item() == pytest.approx(0, abs=1e-6)
+    loss.train(True)
+    assert not any(each.training for each in loss.modules())
+    assert not any(each.requires_grad for each in loss.parameters())
+    output.requires_grad_()
+    loss(output, target).backward()
+    assert output.grad is not None
+    assert output.grad.abs().sum() > 0
+    assert not (tmp_path / "hub").exists()

@@ -1,0 +1,98 @@
+"""The synthesizer is a function of the privatized face, the attempt and the weights."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from ganonym.faces.appearance import sample_identity
+from ganonym.faces.condition import condition
+from ganonym.faces.shape import join, to_canvas
+from ganonym.synthesis.surrogate import COMPONENTS, surrogate_coefficients, surrogate_condition
+from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate
+from ganonym.types import CANVAS, PrivateFace
+
+
+@pytest.fixture(scope="module")
+def synthesizer() -> Synthesizer:
+    return load_synthesizer()
+
+
+@pytest.fixture(scope="module")
+def face(synthesizer: Synthesizer) -> PrivateFace:
+    shape = synthesizer.model.shape
+    identity = sample_identity(shape, np.random.default_rng(8))
+    return PrivateFace(to_canvas(join(identity, np.zeros(4), shape)), 2, "female", 35.0, 12345)
+
+
+def test_equal_faces_give_equal_bytes_whatever_came_before(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    first = synthesizer.render(face)
+    assert first.shape == (CANVAS, CANVAS, 3)
+    assert first.dtype == np.uint8
+    torch.manual_seed(99)
+    np.random.default_rng().random()
+    synthesizer.render(replace(face, seed=1), attempt=2)
+    again = synthesizer.render(PrivateFace(face.points.copy(), face.tone, face.sex, face.age, face.seed))
+    assert first.tobytes() == again.tobytes()
+    assert load_synthesizer().render(face).tobytes() == first.tobytes()
+
+
+def test_rendering_sees_nothing_but_the_privatized_face() -> None:
+    assert list(inspect.signature(Synthesizer.render).parameters) == ["self", "face", "attempt"]
+    assert {each.name for each in fields(Synthesizer)} == {"model", "generator", "arithmetic"}
+    # Whoever adds a field here widens the bottleneck, and must count its bits in privacy/guarantee.py.
+    assert {each.name: str(each.type) for each in fields(PrivateFace)} == {
+        "points": "Points",
+        "tone": "int | None",
+        "sex": "Sex | None",
+        "age": "float | None",
+        "seed": "int",
+    }
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"tone": 5}, {"tone": None}, {"age": 75.0}, {"sex": "male"}])
+def test_each_attribute_and_the_seed_change_the_surrogate(
+    synthesizer: Synthesizer, face: PrivateFace, change: dict[str, object]
+) -> None:
+    plain = surrogate_coefficients(face, synthesizer.model)
+    assert plain.shape == (COMPONENTS,)
+    other = surrogate_coefficients(replace(face, **change), synthesizer.model)  # type: ignore[arg-type]
+    assert np.abs(other - plain).max() > 1e-3
+
+
+def test_another_attempt_is_another_surrogate_of_the_same_shape(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    pictures = [synthesizer.render(face, attempt).astype(float) for attempt in range(3)]
+    for one in range(3):
+        for other in range(one):
+            assert np.abs(pictures[one] - pictures[other]).mean() > 2
+    maps = [surrogate_condition(face, synthesizer.model, attempt) for attempt in range(2)]
+    assert torch.equal(maps[0][3:], maps[1][3:])
+    assert not torch.equal(maps[0][:3], maps[1][:3])
+
+
+def test_the_backdrop_is_one_grey_for_everybody(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    for each in (face, replace(face, tone=5, seed=2)):
+        outside = surrogate_condition(each, synthesizer.model)[3].numpy() == 0
+        assert outside.sum() > 20_000
+        assert (synthesizer.render(each)[outside] == 172).all()  # (0.35 + 1) · 127.5
+        assert (plain_surrogate(each, synthesizer.model)[outside] == 172).all()
+
+
+def test_both_arithmetics_agree_to_a_few_grey_levels(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    single = replace(synthesizer, arithmetic=torch.float32).render(face).astype(float)
+    half = replace(synthesizer, arithmetic=torch.bfloat16).render(face).astype(float)
+    assert np.abs(single - half).mean() < 1.0
+    assert np.percentile(np.abs(single - half), 99.9) < 10
+
+
+def test_the_generator_adds_to_the_surrogate_and_does_not_replace_it(
+    synthesizer: Synthesizer, face: PrivateFace
+) -> None:
+    rendered, plain = synthesizer.render(face).astype(float), plain_surrogate(face, synthesizer.model).astype(float)
+    inside = condition(face.points, synthesizer.model.texture_mean, synthesizer.model)[3].numpy() > 0.9
+    assert np.abs(rendered - plain)[inside].mean() > 0.2
+    assert np.corrcoef(rendered[inside].ravel(), plain[inside].ravel())[0, 1] > 0.8
