@@ -163,7 +163,7 @@ def test_output_on_a_read_only_place(photos: Path, tmp_path: Path) -> None:
         code = 9
         try:
             if os.getuid() == 0:
-                for path in [tmp_path, *tmp_path.rglob("*"), *tmp_path.parents[:2]]:
+                for path in [tmp_path, *tmp_path.rglob("*"), *tmp_path.parents[:3]]:
                     path.chmod(path.stat().st_mode | 0o055 if path.is_dir() else 0o444)
                 os.setgroups([])
                 os.setuid(65534)
