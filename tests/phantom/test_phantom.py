@@ -1,0 +1,156 @@
+"""Virtual people: deterministic, found by a detector, and each more like themselves than like others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.faces.descriptor import describe
+from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.shape import to_canvas
+from ganonym.phantom.cohort import PhantomPhoto, phantom_cohort
+from ganonym.phantom.people import sample_person
+from ganonym.phantom.photos import PHOTO, Moment, lit, sample_moment, take_photo, turned
+from ganonym.types import Face
+
+PEOPLE = 20
+NOSE_TIP, JAW = 30, slice(0, 17)
+
+
+@pytest.fixture(scope="module")
+def model() -> AppearanceModel:
+    return load_appearance()
+
+
+@pytest.fixture(scope="module")
+def cohort() -> list[PhantomPhoto]:
+    return list(phantom_cohort(PEOPLE, 2, seed=4))
+
+
+@pytest.fixture(scope="module")
+def faces(cohort: list[PhantomPhoto]) -> list[Face | None]:
+    detector, landmarks = default_backends()
+    return [next(iter(find_faces(photo.rgb, detector, landmarks)), None) for photo in cohort]
+
+
+def still(**changes: object) -> Moment:
+    plain = Moment(np.zeros(4), 0.0, 0.0, 0.0, 1.5, np.zeros(2), np.ones(3), np.zeros(2), 0.0, np.full(3, 0.5))
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def test_a_cohort_is_its_people_times_its_photos(cohort: list[PhantomPhoto]) -> None:
+    assert [(each.subject, each.number) for each in cohort] == [
+        (f"phantom-{person:04d}", photo) for person in range(1, PEOPLE + 1) for photo in (1, 2)
+    ]
+    assert {each.rgb.shape for each in cohort} == {(PHOTO, PHOTO, 3)}
+    assert len({each.rgb.tobytes() for each in cohort}) == 2 * PEOPLE
+
+
+def test_a_larger_cohort_begins_with_the_smaller_one(cohort: list[PhantomPhoto]) -> None:
+    larger = [each for each in phantom_cohort(3, 3, seed=4) if each.number < 3]
+    for one, other in zip(larger, cohort, strict=False):
+        assert (one.subject, one.number, one.sex, one.age) == (other.subject, other.number, other.sex, other.age)
+        assert one.rgb.tobytes() == other.rgb.tobytes()
+    assert next(phantom_cohort(1, 1, seed=5)).rgb.tobytes() != cohort[0].rgb.tobytes()
+
+
+def test_nearly_every_photo_shows_one_face(faces: list[Face | None]) -> None:
+    assert sum(face is not None for face in faces) >= 0.95 * len(faces)
+
+
+def test_people_are_recognised_from_one_photo_to_the_other(
+    cohort: list[PhantomPhoto], faces: list[Face | None]
+) -> None:
+    descriptors = [
+        None if face is None else describe(photo.rgb, face.points) for photo, face in zip(cohort, faces, strict=True)
+    ]
+    pairs = [
+        (a, b) for a, b in zip(descriptors[::2], descriptors[1::2], strict=True) if a is not None and b is not None
+    ]
+    gallery, probes = np.stack([a for a, _ in pairs]), np.stack([b for _, b in pairs])
+    distances = np.linalg.norm(probes[:, None] - gallery[None], axis=-1)
+    same, different = np.diag(distances), distances[~np.eye(len(pairs), dtype=bool)]
+    assert (distances.argmin(axis=1) == np.arange(len(pairs))).mean() >= 0.9
+    assert np.median(same) < 0.45 < np.median(different)
+
+
+def test_people_are_of_every_tone_both_sexes_and_all_adult_ages(model: AppearanceModel) -> None:
+    people = [sample_person(model, np.random.default_rng([1, number])) for number in range(300)]
+    counts = np.bincount([each.tone for each in people], minlength=6)
+    assert counts.min() > 25
+    assert 0.4 < np.mean([each.sex == "female" for each in people]) < 0.6
+    ages = [each.age for each in people]
+    assert min(ages) >= 18
+    assert max(ages) <= 80
+    assert np.ptp(ages) > 50
+
+
+def test_a_head_that_does_not_turn_stays(model: AppearanceModel) -> None:
+    points = to_canvas(model.shape.mean)
+    np.testing.assert_allclose(turned(points, 0.0, 0.0), points, atol=1e-9)
+
+
+@given(st.floats(1, 12), st.floats(1, 8))
+def test_the_nose_goes_where_the_head_turns(model: AppearanceModel, yaw: float, pitch: float) -> None:
+    points = to_canvas(model.shape.mean)
+
+    def nose(yaw: float, pitch: float) -> np.ndarray:
+        moved = turned(points, yaw, pitch)
+        return np.asarray(moved[NOSE_TIP] - moved[JAW].mean(axis=0))
+
+    straight = nose(0.0, 0.0)
+    assert nose(yaw, 0.0)[0] > straight[0]
+    assert nose(-yaw, 0.0)[0] < straight[0]
+    assert nose(0.0, pitch)[1] < straight[1]
+    assert nose(0.0, -pitch)[1] > straight[1]
+
+
+@given(st.floats(-12, 12), st.floats(-8, 8))
+def test_turning_left_mirrors_turning_right(model: AppearanceModel, yaw: float, pitch: float) -> None:
+    points = to_canvas(model.shape.mean)
+    centre = (points[0, 0] + points[16, 0]) / 2
+    mirror = [2 * centre, 0.0]
+    one = turned(points * [-1, 1] + mirror, -yaw, pitch)
+    other = turned(points, yaw, pitch) * [-1, 1] + mirror
+    np.testing.assert_allclose(one - one.mean(axis=0), other - other.mean(axis=0), atol=1e-6)
+
+
+def test_light_multiplies_and_slopes() -> None:
+    face = np.full((3, 256, 256), 0.4)
+    np.testing.assert_allclose(lit(face, still(gain=np.array([1.0, 1.5, 0.5])))[:, 0, 0], [0.4, 0.6, 0.2])
+    sloped = lit(face, still(slope=np.array([0.2, 0.0])))
+    np.testing.assert_allclose(sloped[0, 7, [0, -1]], [0.32, 0.48])
+    assert lit(face, still(gain=np.full(3, 9.0))).max() == 1.0
+
+
+def test_the_face_is_placed_by_scale_roll_and_shift(model: AppearanceModel) -> None:
+    person = sample_person(model, np.random.default_rng(2))
+    moment = still(roll=9.0, scale=1.6, shift=np.array([14.0, -9.0]))
+    photo = take_photo(person, moment, model, np.random.default_rng(0))
+    assert (photo[:5] == round(0.5 * 255)).all()  # the backdrop, without noise
+    ((face),) = find_faces(photo, *default_backends())
+    (upright,) = find_faces(take_photo(person, still(), model, np.random.default_rng(0)), *default_backends())
+    angle = np.radians(9.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = (PHOTO - 1) / 2
+    expected = (upright.points - middle) / 1.5 * 1.6 @ turn.T + middle + [14.0, -9.0]
+    assert np.linalg.norm(face.points - expected, axis=1).mean() < 4.0
+
+
+def test_noise_has_the_stated_spread(model: AppearanceModel) -> None:
+    person = sample_person(model, np.random.default_rng(2))
+    photo = take_photo(person, still(noise=3.0), model, np.random.default_rng(1))
+    assert photo[:40].astype(float).std() == pytest.approx(3.0, rel=0.05)
+
+
+def test_moments_are_ordinary() -> None:
+    moments = [sample_moment(4, np.random.default_rng([7, number])) for number in range(500)]
+    assert max(abs(each.yaw) for each in moments) <= 12
+    assert max(abs(each.pitch) for each in moments) <= 8
+    assert max(np.abs(each.expression).max() for each in moments) <= 2
+    assert abs(np.mean([each.yaw for each in moments])) < 1
