@@ -45,9 +45,7 @@ def to_rgb(image: Image.Image) -> RGB:
     profile = image.info.get("icc_profile")
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         image = _eight_bits(image)
-    transform = _by_profile(image, profile) if profile else None
-    if transform is None:
-        transform = _lab() if image.mode == "LAB" else _plain
+    transform = (_by_profile(image, profile) if profile else None) or _plain
     turn = _TURN.get(orientation)
     width, height = image.size
     upright = np.empty((width, height, 3) if orientation in {5, 6, 7, 8} else (height, width, 3), np.uint8)
@@ -128,10 +126,6 @@ def _between(profile: ImageCms.ImageCmsProfile, mode: str) -> Transform:
         return result
 
     return convert
-
-
-def _lab() -> Transform:
-    return _between(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
 
 
 def _plain(band: Image.Image) -> Image.Image:

@@ -58,7 +58,7 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         if length < 2 or len(body) != length - 2:
             _refuse("JPEG segment runs past the end")
         if marker == _APP0:
-            if at != 2 or length != 16 or not body.startswith(_JFIF) or body[12:] != b"\x00\x00":
+            if at != 2 or not body.startswith(_JFIF) or body[12:] != b"\x00\x00":
                 _refuse("JPEG APP0 other than one plain JFIF header without a thumbnail")
         elif marker == _SOF0 and size is None and length == 17:  # three components
             size = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")

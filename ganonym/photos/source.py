@@ -33,14 +33,13 @@ def read_bytes(root: Path, name: str, limit: int = MAX_BYTES) -> bytes:
         stack.callback(os.close, folder)
         try:
             for part in parts[:-1]:
-                _refuse_link(part, folder, name)
-                folder = os.open(part, _FOLDER, dir_fd=folder)
+                folder = _enter(part, folder, name)
                 stack.callback(os.close, folder)
-            _refuse_link(parts[-1], folder, name)
-            _refuse_special(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False), name)
+            # Opening a device or FIFO can block or act, hence a look before the open as well as after it.
+            _require_file(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False), name)
             file = stack.enter_context(os.fdopen(os.open(parts[-1], _FILE, dir_fd=folder), "rb"))
             status = os.fstat(file.fileno())
-            _refuse_special(status, name)
+            _require_file(status, name)
             data = b"" if status.st_size > limit else file.read(status.st_size + 1)
         except OSError as error:
             raise PhotoError(
@@ -61,12 +60,21 @@ def _encodable(name: str) -> bool:
     return True
 
 
-def _refuse_link(part: str, folder: int, name: str) -> None:
-    if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise PhotoError("symlink", f"{name!r} leads through a symbolic link.", "Replace the link by the file itself.")
+def _enter(part: str, folder: int, name: str) -> int:
+    try:
+        return os.open(part, _FOLDER, dir_fd=folder)
+    except OSError:
+        if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise _link(name) from None
+        raise
 
 
-def _refuse_special(status: os.stat_result, name: str) -> None:
-    # Opening a device or FIFO can block or act, hence the check before the open as well as after it.
+def _require_file(status: os.stat_result, name: str) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise _link(name)
     if not stat.S_ISREG(status.st_mode):
         raise PhotoError("special-file", f"{name!r} is not a regular file.", "Only regular files are read.")
+
+
+def _link(name: str) -> PhotoError:
+    return PhotoError("symlink", f"{name!r} leads through a symbolic link.", "Replace the link by the file itself.")

@@ -197,6 +197,11 @@ def test_only_accepted_plugins_are_ever_asked(photo: Any, save: Any) -> None:
     """A JPEG signature in front of another format must not reach that format's parser."""
     for kind in ("GIF", "PPM", "TGA", "PCX", "SGI"):
         assert reason(b"\xff\xd8\xff" + save(photo, kind)) in {"corrupt", "truncated"}
+    for start in (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\5zzzz", b"II*\0", b"RIFF\0\0\0\0WEBP"):
+        photo_cd = start.ljust(2048, b"\0") + b"PCD_" + bytes(2_000_000)
+        with Image.open(io.BytesIO(photo_cd)) as image:
+            assert image.format == "PCD"  # Pillow on its own would go on to other formats
+        assert reason(photo_cd) in {"corrupt", "truncated"}
 
 
 @settings(max_examples=150, deadline=None)

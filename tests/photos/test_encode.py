@@ -144,8 +144,13 @@ def test_png_remains_by_place(photo: Any, png: Any, png_chunk: Any, save: Any) -
     height, width = photo.shape[:2]
     clean = png(width, height, 8, 2, raw)
     prove_clean(clean, photo)
+    tiny = png(1, 1, 8, 2, b"\0abc")
+    prove_clean(tiny)
     planted = {
         "bytes hidden after the last scanline": png(width, height, 8, 2, raw + RAW),
+        "one byte after the last scanline": png(width, height, 8, 2, raw + b"\0"),
+        "one scanline too few": png(width, height, 8, 2, raw[: -3 * width - 1]),
+        "interlaced": tiny[:8] + png_chunk(b"IHDR", tiny[16:28] + b"\x01") + tiny[33:],
         "bytes hidden after the deflate stream": clean[:33]
         + png_chunk(b"IDAT", zlib.compress(raw) + RAW)
         + clean[-12:],
