@@ -154,7 +154,7 @@ class PoolEngine:
             except BrokenProcessPool:
                 self.stop()
         raise EnvironmentFault(
-            "worker processes die before they can work.", "Try --engine serial to see why; is memory short?"
+            "worker processes die before they can work.", "Is memory short? Try --jobs 1."
         )
 
 

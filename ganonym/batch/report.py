@@ -20,7 +20,7 @@ from ganonym.types import JSON
 
 _NOT_PROMISED = """\
 - That nobody can ever be recognised. The statement above bounds what it names, under its assumptions, and no more;
-  measure the rest with `ganonym assess`.
+  the rest has to be measured by attacking the outputs.
 - That a rare syndrome, a site, an age or a combination of released columns does not single somebody out.
 - That an output shows the subject's own signs: with k-same it is a plausible member of the subject's class.
 - That two releases of the same people, made with other settings or keys, are as safe as one: they can be averaged.

@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.synthesis.discriminator import Discriminator
-from ganonym.synthesis.generator import Generator, compose, on_backdrop
+from ganonym.synthesis.generator import WIDTHS, Generator, compose, on_backdrop
 from ganonym.synthesis.losses import (
     Perceptual,
     discriminator_hinge,
@@ -29,6 +30,7 @@ from ganonym.types import CANVAS
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
 from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, make_item, sampled_face
 
+LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual")
 RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 10.0, 1.0, 2.0, 10.0
 
 
@@ -36,30 +38,37 @@ RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 10.0, 1.0, 2.0
 class Recipe:
     """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
-    Of each item the networks see two crops.
+    Of each item the networks see two crops. The weights ship in the default widths only.
     """
 
-    images: int = 28_000
+    images: int = 20_000
     seed: int = 1
     generator_rate: float = 2e-4
     discriminator_rate: float = 4e-4
     ema: float = 0.999
     save_every: int = 100
     perceptual: Path | None = None
+    generator_widths: tuple[int, int, int, int] = WIDTHS
+    discriminator_width: int = 48
 
 
 def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
     """Train on the sets in `data`, checkpoint into folder `run` (resumed when present), write EMA weights to `output`.
 
     `run` receives checkpoint.safetensors, log.csv and grids of synthesized faces. Runs on the GPU when there is one.
+    Raises UsageError when `data` holds fewer than two faces or the recipe asks for less than one step.
     """
+    if recipe.images < BATCH_PATTERN:
+        raise UsageError(f"{recipe.images} images are less than one step.", f"Ask for at least {BATCH_PATTERN}.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_appearance()
     targets = load_targets(data, model)
-    generator = Generator().to(device).to(memory_format=torch.channels_last)
-    average = Generator().to(device).to(memory_format=torch.channels_last).requires_grad_(False)
+    if len(targets) < 2:
+        raise UsageError(f"{data} holds {len(targets)} training photographs with a face.", "At least 2 are needed.")
+    generator = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last)
+    average = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     torch.manual_seed(recipe.seed)
-    discriminator = Discriminator().to(device).to(memory_format=torch.channels_last)
+    discriminator = Discriminator(recipe.discriminator_width).to(device).to(memory_format=torch.channels_last)
     generator.apply(_initialise)
     average.load_state_dict(generator.state_dict())
     generator_optimizer = torch.optim.Adam(generator.parameters(), recipe.generator_rate, betas=(0.5, 0.99))
@@ -70,6 +79,7 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
     run.mkdir(parents=True, exist_ok=True)
     done = load_checkpoint(state, run / "checkpoint.safetensors")
     last = recipe.images // BATCH_PATTERN
+    _begin_log(run / "log.csv", done)
     log(f"{len(targets)} photographs, {device}, step {done} of {last}")
 
     started = time.monotonic()
@@ -112,7 +122,7 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
         generator_optimizer.step()
         _average(average, generator, min(recipe.ema, step / (step + 10)))
 
-        if step % 10 == 0:
+        if step % 10 == 0 or step == last:
             losses = (discriminator_loss, adversarial, matching, reconstruction, coarse, likeness)
             _append(run / "log.csv", step, *(float(each.detach()) for each in losses))
         if step % recipe.save_every == 0 or step == last:
@@ -159,6 +169,16 @@ def _average(average: nn.Module, current: nn.Module, keep: float) -> None:
 
 def _blur(image: Tensor) -> Tensor:
     return nn.functional.avg_pool2d(image, 8)
+
+
+def _begin_log(path: Path, done: int) -> None:
+    """A header, and of an earlier run the rows up to step `done`: later ones are about to be written again."""
+    rows = []
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.reader(file) if row[0].isdecimal() and int(row[0]) <= done]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([LOG_COLUMNS, *rows])
 
 
 def _append(path: Path, step: int, *losses: float) -> None:
