@@ -72,6 +72,16 @@ def test_truncated_files_are_refused(how: str, part: float, photo: Any, save: An
     assert reason(data[: int(len(data) * part)]) == "truncated"
 
 
+def test_complete_but_damaged_files_are_not_called_truncated(photo: Any, save: Any) -> None:
+    bmp, webp, png, tiff = (bytearray(save(photo, kind)) for kind in ("BMP", "WEBP", "PNG", "TIFF"))
+    bmp[14] = 7  # a header size that no version has
+    webp[20:60] = bytes(40)
+    png[60:100] = bytes(40)
+    tiff[4:8] = (9).to_bytes(4, "little")
+    for data in (bmp, webp, png, tiff):
+        assert reason(bytes(data)) == "corrupt"
+
+
 def test_small_files_that_are_no_photos(save: Any, photo: Any) -> None:
     assert reason(b"") == "empty"
     assert reason(b"\0") == "unsupported"

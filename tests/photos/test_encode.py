@@ -154,6 +154,7 @@ def test_png_remains_by_place(photo: Any, png: Any, png_chunk: Any, save: Any) -
         "bytes hidden after the deflate stream": clean[:33]
         + png_chunk(b"IDAT", zlib.compress(raw) + RAW)
         + clean[-12:],
+        "a deflate stream without its end": clean[:33] + png_chunk(b"IDAT", zlib.compress(raw)[:-4]) + clean[-12:],
         "a second header": clean[:33] + clean[8:33] + clean[33:],
         "end with content": clean[:-12] + png_chunk(b"IEND", RAW),
         "split by another chunk": clean[:-12] + png_chunk(b"tEXt", b"a\0b") + png_chunk(b"IDAT", b"") + clean[-12:],
