@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from ganonym.faces.condition import CHANNELS
 
+WIDTHS = (64, 128, 192, 256)
+
 
 class Generator(nn.Module):
     """Condition (n, 10, 256, 256) → residual (n, 3, 256, 256), to be added to the surrogate; 0 before any training.
@@ -18,7 +20,7 @@ class Generator(nn.Module):
     training on crops means the same as on whole faces. Any size divisible by 32 works.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int] = (64, 128, 192, 256)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
         first, second, third, fourth = widths
         self.stem = nn.Conv2d(CHANNELS * 16, first, 3, padding=1)

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from scipy.spatial import Delaunay
 from torch.nn import functional
 
+from ganonym.errors import UsageError
 from ganonym.faces.align import apply, invert, similarity
 from ganonym.faces.appearance import warp_points
 from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, split, to_canvas
@@ -36,8 +37,17 @@ MIRROR = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 
 
 
 def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> None:
-    """Fit on the training sets in `data` and write `output` (safetensors, under 16 MiB)."""
+    """Fit on the training sets in `data` and write `output` (safetensors, under 16 MiB).
+
+    Raises UsageError when fewer than four people are seen both neutral and smiling.
+    """
     photos = [each for photo in training_photographs(data) for each in (photo, mirrored(photo))]
+    both = {p.subject for p in photos if p.smiling} & {p.subject for p in photos if not p.smiling}
+    if len(both) < EXPRESSION_DIRECTIONS:
+        raise UsageError(
+            f"{data} shows {len(both)} people both neutral and smiling.",
+            f"Expression is learned from at least {EXPRESSION_DIRECTIONS} such people.",
+        )
     log(f"{len(photos) // 2} photographs of {len({p.subject for p in photos})} people, and their mirror images")
 
     shape = fit_shape([p.points for p in photos], [p.subject for p in photos], [p.smiling for p in photos])

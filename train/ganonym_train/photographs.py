@@ -13,6 +13,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.types import RGB, Points
 
 TRAINING_SETS = ("london", "synthetic")
+COLUMNS = {"path", "set", "subject", "expression", "sex", "age"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,20 @@ class TrainingPhoto:
 def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
     """Photos of the training sets in `folder`, whose manifest.csv has columns path, set, subject, expression, sex, age.
 
-    Photos in which no face is found are left out. Raises UsageError without a manifest.
+    Photos in which no face is found are left out. Raises UsageError without such a manifest.
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         raise UsageError(f"{manifest} does not exist.", "Point --data at a folder with manifest.csv; see checkpoints/.")
     detector, landmarks = default_backends()
     with manifest.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["set"] in TRAINING_SETS]
+        reader = csv.DictReader(file)
+        absent = COLUMNS - set(reader.fieldnames or ())
+        if absent:
+            raise UsageError(
+                f"{manifest} lacks the columns {', '.join(sorted(absent))}.", "Add them to its first line."
+            )
+        rows = [row for row in reader if row["set"] in TRAINING_SETS]
     for row in rows:
         rgb, _ = read_photo(folder, row["path"])
         faces = find_faces(rgb, detector, landmarks)

@@ -1,0 +1,211 @@
+"""Training the generator in miniature: a resumed run ends where an uninterrupted one does, to the byte."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ganonym.errors import UsageError
+from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.synthesis.discriminator import Discriminator
+from ganonym.synthesis.generator import Generator, compose
+from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
+from ganonym_train.generator import Recipe, train_generator
+from ganonym_train.pairs import BATCH_PATTERN, CROP, Target, crops_of, load_targets, make_item, sampled_face
+
+WIDTHS = (16, 16, 24, 32)
+
+
+def recipe(steps: int, **changes: object) -> Recipe:
+    return Recipe(
+        images=steps * BATCH_PATTERN,
+        save_every=100,
+        generator_widths=WIDTHS,
+        discriminator_width=8,
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(training_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    train_generator(
+        training_folder, folder / "run", folder / "out" / "generator.safetensors", recipe(3), lambda _: None
+    )
+    return folder
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    for steps in (1, 3):
+        train_generator(
+            training_folder, tmp_path / "run", tmp_path / "generator.safetensors", recipe(steps), told.append
+        )
+    assert any("step 1 of 3" in line for line in told)
+    expected, found = (load_file(each / "run" / "checkpoint.safetensors") for each in (whole, tmp_path))
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+    assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "out" / "generator.safetensors").read_bytes()
+
+
+def test_the_export_is_the_moving_average_in_half_precision(whole: Path) -> None:
+    checkpoint = load_file(whole / "run" / "checkpoint.safetensors")
+    exported = load_file(whole / "out" / "generator.safetensors")
+    assert exported.keys() == Generator(WIDTHS).state_dict().keys()
+    for name, tensor in exported.items():
+        assert tensor.dtype == torch.float16
+        assert torch.equal(tensor, checkpoint[f"average.{name}"].half())
+    moved = checkpoint["generator.last.weight"]
+    assert moved.abs().max() > 0
+    assert not torch.equal(moved, checkpoint["average.last.weight"])
+
+
+def test_losses_and_samples_are_logged(whole: Path) -> None:
+    with (whole / "run" / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3"]
+    assert all(np.isfinite(float(value)) for value in rows[0].values())
+    assert float(rows[0]["reconstruction"]) > 0
+    with Image.open(whole / "run" / "faces-000003.png") as grid:
+        assert grid.size == (8 * 256, 2 * 256)
+    assert {path.name for path in (whole / "run").iterdir()} == {
+        "checkpoint.safetensors",
+        "log.csv",
+        "faces-000003.png",
+    }
+
+
+def test_the_log_of_a_resumed_run_tells_each_step_once(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "checkpoint.safetensors").write_bytes((whole / "run" / "checkpoint.safetensors").read_bytes())
+    (run / "log.csv").write_text((whole / "run" / "log.csv").read_text() + "7,0,0,0,0,0,0\n")
+    train_generator(training_folder, run, tmp_path / "generator.safetensors", recipe(3), lambda _: None)
+    assert (run / "log.csv").read_text() == (whole / "run" / "log.csv").read_text()
+
+
+def test_impossible_requests_are_refused(training_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="less than one step"):
+        train_generator(training_folder, tmp_path, tmp_path / "out", Recipe(images=7), print)
+    (tmp_path / "manifest.csv").write_text("path,set,subject,expression,sex,age\n")
+    with pytest.raises(UsageError, match="0 training photographs"):
+        train_generator(tmp_path, tmp_path / "run", tmp_path / "out", recipe(1), print)
+
+
+def state(seed: int) -> Checkpoint:
+    torch.manual_seed(seed)
+    generator, average, critic = Generator(WIDTHS), Generator(WIDTHS), Discriminator(8)
+    optimizers = [torch.optim.Adam(each.parameters(), 1e-3) for each in (generator, critic)]
+    maps = torch.rand(1, 10, 64, 64)
+    loss = compose(maps, generator(maps)).mean() + critic(maps[:, :3], maps[:, 3:])[0][-1].mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimizer in optimizers:
+        optimizer.step()
+    return Checkpoint(generator, average, critic, *optimizers)
+
+
+def tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    found = {}
+    for name in ("generator", "average", "discriminator"):
+        found |= {f"{name}.{key}": value for key, value in getattr(checkpoint, name).state_dict().items()}
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        for index, moments in getattr(checkpoint, name).state_dict()["state"].items():
+            found |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
+    return found
+
+
+def test_a_checkpoint_restores_networks_and_optimizers(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    first, second = state(1), state(2)
+    assert load_checkpoint(second, path) == 0
+    save_checkpoint(first, 17, path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert load_checkpoint(second, path) == 17
+    expected, found = tensors(first), tensors(second)
+    assert len(expected) > 200
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+
+
+def test_a_save_that_fails_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(state(1), 5, path)
+    before = path.read_bytes()
+
+    def full(_tensors: object, partial: Path, **_options: object) -> None:
+        partial.write_bytes(b"half of it")
+        raise OSError("no space left")
+
+    monkeypatch.setattr("ganonym_train.checkpoint.save_file", full)
+    for write in (lambda: save_checkpoint(state(2), 6, path), lambda: export_generator(Generator(WIDTHS), path)):
+        with pytest.raises(OSError, match="no space"):
+            write()
+        assert path.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def model() -> AppearanceModel:
+    return load_appearance()
+
+
+@pytest.fixture(scope="module")
+def targets(training_folder: Path, model: AppearanceModel) -> list[Target]:
+    return load_targets(training_folder, model)
+
+
+def test_the_condition_of_a_photo_shows_the_photo_without_its_detail(
+    targets: list[Target], model: AppearanceModel
+) -> None:
+    likeness = []
+    for number in range(8):
+        condition, target, real = make_item(targets, model, 0, np.random.default_rng(number))
+        assert real
+        inside = condition[3] > 0.9
+        likeness.append(
+            float(torch.corrcoef(torch.stack([condition[:3, inside].ravel(), target[:, inside].ravel()]))[0, 1])
+        )
+    assert np.median(likeness) > 0.8  # the same face, in the same place and light
+    assert max(likeness) < 0.9999
+
+
+def test_items_come_in_their_kinds_and_repeat_for_their_seed(targets: list[Target], model: AppearanceModel) -> None:
+    kinds = [make_item(targets, model, kind, np.random.default_rng(3)) for kind in range(BATCH_PATTERN)]
+    assert [real for _, _, real in kinds] == [True] * 6 + [False] * 2
+    for condition, target, _ in kinds:
+        assert condition.shape == (10, 256, 256)
+        assert target.abs().max() <= 1
+    again = make_item(targets, model, 5, np.random.default_rng(3))
+    assert torch.equal(kinds[5][0], again[0])
+    assert torch.equal(kinds[5][1], again[1])
+
+
+def test_crops_cut_condition_and_target_alike() -> None:
+    ramp = torch.arange(256 * 256, dtype=torch.float32).reshape(1, 256, 256)
+    places = set()
+    for number in range(40):
+        for condition, target, real in crops_of((ramp.expand(10, -1, -1), ramp, True), np.random.default_rng(number)):
+            assert real
+            assert condition.shape == (10, CROP, CROP)
+            assert torch.equal(condition[:1], target)
+            assert torch.equal(target[0, 1:, 0] - target[0, :-1, 0], torch.full((CROP - 1,), 256.0))
+            places.add(float(target[0, 0, 0]))
+    assert len(places) > 30
+
+
+def test_sampled_faces_are_what_the_mechanisms_release(model: AppearanceModel) -> None:
+    from ganonym.faces.shape import from_canvas, split
+
+    for number in range(20):
+        face = sampled_face(model, np.random.default_rng(number))
+        steps = split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd
+        np.testing.assert_allclose(steps * 2, np.round(steps * 2), atol=1e-4)
+        assert np.abs(steps).max() < 2.001
+        assert (face.sex, face.age) == (None, None)
