@@ -126,7 +126,7 @@ def _require_treatable(face: Face, source: str) -> None:
         )
     yaw = estimate_pose(face.points).yaw
     if abs(yaw) > LARGEST_YAW:
-        raise PhotoError("profile", f"the face in {source!r} is turned by {yaw:.0f}°; at most {LARGEST_YAW:.0f}° work.")
+        raise PhotoError("profile", f"the face in {source!r} is turned by {yaw:.1f}°; at most {LARGEST_YAW:.0f}° work.")
 
 
 def _record(rgb: RGB, face: Face, source: str, index: int, studio: Studio) -> FaceRecord:

@@ -1,0 +1,150 @@
+"""The pipeline in memory, with the real models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from ganonym.anonymize import Studio, analyse, anonymize, open_studio
+from ganonym.errors import PhotoError, UsageError
+from ganonym.faces.shape import to_canvas
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.phantom.photos import turned
+from ganonym.privacy.settings import PrivacySettings
+from ganonym.types import Box, Points, Refusal
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return open_studio()
+
+
+@pytest.fixture(scope="module")
+def photos() -> dict[str, Pixels]:
+    """Eleven people, and a second photo of the first."""
+    first = {f"{photo.subject}.png": photo.rgb for photo in phantom_cohort(11, 1, seed=21)}
+    return first | {"again.png": next(p.rgb for p in phantom_cohort(1, 2, seed=21) if p.number == 2)}
+
+
+def subjects_of(photos: Mapping[str, Pixels]) -> dict[str, str]:
+    return {name: "phantom-0001" if name == "again.png" else name.removesuffix(".png") for name in photos}
+
+
+def picture(outcome: Pixels | Refusal) -> Pixels:
+    assert not isinstance(outcome, Refusal), outcome
+    return outcome
+
+
+def with_coffee(photos: Mapping[str, Pixels]) -> tuple[dict[str, Pixels], dict[str, str]]:
+    return {**photos, "coffee": skimage.data.coffee()}, {**subjects_of(photos), "coffee": "cup"}
+
+
+@pytest.fixture(scope="module")
+def outcomes(photos: dict[str, Pixels], studio: Studio) -> dict[str, Pixels | Refusal]:
+    return anonymize(*with_coffee(photos), PrivacySettings(), 5, studio)
+
+
+def test_k_same_answers_for_every_photo(photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal]) -> None:
+    assert set(outcomes) == {*photos, "coffee"}
+    refused = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Refusal)}
+    assert {name: refusal.reason for name, refusal in refused.items()} == {"coffee": "no-face"}
+    assert "coffee" in refused["coffee"].detail
+    pictures = [outcome for outcome in outcomes.values() if not isinstance(outcome, Refusal)]
+    assert all((picture.shape, picture.dtype) == ((256, 256, 3), np.uint8) for picture in pictures)
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+
+
+def test_the_same_request_gives_the_same_pixels_and_another_seed_others(
+    photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal], studio: Studio
+) -> None:
+    again = anonymize(*with_coffee(photos), PrivacySettings(), 5, studio)
+    other = anonymize(*with_coffee(photos), PrivacySettings(), 6, studio)
+    for name in photos:
+        assert np.array_equal(picture(outcomes[name]), picture(again[name]))
+        assert not np.array_equal(picture(outcomes[name]), picture(other[name]))
+
+
+def test_fewer_than_k_people_are_a_usage_error(photos: dict[str, Pixels], studio: Studio) -> None:
+    few = dict(list(photos.items())[:3])
+    with pytest.raises(UsageError, match="11"):
+        anonymize(few, subjects_of(few), PrivacySettings(), 0, studio)
+
+
+def test_a_codebook_serves_a_single_photo(photos: dict[str, Pixels], studio: Studio) -> None:
+    name, rgb = next(iter(photos.items()))
+    outcome = anonymize({name: rgb}, {name: "a"}, PrivacySettings(mechanism="codebook"), 0, studio)[name]
+    assert picture(outcome).shape == (256, 256, 3)
+
+
+def test_nothing_but_shape_and_tone_reaches_the_output(photos: dict[str, Pixels], studio: Studio) -> None:
+    """Pixels away from the face change; the analysis that counts stays, and so do the output's bytes."""
+    name, rgb = next(iter(photos.items()))
+    scribbled = rgb.copy()
+    scribbled[:12], scribbled[-12:] = (255, 0, 0), (0, 0, 255)
+    before, after = (analyse(each, name, studio)[0] for each in (rgb, scribbled))
+    assert not np.array_equal(rgb, scribbled)
+    assert np.array_equal(before.shape, after.shape)
+    assert before.tone == after.tone
+    settings = PrivacySettings(mechanism="codebook")
+    plain, painted = (anonymize({name: each}, {name: "a"}, settings, 0, studio)[name] for each in (rgb, scribbled))
+    assert np.array_equal(picture(plain), picture(painted))
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Detector and landmark model of a scene that is known: heads of the average shape, turned by so many degrees."""
+
+    points: tuple[Points, ...]
+    name: str = "known"
+
+    def detect(self, rgb: Pixels) -> list[Box]:
+        del rgb
+        return [Box(*each.min(axis=0), *each.max(axis=0), 1.0 - n / 10) for n, each in enumerate(self.points)]
+
+    def locate(self, rgb: Pixels, box: Box) -> Points:
+        del rgb
+        return min(self.points, key=lambda each: abs(each[:, 0].min() - box.left))
+
+
+def scene(studio: Studio, *heads: tuple[float, float, float]) -> Studio:
+    """Heads of (yaw in degrees, width as a share of the canvas's, shift to the right in px)."""
+    mean = to_canvas(studio.synthesizer.model.shape.mean)
+    known = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
+    return replace(studio, detector=known, landmarks=known)
+
+
+ROOM = np.full((400, 800, 3), 128, np.uint8)
+
+
+@pytest.mark.parametrize("yaw", [-60.0, 60.0])
+def test_a_profile_is_refused(yaw: float, studio: Studio) -> None:
+    with pytest.raises(PhotoError, match="turned by") as refusal:
+        analyse(ROOM, "side.jpg", scene(studio, (yaw, 1.0, 0.0)))
+    assert refusal.value.reason == "profile"
+
+
+@pytest.mark.parametrize("yaw", [-30.0, 0.0, 30.0])
+def test_a_head_turned_a_little_is_not(yaw: float, studio: Studio) -> None:
+    (record,) = analyse(ROOM, "front.jpg", scene(studio, (yaw, 1.0, 0.0)))
+    assert record.pose.yaw == pytest.approx(yaw, abs=10.0)
+
+
+def test_a_face_of_a_few_pixels_is_refused(studio: Studio) -> None:
+    with pytest.raises(PhotoError, match="px wide") as refusal:
+        analyse(ROOM, "far.jpg", scene(studio, (0.0, 0.15, 0.0)))
+    assert refusal.value.reason == "tiny"
+
+
+def test_bystanders_that_cannot_be_treated_are_left_out(studio: Studio) -> None:
+    people = scene(studio, (0.0, 1.0, 0.0), (60.0, 0.9, 260.0), (0.0, 0.15, 500.0), (10.0, 0.7, 560.0))
+    records = analyse(ROOM, "group.jpg", people)
+    assert [round(record.box.left) for record in records] == sorted(round(record.box.left) for record in records)
+    assert len(records) == 2
+    assert len({record.index for record in records}) == 2
