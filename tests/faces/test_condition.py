@@ -10,10 +10,19 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import distance_transform_edt
 
 from ganonym.faces.appearance import AppearanceModel, boundary_of, load_appearance, sample_identity, warp_points
-from ganonym.faces.condition import AREAS, CHANNELS, LINES, PARTS, condition
+from ganonym.faces.condition import CHANNELS, condition
 from ganonym.faces.shape import join, to_canvas
 from ganonym.types import CANVAS, Points
 
+# The iBUG-68 scheme, written down once more; the order is that of the channels after the surrogate and the mask.
+PARTS = ("mask", "brows", "nose", "eyes", "upper lip", "lower lip", "mouth")
+LINES = {"brows": (range(17, 22), range(22, 27)), "nose": (range(27, 31), range(31, 36))}
+AREAS = {
+    "eyes": (range(36, 42), range(42, 48)),
+    "upper lip": ((*range(48, 55), 64, 63, 62, 61, 60),),
+    "lower lip": ((*range(54, 60), 48, 60, 67, 66, 65, 64),),
+    "mouth": (range(60, 68),),
+}
 People = list[tuple[Points, torch.Tensor]]
 
 
