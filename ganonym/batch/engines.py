@@ -153,9 +153,7 @@ class PoolEngine:
                 return self._await(self._submit(work, item))
             except BrokenProcessPool:
                 self.stop()
-        raise EnvironmentFault(
-            "worker processes die before they can work.", "Is memory short? Try --jobs 1."
-        )
+        raise EnvironmentFault("worker processes die before they can work.", "Is memory short? Try --jobs 1.")
 
 
 _worker_tools: Tools | GanonymError | None = None

@@ -38,13 +38,13 @@ def feature_matching(real: Scores, fake: Scores) -> Tensor:
     return torch.stack(terms).mean()
 
 
-BANDS = (0.25, 0.5, 1.0, 1.0)
+BANDS = (0.5, 1.0, 1.0, 1.0)
 
 
 def laplacian_l1(output: Tensor, target: Tensor) -> Tensor:
     """L1 between Laplacian pyramids (Bojanowski et al. 2018), four bands and the coarse residue, which weighs 1.
 
-    The finest bands weigh less: the condition cannot tell where each hair lies, and asking for it gives blur.
+    The finest band weighs half: the condition cannot tell where each hair lies, and asking for it gives blur.
 
     >>> laplacian_l1(torch.ones(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)).item()
     1.0

@@ -31,7 +31,7 @@ from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoi
 from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, make_item, sampled_face
 
 LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual")
-RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 10.0, 1.0, 2.0, 10.0
+RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 4.0, 0.2, 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
