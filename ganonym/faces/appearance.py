@@ -26,6 +26,8 @@ from ganonym.weights import read_tensors, verified_path
 UPPER_FACE = np.r_[0:3, 14:31, 36:48]
 RING = 0.06
 INNER_LIPS = ((61, 67), (62, 66), (63, 65))
+UPPER_LIP = ((50, 61), (51, 62), (52, 63))
+LOWER_LIP = ((58, 67), (57, 66), (56, 65))
 ITA_CENTRES = (65.0, 48.0, 34.5, 19.0, -10.0, -45.0)
 
 
@@ -58,13 +60,17 @@ def warp_points(points: Points, mean: Points, forehead: Points) -> Points:
     """Canvas landmarks (68, 2) → all warp points (n, 2): landmarks, hairline and a ring just outside the face.
 
     `mean` (68, 2) and `forehead` (f, 2) in the Procrustes frame. The hairline is the mean one, carried by the affine
-    map of the upper face; nothing of the photo's own hairline is used. Inner lips that cross are closed at their
-    middle, since a warp must not fold.
+    map of the upper face; nothing of the photo's own hairline is used. Lips that cross are closed where they meet,
+    since a warp must not fold.
     """
     points = points.copy()
     for upper, lower in INNER_LIPS:
         if points[lower, 1] < points[upper, 1]:
             points[[upper, lower]] = points[[upper, lower]].mean(axis=0)
+    for outer, inner in UPPER_LIP:
+        points[inner, 1] = max(points[inner, 1], points[outer, 1])
+    for outer, inner in LOWER_LIP:
+        points[inner, 1] = min(points[inner, 1], points[outer, 1])
     design = np.column_stack([to_canvas(mean)[UPPER_FACE], np.ones(len(UPPER_FACE))])
     affine: Floats = np.linalg.lstsq(design, points[UPPER_FACE], rcond=None)[0].T.astype(np.float64)
     hairline = apply(affine, to_canvas(forehead))

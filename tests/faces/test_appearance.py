@@ -109,7 +109,7 @@ def doubled_area(points: Points, model: AppearanceModel) -> Points:
     return np.asarray(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0])
 
 
-@given(st.integers(0, 2**32 - 1), st.floats(0, 25))
+@given(st.integers(0, 2**32 - 1), st.floats(0, 12))
 @settings(deadline=None)
 def test_crossed_inner_lips_are_closed_at_their_middle(model: AppearanceModel, seed: int, crossing: float) -> None:
     points = to_canvas(model.shape.mean) + np.random.default_rng(seed).normal(0.0, 1.0, (68, 2))
@@ -122,6 +122,16 @@ def test_crossed_inner_lips_are_closed_at_their_middle(model: AppearanceModel, s
         np.testing.assert_allclose(warped[upper] + warped[lower], points[upper] + points[lower])
     apart = np.setdiff1d(np.arange(68), np.array(INNER_LIPS))
     np.testing.assert_array_equal(warped[apart], points[apart])
+
+
+def test_a_lip_turned_inside_out_is_closed_where_its_edges_meet(model: AppearanceModel) -> None:
+    points = to_canvas(model.shape.mean).copy()
+    points[62, 1], points[66, 1] = points[51, 1] - 4.0, points[57, 1] + 4.0
+    closed = warp_points(points, model.shape.mean, model.forehead)
+    assert closed[62, 1] == points[51, 1]
+    assert closed[66, 1] == points[57, 1]
+    untouched = np.setdiff1d(np.arange(68), [62, 66])
+    np.testing.assert_array_equal(closed[untouched], points[untouched])
 
 
 def test_inner_mouths_of_sampled_people_do_not_fold(model: AppearanceModel) -> None:

@@ -6,6 +6,7 @@ Reads top to bottom. The result holds statistics of the population only; nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from ganonym.faces.appearance import warp_points
 from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, split, to_canvas
 from ganonym.faces.tone import ita_degrees
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
-from ganonym.types import CANVAS, RGB, Floats, Points
+from ganonym.types import CANVAS, RGB, Floats, Points, Sex
 from ganonym_train.photographs import TrainingPhoto, training_photographs
 
 IDENTITY_COMPONENTS = 40
@@ -65,7 +66,7 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
 
     raw = np.array(
         [
-            [*(split(s, shape)[1] / shape.expression_sd), ita_degrees(p.rgb, p.points), p.female, p.age or np.nan]
+            [*(split(s, shape)[1] / shape.expression_sd), ita_degrees(p.rgb, p.points), _female(p.sex), p.age or np.nan]
             for p, s in zip(photos, normalized, strict=True)
         ],
         dtype=np.float64,
@@ -100,15 +101,11 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
 def mirrored(photo: TrainingPhoto) -> TrainingPhoto:
     """The photo and its landmarks flipped left to right, the points renumbered to the 68-point scheme."""
     points = photo.points[MIRROR] * [-1.0, 1.0] + [photo.rgb.shape[1] - 1.0, 0.0]
-    return TrainingPhoto(
-        photo.name,
-        photo.subject,
-        photo.smiling,
-        photo.female,
-        photo.age,
-        np.ascontiguousarray(photo.rgb[:, ::-1]),
-        points,
-    )
+    return replace(photo, rgb=np.ascontiguousarray(photo.rgb[:, ::-1]), points=points)
+
+
+def _female(sex: Sex | None) -> float:
+    return float("nan") if sex is None else float(sex == "female")
 
 
 def fit_shape(points: list[Points], subjects: list[str], smiling: list[bool]) -> ShapeModel:

@@ -10,9 +10,10 @@ from pathlib import Path
 from ganonym.errors import UsageError
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
-from ganonym.types import RGB, Points
+from ganonym.types import RGB, Points, Sex
 
 TRAINING_SETS = ("london", "synthetic")
+SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
 COLUMNS = {"path", "set", "subject", "expression", "sex", "age"}
 
 
@@ -23,7 +24,7 @@ class TrainingPhoto:
     name: str
     subject: str
     smiling: bool
-    female: bool
+    sex: Sex | None
     age: float | None
     rgb: RGB
     points: Points
@@ -54,7 +55,7 @@ def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
                 name=row["path"],
                 subject=row["subject"],
                 smiling=row["expression"] == "smiling",
-                female=row["sex"] == "female",
+                sex=SEXES.get(row["sex"]),
                 age=float(row["age"]) if row["age"] else None,
                 rgb=rgb,
                 points=faces[0].points,
