@@ -76,7 +76,18 @@ def _report(
     lines += [f"| {part} | {bits:.2f} |" for part, bits in promise.bits.items()]
     lines += ["", "## What is not promised", "", _NOT_PROMISED]
     lines += ["## How it was made", "", f"- {release.why}", *[f"- {note}" for note in plan.notes[1:]]]
-    lines += ["- the largest face of a photo belongs to its subject, every other face to a subject of its own"]
+    lines += [
+        "- the largest face of a photo belongs to its subject, every other face to a subject of its own; one that is "
+        "too small or turned too far is left out with all of its pixels"
+    ]
+    if settings.consistent:
+        lines += [
+            "- photos of one subject share a surrogate, so they can be linked to each other, whatever `disperse` says"
+        ]
+    lines += [
+        "- an output that resembles its source is drawn anew, up to three times: which draw was kept may tell up to 2 "
+        "bits more, outside the budget above"
+    ]
     lines += [f"- ganonym {header['version']}, settings `{settings.digest()}`, weights `{header['weights']}`"]
     lines += ["", "| setting | value |", "|---|---|"]
     lines += [f"| {name} | {_plain(value)} |" for name, value in settings.relevant().items() if name != "seed"]
