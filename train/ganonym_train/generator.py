@@ -41,7 +41,8 @@ SETTLED_CRITIC, SETTLED_FIDELITY = 0.25, 3.0
 class Recipe:
     """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
-    Of each item the networks see two crops. The weights ship in the default widths only.
+    Of each item the networks see two crops; after `settle` steps the critic has less say. The weights ship in the
+    default widths only.
     """
 
     images: int = 20_000
