@@ -32,9 +32,9 @@ from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, m
 
 LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual")
 RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 4.0, 0.2, 2.0, 10.0
-# Once settled, the critic has less say, and samples, which have no target, are held to their surrogate:
+# Once settled, the critic has a quarter of its say, and samples, which have no target, are held to their surrogate:
 # left alone, the critic goes on to reward dark specks on skin.
-SETTLED_CRITIC, SETTLED_FIDELITY = 0.3, 1.0
+SETTLED_CRITIC, SETTLED_FIDELITY = 0.25, 3.0
 
 
 @dataclass(frozen=True, slots=True)
