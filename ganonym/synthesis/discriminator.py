@@ -1,4 +1,4 @@
-"""The critic of training: a conditional PatchGAN at two scales with spectral and instance norm."""
+"""The critic of training: a conditional PatchGAN at two scales with spectral and pixel norm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganonym.faces.condition import PARTS
 
 
 class Patches(nn.Module):
-    """One PatchGAN (Isola et al. 2017; both norms as in SPADE, Park et al. 2019): returns the features of every layer.
+    """One PatchGAN (Isola et al. 2017; spectral norm: Miyato et al. 2018; pixel norm: Karras et al. 2018): returns the features of every layer.
 
     The last entry holds the patch scores. It sees the part maps, so a face whose parts stand elsewhere is caught.
     """
@@ -30,7 +30,7 @@ class Patches(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
         for layer in self.layers:
-            x = functional.leaky_relu(functional.instance_norm(layer(x)), 0.2)
+            x = functional.leaky_relu(_pixel_norm(layer(x)), 0.2)
             features.append(x)
         return [*features, self.score(x)]
 
@@ -46,3 +46,11 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, parts: Tensor) -> list[list[Tensor]]:
         x = torch.cat([image, parts], dim=1)
         return [self.fine(x), self.coarse(functional.avg_pool2d(x, 2))]
+
+
+def _pixel_norm(x: Tensor) -> Tensor:
+    """Unit mean square over the channels of each place.
+
+    Not instance norm: its statistics span the picture, and a generator learns to game them with a few bright specks.
+    """
+    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)

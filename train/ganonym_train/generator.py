@@ -31,18 +31,16 @@ from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoi
 from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, make_item, sampled_face
 
 LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual")
-RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL, COARSE = 10.0, 4.0, 0.2, 2.0, 10.0
-# Once settled, the critic has a quarter of its say, and samples, which have no target, are held to their surrogate:
-# left alone, the critic goes on to reward dark specks on skin.
-SETTLED_CRITIC, SETTLED_FIDELITY = 0.25, 3.0
+RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL = 10.0, 2.0, 0.2, 2.0
+# Samples have no target: they are held to their surrogate, firmly in the coarse and lightly in detail.
+COARSE, FIDELITY = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
-    Of each item the networks see two crops; after `settle` steps the critic has less say. The weights ship in the
-    default widths only.
+    Of each item the networks see two crops. The weights ship in the default widths only.
     """
 
     images: int = 20_000
@@ -50,7 +48,6 @@ class Recipe:
     generator_rate: float = 2e-4
     discriminator_rate: float = 4e-4
     ema: float = 0.999
-    settle: int = 700
     save_every: int = 100
     perceptual: Path | None = None
     generator_widths: tuple[int, int, int, int] = WIDTHS
@@ -115,13 +112,13 @@ def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Ca
         reconstruction = laplacian_l1(output_image[real], target[real])
         coarse = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
         fidelity = laplacian_l1(output_image[~real], target[~real])
-        settled = step > recipe.settle
         likeness = perceptual(output_image[real], target[real]) if perceptual else output_image.new_zeros(())
         generator_loss = (
             RECONSTRUCTION * reconstruction
-            + (SETTLED_CRITIC if settled else 1.0) * (FEATURES * matching + ADVERSARIAL * adversarial)
+            + FEATURES * matching
+            + ADVERSARIAL * adversarial
             + COARSE * coarse
-            + (SETTLED_FIDELITY if settled else 0.0) * fidelity
+            + FIDELITY * fidelity
             + PERCEPTUAL * likeness
         )
         generator_optimizer.zero_grad(set_to_none=True)
