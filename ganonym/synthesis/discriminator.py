@@ -13,9 +13,10 @@ from ganonym.faces.condition import PARTS
 
 
 class Patches(nn.Module):
-    """One PatchGAN (Isola et al. 2017; spectral norm: Miyato et al. 2018; pixel norm: Karras et al. 2018): returns the features of every layer.
+    """One PatchGAN (Isola et al. 2017): the features of every layer, the patch scores last.
 
-    The last entry holds the patch scores. It sees the part maps, so a face whose parts stand elsewhere is caught.
+    With spectral norm (Miyato et al. 2018) and pixel norm (Karras et al. 2018). It sees the part maps, so a face whose
+    parts stand elsewhere is caught.
     """
 
     def __init__(self, width: int = 48) -> None:
