@@ -45,7 +45,7 @@ def generator(
         Path, typer.Option("--run", help="Folder for checkpoint, log and sample grids; resumed when present.")
     ] = Path("runs/generator"),
     out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
-    images: Annotated[int, typer.Option("--images", min=1, help="Training images to see in all.")] = 20_000,
+    images: Annotated[int, typer.Option("--images", min=1, help="Training images to see in all.")] = 7_200,
     perceptual: Annotated[
         Path | None,
         typer.Option(

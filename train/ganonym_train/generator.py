@@ -43,7 +43,7 @@ class Recipe:
     Of each item the networks see two crops. The weights ship in the default widths only.
     """
 
-    images: int = 20_000
+    images: int = 7_200
     seed: int = 1
     generator_rate: float = 2e-4
     discriminator_rate: float = 4e-4
