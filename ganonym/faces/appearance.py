@@ -60,8 +60,8 @@ def warp_points(points: Points, mean: Points, forehead: Points) -> Points:
     """Canvas landmarks (68, 2) → all warp points (n, 2): landmarks, hairline and a ring just outside the face.
 
     `mean` (68, 2) and `forehead` (f, 2) in the Procrustes frame. The hairline is the mean one, carried by the affine
-    map of the upper face; nothing of the photo's own hairline is used. Lips that cross are closed where they meet,
-    since a warp must not fold.
+    map of the upper face and then drawn to both ends of the jaw, so that the outline has no notch at the temples;
+    nothing of the photo's own hairline is used. Lips that cross are closed where they meet, since a warp must not fold.
     """
     points = points.copy()
     for upper, lower in INNER_LIPS:
@@ -73,7 +73,9 @@ def warp_points(points: Points, mean: Points, forehead: Points) -> Points:
         points[inner, 1] = min(points[inner, 1], points[outer, 1])
     design = np.column_stack([to_canvas(mean)[UPPER_FACE], np.ones(len(UPPER_FACE))])
     affine: Floats = np.linalg.lstsq(design, points[UPPER_FACE], rcond=None)[0].T.astype(np.float64)
-    hairline = apply(affine, to_canvas(forehead))
+    ends = points[[0, 16]] - apply(affine, to_canvas(mean)[[0, 16]])
+    across = np.linspace(0, 1, len(forehead))[:, None]
+    hairline = apply(affine, to_canvas(forehead)) + (1 - across) * ends[0] + across * ends[1]
     boundary = np.concatenate([points[:17], hairline[::-1]])
     ring = boundary + RING * (boundary - boundary.mean(axis=0))
     return np.concatenate([points, hairline, ring])

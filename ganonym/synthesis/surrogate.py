@@ -11,7 +11,7 @@ from ganonym.faces.shape import from_canvas, split
 from ganonym.types import Floats, PrivateFace
 
 # The generator was trained to add what these leading components leave out.
-COMPONENTS = 24
+COMPONENTS = 40
 
 
 def surrogate_coefficients(face: PrivateFace, model: AppearanceModel, attempt: int = 0) -> Floats:

@@ -157,6 +157,20 @@ def test_the_hairline_is_the_mean_one_carried_by_the_upper_face(model: Appearanc
     np.testing.assert_allclose(warped[68 : 68 + len(model.forehead)], hairline, atol=1e-9)
 
 
+def test_the_hairline_meets_both_ends_of_the_jaw(model: AppearanceModel) -> None:
+    mean, count = to_canvas(model.shape.mean), len(model.forehead)
+    moved = mean.copy()
+    moved[0] += [-9.0, 4.0]
+    still = warp_points(mean, model.shape.mean, model.forehead)[68 : 68 + count]
+    carried = warp_points(moved, model.shape.mean, model.forehead)[68 : 68 + count]
+    # The first point of the hairline keeps its place beside jaw point 0, the last its place beside point 16.
+    np.testing.assert_allclose(carried[0] - moved[0], still[0] - mean[0], atol=2.5)
+    np.testing.assert_allclose(carried[-1] - moved[16], still[-1] - mean[16], atol=2.5)
+    shares = (carried - still)[:, 0]
+    assert shares[0] < -6.0
+    assert (np.diff(shares) > 0).all()
+
+
 def test_attributes_are_z_scores_and_say_which_are_known(model: AppearanceModel) -> None:
     expression = 1.5 * model.shape.expression_sd
     scores, known = attributes(expression, 2, "female", 41.0, model)

@@ -23,6 +23,7 @@ from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, spli
 from ganonym.faces.tone import ita_degrees
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points, Sex
+from ganonym_train.hair import fill_hidden, hidden_by_hair
 from ganonym_train.photographs import TrainingPhoto, training_photographs
 
 IDENTITY_COMPONENTS = 40
@@ -60,6 +61,9 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
 
     fine = rasterize(reference * 2 + 0.5, triangles, CANVAS * 2)
     textures = np.stack([extract_texture(p.rgb, p.points, shape, fine, raster) for p in photos])
+    hidden = hidden_by_hair(textures, reference, raster)
+    log(f"hair or background over {hidden.mean():.1%} of the face, filled")
+    textures = fill_hidden(textures, hidden)
     mean, basis, sd, coefficients = fit_texture(textures.reshape(len(photos), -1))
     held = (sd**2).sum() * (len(photos) - 1) / (textures.var(axis=0).sum() * len(photos))
     log(f"texture: {len(sd)} components hold {held:.1%}")

@@ -31,6 +31,7 @@ from ganonym.faces.warp import backward_map, rasterize, sample
 from ganonym.synthesis.surrogate import COMPONENTS, surrogate_condition
 from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
 from ganonym_train.appearance import extract_texture, photo_warp_points
+from ganonym_train.hair import fill_hidden, hidden_by_hair
 from ganonym_train.photographs import training_photographs
 
 JITTER = 0.25
@@ -50,16 +51,28 @@ class Target:
 
 
 def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
-    """All training photographs in `data`, brought to the canvas. About 1 MB each."""
+    """All training photographs in `data`, brought to the canvas, hair over the face filled. About 1 MB each."""
     fine = rasterize(model.reference * 2 + 0.5, model.triangles, CANVAS * 2)
+    photos = list(training_photographs(data))
+    seen = np.stack([extract_texture(p.rgb, p.points, model.shape, fine, model.raster) for p in photos])
+    hidden = hidden_by_hair(seen, model.reference, model.raster)
     targets = []
-    for photo in training_photographs(data):
-        texture = extract_texture(photo.rgb, photo.points, model.shape, fine, model.raster)
+    for photo, texture, hair in zip(photos, fill_hidden(seen, hidden), hidden, strict=True):
         to_frame = photo_warp_points(photo.points, model.shape)[1]
+        points = apply(to_frame, photo.points)
         image = torch.from_numpy(crop(photo.rgb, to_frame, CANVAS).copy()).permute(2, 0, 1)
+        maps = np.concatenate([texture_image(texture * 255, model), texture_image(hair[:, None].repeat(3, 1), model)])
+        warped = sample(torch.from_numpy(maps), _onto(points, model))
+        image = (image + warped[3:] * (warped[:3] - image)).round().byte()
         coefficients = project_texture(texture, model)[:COMPONENTS]
-        targets.append(Target(image, apply(to_frame, photo.points), texture.astype(np.float16), coefficients))
+        targets.append(Target(image, points, texture.astype(np.float16), coefficients))
     return targets
+
+
+def _onto(points: Points, model: AppearanceModel) -> NDArray[np.float32]:
+    """The backward map that warps reference-frame images to canvas landmarks (68, 2)."""
+    target = warp_points(points, model.shape.mean, model.forehead)
+    return backward_map(rasterize(target, model.triangles, CANVAS), model.reference)
 
 
 Item: TypeAlias = tuple[Tensor, Tensor, bool]
@@ -120,8 +133,5 @@ def _from_morph(one: Target, other: Target, model: AppearanceModel, rng: np.rand
     points = share * one.points + (1 - share) * other.points
     coefficients = share * one.coefficients + (1 - share) * other.coefficients
     texture = share * one.texture.astype(np.float32) + (1 - share) * other.texture.astype(np.float32)
-    grid = backward_map(
-        rasterize(warp_points(points, model.shape.mean, model.forehead), model.triangles, CANVAS), model.reference
-    )
-    image = sample(torch.from_numpy(texture_image(texture, model)), grid) * 2 - 1
+    image = sample(torch.from_numpy(texture_image(texture, model)), _onto(points, model)) * 2 - 1
     return condition(points, texture_of(_jittered(coefficients, model, rng), model), model), image
