@@ -52,16 +52,37 @@ def generator(
             "--perceptual", help="LPIPS state (safetensors) for the perceptual loss.", show_default="no such loss"
         ),
     ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=8, help="Images a step of each process: 8, 16, 24, …")] = 8,
+    ablate: Annotated[
+        list[str] | None,
+        typer.Option("--ablate", help="Term of the loss to leave out; may be given again.", show_default="none"),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that prepare batches.")] = 1,
     seed: Seed = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Adversarial training on top of the bundled appearance model; stop at any time, the same command resumes."""
+    """Adversarial training on top of the bundled appearance model; stop at any time, the same command resumes.
+
+    On several GPUs: torchrun --nproc-per-node N -m ganonym_cli train generator …
+    """
     from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.distributed import is_first
     from ganonym_train.generator import Recipe, train_generator
+    from ganonym_train.terms import WEIGHTS
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "generator.safetensors"
-    train_generator(data, run, file, Recipe(images=images, seed=seed, perceptual=perceptual), output.note)
+    recipe = Recipe(
+        images=images,
+        seed=seed,
+        batch=batch,
+        weights=WEIGHTS.without(ablate or []),
+        perceptual=perceptual,
+        workers=workers,
+    )
+    train_generator(data, run, file, recipe, output.note)
+    if not is_first():
+        return
     output.note("To use it from checkpoints/: ganonym weights accept generator")
     output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")

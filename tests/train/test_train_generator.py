@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import Generator, compose
+from ganonym.types import Points
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
 from ganonym_train.generator import Recipe, train_generator
-from ganonym_train.pairs import BATCH_PATTERN, CROP, Target, crops_of, load_targets, make_item, sampled_face
+from ganonym_train.pairs import (
+    BATCH_PATTERN,
+    CROP,
+    LOOSE,
+    ON_PARTS,
+    Item,
+    Target,
+    crops_of,
+    load_targets,
+    make_item,
+    sampled_face,
+)
 
 WIDTHS = (16, 16, 24, 32)
 
@@ -42,18 +55,50 @@ def whole(training_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+class Killed(Exception):
+    """What ends a run between two steps."""
+
+
 def test_a_resumed_run_equals_an_uninterrupted_one(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+    def killing(line: str) -> None:
+        if line.startswith("step 1 of 3"):
+            raise Killed
+
+    often = replace(recipe(3), save_every=1)
+    with pytest.raises(Killed):
+        train_generator(training_folder, tmp_path / "run", tmp_path / "generator.safetensors", often, killing)
     told: list[str] = []
-    for steps in (1, 3):
-        train_generator(
-            training_folder, tmp_path / "run", tmp_path / "generator.safetensors", recipe(steps), told.append
-        )
-    assert any("step 1 of 3" in line for line in told)
+    train_generator(training_folder, tmp_path / "run", tmp_path / "generator.safetensors", recipe(3), told.append)
+    assert any("step 1 of 3" in line for line in told)  # where it began
     expected, found = (load_file(each / "run" / "checkpoint.safetensors") for each in (whole, tmp_path))
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
         assert torch.equal(tensor, found[name]), name
     assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "out" / "generator.safetensors").read_bytes()
+
+
+def test_augmentation_resumes_too(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+    """From a step at which the critic's pictures are augmented often: on to the end, or killed on the way."""
+    often = replace(recipe(5), save_every=1)
+    for name, stops in (("straight", ()), ("killed", ("step 4 of 5",))):
+        run = tmp_path / name
+        run.mkdir()
+        planted = load_file(whole / "run" / "checkpoint.safetensors")
+        planted["probability"] = torch.full((1,), 0.8, dtype=torch.float64)
+        save_file(planted, run / "checkpoint.safetensors", metadata={"step": "3", "images": "8"})
+
+        def killing(line: str, stops: tuple[str, ...] = stops) -> None:
+            if line.startswith(stops) and "images/s" in line:
+                raise Killed
+
+        if stops:
+            with pytest.raises(Killed):
+                train_generator(training_folder, run, tmp_path / "generator.safetensors", often, killing)
+        train_generator(training_folder, run, tmp_path / "generator.safetensors", often, lambda _: None)
+    straight, killed = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("straight", "killed"))
+    assert 0 < straight["probability"] < 0.8
+    for name, tensor in straight.items():
+        assert torch.equal(tensor, killed[name]), name
 
 
 def test_the_export_is_the_moving_average_in_half_precision(whole: Path) -> None:
@@ -109,11 +154,11 @@ def state(seed: int) -> Checkpoint:
     loss.backward()  # type: ignore[no-untyped-call]
     for optimizer in optimizers:
         optimizer.step()
-    return Checkpoint(generator, average, critic, *optimizers)
+    return Checkpoint(generator, average, critic, *optimizers, torch.full((1,), seed / 8, dtype=torch.float64), 8)
 
 
 def tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    found = {}
+    found = {"probability": checkpoint.probability}
     for name in ("generator", "average", "discriminator"):
         found |= {f"{name}.{key}": value for key, value in getattr(checkpoint, name).state_dict().items()}
     for name in ("generator_optimizer", "discriminator_optimizer"):
@@ -166,8 +211,9 @@ def test_the_condition_of_a_photo_shows_the_photo_without_its_detail(
 ) -> None:
     likeness = []
     for number in range(8):
-        condition, target, real = make_item(targets, model, 0, np.random.default_rng(number))
-        assert real
+        item = make_item(targets, model, 0, np.random.default_rng(number))
+        condition, target = item.condition, item.target
+        assert item.real
         inside = condition[3] > 0.9
         likeness.append(
             float(torch.corrcoef(torch.stack([condition[:3, inside].ravel(), target[:, inside].ravel()]))[0, 1])
@@ -178,26 +224,59 @@ def test_the_condition_of_a_photo_shows_the_photo_without_its_detail(
 
 def test_items_come_in_their_kinds_and_repeat_for_their_seed(targets: list[Target], model: AppearanceModel) -> None:
     kinds = [make_item(targets, model, kind, np.random.default_rng(3)) for kind in range(BATCH_PATTERN)]
-    assert [real for _, _, real in kinds] == [True] * 6 + [False] * 2
-    for condition, target, _ in kinds:
-        assert condition.shape == (10, 256, 256)
-        assert target.abs().max() <= 1
+    assert [item.real for item in kinds] == [True] * 6 + [False] * 2
+    for item in kinds:
+        assert item.condition.shape == (10, 256, 256)
+        assert item.target.abs().max() <= 1
     again = make_item(targets, model, 5, np.random.default_rng(3))
-    assert torch.equal(kinds[5][0], again[0])
-    assert torch.equal(kinds[5][1], again[1])
+    assert torch.equal(kinds[5].condition, again.condition)
+    assert torch.equal(kinds[5].target, again.target)
 
 
-def test_crops_cut_condition_and_target_alike() -> None:
+def test_the_landmarks_of_an_item_lie_on_its_parts(targets: list[Target], model: AppearanceModel) -> None:
+    """Mirrored or not: the eyes' part map is brightest around the eyes' landmarks, and left stays left."""
+    for number in range(12):
+        item = make_item(targets, model, number % 8, np.random.default_rng(number))
+        for eye in (item.points[36:42].mean(axis=0), item.points[42:48].mean(axis=0)):
+            assert item.condition[6, round(eye[1]), round(eye[0])] > 0.9
+        assert item.points[36, 0] < item.points[45, 0]
+        assert item.points[0, 0] < item.points[16, 0]
+
+
+def planted(points: Points) -> Item:
     ramp = torch.arange(256 * 256, dtype=torch.float32).reshape(1, 256, 256)
+    return Item(ramp.expand(10, -1, -1), ramp, points, True)
+
+
+def test_crops_cut_condition_target_and_landmarks_alike() -> None:
     places = set()
+    points = np.random.default_rng(0).uniform(60, 200, (68, 2))
     for number in range(40):
-        for condition, target, real in crops_of((ramp.expand(10, -1, -1), ramp, True), np.random.default_rng(number)):
-            assert real
-            assert condition.shape == (10, CROP, CROP)
-            assert torch.equal(condition[:1], target)
-            assert torch.equal(target[0, 1:, 0] - target[0, :-1, 0], torch.full((CROP - 1,), 256.0))
-            places.add(float(target[0, 0, 0]))
+        for crop in crops_of(planted(points), np.random.default_rng(number)):
+            assert crop.real
+            assert crop.condition.shape == (10, CROP, CROP)
+            assert torch.equal(crop.condition[:1], crop.target)
+            assert torch.equal(crop.target[0, 1:, 0] - crop.target[0, :-1, 0], torch.full((CROP - 1,), 256.0))
+            corner = float(crop.target[0, 0, 0])
+            np.testing.assert_allclose(points - crop.points, [[corner % 256, corner // 256]] * 68)
+            places.add(corner)
     assert len(places) > 30
+
+
+def test_half_of_the_crops_lie_around_an_eye_or_the_mouth() -> None:
+    """Law: share 0.5 within the jitter of one place, the rest uniform, which seldom falls there by chance."""
+    points = np.zeros((68, 2))
+    points[36:42], points[42:48], points[48:68] = (90, 110), (160, 110), (125, 180)
+    middles = []
+    for number in range(1500):
+        for crop in crops_of(planted(points), np.random.default_rng(number)):
+            corner = float(crop.target[0, 0, 0])
+            middles.append([corner % 256 + CROP / 2, corner // 256 + CROP / 2])
+    near = np.linalg.norm(np.array(middles)[:, None] - points[[36, 42, 48]], axis=2) < 3 * LOOSE
+    uniform = np.stack(np.meshgrid(np.arange(16, 113, 4), np.arange(0, 129, 4)), axis=-1).reshape(-1, 1, 2) + CROP / 2
+    by_chance = (np.linalg.norm(uniform - points[[36, 42, 48]], axis=2) < 3 * LOOSE).mean(axis=0)
+    expected = (1 - ON_PARTS) * by_chance + ON_PARTS / 3 * (1 - np.exp(-4.5))
+    np.testing.assert_allclose(near.mean(axis=0), expected, atol=4 * np.sqrt(0.25 / 3000))
 
 
 def test_sampled_faces_are_what_the_mechanisms_release(model: AppearanceModel) -> None:

@@ -1,21 +1,20 @@
-"""Train the generator: one plain loop, resumable at any step, deterministic given the seed."""
+"""Train the generator: one plain loop, resumable, deterministic given the seed, in one process or many."""
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.faces.condition import condition as condition_of
 from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import WIDTHS, Generator, compose, on_backdrop
 from ganonym.synthesis.losses import (
@@ -25,137 +24,233 @@ from ganonym.synthesis.losses import (
     generator_hinge,
     laplacian_l1,
 )
-from ganonym.synthesis.surrogate import surrogate_condition
-from ganonym.types import CANVAS
+from ganonym_train.augment import adapted, augment
+from ganonym_train.batches import Faces, batches
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
-from ganonym_train.pairs import BATCH_PATTERN, Target, crops_of, load_targets, make_item, sampled_face
+from ganonym_train.distributed import Ranks, accumulating, mean_over_ranks, process_group, require_equal, unwrap, wrap
+from ganonym_train.pairs import BATCH_PATTERN, Target, load_targets
+from ganonym_train.runlog import append_log, begin_log, sample_grid
+from ganonym_train.terms import (
+    PENALTY_EVERY,
+    WEIGHTS,
+    FaceNetwork,
+    Landmarker,
+    Weights,
+    feature_distance,
+    gradient_penalty,
+    identity_repulsion,
+    landmark_consistency,
+)
 
-LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual")
-RECONSTRUCTION, FEATURES, ADVERSARIAL, PERCEPTUAL = 10.0, 2.0, 0.2, 2.0
-# Samples have no target: they are held to their surrogate, firmly in the coarse and lightly in detail.
-COARSE, FIDELITY = 10.0, 1.0
+LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual",
+               "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation", "rate")  # fmt: skip
+# Gradients longer than this are shortened to it: far above what ordinary steps have.
+LONGEST = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
-    Of each item the networks see two crops. The weights ship in the default widths only.
+    `batch` items make a step of one process; of each item the networks see two crops. The learning rates fall to a
+    tenth over the last third of `images`, so a run resumed with more `images` follows another schedule. The weights
+    ship in the default widths only.
     """
 
     images: int = 7_200
     seed: int = 1
+    batch: int = BATCH_PATTERN
     generator_rate: float = 2e-4
     discriminator_rate: float = 4e-4
     ema: float = 0.999
     save_every: int = 100
+    weights: Weights = WEIGHTS
     perceptual: Path | None = None
+    landmarker: Landmarker | None = None
+    face_network: FaceNetwork | None = None
     generator_widths: tuple[int, int, int, int] = WIDTHS
     discriminator_width: int = 48
+    bfloat16: bool = True
+    workers: int = 1
 
 
 def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
     """Train on the sets in `data`, checkpoint into folder `run` (resumed when present), write EMA weights to `output`.
 
-    `run` receives checkpoint.safetensors, log.csv and grids of synthesized faces. Runs on the GPU when there is one.
-    Raises UsageError when `data` holds fewer than two faces or the recipe asks for less than one step.
+    `run` receives checkpoint.safetensors, log.csv and grids of synthesized faces. Runs on the GPU when there is one;
+    under torchrun every process takes its own slice of each batch, and the first alone writes and logs. Raises
+    UsageError when `data` holds fewer than two faces, the recipe asks for less than one step, or `run` is of another.
     """
-    if recipe.images < BATCH_PATTERN:
-        raise UsageError(f"{recipe.images} images are less than one step.", f"Ask for at least {BATCH_PATTERN}.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with process_group() as ranks:
+        _train(data, run, output, recipe, log if ranks.first else _silent, ranks)
+
+
+def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[str], None], ranks: Ranks) -> None:
+    if recipe.batch < 1 or recipe.batch % BATCH_PATTERN:
+        raise UsageError(f"A batch of {recipe.batch} is no multiple of {BATCH_PATTERN}.", "Ask for 8, 16, 24, …")
+    images = recipe.batch * ranks.world
+    if recipe.images < images:
+        raise UsageError(f"{recipe.images} images are less than one step.", f"Ask for at least {images}.")
+    device, weights = ranks.device, recipe.weights
     model = load_appearance()
     targets = load_targets(data, model)
     if len(targets) < 2:
         raise UsageError(f"{data} holds {len(targets)} training photographs with a face.", "At least 2 are needed.")
-    generator = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last)
     average = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     torch.manual_seed(recipe.seed)
+    generator = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last)
     discriminator = Discriminator(recipe.discriminator_width).to(device).to(memory_format=torch.channels_last)
     generator.apply(_initialise)
     average.load_state_dict(generator.state_dict())
     generator_optimizer = torch.optim.Adam(generator.parameters(), recipe.generator_rate, betas=(0.5, 0.99))
     discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), recipe.discriminator_rate, betas=(0.5, 0.99))
-    perceptual = Perceptual(recipe.perceptual).to(device) if recipe.perceptual else None
+    perceptual = Perceptual(recipe.perceptual).to(device) if recipe.perceptual and weights.perceptual else None
+    landmarker = recipe.landmarker if weights.landmarks else None
+    face_network = recipe.face_network if weights.repulsion or weights.likeness else None
+    gallery = _gallery(targets, model, face_network, device) if face_network else None
 
-    state = Checkpoint(generator, average, discriminator, generator_optimizer, discriminator_optimizer)
+    probability = torch.zeros(1, dtype=torch.float64)
+    state = Checkpoint(
+        generator, average, discriminator, generator_optimizer, discriminator_optimizer, probability, images
+    )
     run.mkdir(parents=True, exist_ok=True)
     done = load_checkpoint(state, run / "checkpoint.safetensors")
-    last = recipe.images // BATCH_PATTERN
-    _begin_log(run / "log.csv", done)
-    log(f"{len(targets)} photographs, {device}, step {done} of {last}")
+    last = recipe.images // images
+    if ranks.first:
+        begin_log(run / "log.csv", LOG_COLUMNS, done)
+    log(f"{len(targets)} photographs, {ranks.world} × {device}, step {done} of {last}")
 
+    parallel_generator, parallel_discriminator = wrap(generator, ranks), wrap(discriminator, ranks)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16)
+    canvases = landmarker is not None or face_network is not None
+    upcoming = batches(targets, model, recipe.seed, range(done, last), ranks, recipe.batch, canvases, recipe.workers)
+    found = dict.fromkeys(LOG_COLUMNS[1:], torch.zeros(()))
     started = time.monotonic()
-    batches = _batches(targets, model, recipe.seed, done, last)
-    for step, (condition, target, real) in enumerate(batches, start=done + 1):
-        condition = condition.to(device, memory_format=torch.channels_last)
-        target = target.to(device, memory_format=torch.channels_last)
-        mask, parts = condition[:, 3:4], condition[:, 3:]
-        target = on_backdrop(target, mask)
-        with torch.autocast(device.type, torch.bfloat16):
-            output_image = compose(condition, generator(condition)).float()
-
-            real_scores = discriminator(target[real], parts[real])
-            fake_scores = discriminator(output_image.detach(), parts)
-            discriminator_loss = discriminator_hinge(real_scores, fake_scores)
-            discriminator_optimizer.zero_grad(set_to_none=True)
-            discriminator_loss.backward()  # type: ignore[no-untyped-call]
-            discriminator_optimizer.step()
-
-            discriminator.requires_grad_(False)
-            fake_scores = discriminator(output_image, parts)
-            with torch.no_grad():
-                real_scores = discriminator(target[real], parts[real])
-            paired = [[feature[real] for feature in scale] for scale in fake_scores]
-            matching = feature_matching(real_scores, paired)
-            adversarial = generator_hinge(fake_scores)
-            discriminator.requires_grad_(True)
-        reconstruction = laplacian_l1(output_image[real], target[real])
-        coarse = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
-        fidelity = laplacian_l1(output_image[~real], target[~real])
-        likeness = perceptual(output_image[real], target[real]) if perceptual else output_image.new_zeros(())
-        generator_loss = (
-            RECONSTRUCTION * reconstruction
-            + FEATURES * matching
-            + ADVERSARIAL * adversarial
-            + COARSE * coarse
-            + FIDELITY * fidelity
-            + PERCEPTUAL * likeness
-        )
+    for step, (crops, whole) in enumerate(upcoming, start=done + 1):
+        share = rate_share(step, last)
+        _set_rate(generator_optimizer, recipe.generator_rate * share)
+        _set_rate(discriminator_optimizer, recipe.discriminator_rate * share)
         generator_optimizer.zero_grad(set_to_none=True)
+        discriminator_optimizer.zero_grad(set_to_none=True)
+
+        # Whole canvases first, for the networks that need a whole face; their gradients wait for those of the crops.
+        if whole is not None:
+            with accumulating(parallel_generator):
+                whole = whole.to(device)
+                with autocast:
+                    faces = compose(whole.condition, parallel_generator(whole.condition)).float()
+                found |= _of_whole_faces(faces, whole, landmarker, face_network, gallery)
+                loss = sum(getattr(weights, name) * found[name] for name in ("landmarks", "repulsion", "likeness"))
+                if isinstance(loss, Tensor) and loss.requires_grad:
+                    loss.backward()  # type: ignore[no-untyped-call]
+
+        crops = crops.to(device)
+        real, mask, parts = crops.real, crops.condition[:, 3:4], crops.condition[:, 3:]
+        target = on_backdrop(crops.target, mask)
+        with autocast:
+            output_image = compose(crops.condition, parallel_generator(crops.condition)).float()
+
+        chance = float(probability) if weights.augmentation else 0.0
+        shown, shown_target, shown_parts = augment(output_image, target, parts, chance, (recipe.seed, step, ranks.rank))
+        if weights.penalty and step % PENALTY_EVERY == 0:
+            with accumulating(parallel_discriminator):
+                found["penalty"] = gradient_penalty(discriminator, shown_target[real], shown_parts[real])
+                (weights.penalty / 2 * PENALTY_EVERY * found["penalty"]).backward()  # type: ignore[no-untyped-call]
+        with autocast:  # real and fake in one forward: one backward for one forward is what data parallelism knows
+            scores = parallel_discriminator(
+                torch.cat([shown_target[real], shown.detach()]), torch.cat([shown_parts[real], shown_parts])
+            )
+            count = int(real.sum())
+            real_scores = [[feature[:count] for feature in scale] for scale in scores]
+            fake_scores = [[feature[count:] for feature in scale] for scale in scores]
+            found["discriminator"] = discriminator_hinge(real_scores, fake_scores)
+        found["discriminator"].backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(discriminator.parameters(), LONGEST)
+        discriminator_optimizer.step()
+        real_sign = torch.cat([scale[-1].detach().sign().float().flatten() for scale in real_scores]).mean()
+
+        discriminator.requires_grad_(False)
+        with autocast:
+            fake_scores = unwrap(parallel_discriminator)(shown, shown_parts)
+            with torch.no_grad():
+                real_scores = unwrap(parallel_discriminator)(shown_target[real], shown_parts[real])
+            paired = [[feature[real] for feature in scale] for scale in fake_scores]
+            found["features"] = feature_matching(real_scores, paired)
+            found["adversarial"] = generator_hinge(fake_scores)
+        discriminator.requires_grad_(True)
+        found["reconstruction"] = laplacian_l1(output_image[real], target[real])
+        found["coarse"] = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
+        fidelity = laplacian_l1(output_image[~real], target[~real])
+        if perceptual:
+            found["perceptual"] = perceptual(output_image[real], target[real])
+        generator_loss = (
+            weights.reconstruction * found["reconstruction"]
+            + weights.features * found["features"]
+            + weights.adversarial * found["adversarial"]
+            + weights.coarse * found["coarse"]
+            + weights.fidelity * fidelity
+            + weights.perceptual * found["perceptual"].to(device)
+        )
         generator_loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(generator.parameters(), LONGEST)
         generator_optimizer.step()
         _average(average, generator, min(recipe.ema, step / (step + 10)))
 
+        found["real_sign"] = torch.tensor(mean_over_ranks([real_sign], ranks)[0])
+        found["augmentation"], found["rate"] = torch.tensor(chance), torch.tensor(recipe.generator_rate * share)
+        probability.fill_(adapted(float(probability), float(found["real_sign"]), images))
         if step % 10 == 0 or step == last:
-            losses = (discriminator_loss, adversarial, matching, reconstruction, coarse, likeness)
-            _append(run / "log.csv", step, *(float(each.detach()) for each in losses))
+            values = mean_over_ranks((found[name] for name in LOG_COLUMNS[1:]), ranks)
+            if ranks.first:
+                append_log(run / "log.csv", step, values)
         if step % recipe.save_every == 0 or step == last:
-            save_checkpoint(state, step, run / "checkpoint.safetensors")
-            export_generator(average, output)
-            _grid(average, model, device).save(run / f"faces-{step:06d}.png")
-            rate = (step - done) * BATCH_PATTERN / (time.monotonic() - started)
-            log(f"step {step} of {last}, {rate:.1f} images/s, reconstruction {float(reconstruction.detach()):.4f}")
+            require_equal(generator, ranks)
+            require_equal(discriminator, ranks)
+            if ranks.first:
+                save_checkpoint(state, step, run / "checkpoint.safetensors")
+                export_generator(average, output)
+                sample_grid(average, model, device).save(run / f"faces-{step:06d}.png")
+            rate = (step - done) * images / (time.monotonic() - started)
+            log(
+                f"step {step} of {last}, {rate:.1f} images/s, reconstruction {float(found['reconstruction'].detach()):.4f}"
+            )
 
 
-def _batches(
-    targets: list[Target], model: AppearanceModel, seed: int, start: int, stop: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Batches number `start`…`stop` − 1; each depends on (seed, number) alone, so that a resumed run sees the same."""
+def rate_share(step: int, last: int) -> float:
+    """Share of the learning rate at `step` of 1…`last`: 1 for two thirds, then a cosine down to a tenth."""
+    through = max(0.0, (3 * step / last - 2))
+    return 0.1 + 0.45 * (1 + float(np.cos(np.pi * through)))
 
-    def make(number: int) -> tuple[Tensor, Tensor, Tensor]:
-        rng = np.random.default_rng([seed, number])
-        items = [make_item(targets, model, kind, rng) for kind in range(BATCH_PATTERN)]
-        crops = [crop for item in items for crop in crops_of(item, rng)]
-        conditions, images, real = zip(*crops, strict=True)
-        return torch.stack(conditions), torch.stack(images), torch.tensor(real)
 
-    with ThreadPoolExecutor(1) as ahead:
-        waiting = ahead.submit(make, start) if start < stop else None
-        for number in range(start, stop):
-            assert waiting is not None
-            batch = waiting.result()
-            waiting = ahead.submit(make, number + 1)
-            yield batch
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _of_whole_faces(
+    faces: Tensor, whole: Faces, landmarker: Landmarker | None, network: FaceNetwork | None, gallery: Tensor | None
+) -> dict[str, Tensor]:
+    """Terms of whole synthesized faces (n, 3, 256, 256): where their landmarks lie, whom they resemble."""
+    found = {}
+    if landmarker is not None:
+        found["landmarks"] = landmark_consistency(faces, whole.points, landmarker)
+    if network is not None and gallery is not None:
+        real = whole.real
+        found["repulsion"] = identity_repulsion(network.embed(faces[~real]), gallery)
+        wanted = on_backdrop(whole.target, whole.condition[:, 3:4])
+        found["likeness"] = feature_distance(faces[real], wanted[real], network.features)
+    return found
+
+
+@torch.no_grad()
+def _gallery(targets: list[Target], model: AppearanceModel, network: FaceNetwork, device: torch.device) -> Tensor:
+    """Embeddings (n, d) of the training people, whom no sample may resemble; kept in memory only, never written."""
+    rows = []
+    for target in targets:
+        mask = condition_of(target.points, np.zeros((len(model.raster.pixels), 3), np.float32), model)[None, 3:4]
+        picture = on_backdrop(target.image[None].float() / 127.5 - 1, mask).to(device)
+        rows.append(network.embed(torch.cat([picture, picture.flip(-1)])))
+    return torch.cat(rows)
 
 
 def _initialise(module: nn.Module) -> None:
@@ -175,27 +270,5 @@ def _blur(image: Tensor) -> Tensor:
     return nn.functional.avg_pool2d(image, 8)
 
 
-def _begin_log(path: Path, done: int) -> None:
-    """A header, and of an earlier run the rows up to step `done`: later ones are about to be written again."""
-    rows = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row[0].isdecimal() and int(row[0]) <= done]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([LOG_COLUMNS, *rows])
-
-
-def _append(path: Path, step: int, *losses: float) -> None:
-    with path.open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerow([step, *(f"{loss:.5f}" for loss in losses)])
-
-
-@torch.no_grad()
-def _grid(generator: Generator, model: AppearanceModel, device: torch.device) -> Image.Image:
-    """Two rows of the same eight virtual faces: the plain surrogate above, the generator's output below."""
-    rng = np.random.default_rng(7)
-    conditions = torch.stack([surrogate_condition(sampled_face(model, rng), model) for _ in range(8)]).to(device)
-    plain = compose(conditions, torch.zeros_like(conditions[:, :3]))
-    pictures = torch.stack([plain, compose(conditions, generator(conditions))]).cpu()
-    pixels = ((pictures + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
-    return Image.fromarray(pixels.reshape(2 * CANVAS, 8 * CANVAS, 3).numpy())
+def _silent(_: str) -> None:
+    pass

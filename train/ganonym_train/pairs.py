@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
 from ganonym.synthesis.surrogate import COMPONENTS, surrogate_condition
 from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
-from ganonym_train.appearance import extract_texture, photo_warp_points
+from ganonym_train.appearance import MIRROR, extract_texture, photo_warp_points
 from ganonym_train.hair import fill_hidden, hidden_by_hair
 from ganonym_train.photographs import training_photographs
 
@@ -38,6 +37,9 @@ JITTER = 0.25
 REAL, MORPH = 5, 1  # of each 8 items; the rest are samples
 BATCH_PATTERN = 8
 CROP, CROPS = 128, 2
+# This share of the crops lies around an eye or the mouth, give or take `LOOSE` px (sd): there detail matters most.
+ON_PARTS, LOOSE = 0.5, 12.0
+PLACES = (slice(36, 42), slice(42, 48), slice(48, 68))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +77,33 @@ def _onto(points: Points, model: AppearanceModel) -> NDArray[np.float32]:
     return backward_map(rasterize(target, model.triangles, CANVAS), model.reference)
 
 
-Item: TypeAlias = tuple[Tensor, Tensor, bool]
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Condition (10, h, w), target (3, h, w) in −1…1, landmarks (68, 2) in its pixels, whether the target is real."""
+
+    condition: Tensor
+    target: Tensor
+    points: Points
+    real: bool
 
 
 def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.random.Generator) -> Item:
-    """One training item: condition (10, 256, 256), target (3, 256, 256) in −1…1, and whether the target is real.
+    """One training item on the whole canvas.
 
     `kind` counts 0…7 through a batch pattern. For samples the target is the surrogate itself (of which only the coarse
     structure is asked for).
     """
     if kind < REAL:
-        conditioned, target = _from_photo(targets[rng.integers(len(targets))], model, rng)
+        chosen = targets[rng.integers(len(targets))]
+        points = chosen.points
+        conditioned, target = _from_photo(chosen, model, rng)
     elif kind < REAL + MORPH:
         first, second = rng.choice(len(targets), 2, replace=False)
-        conditioned, target = _from_morph(targets[first], targets[second], model, rng)
+        conditioned, target, points = _from_morph(targets[first], targets[second], model, rng)
     else:
-        conditioned = surrogate_condition(sampled_face(model, rng), model)
+        face = sampled_face(model, rng)
+        points = face.points
+        conditioned = surrogate_condition(face, model)
         target = conditioned[:3]
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.04, (3, 1, 1)) + rng.normal(0, 0.08)).astype(np.float32))
     conditioned = conditioned.clone()
@@ -98,17 +111,21 @@ def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.
     target = ((target + 1) * gain - 1).clamp(-1, 1)
     if rng.random() < 0.5:
         conditioned, target = conditioned.flip(-1), target.flip(-1)
-    return conditioned, target, kind < REAL + MORPH
+        points = points[MIRROR] * [-1.0, 1.0] + [CANVAS - 1.0, 0.0]
+    return Item(conditioned, target, points, kind < REAL + MORPH)
 
 
 def crops_of(item: Item, rng: np.random.Generator) -> list[Item]:
-    """Two random 128 px crops of an item, anywhere over the face; a quarter of the cost of the whole canvas each."""
-    conditioned, target, real = item
+    """Two 128 px crops of an item, each around an eye or the mouth or anywhere over the face; a quarter of the cost of
+    the whole canvas each."""
     crops = []
     for _ in range(CROPS):
-        left, top = (4 * rng.integers(low // 4, high // 4 + 1) for low, high in ((16, 112), (0, CANVAS - CROP)))
+        left, top = (4 * int(rng.integers(low // 4, high // 4 + 1)) for low, high in ((16, 112), (0, CANVAS - CROP)))
+        if rng.random() < ON_PARTS:
+            middle = item.points[PLACES[rng.integers(len(PLACES))]].mean(axis=0) + rng.normal(0, LOOSE, 2)
+            left, top = (4 * int(edge) for edge in np.clip(np.round((middle - CROP / 2) / 4), 0, (CANVAS - CROP) // 4))
         window = (slice(None), slice(top, top + CROP), slice(left, left + CROP))
-        crops.append((conditioned[window], target[window], real))
+        crops.append(Item(item.condition[window], item.target[window], item.points - [left, top], item.real))
     return crops
 
 
@@ -128,10 +145,12 @@ def _from_photo(target: Target, model: AppearanceModel, rng: np.random.Generator
     return conditioned, target.image.float() / 127.5 - 1
 
 
-def _from_morph(one: Target, other: Target, model: AppearanceModel, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _from_morph(
+    one: Target, other: Target, model: AppearanceModel, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Points]:
     share = rng.uniform(0.3, 0.7)
     points = share * one.points + (1 - share) * other.points
     coefficients = share * one.coefficients + (1 - share) * other.coefficients
     texture = share * one.texture.astype(np.float32) + (1 - share) * other.texture.astype(np.float32)
     image = sample(torch.from_numpy(texture_image(texture, model)), _onto(points, model)) * 2 - 1
-    return condition(points, texture_of(_jittered(coefficients, model, rng), model), model), image
+    return condition(points, texture_of(_jittered(coefficients, model, rng), model), model), image, points
