@@ -56,7 +56,7 @@ def face_mask(outline: Points) -> NDArray[np.float32]:
     large = Image.new("L", (CANVAS * 2, CANVAS * 2))
     ImageDraw.Draw(large).polygon(_corners(outline, 2), fill=255)
     face = large.reduce(2).filter(ImageFilter.MinFilter(7)).filter(ImageFilter.GaussianBlur(2.0))
-    return np.asarray(face, dtype=np.float32) / 255
+    return np.asarray(np.asarray(face, dtype=np.float32) / 255, dtype=np.float32)
 
 
 def part_maps(model: AppearanceModel) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ def test_there_are_ten_channels_in_their_ranges(people: People) -> None:
 
 
 @pytest.mark.parametrize(("part", "median", "least"), [
-    ("mask", 0.94, 0.92), ("brows", 0.85, 0.75), ("nose", 0.83, 0.75), ("eyes", 0.94, 0.88),
+    ("mask", 0.9, 0.88), ("brows", 0.85, 0.75), ("nose", 0.83, 0.72), ("eyes", 0.94, 0.88),
     ("upper lip", 0.92, 0.85), ("lower lip", 0.93, 0.8), ("mouth", 0.9, 0.6),
 ])  # fmt: skip
 def test_parts_lie_where_the_landmarks_are(

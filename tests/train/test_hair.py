@@ -48,7 +48,7 @@ def test_a_fringe_is_found_and_skin_is_left(
     assert hidden.max() <= 1
     assert np.mean(hidden[::3, fringe] > 0.9) > 0.9
     face = inner_face(model)
-    assert hidden[:, face].max() == 0
+    assert hidden[:, face].max() < 0.1
 
 
 def inner_face(model: AppearanceModel) -> NDArray[np.bool_]:
