@@ -41,6 +41,14 @@ def condition(points: Points, texture: NDArray[np.float32], model: AppearanceMod
     return maps
 
 
+def face_mask(points: Points, model: AppearanceModel) -> NDArray[np.float32]:
+    """The mask channel of `condition` alone: (256, 256) in 0…1, 1 inside the face of landmarks `points` (68, 2)."""
+    target = warp_points(points, model.shape.mean, model.forehead)
+    grid = backward_map(rasterize(target, model.triangles, CANVAS), model.reference)
+    mask: NDArray[np.float32] = sample(torch.from_numpy(part_maps(model)[:1]), grid)[0].numpy()
+    return mask
+
+
 def part_maps(model: AppearanceModel) -> NDArray[np.float32]:
     """The maps of PARTS in the reference frame, float32 (7, 256, 256) in 0…1."""
     return _part_maps(model.reference.tobytes(), len(model.forehead))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", nn.Module, Optimizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +29,17 @@ class Checkpoint:
     discriminator_optimizer: Optimizer
 
 
-def save_checkpoint(state: Checkpoint, step: int, path: Path) -> None:
-    """Write `state` atomically: a run killed while saving keeps its previous checkpoint."""
+def save_checkpoint(state: DataclassInstance, step: int, path: Path) -> None:
+    """Write `state`, a dataclass of networks and optimizers, atomically.
+
+    A run killed while saving keeps its previous checkpoint.
+    """
     tensors: dict[str, Tensor] = {}
-    for name in ("generator", "average", "discriminator"):
-        for key, tensor in getattr(state, name).state_dict().items():
+    for name, network in _parts(state, nn.Module).items():
+        for key, tensor in network.state_dict().items():
             tensors[f"{name}.{key}"] = tensor
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        for index, moments in getattr(state, name).state_dict()["state"].items():
+    for name, optimizer in _parts(state, Optimizer).items():
+        for index, moments in optimizer.state_dict()["state"].items():
             for key, tensor in moments.items():
                 tensors[f"{name}.{index}.{key}"] = tensor
     partial = path.with_suffix(".partial")
@@ -38,17 +47,16 @@ def save_checkpoint(state: Checkpoint, step: int, path: Path) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(state: Checkpoint, path: Path) -> int:
+def load_checkpoint(state: DataclassInstance, path: Path) -> int:
     """Restore `state` from `path` and return its step; 0 when there is no file, and nothing changes."""
     if not path.is_file():
         return 0
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         step = int(file.metadata()["step"])
-    for name in ("generator", "average", "discriminator"):
-        getattr(state, name).load_state_dict(_below(tensors, name))
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        optimizer: Optimizer = getattr(state, name)
+    for name, network in _parts(state, nn.Module).items():
+        network.load_state_dict(_below(tensors, name))
+    for name, optimizer in _parts(state, Optimizer).items():
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _below(tensors, name).items():
             index, moment = key.split(".", 1)
@@ -59,11 +67,24 @@ def load_checkpoint(state: Checkpoint, path: Path) -> int:
 
 def export_generator(generator: nn.Module, path: Path) -> None:
     """Write the generator alone in half precision, the form in which it ships."""
+    export_half(generator, path, "generator")
+
+
+def export_half(network: nn.Module, path: Path, kind: str) -> None:
+    """Write the weights of `network` in half precision (counters as they are), `kind` in the metadata, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {key: tensor.to("cpu", torch.float16).contiguous() for key, tensor in generator.state_dict().items()}
+    tensors = {
+        key: (tensor.to("cpu", torch.float16) if tensor.is_floating_point() else tensor.cpu()).contiguous()
+        for key, tensor in network.state_dict().items()
+    }
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"kind": "generator"})
+    save_file(tensors, partial, metadata={"kind": kind})
     partial.replace(path)
+
+
+def _parts(state: DataclassInstance, kind: type[Part]) -> dict[str, Part]:
+    parts = {field.name: getattr(state, field.name) for field in fields(state)}
+    return {name: part for name, part in parts.items() if isinstance(part, kind)}
 
 
 def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
