@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ganonym.faces.appearance import AppearanceModel, sample_identity
+from ganonym.faces.encoder import CORNER, SIDE
 from ganonym.faces.shape import from_canvas, join, split, to_canvas
 from ganonym.photos.encode import encode_png
 from ganonym.synthesis.synthesizer import load_synthesizer, plain_surrogate
@@ -22,6 +23,8 @@ from ganonym.types import RGB, TONES, Floats, PrivateFace
 
 AGES = (18, 89)
 COLUMNS = 8
+# The first two identity directions are mostly how the head was turned.
+PHENOTYPES = (2, 3)
 
 
 def virtual_faces(count: int, model: AppearanceModel, seed: int = 11) -> list[PrivateFace]:
@@ -52,7 +55,7 @@ def strip(model: AppearanceModel, face: PrivateFace) -> list[tuple[PrivateFace, 
     others = [(reshaped(neutral, model, 1, amount, True), 0) for amount in np.linspace(-2, 2, COLUMNS)]
     phenotypes = [
         (reshaped(neutral, model, direction, amount, False), 0)
-        for direction in (0, 1)
+        for direction in PHENOTYPES
         for amount in np.linspace(-3, 3, COLUMNS)
     ]
     surrogates = [(neutral, attempt) for attempt in range(COLUMNS)]
@@ -63,7 +66,8 @@ def strip(model: AppearanceModel, face: PrivateFace) -> list[tuple[PrivateFace, 
 
 def tile(pictures: list[RGB], columns: int, side: int) -> RGB:
     """Pictures in rows of `columns`, each reduced to `side` px."""
-    small = [np.asarray(Image.fromarray(each).resize((side, side), Image.Resampling.LANCZOS)) for each in pictures]
+    box = (*CORNER, CORNER[0] + 2 * SIDE, CORNER[1] + 2 * SIDE)  # the part of the canvas that a face can reach
+    small = [np.asarray(Image.fromarray(each).resize((side, side), Image.Resampling.LANCZOS, box)) for each in pictures]
     rows = [np.concatenate(small[start : start + columns], axis=1) for start in range(0, len(small), columns)]
     return np.ascontiguousarray(np.concatenate(rows, axis=0))
 
@@ -86,7 +90,6 @@ def main() -> None:
         ("strip.png", tile(rows, COLUMNS, side)),
         ("surrogate-and-generator.png", tile([*plain, *pictures[:6]], 6, 2 * side)),
     ):
-        # Through Pillow again for the size: the library's own setting is for speed.
         (folder / name).write_bytes(data := encode_png(figure))
         print(f"{folder / name}: {figure.shape[1]} × {figure.shape[0]} px, {len(data) / 1000:.0f} kB")
 

@@ -29,10 +29,11 @@ from leakage import photos_of
 
 from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
 from ganonym.evaluate.quality import Estimate, agreement, diversity, kernel_distance, nearest, precision_recall
+from ganonym.evaluate.statistics import proportion
 from ganonym.evaluate.stress import stress_shapes
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
-from ganonym.faces.encoder import load_encoder
+from ganonym.faces.encoder import Encoder, encode, load_encoder
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import normalize, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
@@ -80,6 +81,18 @@ def photographs(folder: str, model: AppearanceModel, limit: int, one_each: bool 
         found.tones.append(tone_class(ita_degrees(rgb, faces[0].points)))
         found.people.append(photo.subject)
     return found
+
+
+def encoder_alone(model: AppearanceModel, encoder: Encoder) -> str:
+    """How well the judge itself tells people apart whom it never saw: two photographs years apart, cut out."""
+    everybody = photographs("portraits", model, 10**6)
+    features = encode(everybody.pictures, encoder)
+    people = np.array(everybody.people)
+    first = np.array([everybody.people.index(name) for name in dict.fromkeys(everybody.people)])
+    probes = np.setdiff1d(np.arange(len(people)), first)
+    named = people[first][(features[probes] @ features[first].T).argmax(axis=1)]
+    rate = proportion(float((named == people[probes]).sum()), len(probes))
+    return f"rank-1 {rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}] of {rate.n} among {len(first)} people"
 
 
 def from_lines(face: PrivateFace, synthesizer: Synthesizer) -> RGB:
@@ -183,6 +196,7 @@ def main() -> None:
     parser.add_argument("--lines", type=Path, help="generator trained with the surrogate's channels zeroed")
     parser.add_argument("--lpips", type=Path, help="state of lpips.LPIPS(net='alex'), safetensors: realism in it too")
     parser.add_argument("--count", type=int, default=120, help="faces of each set, at most")
+    parser.add_argument("--judge", action="store_true", help="first say how well the encoder itself recognises people")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
     synthesizer, count = load_synthesizer(arguments.generator), arguments.count
@@ -206,6 +220,10 @@ def main() -> None:
     if held_out is None:
         print(f"no photographs at {DATA} (set GANONYM_DATA): no reference, so no KID, precision, recall or ceiling")
     else:
+        if arguments.judge:
+            print(
+                f"the encoder on photographs of people nobody trained on: {encoder_alone(model, encoder)}", flush=True
+            )
         halves = [Photographs(*(getattr(held_out, name)[half::2] for name in Photographs.__dataclass_fields__))
                   for half in (0, 1)]  # fmt: skip
         trained = [photographs(name, model, 10**6) for name in ("london", "synthetic")]
