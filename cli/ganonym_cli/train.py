@@ -86,3 +86,26 @@ def generator(
         return
     output.note("To use it from checkpoints/: ganonym weights accept generator")
     output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def encoder(
+    data: Data,
+    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
+        "runs/encoder"
+    ),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps, of 80 pictures each.")] = 360,
+    seed: Seed = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The network that judges synthesized faces: tells virtual people and photographs apart; resumes when stopped."""
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.encoder import EncoderRecipe, train_encoder
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "encoder.safetensors"
+    train_encoder(data, run, file, EncoderRecipe(steps=steps, seed=seed), output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept encoder")
+    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")

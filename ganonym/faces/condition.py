@@ -38,21 +38,24 @@ def condition(points: Points, texture: NDArray[np.float32], model: AppearanceMod
     grid = backward_map(rasterize(target, model.triangles, CANVAS), model.reference)
     maps = sample(torch.from_numpy(image), grid)
     maps[:3] = maps[:3].clamp(-1, 1)
-    maps[3] = torch.from_numpy(face_mask(boundary_of(target, len(model.forehead)))) * (maps[3] > 0)
+    maps[3] = torch.from_numpy(outline_mask(boundary_of(target, len(model.forehead))))
     return maps
 
 
-def face_mask(outline: Points) -> NDArray[np.float32]:
-    """The face inside its outline (m, 2) in canvas pixels: float32 (256, 256) in 0…1, soft at the edge.
+def face_mask(points: Points, model: AppearanceModel) -> NDArray[np.float32]:
+    """The mask channel of `condition` alone: (256, 256) in 0…1, 1 inside the face of landmarks `points` (68, 2)."""
+    return outline_mask(boundary_of(warp_points(points, model.shape.mean, model.forehead), len(model.forehead)))
+
+
+def outline_mask(outline: Points) -> NDArray[np.float32]:
+    """The inside of an outline (m, 2) in canvas pixels: float32 (256, 256) in 0…1, soft at the edge.
 
     The corners of the outline are cut (Chaikin 1974): drawn straight, a face looks cut out with scissors. It is shrunk
     before it is softened, because the feather must not reach the neck and hair outside the outline.
     """
     for _ in range(3):
-        following = np.roll(outline, -1, axis=0)
-        outline = np.stack([0.75 * outline + 0.25 * following, 0.25 * outline + 0.75 * following], axis=1).reshape(
-            -1, 2
-        )
+        ahead = np.roll(outline, -1, axis=0)
+        outline = np.stack([0.75 * outline + 0.25 * ahead, 0.25 * outline + 0.75 * ahead], axis=1).reshape(-1, 2)
     large = Image.new("L", (CANVAS * 2, CANVAS * 2))
     ImageDraw.Draw(large).polygon(_corners(outline, 2), fill=255)
     face = large.reduce(2).filter(ImageFilter.MinFilter(7)).filter(ImageFilter.GaussianBlur(2.0))

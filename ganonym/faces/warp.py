@@ -33,24 +33,28 @@ def rasterize(points: Floats, triangles: Triangles, size: int) -> Raster:
 
     Pixels on a shared edge go to the later triangle; a triangle without area covers nothing.
     """
-    owner = np.full((size, size), -1, dtype=np.int64)
-    weights = np.zeros((size, size, 3), dtype=np.float32)
     corners = points[triangles]
-    low = np.clip(np.floor(corners.min(axis=1)), 0, size).astype(int)
-    high = np.clip(np.ceil(corners.max(axis=1)) + 1, 0, size).astype(int)
+    low = np.clip(np.floor(corners.min(axis=1)), 0, size).astype(np.int64)
+    high = np.clip(np.ceil(corners.max(axis=1)) + 1, 0, size).astype(np.int64)
     edge1, edge2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]
-    for index in np.flatnonzero(np.abs(area) > 1e-9):
-        (x0, y0), (x1, y1) = low[index], high[index]
-        dx = np.arange(x0, x1) - corners[index, 0, 0]
-        dy = np.arange(y0, y1)[:, None] - corners[index, 0, 1]
-        second = (dx * edge2[index, 1] - dy * edge2[index, 0]) / area[index]
-        third = (dy * edge1[index, 0] - dx * edge1[index, 1]) / area[index]
-        inside = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
-        owner[y0:y1, x0:x1][inside] = index
-        weights[y0:y1, x0:x1][inside] = np.stack([1 - second - third, second, third], axis=-1)[inside]
-    pixels = np.flatnonzero(owner.ravel() >= 0)
-    return Raster(pixels, triangles[owner.ravel()[pixels]], weights.reshape(-1, 3)[pixels], size)
+    # Every pixel of every triangle's bounding box in one list: a loop over triangles costs more than the arithmetic.
+    width, height = np.where(np.abs(area)[:, None] > 1e-9, high - low, 0).T
+    each = np.repeat(np.arange(len(triangles)), width * height)
+    place = np.arange(len(each)) - np.repeat(np.cumsum(width * height) - width * height, width * height)
+    down, right = np.divmod(place, width[each])
+    x, y = low[each, 0] + right, low[each, 1] + down
+    dx, dy = x - corners[each, 0, 0], y - corners[each, 0, 1]
+    second = (dx * edge2[each, 1] - dy * edge2[each, 0]) / area[each]
+    third = (dy * edge1[each, 0] - dx * edge1[each, 1]) / area[each]
+    inside = np.flatnonzero((second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9))
+    # Of a pixel named twice NumPy keeps the last value, which is the later triangle's.
+    owner = np.full(size * size, -1, dtype=np.int64)
+    owner[y[inside] * size + x[inside]] = inside
+    pixels = np.flatnonzero(owner >= 0)
+    winner = owner[pixels]
+    weights = np.stack([1 - second[winner] - third[winner], second[winner], third[winner]], axis=-1)
+    return Raster(pixels, triangles[each[winner]], weights.astype(np.float32), size)
 
 
 def backward_map(raster: Raster, source_points: Floats) -> NDArray[np.float32]:

@@ -90,3 +90,27 @@ def test_uncovered_pixels_are_black_and_covered_ones_are_not() -> None:
     expected = torch.zeros(2, 4, 4)
     expected[:, 1, 2] = 1
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_pixel_is_that_of_a_loop_over_triangles(seed: int) -> None:
+    points, triangulation = mesh(seed)
+    points = points + np.random.default_rng(seed).normal(0.0, 4.0, points.shape)  # folded: triangles overlap
+    whole = points.round()  # corners on pixels, so edges are shared
+    for corners in (points, whole):
+        owner = np.full((SIZE, SIZE), -1)
+        weights = np.zeros((SIZE, SIZE, 3), dtype=np.float32)
+        for number, (a, b, c) in enumerate(corners[triangulation.simplices]):
+            area = (b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]
+            if abs(area) <= 1e-9:
+                continue
+            dx, dy = np.moveaxis(positions() - a, -1, 0)
+            second = (dx * (c - a)[1] - dy * (c - a)[0]) / area
+            third = (dy * (b - a)[0] - dx * (b - a)[1]) / area
+            inside = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
+            owner[inside] = number
+            weights[inside] = np.stack([1 - second - third, second, third], axis=-1)[inside]
+        found = rasterize(corners, triangulation.simplices, SIZE)
+        np.testing.assert_array_equal(found.pixels, np.flatnonzero(owner >= 0))
+        np.testing.assert_array_equal(found.vertices, triangulation.simplices[owner[owner >= 0]])
+        assert found.weights.tobytes() == weights[owner >= 0].tobytes()

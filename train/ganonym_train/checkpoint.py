@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -12,6 +13,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganonym.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", nn.Module, Optimizer, Tensor, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +36,26 @@ class Checkpoint:
     images: int
 
 
-def save_checkpoint(state: Checkpoint, step: int, path: Path) -> None:
-    """Write `state` atomically: a run killed while saving keeps its previous checkpoint."""
-    tensors: dict[str, Tensor] = {"probability": state.probability}
-    for name in ("generator", "average", "discriminator"):
-        for key, tensor in getattr(state, name).state_dict().items():
+def save_checkpoint(state: DataclassInstance, step: int, path: Path) -> None:
+    """Write `state`, a dataclass of networks, optimizers, tensors and whole numbers, atomically.
+
+    A run killed while saving keeps its previous checkpoint.
+    """
+    tensors: dict[str, Tensor] = dict(_parts(state, Tensor))
+    for name, network in _parts(state, nn.Module).items():
+        for key, tensor in network.state_dict().items():
             tensors[f"{name}.{key}"] = tensor
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        for index, moments in getattr(state, name).state_dict()["state"].items():
+    for name, optimizer in _parts(state, Optimizer).items():
+        for index, moments in optimizer.state_dict()["state"].items():
             for key, tensor in moments.items():
                 tensors[f"{name}.{index}.{key}"] = tensor
-    metadata = {"step": str(step), "images": str(state.images)}
+    metadata = {"step": str(step)} | {name: str(number) for name, number in _parts(state, int).items()}
     partial = path.with_suffix(".partial")
     save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, metadata=metadata)
     partial.replace(path)
 
 
-def load_checkpoint(state: Checkpoint, path: Path) -> int:
+def load_checkpoint(state: DataclassInstance, path: Path) -> int:
     """Restore `state` from `path` and return its step; 0 when there is no file, and nothing changes.
 
     Raises UsageError when the file is of a run with other steps, or of an older recipe.
@@ -56,32 +65,45 @@ def load_checkpoint(state: Checkpoint, path: Path) -> int:
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
-    step, images = int(metadata["step"]), int(metadata.get("images", 0))
-    if images != state.images:
-        raise UsageError(
-            f"{path} was written by steps of {images} images, and these have {state.images}.",
-            "Resume with the same --batch and number of processes, or begin in another folder (--run).",
-        )
-    state.probability.copy_(tensors["probability"])
-    for name in ("generator", "average", "discriminator"):
-        getattr(state, name).load_state_dict(_below(tensors, name))
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        optimizer: Optimizer = getattr(state, name)
+    for name, number in _parts(state, int).items():
+        if metadata.get(name) != str(number):
+            raise UsageError(
+                f"{path} was written by steps of {metadata.get(name)} {name}, and these have {number}.",
+                "Resume with the same --batch and number of processes, or begin in another folder (--run).",
+            )
+    for name, tensor in _parts(state, Tensor).items():
+        tensor.copy_(tensors[name])
+    for name, network in _parts(state, nn.Module).items():
+        network.load_state_dict(_below(tensors, name))
+    for name, optimizer in _parts(state, Optimizer).items():
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _below(tensors, name).items():
             index, moment = key.split(".", 1)
             moments.setdefault(int(index), {})[moment] = tensor
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return step
+    return int(metadata["step"])
 
 
 def export_generator(generator: nn.Module, path: Path) -> None:
     """Write the generator alone in half precision, the form in which it ships."""
+    export_half(generator, path, "generator")
+
+
+def export_half(network: nn.Module, path: Path, kind: str) -> None:
+    """Write the weights of `network` in half precision (counters as they are), `kind` in the metadata, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {key: tensor.to("cpu", torch.float16).contiguous() for key, tensor in generator.state_dict().items()}
+    tensors = {
+        key: (tensor.to("cpu", torch.float16) if tensor.is_floating_point() else tensor.cpu()).contiguous()
+        for key, tensor in network.state_dict().items()
+    }
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"kind": "generator"})
+    save_file(tensors, partial, metadata={"kind": kind})
     partial.replace(path)
+
+
+def _parts(state: DataclassInstance, kind: type[Part]) -> dict[str, Part]:
+    parts = {field.name: getattr(state, field.name) for field in fields(state)}
+    return {name: part for name, part in parts.items() if isinstance(part, kind)}
 
 
 def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
