@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import find_objects, label
 
 from ganonym.config import Background
@@ -20,24 +20,34 @@ from ganonym.synthesis.region import Region, face_region
 from ganonym.synthesis.synthesizer import Layers
 from ganonym.types import RGB, Box, Floats, Points, PrivateFace
 
-LIGHT_STEP = 16.0
 DIMMEST, BRIGHTEST = 0.4, 2.0
+RATIO_STEP, RATIO_STEPS = 0.07, 12
+RATIO_LOWEST = np.array([-0.1, -0.7])  # of red and of blue to green, natural logarithm
 GREY = 168
-_SEAM = 0.05
-_OPAQUE = 0.99
+_ROOM = 0.05
+_SOLID = 0.99
+SEAM = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A pixel x in 0…1 becomes gain · x ** power; `gain` (3,) per RGB channel."""
+
+    power: float
+    gain: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
     """One synthesized face on its way into a photo.
 
-    `layers` from the synthesizer, `matrix` (2, 3) canvas → photo, `gain` (3,) per RGB channel, `points` (68, 2) the
+    `layers` from the synthesizer, `matrix` (2, 3) canvas → photo, `light` as matched, `points` (68, 2) the
     requested landmarks in the photo, `region` all that is erased for it.
     """
 
     layers: Layers
     matrix: Floats
-    gain: Floats
+    light: Light
     points: Points
     region: Region
 
@@ -52,30 +62,46 @@ def make_patch(rgb: RGB, source: Points, face: PrivateFace, layers: Layers, mode
     """Fit `face` with its `layers` to the source's landmarks (68, 2) in `rgb`.
 
     Of the source's landmarks position, size and roll are used, and their outline to know what to erase; of its pixels
-    three coarse numbers, see `light_gain`.
+    three coarse numbers, see `coarse_colour`.
     """
     size = rgb.shape[0], rgb.shape[1]
     matrix = similarity(face.points, source)
     points = apply(matrix, face.points)
     covered = np.zeros(size, np.bool_)
     # The new face may be wider than the old one: then it needs room of its own for the seam.
-    for region in (face_region(source, model, size), face_region(points, model, size, _SEAM)):
+    for region in (face_region(source, model, size), face_region(points, model, size, _ROOM)):
         region.paint(covered)
-    return Patch(layers, matrix, light_gain(rgb, source, layers.picture, face.points), points, _window(covered))
+    return Patch(layers, matrix, match_light(rgb, source, layers.picture, face.points), points, _window(covered))
 
 
-def light_gain(rgb: RGB, source: Points, picture: RGB, points: Points) -> Floats:
-    """Gain (3,) that brings the median skin colour of `picture` to that of the face at `source` in `rgb`.
+def match_light(rgb: RGB, source: Points, picture: RGB, points: Points) -> Light:
+    """The light that brings the median skin colour of `picture` to that of the face at `source` in `rgb`.
 
-    The source's colour enters in steps of 16 grey levels (at most 16 values a channel, 12 bits in all), the gain is
-    kept within 0.4…2: nothing finer of the source's face passes. 1 where the source shows no skin.
+    Half of the change in brightness is an exponent, which keeps highlights from clipping, the rest a gain for each
+    channel. Nothing changes where the source shows no skin. See `coarse_colour` for what it tells of the source.
     """
     try:
-        wanted, present = skin_colour(rgb, source), skin_colour(picture, points)
+        wanted, present = coarse_colour(skin_colour(rgb, source)), skin_colour(picture, points).clip(8.0, 247.0) / 255.0
     except PhotoError:
-        return np.ones(3)
-    coarse = (np.floor(wanted / LIGHT_STEP) + 0.5) * LIGHT_STEP
-    return np.asarray(np.clip(coarse / np.maximum(present, 1.0), DIMMEST, BRIGHTEST))
+        return Light(1.0, np.ones(3))
+    power = float(np.clip(np.sqrt(np.log(wanted[1]) / np.log(present[1])), 0.7, 1.4))
+    return Light(power, np.clip(wanted / present**power, DIMMEST, BRIGHTEST))
+
+
+def coarse_colour(colour: Floats) -> Floats:
+    """The only thing of a source's face pixels that reaches a photo: its skin colour (3,), 0…255, coarsened; 0…1.
+
+    Green in 16 steps, red and blue relative to it in 12 steps of 7 % each: 11 bits at most, of which the skin of the
+    neck, where it shows, tells most anyway.
+
+    >>> coarse_colour(np.array([200.0, 150.0, 130.0])).round(3).tolist()
+    [0.808, 0.596, 0.52]
+    """
+    green = (np.clip(colour[1] // 16, 1, 14) + 0.5) * 16 / 255
+    ratios = np.log(np.maximum(colour[[0, 2]], 1.0) / max(colour[1], 1.0)) - RATIO_LOWEST
+    steps = np.clip(np.floor(ratios / RATIO_STEP), 0, RATIO_STEPS - 1) + 0.5
+    red, blue = green * np.exp(RATIO_LOWEST + steps * RATIO_STEP)
+    return np.clip(np.array([red, green, blue]), 0.02, 0.98)
 
 
 def compose_photo(
@@ -97,7 +123,7 @@ def compose_photo(
         _place(patch, placed, opacity)
     if background == "grey":
         return _mix(placed, opacity, np.full(rgb.shape, GREY, np.float32))
-    photo = _erase(rgb, erased, placed, opacity)
+    photo = _erase(rgb, erased, placed, opacity * _chins(patches, erased.shape))
     kept = rgb.copy()
     kept[erased] = _mix(placed, opacity, photo)[erased]
     if background == "keep" or not erased.any():
@@ -114,26 +140,37 @@ def _place(patch: Patch, placed: NDArray[np.float32], opacity: NDArray[np.float3
         return
     window = np.s_[region.top : region.top + height, region.left : region.left + width]
     matrix = np.column_stack([patch.matrix[:, :2], patch.matrix[:, 2] - [region.left, region.top]])
-    image = crop(patch.layers.image, matrix, (width, height)) * patch.gain.astype(np.float32)
-    mask = crop(np.repeat(patch.layers.mask[..., None], 3, axis=2), matrix, (width, height))[..., :1] / np.float32(255)
+    image = (crop(patch.layers.image, matrix, (width, height)) / np.float32(255)) ** np.float32(patch.light.power)
+    image = (image * patch.light.gain.astype(np.float32)).clip(0, 1)
+    seam = Image.fromarray(patch.layers.mask).filter(ImageFilter.MinFilter(SEAM)).filter(ImageFilter.GaussianBlur(SEAM / 3))
+    mask = crop(np.asarray(seam.convert("RGB")), matrix, (width, height))[..., :1] / np.float32(255)
     mask *= region.mask[..., None]
-    placed[window] = placed[window] * (1 - mask) + image.clip(0, 255) * mask
+    placed[window] = placed[window] * (1 - mask) + 255 * image * mask
     opacity[window] = opacity[window] * (1 - mask[..., 0]) + mask[..., 0]
 
 
 def _erase(
-    rgb: RGB, erased: NDArray[np.bool_], placed: NDArray[np.float32], opacity: NDArray[np.float32]
+    rgb: RGB, erased: NDArray[np.bool_], placed: NDArray[np.float32], anchors: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """`rgb` as floats, the erased part filled from the pixels around it and from the new faces within."""
+    """`rgb` as floats, the erased part filled from the pixels around it, and from `placed` where `anchors` is 1."""
     photo = rgb.astype(np.float32)
-    solid = opacity >= _OPAQUE
-    photo[solid] = placed[solid] / opacity[solid][:, None]
+    solid = anchors >= _SOLID
+    photo[solid] = placed[solid]
     known = ~erased | solid
     parts, _ = label(erased)
     for rows, columns in find_objects(parts):
         window = np.s_[max(rows.start - 2, 0) : rows.stop + 2, max(columns.start - 2, 0) : columns.stop + 2]
         photo[window] = fill(photo[window], known[window])
     return photo
+
+
+def _chins(patches: Sequence[Patch], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """1 on the new chins: there the fill starts from the new skin, or the background would shine between chin and neck."""
+    sheet = Image.new("L", (size[1], size[0]))
+    for patch in patches:
+        corners = patch.points[[*range(4, 13), 54, 57, 48]]
+        ImageDraw.Draw(sheet).polygon([(float(x), float(y)) for x, y in corners], fill=1)
+    return np.asarray(sheet, dtype=np.float32)
 
 
 def _mix(placed: NDArray[np.float32], opacity: NDArray[np.float32], below: NDArray[np.float32]) -> RGB:

@@ -14,7 +14,7 @@ from ganonym.faces.appearance import AppearanceModel, boundary_of, warp_points
 from ganonym.faces.shape import to_canvas
 from ganonym.types import Box, Points
 
-MARGIN = 0.12
+MARGIN = 0.09
 """How far beyond its outline a face is erased, in widths of the face: landmarks of the jaw err by about half that."""
 
 COVER = 0.35
