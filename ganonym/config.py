@@ -27,7 +27,8 @@ class Settings:
     `mechanism` auto means k-same when a class has at least `k` subjects, else codebook. `attributes` may reach the
     synthesizer; `release` are manifest columns copied into the shareable manifest beside the syndrome. `consistent`
     gives all photos of one subject the same surrogate. `output` photo puts the faces back into their photographs, whose
-    surroundings `background` keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout` is seconds per photo.
+    surroundings `background` keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout`
+    is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ganonym.anonymize import ATTEMPTS, Studio
 from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.find import find_faces
+from ganonym.faces.overlap import stray_boxes
 from ganonym.faces.second_look import second_look
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region
-from ganonym.types import RGB, Box, Face, FaceRecord, PrivateFace, Refusal
+from ganonym.types import RGB, Box, Face, FaceRecord, Photograph, PrivateFace, Refusal, Request
 from ganonym.verify import problems
-from ganonym.verify_photo import DETAIL_LIMIT, Judge, detail_left, patch_problems, region_box, stray_boxes
+from ganonym.verify_photo import DETAIL_LIMIT, Judge, detail_left, patch_problems, region_box
 
 ROUNDS = 10
 """Compositions at most: each replaces the faces that failed or covers what a look still found."""
 
-Request = tuple[FaceRecord, PrivateFace | Refusal]
 Look = Callable[[RGB], list[Box]]
-
-
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    """A finished photo: `synthesized` bounds of the new faces, `covered` of what was covered, in photo pixels.
-
-    `largest` is None when the largest face was synthesized, else why it was covered.
-    """
-
-    rgb: RGB
-    synthesized: tuple[Box, ...]
-    covered: tuple[Box, ...]
-    largest: Refusal | None
 
 
 @dataclass(slots=True)
@@ -83,7 +71,6 @@ def treat_photo(
 
 def _settle(work: _Work, source: str, background: Background, look: Look) -> RGB:
     """Compose, judge and correct until nothing is wrong. Raises PhotoError("verification")."""
-    studio = work.studio
     looked = background == "grey"  # nothing outside the new faces is left to look at
     wrong: list[str] = []
     for _ in range(ROUNDS):
@@ -91,7 +78,7 @@ def _settle(work: _Work, source: str, background: Background, look: Look) -> RGB
         wrong = _failing(photo, work)
         if not wrong and not looked:
             strays = _strays(look(photo), work)
-            looked = True
+            looked = not strays
             work.covers += [region for box in strays for region in _cover(box, None, work)]
             wrong = [f"{len(strays)} faces are left"] if strays else []
         if not wrong:
@@ -144,10 +131,8 @@ def _cover(box: Box, face: Face | None, work: _Work) -> list[Region]:
     size = work.rgb.shape[0], work.rgb.shape[1]
     regions = [box_region(box, size)]
     if face is not None:
-        try:
+        with suppress(ValueError):  # landmarks that coincide have no outline
             regions.append(face_region(face.points, work.studio.synthesizer.model, size))
-        except ValueError:  # landmarks that coincide have no outline
-            pass
     return regions
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,6 @@ from ganonym.verify import Limits
 
 DETAIL_SIDE = 96
 DETAIL_LIMIT = 0.5
-_COVERED = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,9 @@ class Judge:
     limits: Limits
 
 
-def patch_problems(rgb: RGB, photo: RGB, patch: Patch, face: PrivateFace, record: FaceRecord, judge: Judge) -> list[str]:
+def patch_problems(
+    rgb: RGB, photo: RGB, patch: Patch, face: PrivateFace, record: FaceRecord, judge: Judge
+) -> list[str]:
     """What is wrong with one new face in the output `rgb` of `photo`; empty when every post-condition holds.
 
     It must be found at the requested landmarks, and at the source's landmarks nothing of the source may be left.
@@ -77,36 +77,10 @@ def detail_left(rgb: RGB, photo: RGB, points: Points) -> float:
     return float(first @ second) / scale if scale > 0 else 0.0
 
 
-def stray_boxes(boxes: Sequence[Box], expected: Sequence[Box], covered: Sequence[Box]) -> list[Box]:
-    """Those of `boxes` that neither coincide with an `expected` face nor lie in what is `covered`.
-
-    To coincide is to have the middle within the other's box and at most twice its width; to lie in a cover is to share
-    70 % of one's area with it.
-    """
-    return [
-        box
-        for box in boxes
-        if not any(coincide(box, each) for each in expected) and not any(_inside(box, each) for each in covered)
-    ]
-
-
-def coincide(box: Box, face: Box) -> bool:
-    """Whether `box` is the detector's box of the face whose landmarks fill `face`."""
-    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    ratio = box.width / max(face.width, 1e-9)
-    return face.left <= x <= face.right and face.top - 0.2 * face.height <= y <= face.bottom and 0.5 <= ratio <= 2.0
-
-
 def region_box(region: Region) -> Box:
     """Bounds of a region in photo pixels."""
     height, width = region.mask.shape
     return Box(float(region.left), float(region.top), float(region.left + width), float(region.top + height))
-
-
-def _inside(box: Box, cover: Box) -> bool:
-    width = min(box.right, cover.right) - max(box.left, cover.left)
-    height = min(box.bottom, cover.bottom) - max(box.top, cover.top)
-    return max(width, 0.0) * max(height, 0.0) >= _COVERED * box.area
 
 
 def _detail(face: RGB) -> Floats:

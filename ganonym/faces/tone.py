@@ -49,7 +49,7 @@ def ita_degrees(rgb: RGB, points: Points) -> float:
 
 
 def skin_colour(rgb: RGB, points: Points) -> Floats:
-    """Median RGB (3,), 0…255, of cheeks, bridge and glabella of the face at `points` (68, 2). Raises as `ita_degrees`."""
+    """Median RGB (3,), 0…255, of the same skin as in `ita_degrees`; raises as it does."""
     face, skin = _face_skin(rgb, points)[:2]
     return np.asarray(np.median(face[skin], axis=0))
 

@@ -18,7 +18,7 @@ def fill(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.flo
     """
     if not known.any():
         return np.full_like(image, 127.5)
-    start = np.where(known[..., None], image, np.float32(0))
+    start: NDArray[np.float32] = np.where(known[..., None], image, np.float32(0))
     return _solve(start, known)
 
 
@@ -30,13 +30,14 @@ def _solve(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.f
     weight = np.pad(known.astype(np.float32), rim)
     total = _pool(np.pad(image, (*rim, (0, 0))))
     count = _pool(weight[..., None])
-    coarse = _solve(total / np.maximum(count, np.float32(1)), count[..., 0] > 0)
+    mean: NDArray[np.float32] = total / count.clip(1)
+    coarse = _solve(mean.astype(np.float32), count[..., 0] > 0)
     guess = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
     filled = np.where(known[..., None], image, guess)
     for _ in range(SWEEPS if known.size < LARGE else SWEEPS_LARGE):
         wide = np.pad(filled, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        mean = (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]) * np.float32(0.25)
-        filled = np.where(known[..., None], image, mean)
+        around = (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]) * np.float32(0.25)
+        filled = np.where(known[..., None], image, around)
     return filled
 
 

@@ -101,12 +101,10 @@ def coarse_colour(colour: Floats) -> Floats:
     ratios = np.log(np.maximum(colour[[0, 2]], 1.0) / max(colour[1], 1.0)) - RATIO_LOWEST
     steps = np.clip(np.floor(ratios / RATIO_STEP), 0, RATIO_STEPS - 1) + 0.5
     red, blue = green * np.exp(RATIO_LOWEST + steps * RATIO_STEP)
-    return np.clip(np.array([red, green, blue]), 0.02, 0.98)
+    return np.asarray(np.clip(np.array([red, green, blue]), 0.02, 0.98))
 
 
-def compose_photo(
-    rgb: RGB, patches: Sequence[Patch], covers: Sequence[Region], background: Background = "keep"
-) -> RGB:
+def compose_photo(rgb: RGB, patches: Sequence[Patch], covers: Sequence[Region], background: Background = "keep") -> RGB:
     """`rgb` with each patch in place of its source and each cover filled; background as asked.
 
     All regions are erased together before anything is placed, so no face serves to fill its neighbour: what lies in
@@ -142,7 +140,11 @@ def _place(patch: Patch, placed: NDArray[np.float32], opacity: NDArray[np.float3
     matrix = np.column_stack([patch.matrix[:, :2], patch.matrix[:, 2] - [region.left, region.top]])
     image = (crop(patch.layers.image, matrix, (width, height)) / np.float32(255)) ** np.float32(patch.light.power)
     image = (image * patch.light.gain.astype(np.float32)).clip(0, 1)
-    seam = Image.fromarray(patch.layers.mask).filter(ImageFilter.MinFilter(SEAM)).filter(ImageFilter.GaussianBlur(SEAM / 3))
+    seam = (
+        Image.fromarray(patch.layers.mask)
+        .filter(ImageFilter.MinFilter(SEAM))
+        .filter(ImageFilter.GaussianBlur(SEAM / 3))
+    )
     mask = crop(np.asarray(seam.convert("RGB")), matrix, (width, height))[..., :1] / np.float32(255)
     mask *= region.mask[..., None]
     placed[window] = placed[window] * (1 - mask) + 255 * image * mask
@@ -165,7 +167,7 @@ def _erase(
 
 
 def _chins(patches: Sequence[Patch], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """1 on the new chins: there the fill starts from the new skin, or the background would shine between chin and neck."""
+    """1 on the new chins, where the fill starts from the new skin: else the background would shine below them."""
     sheet = Image.new("L", (size[1], size[0]))
     for patch in patches:
         corners = patch.points[[*range(4, 13), 54, 57, 48]]
