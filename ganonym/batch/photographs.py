@@ -68,7 +68,6 @@ def produce_photographs(
     release: Release,
     store: AnalysisStore,
     key: bytes,
-    settings: Settings,
     ledger: Ledger,
     space: Workspace,
     engine: Engine,

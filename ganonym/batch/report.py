@@ -102,8 +102,8 @@ def _report(
     ]
     if settings.output == "photo":
         lines += [
-            "- position, size and roll of a face, and its skin colour coarsened to at most 11 bits, which sets the light "
-            "of the new face, come from the photo: outside the budget above"
+            "- position, size and roll of a face, and its skin colour coarsened to at most 11 bits, which sets the "
+            "light of the new face, come from the photo: outside the budget above"
         ]
     if settings.consistent:
         lines += [

@@ -101,7 +101,7 @@ def run_batch(
                 ledger.settle(quarantined(name, refusal))
             if settings.output == "photo":
                 produced, skipped = produce_photographs(
-                    source, photos, plan, release, store, key, settings, ledger, space, engine, tell
+                    source, photos, plan, release, store, key, ledger, space, engine, tell
                 )
             else:
                 produced, skipped = _produce(release, store, ledger, space, engine, tell)

@@ -72,7 +72,7 @@ def _around(polygon: Points, distance: float, size: tuple[int, int]) -> Region:
     # Drawn with room on all sides: a face that the photo cuts off still reaches `distance` into it.
     pad = int(np.ceil(reach)) + 1
     sheet = Image.new("1", (right - left + 2 * pad, bottom - top + 2 * pad))
-    corners = [(float(x) - left + pad, float(y) - top + pad) for x, y in polygon]
+    corners = [(x - left + pad, y - top + pad) for x, y in np.rint(polygon).astype(int).tolist()]
     ImageDraw.Draw(sheet).polygon(corners, fill=1, outline=1)
     inside = np.asarray(sheet)
     near = inside if not inside.any() else distance_transform_edt(~inside) <= distance
