@@ -16,7 +16,7 @@ from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region
 from ganonym.types import RGB, Box, Face, FaceRecord, Photograph, PrivateFace, Refusal, Request
 from ganonym.verify import problems
-from ganonym.verify_photo import DETAIL_LIMIT, Judge, detail_left, patch_problems, region_box
+from ganonym.verify_photo import Judge, is_covered, patch_problems, region_box
 
 ROUNDS = 10
 """Compositions at most: each replaces the faces that failed or covers what a look still found."""
@@ -101,7 +101,7 @@ def _failing(photo: RGB, work: _Work) -> list[str]:
                 wrong += found
                 sitter.attempt += 1
                 _next_patch(sitter, work, "; ".join(found))
-        elif not detail_left(photo, work.rgb, sitter.record.points) <= DETAIL_LIMIT:
+        elif not is_covered(photo, work.rgb, sitter.record, studio.limits):
             wrong.append("a covered face is still there")
     strays = _strays([face.box for face in find_faces(photo, studio.detector, studio.landmarks)], work)
     work.covers += [region for box in strays for region in _cover(box, None, work)]

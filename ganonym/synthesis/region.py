@@ -15,7 +15,7 @@ from ganonym.faces.shape import to_canvas
 from ganonym.types import Box, Points
 
 MARGIN = 0.09
-"""How far beyond its outline a face is erased, in widths of the face: landmarks of the jaw err by about half that."""
+"""How far beyond its outline a face is erased, in widths of the face: room for the error of landmarks on the jaw."""
 
 COVER = 0.35
 """How far beyond the detector's box a face is covered, in widths of the box, which ends at brows and cheeks."""
