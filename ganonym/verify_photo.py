@@ -20,8 +20,9 @@ from ganonym.verify import Limits
 
 DETAIL_SIDE = 96
 DETAIL_LIMIT = 0.55
-"""Bound on `detail_left`, set on 28 photos of real people: 0.45 at most in sound outputs; at least 0.93 in copies blurred
-by 1 px, 0.77 in half-transparent ones and 0.59 in copies blurred by 2 px. Coarser copies are the thumbnail's to find."""
+"""Bound on `detail_left`, set on 28 photos of real people: 0.45 at most in sound outputs; at least 0.93 in copies
+blurred by 1 px, 0.77 in half-transparent ones and 0.59 in copies blurred by 2 px. The thumbnail finds coarser ones.
+"""
 
 
 @dataclass(frozen=True, slots=True)
