@@ -16,6 +16,7 @@ from ganonym.errors import UsageError
 PROFILES = ("research", "strict")
 ATTRIBUTES = ("tone", "sex", "age")
 RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
+Background = Literal["keep", "blur", "grey"]
 _UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the work is done, not one byte of the result
 
 
@@ -25,7 +26,9 @@ class Settings:
 
     `mechanism` auto means k-same when a class has at least `k` subjects, else codebook. `attributes` may reach the
     synthesizer; `release` are manifest columns copied into the shareable manifest beside the syndrome. `consistent`
-    gives all photos of one subject the same surrogate. `jobs` 0 means one per core; `timeout` is seconds per photo.
+    gives all photos of one subject the same surrogate. `output` photo puts the faces back into their photographs, whose
+    surroundings `background` keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout`
+    is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
@@ -41,6 +44,8 @@ class Settings:
     seed: int = 0
     verify: Literal["default", "recognizer"] = "default"
     i_understand: bool = False
+    output: Literal["face", "photo"] = "face"
+    background: Background = "keep"
     jobs: int = 0
     engine: Literal["processes", "serial"] = "processes"
     timeout: float = 60.0
@@ -69,7 +74,8 @@ class Settings:
 
     def relevant(self) -> dict[str, Any]:
         """The settings that change output bytes, ready for JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in _UNSEEN}
+        unseen = _UNSEEN if self.output == "photo" else _UNSEEN | {"output", "background"}
+        return {name: value for name, value in asdict(self).items() if name not in unseen}
 
     def digest(self) -> str:
         """Hex SHA-256 over the settings that change output bytes."""
@@ -149,6 +155,8 @@ _CHECKS: dict[str, _Check] = {
     "seed": _whole(0, 2**63 - 1),
     "verify": _choice("default", "recognizer"),
     "i_understand": _FLAG,
+    "output": _choice("face", "photo"),
+    "background": _choice("keep", "blur", "grey"),
     "jobs": _whole(0, 4096),
     "engine": _choice("processes", "serial"),
     "timeout": ("seconds above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")),

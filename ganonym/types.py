@@ -113,4 +113,21 @@ class Refusal:
     detail: str
 
 
+Request: TypeAlias = tuple[FaceRecord, PrivateFace | Refusal]
+"""One face of a photo and what is to take its place; with a Refusal it is covered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A finished photo: `synthesized` bounds of the new faces, `covered` of what was covered, in photo pixels.
+
+    `largest` is None when the largest face was synthesized, else why it was covered.
+    """
+
+    rgb: RGB
+    synthesized: tuple[Box, ...]
+    covered: tuple[Box, ...]
+    largest: Refusal | None
+
+
 JSON = dict[str, Any]

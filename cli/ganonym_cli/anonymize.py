@@ -50,6 +50,16 @@ def anonymize(
     i_understand: Annotated[
         bool, typer.Option("--i-understand", help="For mechanism none: it protects nobody.", rich_help_panel=PRIVACY)
     ] = False,
+    output_kind: Annotated[
+        Literal["face", "photo"] | None,
+        typer.Option(
+            "--output", help="Faces alone, or set into the photos.", show_default="face", rich_help_panel=PRIVACY
+        ),
+    ] = None,
+    background: Annotated[
+        Literal["keep", "blur", "grey"] | None,
+        typer.Option(help="Of --output photo: all but the faces.", show_default="keep", rich_help_panel=PRIVACY),
+    ] = None,
     key_file: Annotated[
         Path | None,
         typer.Option(help="Key of the file names.", show_default="OUT/private/key", rich_help_panel=BATCH),
@@ -68,6 +78,7 @@ def anonymize(
 ) -> None:
     """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
     from ganonym.batch.plan import plan_batch
+    from ganonym.batch.report import photo_warning
     from ganonym.batch.run import run_batch
 
     given: dict[str, object | None] = {
@@ -77,12 +88,16 @@ def anonymize(
         "consistent": consistent or None,
         "verify": verification,
         "i_understand": i_understand or None,
+        "output": output_kind,
+        "background": background,
         "resume": False if no_resume else None,
         "seed": seed,
         "jobs": jobs,
     }
     settings = settings_from(given, profile)
     output = Output(as_json, quiet)
+    if settings.output == "photo" and settings.background != "grey":
+        output.warn(f"Warning: {photo_warning(settings)}.")
     if dry_run:
         plan = plan_batch(source, out, settings, manifest)
         output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
@@ -90,7 +105,7 @@ def anonymize(
     with output.progress() as advance:
         result = run_batch(source, out, settings, manifest, key_file, progress=advance)
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
-    output.result(payload, _result_table(result), result.guarantee, f"Report: {out / 'REPORT.md'}")
+    output.result(payload, _result_table(result, settings.output), result.guarantee, f"Report: {out / 'REPORT.md'}")
     raise typer.Exit(result.exit_code)
 
 
@@ -135,8 +150,8 @@ def _plan_table(plan: Plan) -> Table:
     return table
 
 
-def _result_table(result: RunResult) -> Table:
-    table = Table("", "faces", "", title=f"Mechanism {result.mechanism}")
+def _result_table(result: RunResult, output: str) -> Table:
+    table = Table("", f"{output}s", "", title=f"Mechanism {result.mechanism}")
     speed = f"{result.rate:.1f} a second, {result.peak_memory / 2**20:.0f} MiB" if result.anonymized else ""
     table.add_row("anonymized", str(result.anonymized), speed)
     if result.skipped:

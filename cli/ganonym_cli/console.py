@@ -29,6 +29,10 @@ class Output:
         if not self.quiet:
             Console(stderr=True, highlight=False, markup=False).print(text)
 
+    def warn(self, text: str) -> None:
+        """What must be seen (stderr), with --quiet too."""
+        Console(stderr=True, highlight=False, markup=False).print(text)
+
     def result(self, payload: dict[str, Any], *tables: RenderableType) -> None:
         """The outcome: `payload` as JSON with --json, else `tables` on stdout unless --quiet."""
         if self.as_json:

@@ -21,9 +21,11 @@ def default_pipeline() -> Pipeline:
 def load_tools(settings: Settings) -> Tools:
     """Models of one worker. Raises EnvironmentFault when something is missing or altered."""
     from ganonym.anonymize import analyse, open_studio, produce
+    from ganonym.photograph import treat_photo
 
     studio = open_studio(recognizer=settings.verify == "recognizer")
-    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio))
+    treat = partial(treat_photo, studio=studio, background=settings.background)
+    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio), treat)
 
 
 def load_shape_model() -> ShapeModel:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
-from ganonym.types import RGB, FaceRecord, PrivateFace
+from ganonym.types import RGB, FaceRecord, Photograph, PrivateFace, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,14 @@ class Tools:
 
     `analyse(rgb, source)` finds the faces of a photo, largest first, and raises PhotoError("no-face") when there is
     none. `produce(face, record)` renders and verifies one face; it raises PhotoError("verification") rather than
-    return anything unproven.
+    return anything unproven. `treat(rgb, requests, source)` does the same for a whole photo, whose faces come as
+    records with what is to become of each, largest first; every face not synthesized is covered. None where only
+    faces are made.
     """
 
     analyse: Callable[[RGB, str], list[FaceRecord]]
     produce: Callable[[PrivateFace, FaceRecord], RGB]
+    treat: Callable[[RGB, Sequence[Request], str], Photograph] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,29 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ganonym.batch.analysis import fingerprint
 from ganonym.batch.ledger import read_ledger
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import PhotoError
+from ganonym.faces.detect import Detector
 from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.landmarks import LandmarkModel
+from ganonym.faces.overlap import coincide, stray_boxes
 from ganonym.photos.decode import read_photo
 from ganonym.photos.walk import walk
-from ganonym.types import JSON
+from ganonym.types import JSON, RGB, Box, Face
 from ganonym.weights import sha256_file
 
 
 def recheck_faces(output: Path, advance: Callable[[int, int], None]) -> list[str]:
-    """Pictures of OUT that do not show exactly one face, one problem each; `advance` is told (done, total)."""
+    """Pictures of OUT that do not show exactly the faces they should; `advance` is told (done, total).
+
+    One face each; in a whole photo those that the ledger names as synthesized, and none beside them and the covers.
+    """
     space = Workspace(output)
     detector, landmarks = default_backends()
-    pictures = sorted(entry["output"] for entry in _items(space) if entry["outcome"] == "anonymized")
+    pictures = sorted(
+        (entry for entry in _items(space) if entry["outcome"] == "anonymized"), key=lambda entry: str(entry["output"])
+    )
     problems = []
-    for done, name in enumerate(pictures, start=1):
+    for done, entry in enumerate(pictures, start=1):
+        name = entry["output"]
         try:
             rgb, _ = read_photo(space.images, name)
-            found = len(find_faces(rgb, detector, landmarks))
-            if found != 1:
-                problems.append(f"{name}: {found} faces found, not one")
+            faces = find_faces(rgb, detector, landmarks)
+            if "synthesized" in entry:
+                problems += _photo_problems(rgb, faces, entry, detector, landmarks)
+            elif len(faces) != 1:
+                problems.append(f"{name}: {len(faces)} faces found, not one")
         except PhotoError as error:
             problems.append(f"{name}: {error}")
         advance(done, len(pictures))
@@ -55,6 +68,27 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
         if path.is_file() and sha256_file(path) in copies:
             problems.append(f"{path.relative_to(space.images).as_posix()}: is a copy of an original")
     return problems
+
+
+def _photo_problems(
+    rgb: RGB, faces: list[Face], entry: JSON, detector: Detector, landmarks: LandmarkModel
+) -> list[str]:
+    synthesized, covered = ([Box(*corners) for corners in entry[name]] for name in ("synthesized", "covered"))
+    strays = len(stray_boxes([face.box for face in faces], synthesized, covered))
+    problems = [f"{entry['output']}: {strays} faces found that were not synthesized"] if strays else []
+    found = sum(
+        any(coincide(face.box, box) for face in faces) or _seen(rgb, box, detector, landmarks) for box in synthesized
+    )
+    if found != len(synthesized):
+        problems.append(f"{entry['output']}: {found} faces found, not {len(synthesized)}")
+    return problems
+
+
+def _seen(rgb: RGB, box: Box, detector: Detector, landmarks: LandmarkModel) -> bool:
+    """Whether a closer look finds a face at `box`."""
+    left, top = max(0, round(box.left - box.width / 2)), max(0, round(box.top - box.height / 2))
+    part = rgb[top : round(box.bottom + box.height / 2), left : round(box.right + box.width / 2)]
+    return bool(part.size) and bool(find_faces(np.ascontiguousarray(part), detector, landmarks))
 
 
 def _items(space: Workspace) -> list[JSON]:

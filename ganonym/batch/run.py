@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,20 +11,21 @@ from typing import TypeAlias
 
 from ganonym.batch.analysis import AnalysisStore, dataset_digest, fingerprint
 from ganonym.batch.engines import Engine, open_engine, resident_peak
-from ganonym.batch.files import discard, write_output
+from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger, digest_of
+from ganonym.batch.photographs import coverable, produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, plan_batch
 from ganonym.batch.pseudonym import key_mark, read_key, read_or_create_key
 from ganonym.batch.release import Release, ReleaseItem, plan_release
-from ganonym.batch.report import count_reasons, write_reports
+from ganonym.batch.report import count_reasons, photo_warning, write_reports
+from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, forget, open_ledger, open_workspace
 from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
 from ganonym.photos.decode import read_photo
-from ganonym.photos.encode import encode_png, prove_clean
+from ganonym.photos.encode import encode_png
 from ganonym.types import JSON, FaceRecord, PrivateFace, Refusal
-from ganonym.weights import sha256_file
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase ("read", "analyse", "produce"), how many are done, and how many there are."""
@@ -33,9 +33,10 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did: faces produced now, faces found done, records in quarantine, and what it took.
+    """What a run did: outputs produced now, outputs found done, records in quarantine, and what it took.
 
-    `rate` is faces produced a second; `peak_memory` the resident bytes of all processes together (an upper bound).
+    An output is a face, or with `output` photo a photo; `rate` is outputs produced a second; `peak_memory` the resident
+    bytes of all processes together (an upper bound).
     """
 
     anonymized: int
@@ -94,11 +95,16 @@ def run_batch(
             _settle_release(ledger, release, store.digest(photos))
             for name, digest in photos:
                 found = store.read(name, digest)
-                if isinstance(found, Refusal):
+                if isinstance(found, Refusal) and not coverable(found, settings):
                     refused[name] = found
             for name, refusal in sorted(refused.items()):
-                ledger.settle(_quarantined(name, refusal))
-            produced, skipped = _produce(release, store, ledger, space, engine, tell)
+                ledger.settle(quarantined(name, refusal))
+            if settings.output == "photo":
+                produced, skipped = produce_photographs(
+                    source, photos, plan, release, store, key, ledger, space, engine, tell
+                )
+            else:
+                produced, skipped = _produce(release, store, ledger, space, engine, tell)
             memory = resident_peak() + engine.peak_memory()
             reasons = count_reasons(ledger.items.values())
             write_reports(space, plan, release, ledger, key, settings)
@@ -110,7 +116,7 @@ def run_batch(
         quarantined=sum(reasons.values()),
         reasons=reasons,
         mechanism=release.guarantee.mechanism,
-        guarantee=release.guarantee.statement,
+        guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
         seconds=time.perf_counter() - started,
         peak_memory=memory,
     )
@@ -178,12 +184,12 @@ def _produce(
     remaining: list[_Job] = []
     skipped = 0
     for item in release.items:
-        if _is_done(ledger.items.get(item.name), space):
+        if is_done(ledger.items.get(item.name), space):
             skipped += ledger.items[item.name]["outcome"] == "anonymized"
             continue
         discard(space.images / item.output)
         if isinstance(item.face, Refusal):
-            ledger.settle(_quarantined(item.name, item.face))
+            ledger.settle(quarantined(item.name, item.face))
         else:
             remaining.append(_Job(item, item.face))
     produced = 0
@@ -192,47 +198,13 @@ def _produce(
     jobs = ((job, _record(store, job.item)) for job in remaining)
     for (job, _), outcome in engine.stream(_render, jobs):
         if isinstance(outcome, Refusal):
-            ledger.settle(_quarantined(job.item.name, outcome))
+            ledger.settle(quarantined(job.item.name, outcome))
         else:
-            _commit(job.item, outcome, ledger, space)
+            commit(job.item, outcome, ledger, space)
             produced += 1
         done += 1
         tell("produce", done, len(release.items))
     return produced, skipped
-
-
-def _is_done(line: JSON | None, space: Workspace) -> bool:
-    if line is None or line["outcome"] != "anonymized":
-        return line is not None
-    try:
-        return sha256_file(space.images / line["output"]) == str(line["sha256"])
-    except OSError:
-        return False
-
-
-def _commit(item: ReleaseItem, png: bytes, ledger: Ledger, space: Workspace) -> None:
-    """Write one output: checked on the disk, entered in the ledger, and only then given its name."""
-    line = {
-        "kind": "item",
-        "name": item.name,
-        "outcome": "anonymized",
-        "source": item.source,
-        "index": item.index,
-        "subject": item.subject,
-        "input": item.input,
-        "output": item.output,
-        "sha256": hashlib.sha256(png).hexdigest(),
-    }
-
-    def enter(stored: bytes) -> None:
-        prove_clean(stored)
-        ledger.settle(line)
-
-    write_output(space.images / item.output, png, enter)
-
-
-def _quarantined(name: str, refusal: Refusal) -> JSON:
-    return {"kind": "item", "name": name, "outcome": "quarantined", **asdict(refusal)}
 
 
 def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:

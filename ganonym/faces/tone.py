@@ -37,15 +37,7 @@ def ita_degrees(rgb: RGB, points: Points) -> float:
     Skin without colour (a grey photo) gets the usual yellow, so that its class follows its lightness. Raises
     PhotoError("no-skin") when the face shows none inside the photo.
     """
-    try:
-        matrix = similarity(np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0)]), _EYES)
-        face = crop(rgb, matrix, SIDE)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        raise PhotoError("no-skin", "the eyes were located at one and the same place") from error
-    inside = _inside(rgb, matrix)
-    skin = _skin(apply(matrix, points)) & inside
-    if np.count_nonzero(skin) < _FEWEST_PIXELS:
-        raise PhotoError("no-skin", "cheeks and nose of the face lie outside the photo")
+    face, skin, inside = _face_skin(rgb, points)
     linear = _linear(face)
     light = np.mean(linear[inside] ** _LIGHT_NORM, axis=0) ** (1.0 / _LIGHT_NORM) / _LIGHT_LEVEL
     lab = lab_of_linear(linear[skin] / np.maximum(light, 1e-4))
@@ -56,12 +48,32 @@ def ita_degrees(rgb: RGB, points: Points) -> float:
     return float(np.degrees(np.arctan2(lightness - 50.0, yellow)))
 
 
+def skin_colour(rgb: RGB, points: Points) -> Floats:
+    """Median RGB (3,), 0…255, of the same skin as in `ita_degrees`; raises as it does."""
+    face, skin = _face_skin(rgb, points)[:2]
+    return np.asarray(np.median(face[skin], axis=0))
+
+
 def lab_of_linear(linear: Floats) -> Floats:
     """CIELAB (CIE 15, D65, 2 degrees) of linear sRGB (n, 3) in 0..1 (IEC 61966-2-1); brighter values are clipped."""
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     ratio = linear.clip(0.0, 1.0) @ to_xyz.T / [0.95047, 1.0, 1.08883]
     x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29).T
     return np.column_stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)])
+
+
+def _face_skin(rgb: RGB, points: Points) -> tuple[RGB, NDArray[np.bool_], NDArray[np.bool_]]:
+    """The face as a crop (SIDE, SIDE, 3), which of its pixels show skin, and which lie in the photo."""
+    try:
+        matrix = similarity(np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0)]), _EYES)
+        face = crop(rgb, matrix, SIDE)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise PhotoError("no-skin", "the eyes were located at one and the same place") from error
+    inside = _inside(rgb, matrix)
+    skin = _skin(apply(matrix, points)) & inside
+    if np.count_nonzero(skin) < _FEWEST_PIXELS:
+        raise PhotoError("no-skin", "cheeks and nose of the face lie outside the photo")
+    return face, skin, inside
 
 
 def _linear(rgb: RGB) -> Floats:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganonym.errors import EnvironmentFault
 from ganonym.faces.appearance import AppearanceModel, load_appearance
@@ -15,6 +16,18 @@ from ganonym.synthesis.generator import Generator, compose
 from ganonym.synthesis.surrogate import surrogate_condition
 from ganonym.types import RGB, PrivateFace
 from ganonym.weights import read_tensors, verified_path
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """A rendered face to be pasted: `picture` as `render` gives it, `image` the same without the backdrop.
+
+    Both (256, 256, 3); `mask` (256, 256) uint8 is the feathered face mask, 255 inside; `image` counts where it is > 0.
+    """
+
+    picture: RGB
+    image: RGB
+    mask: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +48,27 @@ class Synthesizer:
         One face at a time, because the arithmetic of a batch differs in the last bit with its size, and a resumed run
         must give the same bytes. `attempt` 1, 2, … draws other surrogates for the same shape.
         """
+        return _pixels(compose(*self._synthesize(face, attempt))[0])
+
+    def layers(self, face: PrivateFace, attempt: int = 0) -> Layers:
+        """What `render` gives, with the face apart from its backdrop."""
+        condition, residual = self._synthesize(face, attempt)
+        mask = (condition[0, 3] * 255).round().clamp(0, 255).byte().numpy()
+        return Layers(_pixels(compose(condition, residual)[0]), _pixels(condition[0, :3] + residual[0]), mask)
+
+    def _synthesize(self, face: PrivateFace, attempt: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Condition (1, 10, 256, 256) and residual (1, 3, 256, 256)."""
         condition = surrogate_condition(face, self.model, attempt)[None]
         condition = condition.contiguous(memory_format=torch.channels_last)
         half = self.arithmetic == torch.bfloat16
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            picture = compose(condition, self.generator(condition).float())[0]
-        pixels: RGB = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
-        return pixels
+            return condition, self.generator(condition).float()
+
+
+def _pixels(picture: torch.Tensor) -> RGB:
+    """(3, h, w) in −1…1 → RGB."""
+    pixels: RGB = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    return pixels
 
 
 def load_synthesizer(generator: Path | None = None) -> Synthesizer:

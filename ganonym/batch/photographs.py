@@ -1,0 +1,129 @@
+"""Whole photos as outputs: one for each photo, named and entered in the ledger as its largest face would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ganonym.batch.analysis import AnalysisStore
+from ganonym.batch.engines import Engine
+from ganonym.batch.files import discard
+from ganonym.batch.ledger import Ledger
+from ganonym.batch.pipeline import Tools
+from ganonym.batch.plan import Plan
+from ganonym.batch.pseudonym import output_name, refuse_collisions
+from ganonym.batch.release import Release, ReleaseItem
+from ganonym.batch.settle import commit, is_done, quarantined
+from ganonym.batch.workspace import Workspace
+from ganonym.config import Settings
+from ganonym.errors import PhotoError
+from ganonym.photos.decode import read_photo
+from ganonym.photos.encode import encode_png
+from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Request
+
+COVERABLE = frozenset({"tiny", "profile", "no-skin"})
+"""Why an analysis may refuse a photo whose faces can be covered all the same: they were found."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoJob:
+    """One photo to treat: `item` its largest face, `faces` what is to become of each face by its index."""
+
+    root: Path
+    item: ReleaseItem
+    faces: tuple[tuple[int, PrivateFace | Refusal], ...]
+
+
+def coverable(refusal: Refusal, settings: Settings) -> bool:
+    """Whether a photo refused by the analysis can still be released with its faces covered."""
+    return settings.output == "photo" and refusal.reason in COVERABLE
+
+
+def plan_photographs(
+    root: Path, photos: Sequence[tuple[str, str]], plan: Plan, release: Release, store: AnalysisStore, key: bytes
+) -> list[PhotoJob]:
+    """One job for each of `photos`, (name, SHA-256), that shows a face; ordered by output name."""
+    by_photo: dict[str, list[ReleaseItem]] = {}
+    for item in release.items:
+        by_photo.setdefault(item.source, []).append(item)
+    jobs = []
+    for name, digest in photos:
+        items = sorted(by_photo.get(name, ()), key=lambda item: item.index)
+        if items:
+            jobs.append(PhotoJob(root, items[0], tuple((item.index, item.face) for item in items)))
+        else:
+            found = store.read(name, digest)
+            if isinstance(found, Refusal) and found.reason in COVERABLE:
+                item = ReleaseItem(name, 0, digest, plan.subject_of(name), output_name(key, name, 0), found)
+                jobs.append(PhotoJob(root, item, ()))
+    refuse_collisions(job.item.output for job in jobs)
+    return sorted(jobs, key=lambda job: job.item.output)
+
+
+def produce_photographs(
+    root: Path,
+    photos: Sequence[tuple[str, str]],
+    plan: Plan,
+    release: Release,
+    store: AnalysisStore,
+    key: bytes,
+    ledger: Ledger,
+    space: Workspace,
+    engine: Engine,
+    tell: Callable[[str, int, int], None],
+) -> tuple[int, int]:
+    """Produce what the ledger does not show as done; returns how many photos were produced and how many were done."""
+    jobs = plan_photographs(root, photos, plan, release, store, key)
+    remaining = [job for job in jobs if not is_done(ledger.items.get(job.item.name), space)]
+    waiting = {job.item.name for job in remaining}
+    skipped = sum(
+        ledger.items[job.item.name]["outcome"] == "anonymized" for job in jobs if job.item.name not in waiting
+    )
+    for job in remaining:
+        discard(space.images / job.item.output)
+    produced = 0
+    done = len(jobs) - len(remaining)
+    tell("produce", done, len(jobs))
+    for (job, _), outcome in engine.stream(_treat, _with_requests(remaining, store)):
+        if isinstance(outcome, Refusal):
+            ledger.settle(quarantined(job.item.name, outcome))
+        else:
+            png, about = outcome
+            commit(job.item, png, ledger, space, about)
+            produced += 1
+        done += 1
+        tell("produce", done, len(jobs))
+    return produced, skipped
+
+
+def _with_requests(jobs: Sequence[PhotoJob], store: AnalysisStore) -> Iterator[tuple[PhotoJob, tuple[Request, ...]]]:
+    for job in jobs:
+        found = store.read(job.item.source, job.item.input)
+        records = {} if isinstance(found, Refusal) else {record.index: record for record in found}
+        yield job, tuple((records[index], face) for index, face in job.faces)
+
+
+def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Request, ...]]) -> tuple[bytes, JSON]:
+    job, requests = work
+    rgb, digest = read_photo(job.root, job.item.source)
+    if digest != job.item.input:
+        raise PhotoError("changed", f"{job.item.source!r} changed during the run.", "Run again when it is still.")
+    assert tools.treat is not None
+    photograph = tools.treat(rgb, requests, job.item.source)
+    return encode_png(photograph.rgb), _about(photograph, job.item.face)
+
+
+def _about(photograph: Photograph, asked: PrivateFace | Refusal) -> JSON:
+    """What the ledger says of a photo beside its digests: how its largest face ended, and where which faces are."""
+    covered = asked if isinstance(asked, Refusal) else photograph.largest
+    return {
+        "face": "covered" if covered else "synthesized",
+        "why": asdict(covered) if covered else None,
+        "synthesized": [_corners(box) for box in photograph.synthesized],
+        "covered": [_corners(box) for box in photograph.covered],
+    }
+
+
+def _corners(box: Box) -> list[float]:
+    return [round(value, 1) for value in (box.left, box.top, box.right, box.bottom)]

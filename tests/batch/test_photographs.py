@@ -1,0 +1,174 @@
+"""Batches of whole photos: one output a photo, resumable, and the report says what leaks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, shape_model, weights_digest
+
+from ganonym.batch.audit import audit_release
+from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.run import run_batch
+from ganonym.config import Settings
+from ganonym.errors import PhotoError, UsageError
+from ganonym.types import RGB, Box, FaceRecord, Photograph, PrivateFace, Refusal, Request
+
+Contents = Callable[[Path], dict[str, bytes]]
+PROFILE = 7
+
+
+def find(rgb: RGB, source: str) -> list[FaceRecord]:
+    if rgb[0, 0, 1] == PROFILE:
+        raise PhotoError("profile", f"the face in {source!r} is turned.")
+    return analyse(rgb, source)
+
+
+def treat(rgb: RGB, requests: Sequence[Request], source: str) -> Photograph:
+    """The photo's first rows, then 16 rows for each synthesized face."""
+    meet(int(rgb[0, 0, 2]))
+    assert all(record.source == source for record, _ in requests)
+    faces = [(record, face) for record, face in requests if isinstance(face, PrivateFace)]
+    rows = [produce(face, record) for record, face in faces]
+    largest = requests[0][1] if requests else Refusal("untreated", "")
+    return Photograph(
+        np.concatenate([np.full((4, 16, 3), len(requests), np.uint8), *rows]),
+        tuple(Box(0, 16.0 * n, 16, 16.0 * n + 16) for n in range(len(faces))),
+        tuple(Box(0, 0, 4, 4) for _ in range(len(requests) - len(faces))),
+        largest if isinstance(largest, Refusal) else None,
+    )
+
+
+def load_tools(_settings: Settings) -> Tools:
+    return Tools(find, produce, treat)
+
+
+WHOLE = Pipeline(load_tools, shape_model, weights_digest)
+SETTINGS = Settings(k=2, output="photo", engine="serial")
+
+
+def ledger_items(out: Path) -> dict[str, dict[str, object]]:
+    lines = [json.loads(line) for line in (out / "private" / "ledger.jsonl").read_bytes().splitlines()]
+    return {line["name"]: line for line in lines if line["kind"] == "item"}
+
+
+def shared(out: Path) -> list[dict[str, str]]:
+    with (out / "manifest.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_output_a_photo_with_all_its_faces(photos: Path, key_file: Path, tmp_path: Path) -> None:
+    result = run_batch(photos, tmp_path / "out", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    items = ledger_items(tmp_path / "out")
+    assert (result.anonymized, result.reasons) == (4, {"no-face": 1, "verification": 1})
+    assert set(items) == {"0.png", "1.png", "2.png"} | {
+        f"Müller Anna/{name}.png" for name in ("two", "none", "refused")
+    }
+    two = items["Müller Anna/two.png"]
+    assert len(two["synthesized"]) == 2  # type: ignore[arg-type]
+    with Image.open(tmp_path / "out" / "images" / str(two["output"])) as picture:
+        assert picture.size == (16, 4 + 32)
+    assert audit_release(tmp_path / "out").problems == ()
+
+
+def test_a_face_that_cannot_be_made_is_covered_and_its_row_says_so(key_file: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    save_photo(tmp_path / "in" / "side.png", 3, fate=PROFILE)
+    save_photo(tmp_path / "in" / "rare.png", 4)
+    rows = [
+        "image,subject,syndrome",
+        *(f"{n}.png,s{n},common" for n in range(3)),
+        "side.png,s3,common",
+        "rare.png,s4,rare",
+    ]
+    (tmp_path / "people.csv").write_text("\n".join(rows) + "\n")
+    settings = Settings(k=2, mechanism="k-same", output="photo", engine="serial")
+    run_batch(tmp_path / "in", tmp_path / "out", settings, tmp_path / "people.csv", key_file, WHOLE)
+    items = ledger_items(tmp_path / "out")
+    assert {name: item["face"] for name, item in items.items()} == {
+        **{f"{n}.png": "synthesized" for n in range(3)},
+        "side.png": "covered",
+        "rare.png": "covered",
+    }
+    assert items["side.png"]["why"]["reason"] == "profile"  # type: ignore[index]
+    assert items["rare.png"]["why"]["reason"] == "small-class"  # type: ignore[index]
+    told = {(row["face"], row["syndrome"]) for row in shared(tmp_path / "out")}
+    assert told == {("synthesized", "common"), ("covered", "")}
+    report = (tmp_path / "out" / "REPORT.md").read_text()
+    assert "5 photos of 5 subjects with 3 synthesized faces" in report
+    assert "in 2 of them the largest face is covered" in report
+
+
+def test_faces_alone_leave_the_same_photo_in_quarantine(key_file: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    save_photo(tmp_path / "in" / "side.png", 3, fate=PROFILE)
+    faces = Settings(k=2, engine="serial")
+    result = run_batch(tmp_path / "in", tmp_path / "out", faces, key_file=key_file, pipeline=WHOLE)
+    assert (result.anonymized, result.reasons) == (3, {"profile": 1})
+
+
+def test_stopped_and_resumed_it_ends_with_the_same_bytes(
+    photos: Path, key_file: Path, tmp_path: Path, contents: Contents
+) -> None:
+    run_batch(photos, tmp_path / "whole", SETTINGS, key_file=key_file, pipeline=WHOLE)
+
+    def stop(phase: str, done: int, _total: int) -> None:
+        if (phase, done) == ("produce", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE, progress=stop)
+    before = len(list((tmp_path / "cut" / "images").rglob("*.png")))
+    assert 0 < before < 4
+    result = run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    assert result.anonymized + result.skipped == 4
+    assert result.skipped == before
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    done = run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    assert (done.anonymized, done.skipped) == (0, 4)
+
+
+def test_workers_give_the_same_bytes(photos: Path, key_file: Path, tmp_path: Path, contents: Contents) -> None:
+    for engine in ("serial", "processes"):
+        settings = Settings(k=2, output="photo", engine=engine, jobs=2)  # type: ignore[arg-type]
+        run_batch(photos, tmp_path / engine, settings, key_file=key_file, pipeline=WHOLE)
+    assert contents(tmp_path / "serial") == contents(tmp_path / "processes")
+
+
+def test_another_background_is_another_release(photos: Path, key_file: Path, tmp_path: Path) -> None:
+    run_batch(photos, tmp_path / "out", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    other = Settings(k=2, output="photo", background="grey", engine="serial")
+    with pytest.raises(UsageError, match="settings"):
+        run_batch(photos, tmp_path / "out", other, key_file=key_file, pipeline=WHOLE)
+
+
+def test_the_settings_of_faces_are_as_they_were() -> None:
+    assert Settings(background="grey").digest() == Settings().digest() != Settings(output="photo").digest()
+    assert Settings(output="photo").digest() != Settings(output="photo", background="blur").digest()
+    assert not {"output", "background"} & set(Settings().relevant())
+    with pytest.raises(UsageError, match=r"output.*background"):
+        Settings(output="video", background="pink")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("background", "words"), [("keep", "27 %"), ("blur", "27 %"), ("grey", "position, size")])
+def test_the_report_and_the_result_say_what_else_can_re_identify(
+    background: str, words: str, photos: Path, key_file: Path, tmp_path: Path
+) -> None:
+    settings = Settings(k=2, output="photo", background=background, engine="serial")  # type: ignore[arg-type]
+    result = run_batch(photos, tmp_path / "out", settings, key_file=key_file, pipeline=WHOLE)
+    for text in (result.guarantee, (tmp_path / "out" / "REPORT.md").read_text()):
+        assert words in text
+        assert "covers the shape of the synthesized faces only" in text
+
+
+def test_a_release_of_faces_says_none_of_it(photos: Path, key_file: Path, tmp_path: Path) -> None:
+    result = run_batch(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file, pipeline=PIPELINE)
+    assert "27 %" not in result.guarantee + (tmp_path / "out" / "REPORT.md").read_text()
+    assert "face" not in shared(tmp_path / "out")[0]

@@ -1,0 +1,212 @@
+"""Whole photos with the real models, of people who do not exist: replaced, covered, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ganonym.anonymize import Studio, analyse, open_studio
+from ganonym.errors import PhotoError
+from ganonym.faces.find import find_faces
+from ganonym.faces.second_look import second_look
+from ganonym.faces.shape import to_canvas
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.photograph import treat_photo
+from ganonym.synthesis.region import box_region
+from ganonym.synthesis.synthesizer import Layers
+from ganonym.types import RGB, Box, FaceRecord, PrivateFace, Refusal
+from ganonym.verify_photo import DETAIL_LIMIT, detail_left
+
+Pixels = NDArray[np.uint8]
+WITHHELD = Refusal("small-class", "too few")
+
+
+def blind(_rgb: RGB) -> list[Box]:
+    """No second look, where it is not what is tested: it takes seconds."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return open_studio()
+
+
+@pytest.fixture(scope="module")
+def portraits() -> list[Pixels]:
+    return [photo.rgb for photo in phantom_cohort(3, 1, seed=21)]
+
+
+@pytest.fixture(scope="module")
+def pair(portraits: list[Pixels]) -> Pixels:
+    """Two people side by side, and the second at two thirds of the size."""
+    room = np.full((480, 820, 3), 150, np.uint8)
+    room[:, :480] = portraits[0]
+    smaller = portraits[1][::3, ::3].repeat(2, axis=0).repeat(2, axis=1)
+    room[80:400, 490:810] = smaller[:320, :320]
+    return room
+
+
+def asked(studio: Studio, seed: int = 4) -> PrivateFace:
+    return PrivateFace(to_canvas(studio.synthesizer.model.shape.mean), 2, None, None, seed=seed)
+
+
+def requests(studio: Studio, rgb: Pixels) -> list[tuple[FaceRecord, PrivateFace | Refusal]]:
+    return [(record, asked(studio, record.index)) for record in analyse(rgb, "a.png", studio)]
+
+
+def test_the_face_is_replaced_and_all_else_kept(portraits: list[Pixels], studio: Studio) -> None:
+    done = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind)
+    again = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind)
+    assert np.array_equal(done.rgb, again.rgb)
+    assert (len(done.synthesized), done.covered, done.largest) == (1, (), None)
+    changed = np.any(done.rgb != portraits[0], axis=-1)
+    assert 0.05 < changed.mean() < 0.6
+    record = analyse(portraits[0], "a.png", studio)[0]
+    assert detail_left(done.rgb, portraits[0], record.points) < DETAIL_LIMIT
+    assert detail_left(portraits[0] // 2, portraits[0], record.points) > 0.9
+    assert len(find_faces(done.rgb, studio.detector, studio.landmarks)) == 1
+
+
+def test_every_face_of_a_photo_is_replaced(pair: Pixels, studio: Studio) -> None:
+    wanted = requests(studio, pair)
+    assert len(wanted) == 2
+    done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
+    assert (len(done.synthesized), done.covered) == (2, ())
+    assert all(detail_left(done.rgb, pair, record.points) < DETAIL_LIMIT for record, _ in wanted)
+
+
+@pytest.mark.parametrize("missing", ["refused", "not requested"])
+def test_a_face_without_output_is_covered(missing: str, pair: Pixels, studio: Studio) -> None:
+    wanted = requests(studio, pair)
+    second = wanted[1][0]
+    wanted[1:] = [(second, WITHHELD)] if missing == "refused" else []
+    done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
+    assert len(done.synthesized) == 1
+    assert done.largest is None
+    assert_covered(done.rgb, pair, second, studio)
+
+
+def test_a_withheld_largest_face_is_covered_and_the_result_says_so(pair: Pixels, studio: Studio) -> None:
+    wanted = requests(studio, pair)
+    wanted[0] = (wanted[0][0], WITHHELD)
+    done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
+    assert done.largest == WITHHELD
+    assert_covered(done.rgb, pair, wanted[0][0], studio)
+
+
+def test_a_photo_without_any_request_has_all_its_faces_covered(pair: Pixels, studio: Studio) -> None:
+    done = treat_photo(pair, [], "a.png", studio, "keep", blind)
+    assert done.synthesized == ()
+    assert done.largest is not None
+    for record in analyse(pair, "a.png", studio):
+        assert_covered(done.rgb, pair, record, studio)
+
+
+def test_what_only_the_second_look_sees_is_covered(portraits: list[Pixels], studio: Studio) -> None:
+    stranger = Box(10.0, 20.0, 70.0, 80.0)
+    done = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", lambda _rgb: [stranger])
+    hidden = np.zeros((480, 480), np.bool_)
+    box_region(stranger, (480, 480)).paint(hidden)
+    assert len(done.covered) == 1
+    other = np.where(hidden[..., None], np.uint8(0), portraits[0])
+    again = treat_photo(other, requests(studio, portraits[0]), "a.png", studio, "keep", lambda _rgb: [stranger])
+    assert np.array_equal(done.rgb, again.rgb)
+
+
+def test_the_second_look_sees_small_and_turned_faces(portraits: list[Pixels]) -> None:
+    room = np.full((700, 900, 3), 140, np.uint8)
+    room[:480, :480] = portraits[0]
+    room[480:, 500:720] = np.rot90(portraits[1])[:440, :440][::2, ::2]
+    room[20:180, 700:860] = portraits[2][::3, ::3]
+    middles = [((box.left + box.right) / 2, (box.top + box.bottom) / 2) for box in second_look(room)]
+    for x, y, reach in ((240, 240, 90), (610, 590, 60), (780, 100, 40)):
+        assert any(abs(a - x) < reach and abs(b - y) < reach for a, b in middles), (x, y)
+
+
+def test_no_face_is_refused(studio: Studio) -> None:
+    with pytest.raises(PhotoError) as refusal:
+        treat_photo(np.full((300, 300, 3), 90, np.uint8), [], "wall.png", studio, "keep", blind)
+    assert refusal.value.reason == "no-face"
+    assert "wall.png" in str(refusal.value)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """In the synthesizer's place: layers as they are painted."""
+
+    model: Any
+    paint: Callable[[PrivateFace, int], Layers]
+
+    def layers(self, face: PrivateFace, attempt: int = 0) -> Layers:
+        return self.paint(face, attempt)
+
+
+def planted(studio: Studio, paint: Callable[[PrivateFace, int], Layers]) -> Studio:
+    stand_in: Any = Planted(studio.synthesizer.model, paint)
+    return replace(studio, synthesizer=stand_in)
+
+
+def test_a_broken_generator_covers_the_face(portraits: list[Pixels], studio: Studio) -> None:
+    flat = np.full((256, 256, 3), 128, np.uint8)
+    broken = planted(studio, lambda _face, _attempt: Layers(flat, flat, flat[..., 0]))
+    wanted = requests(studio, portraits[0])
+    done = treat_photo(portraits[0], wanted, "a.png", broken, "keep", blind)
+    assert done.synthesized == ()
+    assert done.largest is not None
+    assert done.largest.reason == "verification"
+    assert_covered(done.rgb, portraits[0], wanted[0][0], studio)
+
+
+def test_a_mask_that_lets_nothing_through_is_noticed_in_the_photo(portraits: list[Pixels], studio: Studio) -> None:
+    """The picture is sound, what is pasted is not: only the look at the photo itself can tell."""
+
+    def transparent(face: PrivateFace, attempt: int) -> Layers:
+        return replace(studio.synthesizer.layers(face, attempt), mask=np.zeros((256, 256), np.uint8))
+
+    wanted = requests(studio, portraits[0])
+    done = treat_photo(portraits[0], wanted, "a.png", planted(studio, transparent), "keep", blind)
+    assert done.synthesized == ()
+    assert_covered(done.rgb, portraits[0], wanted[0][0], studio)
+
+
+def test_a_second_attempt_may_succeed(portraits: list[Pixels], studio: Studio) -> None:
+    def late(face: PrivateFace, attempt: int) -> Layers:
+        layers = studio.synthesizer.layers(face, attempt)
+        return layers if attempt == 2 else replace(layers, mask=np.zeros((256, 256), np.uint8))
+
+    done = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", planted(studio, late), "keep", blind)
+    assert len(done.synthesized) == 1
+
+
+def test_a_source_that_stays_is_refused(
+    portraits: list[Pixels], studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A composition that erases nothing: no photo leaves."""
+    monkeypatch.setattr("ganonym.photograph.compose_photo", lambda rgb, *_: rgb)
+    with pytest.raises(PhotoError) as refusal:
+        treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind)
+    assert refusal.value.reason == "verification"
+
+
+@pytest.mark.parametrize("background", ["blur", "grey"])
+def test_other_backgrounds_pass_the_same_checks(background: Any, pair: Pixels, studio: Studio) -> None:
+    done = treat_photo(pair, requests(studio, pair), "a.png", studio, background, blind)
+    assert len(done.synthesized) >= 1
+    assert done.rgb.shape == pair.shape
+
+
+def assert_covered(rgb: Pixels, source: Pixels, record: FaceRecord, studio: Studio) -> None:
+    """No finder sees the face, and nothing fine is left of it."""
+    boxes = [face.box for face in find_faces(rgb, studio.detector, studio.landmarks)]
+    middle = record.points.mean(axis=0)
+    assert not any(box.left < middle[0] < box.right and box.top < middle[1] < box.bottom for box in boxes)
+    x0, y0 = np.maximum(np.rint(record.points.min(axis=0)).astype(int), 1)
+    x1, y1 = np.rint(record.points.max(axis=0)).astype(int)
+    steps = np.abs(np.diff(rgb[y0:y1, x0:x1].astype(float), axis=1))
+    assert np.percentile(steps, 99) < 6
+    assert abs(detail_left(rgb, source, record.points)) < DETAIL_LIMIT
