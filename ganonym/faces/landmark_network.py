@@ -57,7 +57,8 @@ class LandmarkNet(nn.Module):
         at12 = self.at12(at24)
         x = self.up12(torch.cat([_double(self.at6(at12)), at12], dim=1))
         x = self.up24(torch.cat([_double(x), at24], dim=1))
-        heat = functional.log_softmax(self.heat(x).to(crops.dtype).flatten(2), dim=-1).unflatten(2, (CELLS, CELLS))
+        heat = functional.log_softmax(self.heat(x).to(crops.dtype).flatten(2), dim=-1)
+        heat = heat.reshape(-1, LANDMARKS, CELLS, CELLS)
         share = heat.exp()
         points = torch.stack([(share.sum(2) * self.centres).sum(-1), (share.sum(3) * self.centres).sum(-1)], dim=-1)
         return points, heat

@@ -74,8 +74,14 @@ def sample_bending(count: int, rng: np.random.Generator) -> Bending:
     frequency = rng.uniform(-8, 8, (count, WAVES, 2))
     phase = rng.uniform(0, 2 * np.pi, (count, WAVES))
     amplitude = rng.normal(0, BEND, (count, WAVES, 2)).clip(-2 * BEND, 2 * BEND)
-    parts = (torch.from_numpy(each.astype(np.float32)) for each in (linear, shift, frequency, phase, amplitude))
-    return Bending(*parts, torch.from_numpy(flipped))
+    return Bending(
+        _single(linear),
+        _single(shift),
+        _single(frequency),
+        _single(phase),
+        _single(amplitude),
+        torch.from_numpy(flipped),
+    )
 
 
 def crops_through(pictures: Tensor, bending: Bending) -> Tensor:
@@ -121,14 +127,16 @@ def _blurred(x: Tensor, reach: int) -> Tensor:
 
 
 def compressed(x: Tensor, step: float) -> Tensor:
-    """`x` (n, 3, h, w) in 0…1, quantized in 8 × 8 cosine blocks as JPEG does, coarser the higher the frequency."""
+    """`x` (n, 3, h, w) in 0…1, quantized in 8 × 8 cosine blocks as JPEG does; sides are multiples of 8."""
     k = torch.arange(8)
     basis = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) * math.sqrt(2 / 8)
     basis[0] /= math.sqrt(2)
     steps = step * (1 + k[:, None] + k[None]) / 4
-    blocks = x.unflatten(-1, (-1, 8)).unflatten(-3, (-1, 8)).transpose(-3, -2)  # … rows, columns, 8, 8
+    height, width = x.shape[-2:]
+    blocks = x.reshape(*x.shape[:2], height // 8, 8, width // 8, 8).transpose(-3, -2)
     quantized = ((basis @ blocks @ basis.T) / steps).round() * steps
-    return (basis.T @ quantized @ basis).transpose(-3, -2).reshape(x.shape)
+    decoded: Tensor = basis.T @ quantized @ basis
+    return decoded.transpose(-3, -2).reshape(x.shape)
 
 
 def _single(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tensor:

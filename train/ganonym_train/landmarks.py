@@ -34,11 +34,11 @@ class LandmarkRecipe:
     `samples` of the appearance model are drawn once and seen in many views. The weights ship in the default widths.
     """
 
-    images: int = 80_000
-    samples: int = 1_500
+    images: int = 144_000
+    samples: int = 3_000
     seed: int = 1
     rate: float = 2e-3
-    ema: float = 0.995
+    ema: float = 0.998
     save_every: int = 100
     widths: tuple[int, int, int, int] = WIDTHS
 
@@ -68,7 +68,7 @@ def train_landmarks(data: Path, run: Path, output: Path, recipe: LandmarkRecipe,
     state = _State(network, average, torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=1e-3))
     run.mkdir(parents=True, exist_ok=True)
     done, last = _load(state, run / "checkpoint.safetensors"), recipe.images // BATCH
-    log(f"{len(samples)} samples, {len(labelled)} photographs with points, {len(others)} without; step {done} of {last}")
+    log(f"{len(samples)} samples, {len(labelled)} photographs with points, {len(others)} others; step {done} of {last}")
 
     started, recent = time.monotonic(), 0.0
     for step in range(done + 1, last + 1):

@@ -66,7 +66,7 @@ def manual_points(data: Path) -> dict[str, Points]:
         table = json.loads(path.read_text("utf-8"))
         return {subject: ibug_points(np.array(template, dtype=np.float64)) for subject, template in table.items()}
     except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise UsageError(f"{path} is no table of 189-point templates ({error}).", "Restore it, or remove it.") from error
+        raise UsageError(f"{path} is no table of 189-point templates ({error}).", "Restore or remove it.") from error
 
 
 def held_out(subjects: set[str]) -> set[str]:
