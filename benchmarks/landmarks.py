@@ -77,12 +77,12 @@ def london(data: Path, methods: list[LandmarkModel]) -> None:
         print(f"  {method.name:<38} {took:.0f} ms a face")
 
 
-def agreement(name: str, folder: Path, methods: list[LandmarkModel]) -> None:
+def agreement(name: str, folder: Path, methods: list[LandmarkModel], most: int) -> None:
     """How far the methods are from each other, and each from itself on moved copies of the photo."""
     rng, detector = np.random.default_rng(3), DlibDetector()
     apart: list[float] = []
     unsteady: dict[str, list[float]] = {method.name: [] for method in methods}
-    for path in sorted(folder.glob("*.jpg")):
+    for path in sorted(folder.glob("*.jpg"))[:most]:
         rgb, _ = read_photo(folder, path.name)
         boxes = detector.detect(rgb)
         if not boxes:
@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("GANONYM_DATA", "../shared/data")))
     parser.add_argument("--weights", type=Path, help="safetensors file (default: the bundled one)")
     parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--photos", type=int, default=156, help="photographs of a set without hand-set points")
     arguments = parser.parse_args()
     methods: list[LandmarkModel] = [DlibLandmarks(), NetworkLandmarks(arguments.weights)]
     samples(arguments.samples, methods)
@@ -179,8 +180,8 @@ def main() -> None:
         print(f"no photographs at {arguments.data}: set GANONYM_DATA")
         return
     london(arguments.data, methods)
-    agreement("lisa", arguments.data / "lisa", methods)
-    agreement("synthetic", arguments.data / "synthetic", methods)
+    agreement("lisa", arguments.data / "lisa", methods, arguments.photos)
+    agreement("synthetic", arguments.data / "synthetic", methods, arguments.photos)
 
 
 if __name__ == "__main__":

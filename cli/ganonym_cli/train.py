@@ -45,7 +45,7 @@ def landmarks(
         "runs/landmarks"
     ),
     out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
-    images: Annotated[int, typer.Option("--images", min=1, help="Views to see in all.")] = 144_000,
+    images: Annotated[int, typer.Option("--images", min=1, help="Views to see in all.")] = 76_800,
     seed: Seed = 1,
     as_json: Json = False,
     quiet: Quiet = False,

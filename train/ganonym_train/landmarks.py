@@ -34,7 +34,7 @@ class LandmarkRecipe:
     `samples` of the appearance model are drawn once and seen in many views. The weights ship in the default widths.
     """
 
-    images: int = 144_000
+    images: int = 76_800
     samples: int = 3_000
     seed: int = 1
     rate: float = 2e-3
