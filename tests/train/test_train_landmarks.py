@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance, warp_points
 from ganonym.faces.landmark_network import MIRROR
-from ganonym.faces.shape import load_shape
+from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import LANDMARKS
 from ganonym_train.appearance import MIRROR as MIRROR_OF_APPEARANCE
 from ganonym_train.landmark_sources import SIDE, photograph_sources, sampled_points, sampled_source
@@ -98,6 +98,14 @@ def test_points_of_views_show_what_they_showed_in_the_source() -> None:
     assert torch.allclose(bending.landmarks_to_source(places), to_unit(points), atol=1e-4)
     assert bending.flipped.any()
     assert not bending.flipped.all()
+
+
+def test_the_left_eye_of_a_view_is_the_one_on_the_left() -> None:
+    bending = sample_bending(64, np.random.default_rng(6))
+    mean = torch.from_numpy((to_canvas(load_shape().mean) / 128 - 1).astype(np.float32)).expand(64, -1, -1)
+    views = bending.landmarks_to_crop(mean)
+    assert (views[:, 36:42, 0].mean(1) < views[:, 42:48, 0].mean(1)).all()
+    assert (views[:, 31, 0] < views[:, 35, 0]).all()
 
 
 def test_the_mirror_numbering_is_the_appearance_models() -> None:
