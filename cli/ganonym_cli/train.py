@@ -10,7 +10,7 @@ import typer
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet, Seed
 
-app = typer.Typer(no_args_is_help=True, help="Fit the appearance model or the generator anew.")
+app = typer.Typer(no_args_is_help=True, help="Fit the appearance model, the landmark network or the generator anew.")
 
 Data = Annotated[
     Path,
@@ -36,6 +36,32 @@ def appearance(
     train_appearance(data, file, output.note)
     output.note("To use it from checkpoints/: ganonym weights accept appearance")
     output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def landmarks(
+    data: Data,
+    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
+        "runs/landmarks"
+    ),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    images: Annotated[int, typer.Option("--images", min=1, help="Views to see in all.")] = 76_800,
+    seed: Seed = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The landmark network, from samples of the bundled appearance model and hand-set points; the same command resumes.
+
+    London's hand-set points are read from london_points189.json in DATA where it is there.
+    """
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.landmarks import LandmarkRecipe, train_landmarks
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "landmarks.safetensors"
+    train_landmarks(data, run, file, LandmarkRecipe(images=images, seed=seed), output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept landmarks")
+    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
 
 
 @app.command()
