@@ -78,6 +78,20 @@ def generator(
             "--perceptual", help="LPIPS state (safetensors) for the perceptual loss.", show_default="no such loss"
         ),
     ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(
+            "--landmarks", help="Landmark network (safetensors) that holds faces to their points.", show_default="none"
+        ),
+    ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            "--encoder",
+            help="Encoder (safetensors; not the bundled one, which judges) for likeness and distance to people.",
+            show_default="none",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", min=8, help="Images a step of each process: 8, 16, 24, …")] = 8,
     ablate: Annotated[
         list[str] | None,
@@ -95,6 +109,7 @@ def generator(
     from ganonym.weights import checkpoints_folder, sha256_file
     from ganonym_train.distributed import is_first
     from ganonym_train.generator import Recipe, train_generator
+    from ganonym_train.networks import face_network_of, landmarker_of
     from ganonym_train.terms import WEIGHTS
 
     output = Output(as_json, quiet)
@@ -105,6 +120,8 @@ def generator(
         batch=batch,
         weights=WEIGHTS.without(ablate or []),
         perceptual=perceptual,
+        landmarker=landmarker_of(landmarks) if landmarks else None,
+        face_network=face_network_of(encoder) if encoder else None,
         workers=workers,
     )
     train_generator(data, run, file, recipe, output.note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,4 +38,15 @@ def training_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append(["never.png", "portraits", "official", "neutral", "male", "50"])
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two_people(training_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first two of them, for tests that load the photographs several times."""
+    folder = tmp_path_factory.mktemp("two")
+    lines = (training_folder / "manifest.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:5]
+    (folder / "manifest.csv").write_text("".join(lines), encoding="utf-8")
+    for line in lines[1:]:
+        shutil.copy(training_folder / line.split(",")[0], folder)
     return folder

@@ -22,9 +22,10 @@ def augment(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Two images (n, 3, h, w) in −1…1 and the part maps (n, k, h, w) of both, transformed alike.
 
-    Differentiable in `first`; the others are constants. Each of shift, cutout and colour befalls a row with `probability`; of row i all three tensors are moved and cut at
-    the same place, and both images recoloured alike. A function of its arguments: `seed` decides every draw, and the
-    global generators are left as they were. Probability 0 returns the arguments.
+    Differentiable in `first`; the others are constants. Each of shift, cutout and colour befalls a row with
+    `probability`; of row i all three tensors are moved and cut at the same place, and both images recoloured alike. A
+    function of its arguments: `seed` decides every draw, and the global generators are left as they were. Probability
+    0 returns the arguments.
     """
     if probability <= 0:
         return first, second, parts

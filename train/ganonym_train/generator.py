@@ -211,9 +211,8 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
                 export_generator(average, output)
                 sample_grid(average, model, device).save(run / f"faces-{step:06d}.png")
             rate = (step - done) * images / (time.monotonic() - started)
-            log(
-                f"step {step} of {last}, {rate:.1f} images/s, reconstruction {float(found['reconstruction'].detach()):.4f}"
-            )
+            left = float(found["reconstruction"].detach())
+            log(f"step {step} of {last}, {rate:.1f} images/s, reconstruction {left:.4f}")
 
 
 def rate_share(step: int, last: int) -> float:
