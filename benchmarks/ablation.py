@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from faces import virtual_faces
-from quality import bands
 from scipy.spatial.distance import pdist
 
+from ganonym.evaluate.quality import bands
 from ganonym.faces.descriptor import describe
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.synthesis.synthesizer import load_synthesizer

@@ -56,6 +56,8 @@ def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
     """All training photographs in `data`, brought to the canvas, hair over the face filled. About 1 MB each."""
     fine = rasterize(model.reference * 2 + 0.5, model.triangles, CANVAS * 2)
     photos = list(training_photographs(data))
+    if not photos:
+        return []
     seen = np.stack([extract_texture(p.rgb, p.points, model.shape, fine, model.raster) for p in photos])
     hidden = hidden_by_hair(seen, model.reference, model.raster)
     targets = []
