@@ -20,8 +20,9 @@ OTHER = {
     "seed": 7,
     "verify": "recognizer",
     "i_understand": True,
+    "output": "photo",
 }
-INDIFFERENT = {"jobs": 3, "engine": "serial", "timeout": 5.0, "resume": False}
+INDIFFERENT = {"jobs": 3, "engine": "serial", "timeout": 5.0, "resume": False, "background": "grey"}
 
 
 def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
@@ -29,6 +30,8 @@ def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
     assert {field.name for field in fields(Settings)} == set(OTHER) | set(INDIFFERENT) | single
     assert len({Settings(**{name: value}).digest() for name, value in OTHER.items()}) == len(OTHER)
     assert {Settings(**{name: value}).digest() for name, value in INDIFFERENT.items()} == {Settings().digest()}
+    in_photo = {Settings(output="photo", background=each).digest() for each in ("keep", "blur", "grey")}
+    assert len(in_photo) == 3, "a background there is in whole photos only"
 
 
 def test_command_line_beats_file_beats_profile_beats_default(tmp_path: Path) -> None:

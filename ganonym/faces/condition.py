@@ -71,9 +71,7 @@ def part_maps(model: AppearanceModel) -> NDArray[np.float32]:
 def _part_maps(reference: bytes, foreheads: int) -> NDArray[np.float32]:
     points = np.frombuffer(reference).reshape(-1, 2)
     outline = boundary_of(points, foreheads)
-    face = Image.new("L", (CANVAS, CANVAS))
-    ImageDraw.Draw(face).polygon(_corners(outline, 1), fill=255)
-    maps: list[Image.Image] = [face]
+    maps: list[Image.Image] = []
     for shapes in (*LINES.values(), *AREAS.values()):
         large = Image.new("L", (CANVAS * _OVERSAMPLE, CANVAS * _OVERSAMPLE))
         draw = ImageDraw.Draw(large)
@@ -84,7 +82,7 @@ def _part_maps(reference: bytes, foreheads: int) -> NDArray[np.float32]:
             else:
                 draw.polygon(corners, fill=255)
         maps.append(large.reduce(_OVERSAMPLE))
-    return np.stack([np.asarray(each, dtype=np.float32) / 255 for each in maps])
+    return np.stack([outline_mask(outline), *(np.asarray(each, dtype=np.float32) / 255 for each in maps)])
 
 
 def _corners(points: NDArray[Any], factor: int) -> list[tuple[float, float]]:

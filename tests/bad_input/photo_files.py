@@ -150,7 +150,7 @@ def bad_photos(people: list[Pixels]) -> dict[str, tuple[bytes, str]]:
         "coffee.png": (encoded(skimage.data.coffee(), "PNG"), "no-face"),
         "cat.jpg": (encoded(skimage.data.chelsea(), "JPEG"), "no-face"),
         "thumbnail.jpg": (encoded(Image.fromarray(people[2]).resize((60, 60)), "JPEG"), "tiny"),
-        "profile.png": (encoded(turned_head(50.0), "PNG"), "profile"),
+        "profile.png": (encoded(turned_head(44.0), "PNG"), "profile"),
         "full-profile.png": (encoded(turned_head(75.0), "PNG"), "no-face"),
     }
 

@@ -68,7 +68,7 @@ def test_samples_are_located_far_better_than_by_the_mean_shape(samples: tuple[Te
     found = points_on_canvas(load_landmark_network(), pictures).double()
     mean = torch.from_numpy(to_canvas(load_appearance().shape.mean)).expand_as(points)
     assert errors(found, points).mean() < 0.65 * errors(mean, points).mean()
-    assert errors(found, points).max() < 0.05
+    assert errors(found, points).max() < 0.07
     # Which of two faces has the wider mouth is seen, not guessed.
     widths = [(each[:, 54] - each[:, 48]).norm(dim=-1) for each in (found, points)]
     assert np.corrcoef(widths[0].numpy(), widths[1].numpy())[0, 1] > 0.8
