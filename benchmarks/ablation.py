@@ -89,7 +89,7 @@ def main() -> None:
                 arguments.data, Path(folder) / "run", file, replace(recipe, weights=weights), lambda _: None
             )
             synthesizer = load_synthesizer(file)
-        faces = virtual_faces(arguments.faces, synthesizer, seed=5)
+        faces = virtual_faces(arguments.faces, synthesizer.model, seed=5)
         pictures = [synthesizer.render(face) for face in faces]
         print(row(f"without {missing[0]}" if missing else "all terms", pictures, [f.points for f in faces]), flush=True)
 

@@ -127,7 +127,7 @@ def attributes(
     return np.where(known, scored, 0.0), known
 
 
-def sample_texture(scores: Floats, model: AppearanceModel, rng: np.random.Generator, spread: float = 0.9) -> Floats:
+def sample_texture(scores: Floats, model: AppearanceModel, rng: np.random.Generator, spread: float = 0.8) -> Floats:
     """Draw texture coefficients (K,) for z-scored attributes (a,); `spread` scales the part no attribute explains.
 
     Each independent direction is truncated at 2.5 SD, which keeps samples inside the population.

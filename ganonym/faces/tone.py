@@ -38,7 +38,7 @@ def ita_degrees(rgb: RGB, points: Points) -> float:
     PhotoError("no-skin") when the face shows none inside the photo.
     """
     face, skin, inside = _face_skin(rgb, points)
-    linear = _linear(face)
+    linear = linear_of(face)
     light = np.mean(linear[inside] ** _LIGHT_NORM, axis=0) ** (1.0 / _LIGHT_NORM) / _LIGHT_LEVEL
     lab = lab_of_linear(linear[skin] / np.maximum(light, 1e-4))
     low, high = np.percentile(lab[:, 0], [25.0, 75.0])
@@ -52,6 +52,13 @@ def skin_colour(rgb: RGB, points: Points) -> Floats:
     """Median RGB (3,), 0…255, of the same skin as in `ita_degrees`; raises as it does."""
     face, skin = _face_skin(rgb, points)[:2]
     return np.asarray(np.median(face[skin], axis=0))
+
+
+def linear_of(rgb: RGB | Floats) -> Floats:
+    """Linear light (…) in 0..1 of sRGB values (…) in 0..255 (IEC 61966-2-1)."""
+    value = rgb / 255.0
+    linear: Floats = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return linear
 
 
 def lab_of_linear(linear: Floats) -> Floats:
@@ -74,12 +81,6 @@ def _face_skin(rgb: RGB, points: Points) -> tuple[RGB, NDArray[np.bool_], NDArra
     if np.count_nonzero(skin) < _FEWEST_PIXELS:
         raise PhotoError("no-skin", "cheeks and nose of the face lie outside the photo")
     return face, skin, inside
-
-
-def _linear(rgb: RGB) -> Floats:
-    value = rgb / 255.0
-    linear: Floats = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return linear
 
 
 def _inside(rgb: RGB, matrix: Floats) -> NDArray[np.bool_]:

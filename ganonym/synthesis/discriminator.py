@@ -10,6 +10,9 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganonym.faces.condition import PARTS
+from ganonym.synthesis.losses import smooth
+
+EMPHASIS = 6.0
 
 
 class Patches(nn.Module):
@@ -45,8 +48,20 @@ class Discriminator(nn.Module):
         self.coarse = Patches(width)
 
     def forward(self, image: Tensor, parts: Tensor) -> list[list[Tensor]]:
-        x = torch.cat([image, parts], dim=1)
-        return [self.fine(x), self.coarse(functional.avg_pool2d(x, 2))]
+        half, half_parts = functional.avg_pool2d(image, 2), functional.avg_pool2d(parts, 2)
+        return [
+            self.fine(torch.cat([_emphasised(image), parts], dim=1)),
+            self.coarse(torch.cat([_emphasised(half), half_parts], dim=1)),
+        ]
+
+
+def _emphasised(image: Tensor) -> Tensor:
+    """`image` with its two finest bands seven times as strong.
+
+    Surrogates and photographs differ by a few grey levels of detail. Under spectral norm a critic of plain pictures
+    stayed at chance; with this it tells them apart after 100 steps.
+    """
+    return image + EMPHASIS * (image - smooth(smooth(image, 0), 1))
 
 
 def _pixel_norm(x: Tensor) -> Tensor:

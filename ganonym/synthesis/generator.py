@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,14 +11,17 @@ from torch.nn import functional
 from ganonym.faces.condition import CHANNELS
 
 WIDTHS = (64, 128, 192, 256)
+LARGEST = 512
 
 
 class Generator(nn.Module):
     """Condition (n, 10, 256, 256) → residual (n, 3, 256, 256), to be added to the surrogate; 0 before any training.
 
     The full-resolution input is folded into channels (pixel-unshuffle, factor 4), so most of the work happens at
-    64 px; decoding resizes and convolves, because pixel-shuffle leaves a checkerboard (Odena et al. 2016). There is no
-    normalisation layer (as in EDSR, Lim et al. 2017): a face's output does not depend on the rest of its batch, and
+    64 px; decoding resizes and convolves, because pixel-shuffle leaves a checkerboard (Odena et al. 2016), and it
+    resizes smoothly, because detail was made of the blocks of nearest neighbours. What it makes pores of is noise, the
+    same for every face: it sees smooth pictures, and needs something fine to start from (Karras et al. 2019). There is
+    no normalisation layer (as in EDSR, Lim et al. 2017): a face's output does not depend on the rest of its batch, and
     training on crops means the same as on whole faces. Any size divisible by 32 works.
     """
 
@@ -32,9 +37,9 @@ class Generator(nn.Module):
         self.decode32 = Up(third, second, second)
         self.decode64 = Up(second, first, first)
         self.decode128 = nn.Conv2d(first, 32, 3, padding=1)
-        self.join128 = nn.Conv2d(32 + CHANNELS * 4, 32, 3, padding=1)
+        self.join128 = nn.Conv2d(32 + CHANNELS * 4 + 1, 32, 3, padding=1)
         self.decode256 = nn.Conv2d(32, 16, 3, padding=1)
-        self.join256 = nn.Conv2d(16 + CHANNELS, 16, 3, padding=1)
+        self.join256 = nn.Conv2d(16 + CHANNELS + 1, 16, 3, padding=1)
         self.last = nn.Conv2d(16, 3, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
@@ -47,9 +52,9 @@ class Generator(nn.Module):
         x = self.decode16(self.encode8(at16), at16)
         x = self.decode64(self.decode32(x, at32), at64)
         x = functional.silu(self.decode128(_double(x)))
-        x = functional.silu(self.join128(torch.cat([x, functional.pixel_unshuffle(condition, 2)], dim=1)))
+        x = functional.silu(self.join128(torch.cat([x, functional.pixel_unshuffle(condition, 2), _noise(x)], dim=1)))
         x = functional.silu(self.decode256(_double(x)))
-        x = functional.silu(self.join256(torch.cat([x, condition], dim=1)))
+        x = functional.silu(self.join256(torch.cat([x, condition, _noise(x)], dim=1)))
         out: Tensor = self.last(x)
         return out
 
@@ -89,7 +94,19 @@ def _down(before: int, after: int) -> nn.Conv2d:
 
 
 def _double(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode="nearest")
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _noise(x: Tensor) -> Tensor:
+    """White noise (n, 1, h, w) for features (n, c, h, w): always the same, so that an output has one cause only."""
+    height, width = x.shape[-2:]
+    plane = _plane(max(height, width, LARGEST))
+    return plane[..., :height, :width].to(x).expand(len(x), -1, -1, -1)
+
+
+@cache
+def _plane(side: int) -> Tensor:
+    return torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(0))
 
 
 def compose(condition: Tensor, residual: Tensor) -> Tensor:

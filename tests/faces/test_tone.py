@@ -14,7 +14,7 @@ from skimage.color import rgb2lab
 
 from ganonym.errors import PhotoError
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.faces.tone import _linear, _skin, ita_degrees, lab_of_linear, tone_class
+from ganonym.faces.tone import _skin, ita_degrees, lab_of_linear, linear_of, tone_class
 from ganonym.types import RGB, Floats, Points
 
 
@@ -25,7 +25,7 @@ def astronaut() -> tuple[RGB, Points]:
 
 
 def relight(rgb: RGB, gain: float | Floats) -> RGB:
-    light = (_linear(rgb) * gain).clip(0.0, 1.0)
+    light = (linear_of(rgb) * gain).clip(0.0, 1.0)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return (encoded * 255.0).round().astype(np.uint8)
 
@@ -33,7 +33,7 @@ def relight(rgb: RGB, gain: float | Floats) -> RGB:
 def test_lab_is_scikit_images() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
     np.testing.assert_allclose(
-        lab_of_linear(_linear(rgb)), rgb2lab(rgb[None])[0], atol=0.03
+        lab_of_linear(linear_of(rgb)), rgb2lab(rgb[None])[0], atol=0.03
     )  # other digits of the matrix
 
 

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from ganonym.errors import EnvironmentFault
 from ganonym.synthesis.losses import (
     BANDS,
+    NEIGHBOURHOOD,
     Perceptual,
+    band_energy,
     discriminator_hinge,
     feature_matching,
     generator_hinge,
     laplacian_l1,
+    smooth,
 )
 
 
@@ -57,12 +60,62 @@ def test_a_constant_difference_counts_once(difference: float) -> None:
     assert laplacian_l1(target + difference, target).item() == pytest.approx(abs(difference), abs=1e-5)
 
 
+def stripes(level: int) -> Tensor:
+    """A cosine along x with a period of 2^(level + 1) px, which the filter of `level` takes away completely."""
+    x = torch.arange(128.0)
+    return torch.cos(2 * torch.pi * x / 2 ** (level + 1)).expand(1, 1, 128, 128)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_smoothing_takes_its_own_period_away_and_keeps_longer_ones_by_the_formula(level: int) -> None:
+    """The filter's response at the frequency w: (6 + 8 cos w + 2 cos 2w) / 16."""
+    inside = (..., slice(40, 88), slice(40, 88))
+    assert smooth(stripes(level), level)[inside].abs().max() < 1e-5
+    for longer in range(1, 4):
+        w = torch.tensor(2 * torch.pi * 2**level / 2 ** (level + longer + 1))
+        response = (6 + 8 * torch.cos(w) + 2 * torch.cos(2 * w)) / 16
+        image = stripes(level + longer)
+        assert torch.allclose(smooth(image, level)[inside], response * image[inside], atol=1e-5)
+
+
+def test_smoothing_has_no_grid() -> None:
+    """Moved by one pixel, the result moves by one pixel."""
+    image = torch.rand(1, 2, 80, 80)
+    for level in range(4):
+        moved = smooth(image.roll((1, 1), (2, 3)), level)[..., 33:48, 33:48]
+        assert torch.allclose(moved, smooth(image, level)[..., 32:47, 32:47], atol=1e-6)
+
+
 @pytest.mark.parametrize("level", range(len(BANDS)))
-def test_a_chequerboard_counts_in_its_own_band(level: int) -> None:
-    side = 2**level
-    board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(64 // (2 * side), 64 // (2 * side))
-    board = board.repeat_interleave(side, 0).repeat_interleave(side, 1)[None, None]
-    assert laplacian_l1(board, torch.zeros_like(board)).item() == pytest.approx(BANDS[level])
+def test_stripes_count_in_the_bands_that_hold_them(level: int) -> None:
+    """Band after band, each filter leaves its share of the cosine, whose mean absolute value is known."""
+    image = stripes(level)[..., :128]
+    expected, left = 0.0, 1.0
+    for band, weight in enumerate(BANDS):
+        w = torch.tensor(2 * torch.pi * 2**band / 2 ** (level + 1))
+        response = float((6 + 8 * torch.cos(w) + 2 * torch.cos(2 * w)) / 16)
+        expected += weight * left * (1 - response)
+        left *= response
+    expected = (expected + abs(left)) * float(image.abs().mean())
+    assert laplacian_l1(image, torch.zeros_like(image)).item() == pytest.approx(expected, abs=0.02)
+
+
+def test_energy_is_the_strength_of_detail_wherever_it_lies() -> None:
+    image = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    none = band_energy(torch.zeros_like(image), image).item()
+    assert band_energy(-image, image).item() == pytest.approx(0, abs=1e-6)
+    assert band_energy(0.3 * image, image).item() == pytest.approx(0.7 * none, rel=1e-4)
+    assert band_energy(image + 5, image).item() == pytest.approx(0, abs=1e-5)  # light is no detail
+    assert band_energy(image.roll(3, 3), image).item() < 0.1 * none
+
+
+def test_energy_counts_neighbourhood_by_neighbourhood() -> None:
+    """All detail in one half, twice as strong, is not detail everywhere."""
+    board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(4 * NEIGHBOURHOOD, 4 * NEIGHBOURHOOD)[None, None]
+    half = board.clone()
+    half[..., : board.shape[-1] // 2] *= 2
+    half[..., board.shape[-1] // 2 :] *= 0
+    assert band_energy(half, board).item() == pytest.approx(1, abs=0.06)
 
 
 @pytest.fixture

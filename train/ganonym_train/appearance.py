@@ -24,6 +24,7 @@ from ganonym.faces.tone import ita_degrees
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points, Sex
 from ganonym_train.hair import fill_hidden, hidden_by_hair
+from ganonym_train.light import daylight
 from ganonym_train.photographs import TrainingPhoto, training_photographs
 
 IDENTITY_COMPONENTS = 40
@@ -43,7 +44,7 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
 
     Raises UsageError when fewer than four people are seen both neutral and smiling.
     """
-    photos = [each for photo in training_photographs(data) for each in (photo, mirrored(photo))]
+    photos = [each for photo in map(daylight, training_photographs(data)) for each in (photo, mirrored(photo))]
     both = {p.subject for p in photos if p.smiling} & {p.subject for p in photos if not p.smiling}
     if len(both) < EXPRESSION_DIRECTIONS:
         raise UsageError(

@@ -19,6 +19,7 @@ from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import WIDTHS, Generator, compose, on_backdrop
 from ganonym.synthesis.losses import (
     Perceptual,
+    band_energy,
     discriminator_hinge,
     feature_matching,
     generator_hinge,
@@ -42,8 +43,9 @@ from ganonym_train.terms import (
     landmark_consistency,
 )
 
-LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "coarse", "perceptual",
-               "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation", "rate")  # fmt: skip
+LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "energy", "coarse",
+               "perceptual", "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation",
+               "rate")  # fmt: skip
 # Gradients longer than this are shortened to it: far above what ordinary steps have.
 LONGEST = 10.0
 
@@ -179,12 +181,14 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
             found["adversarial"] = generator_hinge(fake_scores)
         discriminator.requires_grad_(True)
         found["reconstruction"] = laplacian_l1(output_image[real], target[real])
+        found["energy"] = band_energy(output_image[real], target[real])
         found["coarse"] = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
         fidelity = laplacian_l1(output_image[~real], target[~real])
         if perceptual:
             found["perceptual"] = perceptual(output_image[real], target[real])
         generator_loss = (
             weights.reconstruction * found["reconstruction"]
+            + weights.energy * found["energy"]
             + weights.features * found["features"]
             + weights.adversarial * found["adversarial"]
             + weights.coarse * found["coarse"]
@@ -211,8 +215,8 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
                 export_generator(average, output)
                 sample_grid(average, model, device).save(run / f"faces-{step:06d}.png")
             rate = (step - done) * images / (time.monotonic() - started)
-            left = float(found["reconstruction"].detach())
-            log(f"step {step} of {last}, {rate:.1f} images/s, reconstruction {left:.4f}")
+            left = float(found["energy"].detach())
+            log(f"step {step} of {last}, {rate:.1f} images/s, detail off by {left:.4f}")
 
 
 def rate_share(step: int, last: int) -> float:
@@ -254,7 +258,7 @@ def _gallery(targets: list[Target], model: AppearanceModel, network: FaceNetwork
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d) and module.weight.abs().sum() > 0:  # the last layer stays 0
-        nn.init.kaiming_normal_(module.weight, a=1.0)
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 

@@ -39,6 +39,10 @@ def hidden_by_hair(textures: NDArray[np.float32], reference: Points, raster: Ras
     edge = ~_area([boundary_of(reference, (len(reference) - LANDMARKS - 17) // 2)], raster, grow=-EDGE)
     upper = np.maximum(height, edge)
     inner = _area([reference[list(INNER)]], raster, grow=3)
+    # Soft as well: a hard edge at the ends of the brows shows as a tick in every face.
+    border = np.ones(raster.size * raster.size, dtype=np.float32)
+    border[raster.pixels] = ~inner
+    outside = ndimage.gaussian_filter(border.reshape(raster.size, raster.size), 3.0).ravel()[raster.pixels]
     brow = int(reference[17:27, 1].min()) - 6
     skin = _area([reference[list(outline)] for outline in SKIN], raster)
     masks = np.empty(textures.shape[:2], dtype=np.float32)
@@ -54,7 +58,7 @@ def hidden_by_hair(textures: NDArray[np.float32], reference: Points, raster: Ras
         solid[brow::-1] = np.maximum.accumulate(solid[brow::-1], axis=0)
         grown = ndimage.binary_dilation(solid, iterations=7)
         soft = ndimage.gaussian_filter(grown.astype(np.float32), 2.0)
-        masks[index] = soft.ravel()[raster.pixels] * upper * ~inner
+        masks[index] = soft.ravel()[raster.pixels] * upper * outside
     return masks
 
 

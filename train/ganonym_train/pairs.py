@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kornia.filters import gaussian_blur2d
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,6 +32,7 @@ from ganonym.synthesis.surrogate import COMPONENTS, surrogate_condition
 from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
 from ganonym_train.appearance import MIRROR, extract_texture, photo_warp_points
 from ganonym_train.hair import fill_hidden, hidden_by_hair
+from ganonym_train.light import daylight
 from ganonym_train.photographs import training_photographs
 
 JITTER = 0.25
@@ -40,6 +42,8 @@ CROP, CROPS = 128, 2
 # This share of the crops lies around an eye or the mouth, give or take `LOOSE` px (sd): there detail matters most.
 ON_PARTS, LOOSE = 0.5, 12.0
 PLACES = (slice(36, 42), slice(42, 48), slice(48, 68))
+# A target takes over the light of its condition: whatever is wider than this sd in px.
+LIGHT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,12 @@ class Target:
 
 
 def load_targets(data: Path, model: AppearanceModel) -> list[Target]:
-    """All training photographs in `data`, brought to the canvas, hair over the face filled. About 1 MB each."""
+    """All training photographs in `data`, in daylight, brought to the canvas, hair over the face filled.
+
+    About 1 MB each.
+    """
     fine = rasterize(model.reference * 2 + 0.5, model.triangles, CANVAS * 2)
-    photos = list(training_photographs(data))
+    photos = list(map(daylight, training_photographs(data)))
     if not photos:
         return []
     seen = np.stack([extract_texture(p.rgb, p.points, model.shape, fine, model.raster) for p in photos])
@@ -99,9 +106,11 @@ def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.
         chosen = targets[rng.integers(len(targets))]
         points = chosen.points
         conditioned, target = _from_photo(chosen, model, rng)
+        target = in_light_of(conditioned, target)
     elif kind < REAL + MORPH:
         first, second = rng.choice(len(targets), 2, replace=False)
         conditioned, target, points = _from_morph(targets[first], targets[second], model, rng)
+        target = in_light_of(conditioned, target)
     else:
         face = sampled_face(model, rng)
         points = face.points
@@ -115,6 +124,18 @@ def make_item(targets: list[Target], model: AppearanceModel, kind: int, rng: np.
         conditioned, target = conditioned.flip(-1), target.flip(-1)
         points = points[MIRROR] * [-1.0, 1.0] + [CANVAS - 1.0, 0.0]
     return Item(conditioned, target, points, kind < REAL + MORPH)
+
+
+def in_light_of(condition: Tensor, target: Tensor) -> Tensor:
+    """`target` (3, h, w) with the colour and shading of `condition` (10, h, w): the two differ in detail only.
+
+    The jitter of the condition moves its light as well. That cannot be foreseen, and its gradients drown the rest.
+    """
+    side = int(4 * LIGHT) | 1
+    mask = condition[None, 3:4]
+    both = torch.cat([(condition[None, :3] - target) * mask, mask], dim=1)
+    blurred = gaussian_blur2d(both, (side, side), (LIGHT, LIGHT))[0]
+    return (target + blurred[:3] / blurred[3:].clamp_min(1e-3)).clamp(-1, 1)
 
 
 def crops_of(item: Item, rng: np.random.Generator) -> list[Item]:

@@ -24,15 +24,16 @@ class Weights:
     """
 
     reconstruction: float = 10.0
-    features: float = 2.0
-    adversarial: float = 0.2
+    energy: float = 5.0
+    features: float = 1.0
+    adversarial: float = 0.3
     perceptual: float = 2.0
     coarse: float = 10.0
     fidelity: float = 1.0
     landmarks: float = 2.0
     repulsion: float = 1.0
     likeness: float = 2.0
-    penalty: float = 1.0
+    penalty: float = 0.1
     augmentation: float = 1.0
 
     def without(self, terms: Sequence[str]) -> Weights:
