@@ -3,7 +3,8 @@
 Trains the generator from nothing once with every term and once without each, with equal budgets, data and seed, and
 prints a row each: faces found, landmark error (interocular distances, dlib), band energies (finest first; photographs'
 in benchmarks/quality.py) and spread (mean distance between dlib descriptors of different people's faces: falls when all
-faces look alike). Budgets this small order the terms; they say nothing of final quality.
+faces look alike). "without surrogate" is pix2pix from lines alone. Budgets this small order the terms; they say
+nothing of final quality.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from faces import virtual_faces
+from quality import from_lines
 from scipy.spatial.distance import pdist
 
 from ganonym.evaluate.quality import bands
@@ -90,7 +93,8 @@ def main() -> None:
             )
             synthesizer = load_synthesizer(file)
         faces = virtual_faces(arguments.faces, synthesizer.model, seed=5)
-        pictures = [synthesizer.render(face) for face in faces]
+        draw = partial(from_lines, synthesizer=synthesizer) if "surrogate" in missing else synthesizer.render
+        pictures = [draw(face) for face in faces]
         print(row(f"without {missing[0]}" if missing else "all terms", pictures, [f.points for f in faces]), flush=True)
 
 

@@ -35,6 +35,7 @@ from ganonym_train.pairs import (
     make_item,
     sampled_face,
 )
+from ganonym_train.terms import WEIGHTS
 
 WIDTHS = (16, 16, 24, 32)
 
@@ -102,6 +103,17 @@ def test_augmentation_resumes_too(training_folder: Path, whole: Path, tmp_path: 
     assert 0 < straight["probability"] < 0.8
     for name, tensor in straight.items():
         assert torch.equal(tensor, killed[name]), name
+
+
+def test_from_lines_alone_nothing_is_learned_about_the_surrogate(two_people: Path, tmp_path: Path) -> None:
+    lines = recipe(2, weights=WEIGHTS.without(["surrogate"]))
+    train_generator(two_people, tmp_path / "run", tmp_path / "generator.safetensors", lines, lambda _: None)
+    torch.manual_seed(lines.seed)
+    start = Generator(WIDTHS)
+    start.apply(_initialise)
+    moved = load_file(tmp_path / "run" / "checkpoint.safetensors")["generator.stem.weight"] != start.stem.weight
+    assert not moved[:, : 3 * 16].any()
+    assert moved[:, 3 * 16 :].any()
 
 
 def test_the_export_is_the_moving_average_in_half_precision(whole: Path) -> None:

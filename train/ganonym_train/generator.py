@@ -139,6 +139,7 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
         if whole is not None:
             with accumulating(parallel_generator):
                 whole = whole.to(device)
+                whole.condition[:, :3] *= weights.surrogate
                 with autocast:
                     faces = compose(whole.condition, parallel_generator(whole.condition)).float()
                 found |= _of_whole_faces(faces, whole, landmarker, face_network, gallery)
@@ -147,6 +148,7 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
                     loss.backward()  # type: ignore[no-untyped-call]
 
         crops = crops.to(device)
+        crops.condition[:, :3] *= weights.surrogate
         real, mask, parts = crops.real, crops.condition[:, 3:4], crops.condition[:, 3:]
         target = on_backdrop(crops.target, mask)
         with autocast:

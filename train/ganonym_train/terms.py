@@ -21,6 +21,8 @@ class Weights:
     """What each term weighs. 0 leaves it out; for `augmentation`, the critic sees every picture as it is.
 
     Samples have no target: they are held to their surrogate, firmly in the coarse and lightly in detail (fidelity).
+    `surrogate` is no term: it scales what the generator sees of the texture. At 0 it draws from the outlines of the
+    parts alone, as pix2pix on landmarks does; that is for comparison.
     """
 
     reconstruction: float = 10.0
@@ -35,6 +37,7 @@ class Weights:
     likeness: float = 2.0
     penalty: float = 0.1
     augmentation: float = 1.0
+    surrogate: float = 1.0
 
     def without(self, terms: Sequence[str]) -> Weights:
         """These weights with `terms` at 0. Raises UsageError for a name that is none."""
