@@ -109,8 +109,8 @@ def test_from_lines_alone_nothing_is_learned_about_the_surrogate(two_people: Pat
     lines = recipe(2, weights=WEIGHTS.without(["surrogate"]))
     train_generator(two_people, tmp_path / "run", tmp_path / "generator.safetensors", lines, lambda _: None)
     torch.manual_seed(lines.seed)
-    start = Generator(WIDTHS)
-    start.apply(_initialise)
+    start, _ = Generator(WIDTHS), Discriminator(8)  # in the order and the memory format of the training
+    start.to(memory_format=torch.channels_last).apply(_initialise)  # type: ignore[call-overload]
     moved = load_file(tmp_path / "run" / "checkpoint.safetensors")["generator.stem.weight"] != start.stem.weight
     assert not moved[:, : 3 * 16].any()
     assert moved[:, 3 * 16 :].any()
