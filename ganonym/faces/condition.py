@@ -51,14 +51,15 @@ def outline_mask(outline: Points) -> NDArray[np.float32]:
     """The inside of an outline (m, 2) in canvas pixels: float32 (256, 256) in 0…1, soft at the edge.
 
     The corners of the outline are cut (Chaikin 1974): drawn straight, a face looks cut out with scissors. It is shrunk
-    before it is softened, because the feather must not reach the neck and hair outside the outline.
+    by 1 px before it is softened, because little of the feather may reach the neck and hair outside the outline; shrunk
+    by 3 px, chins were found 0.07 eye distances too high.
     """
     for _ in range(3):
         ahead = np.roll(outline, -1, axis=0)
         outline = np.stack([0.75 * outline + 0.25 * ahead, 0.25 * outline + 0.75 * ahead], axis=1).reshape(-1, 2)
     large = Image.new("L", (CANVAS * 2, CANVAS * 2))
     ImageDraw.Draw(large).polygon(_corners(outline, 2), fill=255)
-    face = large.reduce(2).filter(ImageFilter.MinFilter(7)).filter(ImageFilter.GaussianBlur(2.0))
+    face = large.reduce(2).filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(1.3))
     return np.asarray(np.asarray(face, dtype=np.float32) / 255, dtype=np.float32)
 
 
