@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganonym.synthesis.discriminator import Discriminator
+from ganonym.synthesis.discriminator import Discriminator, _emphasised
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +40,11 @@ def test_every_convolution_has_spectral_norm_one(critic: Discriminator) -> None:
             weights = [each.weight for each in convolutions]
     for weight in weights:
         assert torch.linalg.matrix_norm(weight.flatten(1), ord=2).item() == pytest.approx(1, abs=0.02)
+
+
+def test_the_critic_sees_detail_seven_times_as_strong() -> None:
+    """A chequerboard is detail and nothing else; a flat picture and a slow ramp have none."""
+    board = torch.tensor([[0.1, -0.1], [-0.1, 0.1]]).repeat(32, 32).expand(1, 3, 64, 64)
+    assert torch.allclose(_emphasised(board), 7 * board, atol=1e-6)
+    ramp = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    assert torch.allclose(_emphasised(ramp)[..., 8:-8], ramp[..., 8:-8], atol=1e-5)

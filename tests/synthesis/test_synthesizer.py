@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import torch
 from ganonym.faces.appearance import sample_identity
 from ganonym.faces.condition import condition
 from ganonym.faces.shape import join, to_canvas
+from ganonym.faces.tone import lab_of_linear, linear_of, skin_colour
 from ganonym.synthesis.surrogate import COMPONENTS, surrogate_coefficients, surrogate_condition
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate
-from ganonym.types import CANVAS, PrivateFace
+from ganonym.types import CANVAS, TONES, Floats, PrivateFace
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,47 @@ def test_the_generator_adds_to_the_surrogate_and_does_not_replace_it(
     inside = condition(face.points, synthesizer.model.texture_mean, synthesizer.model)[3].numpy() > 0.9
     assert np.abs(rendered - plain)[inside].mean() > 0.2
     assert np.corrcoef(rendered[inside].ravel(), plain[inside].ravel())[0, 1] > 0.8
+
+
+def of_tone(face: PrivateFace, tone: int) -> list[PrivateFace]:
+    return [replace(face, tone=tone, sex=None, age=None, seed=seed) for seed in range(8)]
+
+
+def test_nothing_in_a_surrogate_is_green(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    """Smiling dark faces are where teeth and lips turned teal."""
+    shape = synthesizer.model.shape
+    smiling = to_canvas(join(np.zeros(len(shape.identity_sd)), 2 * shape.expression_sd * np.eye(4)[0], shape))
+    for each in of_tone(replace(face, points=smiling), 5):
+        red, green, _ = (surrogate_condition(each, synthesizer.model)[:3] + 1) / 2
+        assert (red - 0.95 * green)[surrogate_condition(each, synthesizer.model)[3] > 0].min() > -1e-4
+
+
+def test_lighter_tones_are_drawn_lighter(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    """In one light, as photographs were brought to daylight; the median of cheeks and nose over eight draws."""
+    lightness = []
+    for tone in range(TONES):
+        colours = [skin_colour(synthesizer.render(each), each.points) for each in of_tone(face, tone)]
+        lightness.append(lab_of_linear(linear_of(np.array(colours)))[:, 0].mean())
+    assert all(lighter > darker + 2 for lighter, darker in pairwise(lightness)), lightness
+    assert 65 < lightness[0] < 85
+    assert 25 < lightness[-1] < 50
+
+
+def unevenness(picture: Floats) -> float:
+    """Steps between neighbouring pixels, across and down: the largest mean at a phase of 4 px over the smallest."""
+    ratios = []
+    for axis in (0, 1):
+        steps = np.abs(np.diff(picture, axis=axis)).mean(axis=1 - axis)
+        phases = [steps[start::4].mean() for start in range(4)]
+        ratios.append(max(phases) / min(phases))
+    return float(max(ratios))
+
+
+def test_detail_has_no_grid(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    rng = np.random.default_rng(0)
+    for each in of_tone(face, 2)[:4]:
+        added = synthesizer.render(each).astype(float) - plain_surrogate(each, synthesizer.model)
+        inside = added[60:180, 84:172].mean(axis=-1)
+        blocks = np.kron(rng.standard_normal((30, 22)), np.ones((4, 4))) * inside.std()
+        assert unevenness(inside) < 1.25
+        assert unevenness(inside + blocks) > 1.5  # what nearest-neighbour upsampling made of every cheek
