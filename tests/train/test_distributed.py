@@ -100,7 +100,7 @@ def test_two_processes_take_the_steps_of_one_with_the_joined_batch(two_people: P
         expected, found = joined[name] * 2, parallel[name] * 2
         # Sums in another order: some biases of the critic are what is left of terms of size 1 that cancel, and Adam's
         # first step turns the sign of such a rest into a whole step, which the generator's gradients then see.
-        bound = 1e-4 if name.startswith("discriminator") else 1e-2
+        bound = 1e-4 if name.startswith("discriminator") else 5e-3
         assert (found - expected).norm() <= bound * max(float(expected.norm()), 1.0), name
     assert sum(float(joined[name].abs().max()) > 1e-6 for name in moments) > 20
 
