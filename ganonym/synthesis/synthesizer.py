@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,6 +52,18 @@ class Synthesizer:
         """
         return _pixels(compose(*self._synthesize(face, attempt))[0])
 
+    def render_batch(self, faces: Sequence[PrivateFace]) -> list[RGB]:
+        """Pictures (256, 256, 3) of several faces at once, faster; where bytes must agree, use `render`.
+
+        The two agree to one grey level. Conditions are drawn by as many threads as torch has.
+        """
+        if not faces:
+            return []
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            conditions = list(threads.map(lambda face: surrogate_condition(face, self.model), faces))
+        batch = torch.stack(conditions).contiguous(memory_format=torch.channels_last)
+        return [_pixels(picture) for picture in compose(batch, self._residual(batch))]
+
     def layers(self, face: PrivateFace, attempt: int = 0) -> Layers:
         """What `render` gives, with the face apart from its backdrop."""
         condition, residual = self._synthesize(face, attempt)
@@ -60,9 +74,13 @@ class Synthesizer:
         """Condition (1, 10, 256, 256) and residual (1, 3, 256, 256)."""
         condition = surrogate_condition(face, self.model, attempt)[None]
         condition = condition.contiguous(memory_format=torch.channels_last)
+        return condition, self._residual(condition)
+
+    def _residual(self, condition: torch.Tensor) -> torch.Tensor:
         half = self.arithmetic == torch.bfloat16
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            return condition, self.generator(condition).float()
+            residual: torch.Tensor = self.generator(condition).float()
+        return residual
 
 
 def _pixels(picture: torch.Tensor) -> RGB:

@@ -91,6 +91,15 @@ def test_both_arithmetics_agree_to_a_few_grey_levels(synthesizer: Synthesizer, f
     assert np.percentile(np.abs(single - half), 99.9) < 10
 
 
+def test_a_batch_holds_the_faces_in_their_order_as_drawn_alone(synthesizer: Synthesizer, face: PrivateFace) -> None:
+    """In a batch the convolutions add up in another order: a grey level more or less, never another face."""
+    single = replace(synthesizer, arithmetic=torch.float32)
+    faces = [replace(face, tone=tone, seed=seed) for seed, tone in enumerate((0, 5, 2))]
+    for one, batched in zip(faces, single.render_batch(faces), strict=True):
+        assert np.abs(single.render(one).astype(int) - batched.astype(int)).max() <= 1
+    assert synthesizer.render_batch([]) == []
+
+
 def test_the_generator_adds_to_the_surrogate_and_does_not_replace_it(
     synthesizer: Synthesizer, face: PrivateFace
 ) -> None:
