@@ -24,7 +24,8 @@ _UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the w
 class Settings:
     """What the steward decides. Raises UsageError listing everything that is wrong with the values.
 
-    `mechanism` auto means k-same when a class has at least `k` subjects, else codebook. `attributes` may reach the
+    `mechanism` auto means k-same when a class has at least `k` subjects, else codebook; `epsilon` and `directions` are
+    of metric. `attributes` may reach the
     synthesizer; `release` are manifest columns copied into the shareable manifest beside the syndrome. `consistent`
     gives all photos of one subject the same surrogate. `output` photo puts the faces back into their photographs, whose
     surroundings `background` keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout`
@@ -34,8 +35,10 @@ class Settings:
     True
     """
 
-    mechanism: Literal["auto", "k-same", "codebook", "none"] = "auto"
+    mechanism: Literal["auto", "k-same", "codebook", "metric", "none"] = "auto"
     k: int = 11
+    epsilon: float = 1.0
+    directions: int = 8
     disperse: Literal["photo", "subject", "none"] = "photo"
     small_classes: Literal["withhold"] = "withhold"
     consistent: bool = False
@@ -142,11 +145,17 @@ def _whole(low: int, high: int) -> _Check:
     return f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high
 
 
+def _above_0(what: str) -> _Check:
+    return f"{what} above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")
+
+
 _FLAG: _Check = ("true or false", lambda value: isinstance(value, bool))
 
 _CHECKS: dict[str, _Check] = {
-    "mechanism": _choice("auto", "k-same", "codebook", "none"),
+    "mechanism": _choice("auto", "k-same", "codebook", "metric", "none"),
     "k": _whole(2, 100_000),
+    "epsilon": _above_0("a number"),
+    "directions": _whole(1, 40),
     "disperse": _choice("photo", "subject", "none"),
     "small_classes": _choice("withhold"),
     "consistent": _FLAG,
@@ -159,6 +168,6 @@ _CHECKS: dict[str, _Check] = {
     "background": _choice("keep", "blur", "grey"),
     "jobs": _whole(0, 4096),
     "engine": _choice("processes", "serial"),
-    "timeout": ("seconds above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")),
+    "timeout": _above_0("seconds"),
     "resume": _FLAG,
 }

@@ -3,6 +3,7 @@
 GanonymError
 ├── PhotoError         this photo cannot be used → quarantine, the batch goes on      (exit 1 at the end)
 ├── UsageError         the request itself is wrong: arguments, manifest, folders       (exit 2)
+├── GuaranteeBroken    an attack beats what the release declares: nothing is released  (exit 3)
 └── EnvironmentFault   weights missing or altered, disk full, no permission            (exit 4)
 """
 
@@ -41,6 +42,12 @@ class UsageError(GanonymError):
     """The request cannot be carried out as given: arguments, manifest or folders."""
 
     exit_code = 2
+
+
+class GuaranteeBroken(GanonymError):
+    """A measurement contradicts the guarantee: the release must not be made."""
+
+    exit_code = 3
 
 
 class EnvironmentFault(GanonymError):

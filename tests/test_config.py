@@ -13,6 +13,8 @@ from ganonym.errors import UsageError
 OTHER = {
     "mechanism": "codebook",
     "k": 5,
+    "epsilon": 2.0,
+    "directions": 5,
     "disperse": "none",
     "consistent": True,
     "attributes": ("tone",),

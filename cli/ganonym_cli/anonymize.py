@@ -30,11 +30,15 @@ def anonymize(
         typer.Option(help="CSV: image, subject; optional syndrome, sex, age, …", rich_help_panel=BATCH),
     ] = None,
     mechanism: Annotated[
-        Literal["auto", "k-same", "codebook", "none"] | None,
+        Literal["auto", "k-same", "codebook", "metric", "none"] | None,
         typer.Option(help="What protects the shape.", show_default="auto", rich_help_panel=PRIVACY),
     ] = None,
     k: Annotated[
         int | None, typer.Option("-k", min=2, help="Subjects per group.", show_default="11", rich_help_panel=PRIVACY)
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="Of metric; see `ganonym plan`.", show_default="1", rich_help_panel=PRIVACY),
     ] = None,
     disperse: Annotated[
         Literal["photo", "subject", "none"] | None,
@@ -84,6 +88,7 @@ def anonymize(
     given: dict[str, object | None] = {
         "mechanism": mechanism,
         "k": k,
+        "epsilon": epsilon,
         "disperse": disperse,
         "consistent": consistent or None,
         "verify": verification,

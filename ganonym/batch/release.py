@@ -11,6 +11,7 @@ from ganonym.batch.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
 from ganonym.privacy.attributes import AttributeChoice, coarsen
+from ganonym.privacy.audit import Audit
 from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
@@ -40,6 +41,7 @@ class Release:
 
     items: tuple[ReleaseItem, ...]
     guarantee: Guarantee
+    audit: Audit | None
     why: str
 
 
@@ -71,6 +73,8 @@ def plan_release(
         mechanism=mechanism,
         k=settings.k,
         disperse=settings.disperse,
+        epsilon=settings.epsilon,
+        directions=settings.directions,
         attributes=choice,
         i_understand=settings.i_understand,
     )
@@ -86,4 +90,4 @@ def plan_release(
             seed = face.subject_seed if settings.consistent else face.seed
             outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, seed)
         items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome))
-    return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, why)
+    return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)

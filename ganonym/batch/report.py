@@ -92,6 +92,8 @@ def _report(
     warning = photo_warning(settings)
     lines += [f"**{warning}.**", ""] if warning else []
     lines += [f"- {assumption}" for assumption in promise.assumptions]
+    if release.audit is not None:
+        lines += ["", f"Attacked before it was released: {release.audit.sentence}."]
     lines += ["", "| bit budget | bits |", "|---|---|"]
     lines += [f"| {part} | {bits:.2f} |" for part, bits in promise.bits.items()]
     lines += ["", "## What is not promised", "", _NOT_PROMISED]

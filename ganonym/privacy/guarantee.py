@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ganonym.privacy.metric import RADIUS, metric_bits
 from ganonym.privacy.settings import PrivacySettings
 
 MANKIND_BITS = 33.0  # log2 of eight billion people
@@ -38,13 +39,15 @@ class Guarantee:
 
     `bits`: "shape" per subject, "expression", "tone", "sex" and "age" per photo, "total" for a subject with one photo;
     beside them "released set" (log2 of its subjects) and "mankind". "shape" and "total" are absent where there is no
-    bound (mechanism none).
+    bound (mechanism none). `rank1` is the highest rate, averaged over the released subjects, at which an attacker who
+    holds every original identity shape can name the subject of an output by its identity shape; None without bound.
     """
 
     mechanism: str
     statement: str
     assumptions: tuple[str, ...]
     bits: dict[str, float]
+    rank1: float | None = None
 
 
 def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -55,6 +58,8 @@ def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
         return _k_same(settings, released)
     if settings.mechanism == "codebook":
         return _codebook(settings, released)
+    if settings.mechanism == "metric":
+        return _metric(settings, released)
     statement = "none: exact landmark shapes were released, and landmarks alone re-identify people"
     return Guarantee("none", statement, (), _bits(None, settings, released))
 
@@ -100,7 +105,7 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
                 else "photos of one subject share an identity shape and can be linked to each other"
             )
         )
-    return Guarantee("k-same", statement, tuple(assumptions), bits)
+    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest)
 
 
 def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -121,7 +126,48 @@ def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
             f"a subject has up to {released.most_photos} photos, all with one code: shape bits count once a subject, "
             "expression bits and attribute bits once a photo, and photos of one subject can be linked to each other"
         )
-    return Guarantee("codebook", statement, tuple(assumptions), bits)
+    return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released))
+
+
+def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
+    draws = released.most_photos if settings.disperse == "photo" else 1
+    epsilon, reach = settings.epsilon * draws, 2 * RADIUS
+    bits = _bits(draws * metric_bits(settings.directions, settings.epsilon), settings, released)
+    statement = (
+        f"metric privacy of the identity shape: the released outputs of two people whose shapes lie t population "
+        f"standard deviations apart have probabilities within a factor exp({epsilon:g}·t), {settings.directions} "
+        f"directions, whoever attacks (t is at most {reach:g}: exp({epsilon * reach:g})); they tell at most "
+        f"{bits['shape']:.1f} bits of a shape"
+    )
+    assumptions = [
+        f"shapes are clipped to {RADIUS:g} standard deviations from the mean in {settings.directions} directions; the "
+        "other directions are drawn anew and tell nothing",
+        "the key stays secret and the noise is not reused: the same key must not serve another release of other shapes",
+        "expression and attributes are outside ε: they may add up to "
+        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo",
+        "noise is drawn in double precision; what the last bits of such numbers may tell is cut off by drawing pixels",
+    ]
+    if draws > 1:
+        assumptions.append(
+            f"a subject has up to {draws} photos, each with its own draw: ε = {settings.epsilon:g} a photo adds up to "
+            f"{epsilon:g} (with --disperse subject it would stay {settings.epsilon:g}, and photos could be linked)"
+        )
+    elif released.most_photos > 1:
+        assumptions.append(
+            f"a subject has up to {released.most_photos} photos, all with one draw: ε counts once, and photos of one "
+            "subject can be linked to each other"
+        )
+    if not released.manifest:
+        assumptions.append(
+            "no manifest was given: each photo was counted as its own subject, so ε counts once for each photo of a "
+            "person"
+        )
+    return Guarantee("metric", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released))
+
+
+def _one_guess(bits: float, released: Released) -> float:
+    """What `bits` make of the chance 1/n of naming one of n equally likely subjects."""
+    return math.exp2(min(0.0, bits - math.log2(released.subjects)))
 
 
 def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:

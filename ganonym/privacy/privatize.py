@@ -9,16 +9,18 @@ from typing import TypeAlias
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.faces.shape import ShapeModel, join, split, to_canvas
+from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
+from ganonym.privacy.audit import Audit, audit_shapes
 from ganonym.privacy.codebook import make_codebook, nearest_code
 from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import quantize_expression
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
+from ganonym.privacy.metric import metric_private
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
 
-# What stands for a subject: a group mean (k-same), an identity (m,) (codebook, none), or nothing.
+# What stands for a subject: a group mean (k-same), an identity (m,) (other mechanisms), or nothing.
 StandIn: TypeAlias = GroupMean | Floats | Refusal
 
 
@@ -39,10 +41,14 @@ class SubjectFace:
 
 @dataclass(frozen=True, slots=True)
 class Privatized:
-    """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee."""
+    """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee.
+
+    `audit` is how an attack on these very shapes did; None where nothing is promised or released.
+    """
 
     faces: tuple[Points | Refusal, ...]
     guarantee: Guarantee
+    audit: Audit | None
 
 
 def privatize(
@@ -52,14 +58,16 @@ def privatize(
 
     A subject's identity is the mean over its faces. A face whose shape is not finite is withheld (reason "shape") and
     does not count. Raises UsageError when a subject has two labels, or when k-same without labels has fewer than k
-    subjects.
+    subjects; GuaranteeBroken when the audit refutes the guarantee.
     """
     photos: dict[str, list[SubjectFace]] = {}
     for face in faces:
         if _sound(face):
             photos.setdefault(face.subject, []).append(face)
     labels = {subject: _label(subject, own) for subject, own in photos.items()}
-    stand_ins = _stand_ins(photos, labels, model, settings)
+    identities = {subject: exact_mean(np.array([split(face.shape, model)[0] for face in own]))
+                  for subject, own in photos.items()}  # fmt: skip
+    stand_ins = _stand_ins(identities, labels, model, settings)
     output = tuple(
         _output(face, stand_ins[face.subject], model, settings)
         if _sound(face)
@@ -77,17 +85,38 @@ def privatize(
         smallest=min(sizes.values(), default=0),
         labels=len({labels[subject] for subject in kept}) if _labelled(labels) else 0,
     )
-    return Privatized(output, guarantee(settings, released))
+    promise = guarantee(settings, released)
+    return Privatized(output, promise, _audit(faces, output, identities, model, promise))
+
+
+def _audit(
+    faces: Sequence[SubjectFace],
+    output: Sequence[Points | Refusal],
+    identities: dict[str, Floats],
+    model: ShapeModel,
+    promise: Guarantee,
+) -> Audit | None:
+    shown = [
+        (face.subject, points) for face, points in zip(faces, output, strict=True) if isinstance(points, np.ndarray)
+    ]
+    if promise.rank1 is None or not shown:
+        return None
+    number = {subject: row for row, subject in enumerate(identities)}
+    return audit_shapes(
+        np.array(list(identities.values())),
+        np.array([split(from_canvas(points), model)[0] for _, points in shown]),
+        np.array([number[subject] for subject, _ in shown]),
+        model.identity_sd,
+        promise.rank1,
+    )
 
 
 def _stand_ins(
-    photos: dict[str, list[SubjectFace]], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
+    people: dict[str, Floats], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
 ) -> dict[str, StandIn]:
-    if not photos:
+    if not people:
         return {}
-    identities = np.array(
-        [exact_mean(np.array([split(face.shape, model)[0] for face in own])) for own in photos.values()]
-    )
+    identities = np.array(list(people.values()))
     stand_ins: Sequence[StandIn] = list(identities)
     if settings.mechanism == "k-same":
         classes = list(labels.values()) if _labelled(labels) else None
@@ -95,7 +124,7 @@ def _stand_ins(
     elif settings.mechanism == "codebook":
         codebook = make_codebook(model.identity_sd, settings.codes, settings.codebook_seed)
         stand_ins = [codebook[nearest_code(identity, codebook, model.identity_sd)] for identity in identities]
-    return dict(zip(photos, stand_ins, strict=True))
+    return dict(zip(people, stand_ins, strict=True))
 
 
 def _output(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: PrivacySettings) -> Points | Refusal:
@@ -103,7 +132,13 @@ def _output(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: P
         return stand_in
     if settings.mechanism == "none":
         return to_canvas(face.shape)
-    identity = _dispersed(stand_in, face, model, settings) if isinstance(stand_in, GroupMean) else stand_in
+    if isinstance(stand_in, GroupMean):
+        identity = _dispersed(stand_in, face, model, settings)
+    elif settings.mechanism == "metric":
+        rng = generator(_draw_seed(face, settings), f"metric {settings.disperse}")
+        identity = metric_private(stand_in, model.identity_sd, settings.epsilon, settings.directions, rng)
+    else:
+        identity = stand_in
     return to_canvas(join(identity, _expression(face, model, settings), model))
 
 
@@ -117,8 +152,11 @@ def _label(subject: str, faces: list[SubjectFace]) -> str | None:
 def _dispersed(group: GroupMean, face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
     if settings.disperse == "none":
         return group.mean
-    seed = face.seed if settings.disperse == "photo" else face.subject_seed
-    return disperse(group, model.identity_sd, generator(seed, f"disperse {settings.disperse}"))
+    return disperse(group, model.identity_sd, generator(_draw_seed(face, settings), f"disperse {settings.disperse}"))
+
+
+def _draw_seed(face: SubjectFace, settings: PrivacySettings) -> int:
+    return face.seed if settings.disperse == "photo" else face.subject_seed
 
 
 def _expression(face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:

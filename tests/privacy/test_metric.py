@@ -1,0 +1,115 @@
+"""Metric privacy: the sampler against its density, the bound over pairs, the leakage against numerical integration."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import beta as beta_distribution
+from scipy.stats import chi2, gamma, kstest
+
+from ganonym.privacy.audit import epsilon_lower_bound
+from ganonym.privacy.draw import generator
+from ganonym.privacy.metric import (
+    RADIUS,
+    clip_to_ball,
+    laplace_noise,
+    metric_bits,
+    metric_private,
+    noise_variance,
+)
+from ganonym.types import Floats
+
+DRAWS = 20_000
+
+
+def noise(directions: int, epsilon: float, seed: int = 3) -> Floats:
+    rng = generator(seed, "test")
+    return np.array([laplace_noise(directions, epsilon, rng) for _ in range(DRAWS)])
+
+
+@pytest.mark.parametrize(("directions", "epsilon"), [(1, 0.7), (2, 1.0), (8, 3.0)])
+def test_the_sampler_follows_its_density(directions: int, epsilon: float) -> None:
+    """Density ∝ exp(−ε·r): lengths are Gamma(d, 1/ε), and each coordinate of a uniform direction has a Beta square."""
+    rows = noise(directions, epsilon)
+    lengths = np.linalg.norm(rows, axis=1)
+    assert kstest(lengths, gamma(directions, scale=1 / epsilon).cdf).pvalue > 1e-3
+    assert kstest(lengths, gamma(directions, scale=1.1 / epsilon).cdf).pvalue < 1e-6, "the test has power"
+    if directions > 1:
+        squares = (rows[:, 0] / lengths) ** 2
+        assert kstest(squares, beta_distribution(0.5, (directions - 1) / 2).cdf).pvalue > 1e-3
+    assert rows.var(axis=0) == pytest.approx(np.full(directions, noise_variance(directions, epsilon)), rel=0.1)
+    uniform = np.abs(np.corrcoef(rows.T)) if directions > 1 else np.zeros((1, 1))
+    assert np.abs(uniform - np.eye(directions) * (directions > 1)).max() < 5 / math.sqrt(DRAWS)
+
+
+@pytest.mark.parametrize("shift", [(1.0, 0.0), (-0.5, 2.0), (3.0, -2.0)])
+def test_no_region_tells_two_people_apart_by_more_than_epsilon_times_their_distance(shift: tuple[float, float]) -> None:
+    """Counts in a grid around either person; a cell seen from one only cannot exceed what the bound allows."""
+    epsilon, apart = 0.8, math.hypot(*shift)
+    first, second = noise(2, epsilon, 1), noise(2, epsilon, 2) + np.array(shift)
+    edges = np.linspace(-6, 6, 13)
+    counts = [np.histogram2d(*rows.T, bins=(edges, edges))[0].ravel() for rows in (first, second)]
+    one, other = (np.asarray(each)[(counts[0] + counts[1]) > 40] for each in counts)
+    for a, b in ((one, other), (other, one)):
+        assert _excess(a, b, math.exp(epsilon * apart)) < 4.5
+        assert _excess(a, b, math.exp(epsilon * apart / 2)) > 4.5, "half of ε would be refuted"
+
+
+def _excess(a: Floats, b: Floats, factor: float) -> float:
+    """Largest standardised amount by which Poisson counts `a` exceed `factor` times `b`, were that their bound."""
+    variance = a + factor**2 * np.maximum(b, a / factor)
+    return float(((a - factor * b) / np.sqrt(variance)).max())
+
+
+@given(st.integers(1, 12), st.floats(0.05, 5.0), st.floats(0.5, 6.0))
+def test_leakage_is_the_integral_of_the_largest_density(directions: int, epsilon: float, radius: float) -> None:
+    scale = epsilon**directions / math.gamma(directions)
+
+    def density(r: float) -> float:  # of the length, of the best-placed centre in the ball
+        return scale * r ** (directions - 1) * math.exp(-epsilon * max(r - radius, 0.0))
+
+    far = radius + 60 / epsilon
+    total = quad(density, 0, radius)[0] + quad(density, radius, far, limit=400)[0]
+    assert metric_bits(directions, epsilon, radius) == pytest.approx(math.log2(total), abs=1e-4)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=3, max_size=3), st.lists(st.floats(-20, 20), min_size=3, max_size=3))
+def test_clipping_stays_in_the_ball_and_brings_nobody_further_apart(a: list[float], b: list[float]) -> None:
+    """A projection onto a convex set is a contraction, so the clipped distance bounds nothing it should not."""
+    one, other = np.array(a), np.array(b)
+    clipped = [clip_to_ball(point, RADIUS) for point in (one, other)]
+    assert max(np.linalg.norm(point) for point in clipped) <= RADIUS * (1 + 1e-12)
+    assert np.linalg.norm(clipped[0] - clipped[1]) <= np.linalg.norm(one - other) + 1e-9
+
+
+def test_outputs_look_like_the_population_and_carry_only_the_leading_directions() -> None:
+    sd = np.array([3.0, 2.0, 1.0, 0.5, 0.25])
+    rng = generator(0, "people")
+    people = rng.standard_normal((6000, 5)) * sd
+    outputs = np.array([metric_private(person, sd, 4.0, 2, rng) for person in people])
+    assert outputs.std(axis=0) / sd == pytest.approx(np.ones(5), abs=0.1)
+    assert np.abs(outputs[:, :2] / sd[:2]).max() <= 2.5
+    kept = [np.corrcoef(a, b)[0, 1] for a, b in zip(people.T, outputs.T, strict=True)]
+    assert min(kept[:2]) > 0.6
+    correlation = np.corrcoef(people.T, outputs.T)[:5, 7:]
+    assert chi2.sf(len(people) * float((correlation**2).sum()), correlation.size) > 1e-3, "the others tell nothing"
+
+
+@pytest.mark.parametrize(("noisier", "refuted"), [(1.0, False), (0.4, True)])
+def test_a_distinguisher_refutes_a_mechanism_with_too_little_noise(noisier: float, refuted: bool) -> None:
+    """Two people 4 SD apart, ε = 1: the likelihood-ratio attack proves more than ε·t only where noise is missing."""
+    epsilon, apart = 1.0, 4.0
+    first, second = noisier * noise(3, epsilon, 1), noisier * noise(3, epsilon, 2) + np.array([apart, 0.0, 0.0])
+
+    def guess(rows: Floats) -> int:  # "the first", where it is nearer by a margin: few and certain guesses prove most
+        near = np.linalg.norm(rows, axis=1) - np.linalg.norm(rows - np.array([apart, 0, 0]), axis=1)
+        return int((near < -0.9 * apart).sum())
+
+    proved = epsilon_lower_bound(guess(first), guess(second), DRAWS)
+    assert (proved > epsilon * apart) == refuted
+    assert proved > 1.0, "the attack is not blind"
