@@ -40,7 +40,7 @@ class Settings:
     epsilon: float = 1.0
     directions: int = 8
     disperse: Literal["photo", "subject", "none"] = "photo"
-    small_classes: Literal["withhold"] = "withhold"
+    small_classes: Literal["withhold", "merge"] = "withhold"
     consistent: bool = False
     attributes: tuple[str, ...] = ("tone",)
     release: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ _CHECKS: dict[str, _Check] = {
     "epsilon": _above_0("a number"),
     "directions": _whole(1, 40),
     "disperse": _choice("photo", "subject", "none"),
-    "small_classes": _choice("withhold"),
+    "small_classes": _choice("withhold", "merge"),
     "consistent": _FLAG,
     "attributes": _several(*ATTRIBUTES),
     "release": _several(*RELEASABLE),

@@ -36,6 +36,10 @@ def anonymize(
     k: Annotated[
         int | None, typer.Option("-k", min=2, help="Subjects per group.", show_default="11", rich_help_panel=PRIVACY)
     ] = None,
+    small_classes: Annotated[
+        Literal["withhold", "merge"] | None,
+        typer.Option(help="Classes of fewer than k.", show_default="withhold", rich_help_panel=PRIVACY),
+    ] = None,
     epsilon: Annotated[
         float | None,
         typer.Option(help="Of metric; see `ganonym plan`.", show_default="1", rich_help_panel=PRIVACY),
@@ -64,6 +68,10 @@ def anonymize(
         Literal["keep", "blur", "grey"] | None,
         typer.Option(help="Of --output photo: all but the faces.", show_default="keep", rich_help_panel=PRIVACY),
     ] = None,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option(help="OUT of an earlier release; its people are left out.", rich_help_panel=BATCH),
+    ] = None,
     key_file: Annotated[
         Path | None,
         typer.Option(help="Key of the file names.", show_default="OUT/private/key", rich_help_panel=BATCH),
@@ -88,6 +96,7 @@ def anonymize(
     given: dict[str, object | None] = {
         "mechanism": mechanism,
         "k": k,
+        "small_classes": small_classes,
         "epsilon": epsilon,
         "disperse": disperse,
         "consistent": consistent or None,
@@ -108,7 +117,7 @@ def anonymize(
         output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
         return
     with output.progress() as advance:
-        result = run_batch(source, out, settings, manifest, key_file, progress=advance)
+        result = run_batch(source, out, settings, manifest, key_file, progress=advance, after=after or ())
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
     output.result(payload, _result_table(result, settings.output), result.guarantee, f"Report: {out / 'REPORT.md'}")
     raise typer.Exit(result.exit_code)

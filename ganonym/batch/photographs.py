@@ -55,7 +55,7 @@ def plan_photographs(
         else:
             found = store.read(name, digest)
             if isinstance(found, Refusal) and found.reason in COVERABLE:
-                item = ReleaseItem(name, 0, digest, plan.subject_of(name), output_name(key, name, 0), found)
+                item = ReleaseItem(name, 0, digest, plan.subject_of(name), output_name(key, name, 0), found, None)
                 jobs.append(PhotoJob(root, item, ()))
     refuse_collisions(job.item.output for job in jobs)
     return sorted(jobs, key=lambda job: job.item.output)

@@ -76,6 +76,11 @@ def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | 
     mechanism, why = choose_mechanism(settings, people)
     classes = Counter(people.values())
     small = tuple(sorted((label for label, count in classes.items() if count < settings.k), key=str))
+    if settings.small_classes == "merge" and classes.total() - classes[None] >= settings.k:
+        notes += [f"classes of fewer than k = {settings.k} are merged with their nearest: {_listed(small)}"] * bool(
+            small
+        )
+        small = tuple(label for label in small if label is None)
     if mechanism == "k-same" and set(small) == set(classes):
         raise UsageError(
             f"no class has k = {settings.k} subjects (the largest has {max(classes.values())}).",
@@ -102,11 +107,18 @@ def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tu
     """
     if settings.mechanism != "auto":
         return settings.mechanism, f"mechanism {settings.mechanism}, as asked"
+    labelled = [label for label in people.values() if label is not None]
+    if settings.small_classes == "merge" and len(labelled) >= settings.k:
+        return "k-same", f"mechanism k-same: {len(labelled)} subjects with a label, at least k = {settings.k}, merged"
     largest = max(Counter(people.values()).values(), default=0)
     group = "a class of" if any(people.values()) else "there are"
     if largest >= settings.k:
         return "k-same", f"mechanism k-same: {group} {largest} subjects, at least k = {settings.k}"
     return "codebook", f"mechanism codebook: {group} only {largest} subjects, fewer than k = {settings.k}"
+
+
+def _listed(labels: Iterable[str | None]) -> str:
+    return ", ".join(label for label in labels if label is not None)
 
 
 def _match(

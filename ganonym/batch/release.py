@@ -20,7 +20,10 @@ from ganonym.types import PrivateFace, Refusal
 
 @dataclass(frozen=True, slots=True)
 class ReleaseItem:
-    """One face to be released: where it comes from, its name below OUT/images, and what synthesis may see of it."""
+    """One face to be released: where it comes from, its name below OUT/images, and what synthesis may see of it.
+
+    `label` is what may be told of its subject's syndrome.
+    """
 
     source: str
     index: int
@@ -28,6 +31,7 @@ class ReleaseItem:
     subject: str
     output: str
     face: PrivateFace | Refusal
+    label: str | None
 
     @property
     def name(self) -> str:
@@ -73,6 +77,7 @@ def plan_release(
         mechanism=mechanism,
         k=settings.k,
         disperse=settings.disperse,
+        small_classes=settings.small_classes,
         epsilon=settings.epsilon,
         directions=settings.directions,
         attributes=choice,
@@ -80,7 +85,9 @@ def plan_release(
     )
     private = privatize(faces, model, privacy, manifest=plan.rows is not None)
     items = []
-    for face, points, (photo, index, digest, output, tone) in zip(faces, private.faces, places, strict=True):
+    for face, points, label, (photo, index, digest, output, tone) in zip(
+        faces, private.faces, private.labels, places, strict=True
+    ):
         outcome: PrivateFace | Refusal
         if isinstance(points, Refusal):
             outcome = points
@@ -89,5 +96,5 @@ def plan_release(
             kept = coarsen(tone, row.sex if row else None, row.age if row else None, choice)
             seed = face.subject_seed if settings.consistent else face.seed
             outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, seed)
-        items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome))
+        items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome, label))
     return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)

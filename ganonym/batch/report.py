@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ganonym.batch.files import write_output, write_private
@@ -53,8 +53,9 @@ def write_reports(
     shared, report, keymap, quarantine = space.reports
     released = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: entry["output"])
     held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: entry["name"])
+    labels = {item.output: item.label for item in release.items}
     columns = ("image", "subject", "syndrome", *settings.release, *["face"] * (settings.output == "photo"))
-    write_output(shared, _csv(columns, [_shared_row(entry, plan, key, settings) for entry in released]))
+    write_output(shared, _csv(columns, [_shared_row(entry, plan, labels, key, settings) for entry in released]))
     write_private(
         keymap,
         _csv(
@@ -142,11 +143,14 @@ def _left_out(settings: Settings) -> str:
     )
 
 
-def _shared_row(entry: JSON, plan: Plan, key: bytes, settings: Settings) -> tuple[str, ...]:
+def _shared_row(
+    entry: JSON, plan: Plan, labels: Mapping[str, str | None], key: bytes, settings: Settings
+) -> tuple[str, ...]:
     row = plan.rows[entry["source"]] if plan.rows is not None and entry["index"] == 0 else None
     if entry.get("face") == "covered":  # no group of k stands behind what its row says
         row = None
-    cells: dict[str, Any] = {name: getattr(row, name) if row else None for name in ("syndrome", *settings.release)}
+    cells: dict[str, Any] = {"syndrome": labels.get(entry["output"]) if row else None}
+    cells |= {name: getattr(row, name) if row else None for name in settings.release}
     if cells.get("age") is not None:
         cells["age"] = _age_band(cells["age"])
     if cells.get("session") is not None:  # session names tend to be dates or visit numbers

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
 from ganonym.batch.analysis import AnalysisStore, dataset_digest, fingerprint
+from ganonym.batch.earlier import refuse_released, released_before
 from ganonym.batch.engines import Engine, open_engine, resident_peak
 from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger, digest_of
@@ -66,8 +67,11 @@ def run_batch(
     key_file: Path | None = None,
     pipeline: Pipeline | None = None,
     progress: Progress | None = None,
+    after: Sequence[Path] = (),
 ) -> RunResult:
     """Treat every photo below `source`; write OUT/images, OUT/manifest.csv, OUT/REPORT.md and OUT/private.
+
+    `after` names the output folders of earlier releases, whose subjects are withheld from this one.
 
     A picture appears in OUT/images only once it is verified, on the disk and named in the ledger. Killed at any
     moment and started again with the same arguments, it ends with the same bytes. Raises UsageError and
@@ -83,6 +87,13 @@ def run_batch(
             forget(space)
         key = read_key(key_file) if key_file else read_or_create_key(space.key)
         photos, refused = _fingerprints(source, plan, tell)
+        again = refuse_released(plan, photos, released_before(after))
+        refused |= again
+        photos = [photo for photo in photos if photo[0] not in again]
+        if after:
+            plan = replace(
+                plan, notes=(*plan.notes, f"released after {len(after)} earlier releases, without their people")
+            )
         header = _header(plan, photos, refused, settings, weights, key)
         analysis_key = digest_of([version("ganonym"), weights, settings.verify])
         with (

@@ -20,7 +20,8 @@ class Released:
     """Counts of what a run releases, from which its guarantee is composed.
 
     `groups` and `smallest` (number of k-same groups and of subjects in the smallest) are 0 for other mechanisms;
-    `labels` counts the released labels, 0 when the grouping used none; `most_photos` is the largest number of faces
+    `labels` counts the released labels, 0 when the grouping used none, `merged` those of them that stand for several
+    classes; `most_photos` is the largest number of faces
     of one subject; `manifest` tells whether a manifest said who is who.
     """
 
@@ -31,6 +32,7 @@ class Released:
     groups: int = 0
     smallest: int = 0
     labels: int = 0
+    merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
             f"groups lie within labels ({released.labels} released), so the bound holds for an attacker who knows the "
             "labels, and the shape may tell the label, which is part of its bits; what a label says of a person "
             "outside the released set is not counted"
+        )
+    if released.merged:
+        assumptions.append(
+            f"{released.merged} released labels stand for several classes, of which at least one had too few subjects; "
+            "which of them a subject has is not released, and an attacker who knows it from elsewhere is not covered"
         )
     if not released.manifest:
         assumptions.append(

@@ -16,6 +16,7 @@ from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import quantize_expression
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
+from ganonym.privacy.labels import merged_labels
 from ganonym.privacy.metric import metric_private
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
@@ -43,11 +44,13 @@ class SubjectFace:
 class Privatized:
     """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee.
 
+    `labels` are what may be released of the faces' labels, which names several classes where small ones were merged.
     `audit` is how an attack on these very shapes did; None where nothing is promised or released.
     """
 
     faces: tuple[Points | Refusal, ...]
     guarantee: Guarantee
+    labels: tuple[str | None, ...]
     audit: Audit | None
 
 
@@ -64,9 +67,11 @@ def privatize(
     for face in faces:
         if _sound(face):
             photos.setdefault(face.subject, []).append(face)
-    labels = {subject: _label(subject, own) for subject, own in photos.items()}
-    identities = {subject: exact_mean(np.array([split(face.shape, model)[0] for face in own]))
-                  for subject, own in photos.items()}  # fmt: skip
+    identities = {
+        subject: exact_mean(np.array([split(face.shape, model)[0] for face in own])) for subject, own in photos.items()
+    }
+    given = {subject: _label(subject, own) for subject, own in photos.items()}
+    labels = _released_labels(identities, given, model, settings)
     stand_ins = _stand_ins(identities, labels, model, settings)
     output = tuple(
         _output(face, stand_ins[face.subject], model, settings)
@@ -84,9 +89,11 @@ def privatize(
         groups=len(sizes),
         smallest=min(sizes.values(), default=0),
         labels=len({labels[subject] for subject in kept}) if _labelled(labels) else 0,
+        merged=len({labels[subject] for subject in kept} - set(given.values())),
     )
     promise = guarantee(settings, released)
-    return Privatized(output, promise, _audit(faces, output, identities, model, promise))
+    shared = tuple(labels.get(face.subject) for face in faces)
+    return Privatized(output, promise, shared, _audit(faces, output, identities, model, promise))
 
 
 def _audit(
@@ -109,6 +116,15 @@ def _audit(
         model.identity_sd,
         promise.rank1,
     )
+
+
+def _released_labels(
+    people: dict[str, Floats], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
+) -> dict[str, str | None]:
+    if not people or settings.mechanism != "k-same" or settings.small_classes != "merge":
+        return labels
+    merged = merged_labels(np.array(list(people.values())), list(labels.values()), settings.k, model.identity_sd)
+    return dict(zip(people, merged, strict=True))
 
 
 def _stand_ins(

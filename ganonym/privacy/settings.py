@@ -11,6 +11,7 @@ from ganonym.privacy.attributes import AttributeChoice
 from ganonym.privacy.expression import ExpressionBudget
 
 Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
+SmallClasses: TypeAlias = Literal["withhold", "merge"]
 Dispersal: TypeAlias = Literal["photo", "subject", "none"]
 
 
@@ -18,10 +19,10 @@ Dispersal: TypeAlias = Literal["photo", "subject", "none"]
 class PrivacySettings:
     """Mechanism and budgets of one run. Raises UsageError when they do not fit together.
 
-    `k` concerns k-same; `codes`, `codebook_seed` concern codebook (the seed is public); `epsilon` (per population SD)
-    and `directions` (how many identity coefficients leave at all) concern metric. `disperse` says for k-same and metric
-    whether photos of one subject are drawn independently. `none` releases exact shapes and is refused without
-    `i_understand`.
+    `k` and `small_classes` (of fewer than k subjects) concern k-same; `codes`, `codebook_seed` concern codebook (the
+    seed is public); `epsilon` (per population SD) and `directions` (how many identity coefficients leave at all)
+    concern metric. `disperse` says for k-same and metric whether photos of one subject are drawn independently. `none`
+    releases exact shapes and is refused without `i_understand`.
 
     >>> PrivacySettings().k
     11
@@ -30,6 +31,7 @@ class PrivacySettings:
     mechanism: Mechanism = "k-same"
     k: int = 11
     disperse: Dispersal = "photo"
+    small_classes: SmallClasses = "withhold"
     codes: int = 256
     codebook_seed: int = 0
     epsilon: float = 1.0
@@ -43,6 +45,8 @@ class PrivacySettings:
             raise UsageError(f"unknown mechanism {self.mechanism!r}.", f"Choose {', '.join(get_args(Mechanism))}.")
         if self.disperse not in ("photo", "subject", "none"):
             raise UsageError(f"unknown dispersal {self.disperse!r}.", "Choose photo, subject or none.")
+        if self.small_classes not in get_args(SmallClasses):
+            raise UsageError(f"unknown treatment {self.small_classes!r} of small classes.", "Choose withhold or merge.")
         if self.k < 2:
             raise UsageError(f"k = {self.k} protects nobody.", "Choose k of at least 2; 11 is the default.")
         if self.codes < 1:

@@ -116,3 +116,13 @@ def test_wrong_folders_and_manifests(tmp_path: Path) -> None:
     table.write_text("image,subject\nelsewhere/a.png,A\n")
     with pytest.raises(UsageError, match="names a photo"):
         plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
+
+
+def test_small_classes_are_named_before_they_are_merged(tmp_path: Path) -> None:
+    manifest = cohort(tmp_path, {"x": 2, "y": 2})
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3, small_classes="merge"), manifest)
+    assert (plan.mechanism, plan.small) == ("k-same", ())
+    assert any("merged with their nearest: x, y" in note for note in plan.notes)
+    settings = Settings(k=5, small_classes="merge", mechanism="k-same")
+    with pytest.raises(UsageError, match="no class has k = 5 subjects"):
+        plan_batch(tmp_path / "in", tmp_path / "out", settings, manifest)

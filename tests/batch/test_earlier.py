@@ -1,0 +1,73 @@
+"""A second batch must not break the first: nobody twice, and what cannot be known is refused."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from tiny_pipeline import PIPELINE, save_photo
+
+from ganonym.batch.run import run_batch
+from ganonym.config import Settings
+from ganonym.errors import EnvironmentFault, UsageError
+
+SERIAL = Settings(engine="serial", k=3, mechanism="k-same")
+
+
+def batch(root: Path, people: dict[str, int], start: int = 0) -> Path:
+    """A folder of photographs and its manifest: subject → number of photos."""
+    lines, number = [], start
+    for subject, photos in people.items():
+        for _ in range(photos):
+            save_photo(root / "in" / f"{number}.png", number)
+            lines.append((f"{number}.png", subject))
+            number += 1
+    with (root / "m.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "subject"), *lines])
+    return root
+
+
+def released(out: Path) -> dict[str, str]:
+    with (out / "private/keymap.csv").open(newline="") as file:
+        return {row["source"]: row["subject"] for row in csv.DictReader(file)}
+
+
+def withheld(out: Path) -> dict[str, str]:
+    with (out / "private/quarantine.csv").open(newline="") as file:
+        return {row["source"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def test_the_second_batch_leaves_out_everybody_of_the_first(tmp_path: Path) -> None:
+    first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("CDEFG", 2), 50)
+    (second / "in/999.png").write_bytes((first / "in/0.png").read_bytes())
+    with (second / "m.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(("999.png", "A under another name"))
+    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+    before = {path: path.read_bytes() for path in (first / "out").rglob("*") if path.is_file()}
+    run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+    assert set(released(second / "out").values()) == set("DEFG")
+    assert withheld(second / "out") == dict.fromkeys(("50.png", "51.png", "999.png"), "released-before")
+    assert {path: path.read_bytes() for path in (first / "out").rglob("*") if path.is_file()} == before
+    report = (second / "out/REPORT.md").read_text()
+    assert "1 earlier releases" in report
+    assert "1/4" in report, "the groups are of new people only"
+
+
+def test_too_few_new_people_are_too_few(tmp_path: Path) -> None:
+    first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("ABCDE", 1), 50)
+    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+    with pytest.raises(UsageError, match="too few for k = 3"):
+        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+    assert not list((second / "out/images").rglob("*.png"))
+
+
+def test_an_earlier_release_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
+    first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("DEF", 1), 50)
+    with pytest.raises(UsageError, match="not an output folder"):
+        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+    ledger = first / "out/private/ledger.jsonl"
+    ledger.write_text(ledger.read_text().replace('"subject":"A"', '"subject":"X"', 1))
+    with pytest.raises(EnvironmentFault, match="altered"):
+        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
