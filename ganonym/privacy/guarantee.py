@@ -42,7 +42,8 @@ class Guarantee:
     `bits`: "shape" per subject, "expression", "tone", "sex" and "age" per photo, "total" for a subject with one photo;
     beside them "released set" (log2 of its subjects) and "mankind". "shape" and "total" are absent where there is no
     bound (mechanism none). `rank1` is the highest rate, averaged over the released subjects, at which an attacker who
-    holds every original identity shape can name the subject of an output by its identity shape; None without bound.
+    holds every original identity shape can name the subject of an output by its identity shape; 1 without bound, None
+    when nothing was released.
     """
 
     mechanism: str
@@ -63,7 +64,7 @@ def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
     if settings.mechanism == "metric":
         return _metric(settings, released)
     statement = "none: exact landmark shapes were released, and landmarks alone re-identify people"
-    return Guarantee("none", statement, (), _bits(None, settings, released))
+    return Guarantee("none", statement, (), _bits(None, settings, released), 1.0)
 
 
 def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:

@@ -53,6 +53,11 @@ def metric_private(
     return output
 
 
+def undo_shrinking(released: Floats, epsilon: float) -> Floats:
+    """Released leading coefficients (n, d), in any unit → point plus noise again, as an attacker would want them."""
+    return np.asarray(released * math.sqrt(1.0 + noise_variance(released.shape[1], epsilon)))
+
+
 def noise_variance(directions: int, epsilon: float) -> float:
     """Variance of each coordinate of the noise: (d + 1) / ε².
 

@@ -17,7 +17,7 @@ from ganonym.privacy.expression import quantize_expression
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
 from ganonym.privacy.labels import merged_labels
-from ganonym.privacy.metric import metric_private
+from ganonym.privacy.metric import metric_private, undo_shrinking
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
 
@@ -45,7 +45,7 @@ class Privatized:
     """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee.
 
     `labels` are what may be released of the faces' labels, which names several classes where small ones were merged.
-    `audit` is how an attack on these very shapes did; None where nothing is promised or released.
+    `audit` is how an attack on these very shapes did; None where nothing is released.
     """
 
     faces: tuple[Points | Refusal, ...]
@@ -93,7 +93,7 @@ def privatize(
     )
     promise = guarantee(settings, released)
     shared = tuple(labels.get(face.subject) for face in faces)
-    return Privatized(output, promise, shared, _audit(faces, output, identities, model, promise))
+    return Privatized(output, promise, shared, _audit(faces, output, identities, model, settings, promise))
 
 
 def _audit(
@@ -101,6 +101,7 @@ def _audit(
     output: Sequence[Points | Refusal],
     identities: dict[str, Floats],
     model: ShapeModel,
+    settings: PrivacySettings,
     promise: Guarantee,
 ) -> Audit | None:
     shown = [
@@ -109,13 +110,14 @@ def _audit(
     if promise.rank1 is None or not shown:
         return None
     number = {subject: row for row, subject in enumerate(identities)}
-    return audit_shapes(
-        np.array(list(identities.values())),
-        np.array([split(from_canvas(points), model)[0] for _, points in shown]),
-        np.array([number[subject] for subject, _ in shown]),
-        model.identity_sd,
-        promise.rank1,
-    )
+    originals = np.array(list(identities.values()))
+    outputs = np.array([split(from_canvas(points), model)[0] for _, points in shown])
+    owners = np.array([number[subject] for subject, _ in shown])
+    carried = outputs.shape[1]
+    if settings.mechanism == "metric":  # the attacker knows the mechanism: what is only noise would hinder the attack
+        carried = min(settings.directions, carried)
+        outputs = undo_shrinking(outputs[:, :carried], settings.epsilon)
+    return audit_shapes(originals[:, :carried], outputs, owners, model.identity_sd[:carried], promise.rank1)
 
 
 def _released_labels(

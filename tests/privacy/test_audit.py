@@ -97,9 +97,10 @@ def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.
         privatize(faces, model, PrivacySettings(k=11), manifest=True)
 
 
-def test_nothing_promised_nothing_audited(model: ShapeModel) -> None:
-    exact = PrivacySettings(mechanism="none", i_understand=True)
-    assert privatize(cohort(model, 12), model, exact, manifest=True).audit is None
+def test_exact_shapes_name_everybody_and_what_is_not_released_nobody(model: ShapeModel) -> None:
+    exact = privatize(cohort(model, 12), model, PrivacySettings(mechanism="none", i_understand=True), manifest=True)
+    assert exact.audit is not None
+    assert (exact.audit.hits, exact.audit.bound) == (12.0, 1.0)
     rare = [replace(face, label="rare") for face in cohort(model, 4)]
     assert privatize(rare, model, PrivacySettings(k=5), manifest=True).audit is None
 

@@ -1,0 +1,40 @@
+"""`ganonym plan`: the table, the JSON and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ganonym.evaluate.statistics import proportion
+
+Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
+
+
+def test_plan_lists_every_budget_with_its_declared_and_found_rates(ganonym: Run) -> None:
+    ended = ganonym("plan", "--subjects", 60, "-k", "5,99", "--codes", "16", "--epsilon", "0.5,2", "--json")
+    assert ended.code == 0
+    told = json.loads(ended.out)
+    assert list(told["mechanisms"]) == [
+        "k-same, k = 5", "codebook, 16 codes", "metric, ε = 0.5", "metric, ε = 2", "none (exact shapes)",
+    ]  # fmt: skip
+    assert told["simulated"] is True
+    assert told["least_provable"] == pytest.approx(1 - 0.05 ** (1 / 60))
+    assert told["mechanisms"]["k-same, k = 5"]["declared"] == pytest.approx(1 / 5)
+    assert told["mechanisms"]["none (exact shapes)"]["named"]["value"] == 1.0
+    assert told["mechanisms"]["metric, ε = 2"]["named"]["low"] <= told["mechanisms"]["metric, ε = 2"]["declared"]
+
+
+def test_plan_shows_a_table(ganonym: Run) -> None:
+    ended = ganonym("plan", "--subjects", 40)
+    assert ended.code == 0
+    assert "40 virtual people" in ended.out
+    assert str(proportion(0, 40, 0.90).high)[:5] in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["--epsilon", "much"], ["--epsilon", "0"], ["-k", "1"]])
+def test_plan_refuses_what_is_no_budget(ganonym: Run, arguments: list[str]) -> None:
+    ended = ganonym("plan", "--subjects", 40, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("ganonym: ")
