@@ -1,8 +1,7 @@
 """k-Same on identity coefficients: every subject is replaced by the mean of a group of at least k subjects.
 
-Newton, Sweeney and Malin 2005 (k-Same), Gross et al. 2005 (k-Same-Select: groups within a utility class); groups by
-MDAV, Domingo-Ferrer and Mateo-Sanz 2002, in the form of Domingo-Ferrer and Torra 2005. Re-dispersion and the proof
-that it keeps the 1/k bound: docs/adr/0003-redispersion.md.
+Newton, Sweeney and Malin 2005 (k-Same), Gross et al. 2005 (k-Same-Select: groups within a utility class). Re-dispersion
+and the proof that it keeps the 1/k bound: docs/adr/0003-redispersion.md.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.errors import UsageError
 from ganonym.privacy.draw import population_draw
+from ganonym.privacy.grouping import group_subjects
 from ganonym.types import Floats, Refusal
 
 
@@ -28,38 +27,6 @@ class GroupMean:
     mean: Floats
     size: int
     group: int
-
-
-def group_subjects(whitened: Floats, k: int) -> tuple[tuple[int, ...], ...]:
-    """MDAV partition of subjects into groups of k … 2k − 1, from identity coefficients divided by their SD, (n, m).
-
-    Rows are first put in lexicographic order and every tie goes to the earlier row, so the partition is a function
-    of the set of rows alone: their order matters only between identical rows. Groups are sorted tuples of row
-    numbers, ordered by their first. O(n² m / k) time. Raises UsageError when n < k, k < 2 or a row is not finite.
-
-    >>> group_subjects(np.array([[0.0], [9.0], [0.1], [9.1]]), 2)
-    ((0, 2), (1, 3))
-    """
-    if k < 2:
-        raise UsageError(f"k = {k} protects nobody.", "Choose k of at least 2.")
-    if len(whitened) < k:
-        raise UsageError(
-            f"{len(whitened)} subjects are too few for k = {k}.", "Add subjects, lower -k, or use --mechanism codebook."
-        )
-    if not np.isfinite(whitened).all():
-        raise UsageError("an identity shape holds a value that is not finite.")
-    order = np.lexsort(whitened.T[::-1])
-    rows, left, groups = whitened[order], np.arange(len(whitened)), []
-    while len(left) >= 2 * k:
-        far = _farthest(rows[left], rows[left].mean(axis=0))
-        seeds = [rows[left[far]]]
-        if len(left) >= 3 * k:
-            seeds.append(rows[left[_farthest(rows[left], seeds[0])]])
-        for seed in seeds:
-            near = np.argsort(_squared(rows[left], seed), kind="stable")[:k]
-            groups.append(left[near])
-            left = np.delete(left, near)
-    return tuple(sorted(tuple(sorted(order[group].tolist())) for group in (*groups, left)))
 
 
 def k_same(
@@ -101,12 +68,3 @@ def disperse(group: GroupMean, identity_sd: Floats, rng: np.random.Generator) ->
 def exact_mean(rows: Floats) -> Floats:
     """Column means that do not depend on the order of the rows, to the last bit: rounding must not mark a member."""
     return np.array([math.fsum(column) / len(rows) for column in rows.T.tolist()])
-
-
-def _squared(rows: Floats, point: Floats) -> Floats:
-    gaps = rows - point
-    return np.asarray(np.einsum("ij,ij->i", gaps, gaps))
-
-
-def _farthest(rows: Floats, point: Floats) -> int:
-    return int(np.argmax(_squared(rows, point)))

@@ -1,4 +1,4 @@
-"""Grouping against a brute-force MDAV, k-Same means, and the law of re-dispersion."""
+"""k-Same means, and the law of re-dispersion."""
 
 from __future__ import annotations
 
@@ -8,33 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2
 
-from ganonym.errors import UsageError
 from ganonym.privacy.draw import generator
-from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, group_subjects, k_same
+from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
 from ganonym.types import Floats, Refusal
 
 K = 11
-
-
-def brute_mdav(points: list[tuple[float, ...]], k: int) -> set[frozenset[tuple[float, ...]]]:
-    """MDAV as in the paper, in plain Python, on distinct points without ties."""
-
-    def gap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-        return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
-
-    def centre(those: list[tuple[float, ...]]) -> tuple[float, ...]:
-        return tuple(sum(axis) / len(those) for axis in zip(*those, strict=True))
-
-    left, groups = list(points), []
-    while len(left) >= 2 * k:
-        middle = centre(left)
-        r = max(left, key=lambda p: gap(p, middle))
-        s = max(left, key=lambda p: gap(p, r))
-        for seed in [r, s] if len(left) >= 3 * k else [r]:
-            near = sorted(left, key=lambda p: gap(p, seed))[:k]
-            groups.append(frozenset(near))
-            left = [p for p in left if p not in near]
-    return {*groups, frozenset(left)}
 
 
 @st.composite
@@ -43,45 +21,6 @@ def cohorts(draw: st.DrawFn) -> tuple[Floats, int]:
     n = draw(st.integers(k, 60))
     m = draw(st.integers(1, 5))
     return np.random.default_rng(draw(st.integers(0, 10**6))).normal(size=(n, m)), k
-
-
-@given(cohorts())
-@settings(deadline=None, max_examples=80)
-def test_grouping_is_mdav(cohort: tuple[Floats, int]) -> None:
-    rows, k = cohort
-    groups = group_subjects(rows, k)
-    assert sorted(i for group in groups for i in group) == list(range(len(rows)))
-    assert all(k <= len(group) < 2 * k for group in groups)
-    points = [tuple(row) for row in rows.tolist()]
-    assert {frozenset(points[i] for i in group) for group in groups} == brute_mdav(points, k)
-
-
-@given(cohorts(), st.randoms(use_true_random=False), st.booleans())
-@settings(deadline=None, max_examples=60)
-def test_partition_ignores_the_order_of_subjects(cohort: tuple[Floats, int], random: object, ties: bool) -> None:
-    rows, k = cohort
-    rows = np.unique(np.round(rows), axis=0) if ties else rows  # a lattice: distances tie, rows stay distinct
-    if len(rows) < k:
-        return
-    order = list(range(len(rows)))
-    random.shuffle(order)  # type: ignore[attr-defined]
-    shuffled = {frozenset(order[i] for i in group) for group in group_subjects(rows[order], k)}
-    assert shuffled == {frozenset(group) for group in group_subjects(rows, k)}
-
-
-def test_identical_subjects_still_form_groups() -> None:
-    assert [len(group) for group in group_subjects(np.zeros((23, 4)), 5)] == [5, 5, 5, 8]
-
-
-@pytest.mark.parametrize(("n", "k"), [(10, 11), (0, 2), (5, 1)])
-def test_too_few_subjects_are_a_usage_error(n: int, k: int) -> None:
-    with pytest.raises(UsageError):
-        group_subjects(np.zeros((n, 3)), k)
-
-
-def test_not_finite_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="not finite"):
-        group_subjects(np.array([[0.0], [np.nan], [1.0]]), 2)
 
 
 @given(cohorts())
