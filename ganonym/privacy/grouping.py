@@ -41,7 +41,7 @@ def group_subjects(whitened: Floats, k: int) -> tuple[tuple[int, ...], ...]:
 
 
 def mdav_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
-    """Maximum distance to average vector: the farthest from the mean takes its k − 1 nearest, and so on. O(n² m / k)."""
+    """Maximum distance to average vector: whoever is farthest from the mean takes the k − 1 nearest. O(n² m / k)."""
     left, groups = np.arange(len(rows)), []
     while len(left) >= 2 * k:
         far = _farthest(rows[left], rows[left].mean(axis=0))
