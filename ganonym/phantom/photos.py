@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.faces.align import invert
@@ -56,18 +57,25 @@ def sample_moment(directions: int, rng: np.random.Generator) -> Moment:
 
 def take_photo(person: Person, moment: Moment, model: AppearanceModel, rng: np.random.Generator) -> RGB:
     """Photograph `person` at `moment`: (480, 480, 3). `rng` gives the sensor noise only."""
-    expression = moment.expression * model.shape.expression_sd
-    points = turned(to_canvas(join(person.identity, expression, model.shape)), moment.yaw, moment.pitch)
-    scores = np.zeros(len(model.attribute_sd))
-    scores[: len(expression)] = (moment.expression - model.attribute_mean[: len(expression)]) / model.attribute_sd[
-        : len(expression)
-    ]
-    neutral = -model.attribute_mean[: len(expression)] / model.attribute_sd[: len(expression)]
-    scores[: len(expression)] -= neutral
-    texture = texture_of(person.texture + model.attribute_effect @ scores, model)
-    maps = condition(points, texture, model).numpy().astype(np.float64)
-    face, mask = lit((maps[:3] + 1) / 2, moment), maps[3]
+    maps = condition(posed(person, moment, model), moment_texture(person, moment, model), model).numpy()
+    face, mask = lit((maps[:3].astype(np.float64) + 1) / 2, moment), maps[3].astype(np.float64)
     return expose(face, mask, moment, rng)
+
+
+def posed(person: Person, moment: Moment, model: AppearanceModel) -> Points:
+    """Canvas landmarks (68, 2) of the turned face with the moment's expression."""
+    expression = moment.expression * model.shape.expression_sd
+    return turned(to_canvas(join(person.identity, expression, model.shape)), moment.yaw, moment.pitch)
+
+
+def moment_texture(person: Person, moment: Moment, model: AppearanceModel) -> NDArray[np.float32]:
+    """The person's texture with the moment's expression: RGB (p, 3) over the reference frame, about 0…1."""
+    scores = np.zeros(len(model.attribute_sd))
+    directions = len(moment.expression)
+    scores[:directions] = (moment.expression - model.attribute_mean[:directions]) / model.attribute_sd[:directions]
+    neutral = -model.attribute_mean[:directions] / model.attribute_sd[:directions]
+    scores[:directions] -= neutral
+    return texture_of(person.texture + model.attribute_effect @ scores, model)
 
 
 def turned(points: Points, yaw: float, pitch: float) -> Points:
@@ -99,11 +107,7 @@ def lit(face: Floats, moment: Moment) -> Floats:
 def expose(face: Floats, mask: Floats, moment: Moment, rng: np.random.Generator) -> RGB:
     """Place the lit face on the backdrop with the moment's scale, roll and shift, and add sensor noise."""
     layers = np.concatenate([face * mask, mask[None]])
-    angle = np.radians(moment.roll)
-    linear = moment.scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.full(2, (CANVAS - 1) / 2)
-    matrix = np.column_stack([linear, np.full(2, (PHOTO - 1) / 2) + moment.shift - linear @ middle])
-    to_canvas_matrix = invert(matrix)
+    to_canvas_matrix = invert(placement(moment))
     placed = [
         np.asarray(
             Image.fromarray(layer, mode="F").transform(
@@ -116,6 +120,14 @@ def expose(face: Floats, mask: Floats, moment: Moment, rng: np.random.Generator)
     photo = colour + (1.0 - cover) * np.clip(moment.backdrop * moment.gain, 0.0, 1.0)[:, None, None]
     grainy = photo * 255.0 + rng.normal(0.0, moment.noise, photo.shape)
     return np.ascontiguousarray(np.clip(np.round(grainy), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def placement(moment: Moment) -> Floats:
+    """Similarity (2, 3) from canvas to photo pixels: the moment's scale, roll and shift."""
+    angle = np.radians(moment.roll)
+    linear = moment.scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, (CANVAS - 1) / 2)
+    return np.column_stack([linear, np.full(2, (PHOTO - 1) / 2) + moment.shift - linear @ middle])
 
 
 def _pillow(matrix: Floats) -> tuple[float, ...]:
