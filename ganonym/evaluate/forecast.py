@@ -9,6 +9,7 @@ import numpy as np
 from ganonym.evaluate.statistics import Proportion, proportion
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split
 from ganonym.privacy.draw import generator, population_draw
+from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats
@@ -42,6 +43,7 @@ def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: 
     Raises UsageError as `privatize` does, GuaranteeBroken as its audit does.
     """
     rng = generator(seed, "forecast")
+    model = repartitioned(model, settings.expression.directions)
     identities = population_draw(rng, model.identity_sd, subjects)
     faces = []
     for number, identity in enumerate(identities):
@@ -82,7 +84,7 @@ def _linked(first: Floats, second: Floats) -> float:
 
 
 def _correlation(before: Floats, after: Floats) -> float:
-    spread = before.std() * after.std()
-    if spread < 1e-12:  # one shape for everybody
+    """Pearson's, of whitened coefficients; 0 where everybody has the same."""
+    if after.std() < 1e-4:
         return 0.0
-    return float(((before - before.mean()) * (after - after.mean())).mean() / spread)
+    return float(np.corrcoef(before, after)[0, 1])

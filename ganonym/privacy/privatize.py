@@ -13,7 +13,7 @@ from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
 from ganonym.privacy.audit import Audit, audit_shapes
 from ganonym.privacy.codebook import make_codebook, nearest_code
 from ganonym.privacy.draw import generator
-from ganonym.privacy.expression import quantize_expression
+from ganonym.privacy.expression import quantize_expression, repartitioned
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
 from ganonym.privacy.labels import merged_labels
@@ -63,6 +63,8 @@ def privatize(
     does not count. Raises UsageError when a subject has two labels, or when k-same without labels has fewer than k
     subjects; GuaranteeBroken when the audit refutes the guarantee.
     """
+    directions = model.expression_sd.size
+    model = repartitioned(model, settings.expression.directions)
     photos: dict[str, list[SubjectFace]] = {}
     for face in faces:
         if _sound(face):
@@ -84,7 +86,7 @@ def privatize(
     released = Released(
         subjects=len(kept),
         most_photos=max((len(photos[subject]) for subject in kept), default=0),
-        directions=model.expression_sd.size,
+        directions=directions,
         manifest=manifest,
         groups=len(sizes),
         smallest=min(sizes.values(), default=0),

@@ -14,6 +14,7 @@ from ganonym.errors import GuaranteeBroken
 from ganonym.faces.shape import ShapeModel, join
 from ganonym.privacy import privatize as stage
 from ganonym.privacy.audit import audit_shapes, epsilon_lower_bound
+from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.ksame import GroupMean
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
@@ -86,7 +87,7 @@ def test_honest_mechanisms_pass(model: ShapeModel, settings: PrivacySettings, ph
 def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: half of what the group took from a subject comes back in its output."""
     faces = cohort(model, 120)
-    originals = iter([stage.split(face.shape, model)[0] for face in faces])
+    originals = iter([stage.split(face.shape, repartitioned(model, 2))[0] for face in faces])
     honest = stage.disperse
 
     def leaky(group: GroupMean, sd: Floats, rng: np.random.Generator) -> Floats:

@@ -23,8 +23,8 @@ SD = np.array([0.5, 1.0, 2.0, 3.0])
 def test_expression_is_clipped_and_rounded_to_half_sds(values: list[float]) -> None:
     units = quantize_expression(np.array(values), SD) / SD
     assert np.array_equal(units * 2, np.rint(units * 2))
-    assert np.abs(units).max() <= 2.0
-    inside = np.abs(np.array(values) / SD) <= 2.0
+    assert np.abs(units).max() <= 1.5
+    inside = np.abs(np.array(values) / SD) <= 1.5
     assert (np.abs(units - np.array(values) / SD)[inside] <= 0.25 + 1e-12).all()
     assert np.array_equal(quantize_expression(units * SD, SD), units * SD)  # idempotent
 
@@ -34,7 +34,9 @@ def test_expression_bits_count_the_values_that_occur() -> None:
     grid = itertools.product(np.linspace(-5, 5, 101), repeat=2)
     seen = {quantize_expression(np.array(point), np.ones(2), 1.0, 0.5).tobytes() for point in grid}
     assert math.log2(len(seen)) == pytest.approx(budget.bits(2))
-    assert ExpressionBudget().bits(4) == pytest.approx(4 * math.log2(9))
+    assert ExpressionBudget().bits(4) == pytest.approx(2 * math.log2(7))
+    assert ExpressionBudget(directions=4).bits(4) == pytest.approx(4 * math.log2(7))
+    assert ExpressionBudget(directions=4).bits(3) == pytest.approx(3 * math.log2(7))
     assert ExpressionBudget(keep=False).bits(4) == 0.0
 
 

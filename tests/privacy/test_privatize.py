@@ -12,13 +12,14 @@ from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
 from ganonym.privacy.attributes import AttributeChoice
 from ganonym.privacy.codebook import make_codebook
-from ganonym.privacy.expression import ExpressionBudget, quantize_expression
+from ganonym.privacy.expression import ExpressionBudget, quantize_expression, repartitioned
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
 
-PLAIN = PrivacySettings(k=5, disperse="none")
-SPREAD = PrivacySettings(k=5)
+WHOLE = ExpressionBudget(directions=4)
+PLAIN = PrivacySettings(k=5, disperse="none", expression=WHOLE)
+SPREAD = PrivacySettings(k=5, expression=WHOLE)
 
 
 def cohort(model: ShapeModel, subjects: int = 23, photos: int = 1, label: str | None = None) -> list[SubjectFace]:
@@ -55,6 +56,32 @@ def test_identity_is_the_group_mean_and_expression_is_budgeted(model: ShapeModel
         np.testing.assert_allclose(identity, means[mates].mean(axis=0), atol=1e-9)
         wanted = quantize_expression(split(face.shape, model)[1], model.expression_sd)
         np.testing.assert_allclose(expression, wanted, atol=1e-9)
+
+
+def test_directions_of_expression_beyond_the_budget_are_protected_with_the_identity(model: ShapeModel) -> None:
+    faces = cohort(model, photos=2)
+    result = privatize(faces, model, replace(PLAIN, expression=ExpressionBudget()), manifest=True)
+    given = np.array([split(face.shape, model)[1] for face in faces])
+    shown = np.array([parts(shape, model)[1] for shape in result.faces])
+    np.testing.assert_allclose(shown[:, :2], quantize_expression(given[:, :2], model.expression_sd[:2]), atol=1e-9)
+    np.testing.assert_allclose(shown[::2, 2:], shown[1::2, 2:], atol=1e-9)  # of the group, not of the photo
+    groups = np.unique(np.round(shown[:, 2:], 9), axis=0)
+    assert len(groups) == 4
+    sizes = [int(np.all(np.isclose(shown[::2, 2:], group), axis=1).sum()) for group in groups]
+    assert min(sizes) >= 5
+    means = (given[::2, 2:] + given[1::2, 2:]) / 2
+    assert (shown[:, 2:].mean(axis=0)) == pytest.approx(means.mean(axis=0))
+    assert result.guarantee.bits["expression"] == pytest.approx(2 * math.log2(7))
+
+
+def test_repartitioning_changes_no_shape(model: ShapeModel) -> None:
+    for directions in range(5):
+        other = repartitioned(model, directions)
+        assert (np.diff(other.identity_sd) <= 0).all()
+        for face in cohort(model):
+            identity, expression = split(face.shape, other)
+            assert len(expression) == directions
+            np.testing.assert_allclose(join(identity, expression, other), face.shape, atol=1e-12)
 
 
 @pytest.mark.parametrize("settings", [PLAIN, SPREAD, replace(SPREAD, disperse="subject")])
@@ -110,7 +137,7 @@ def _doubled(shape: Points, model: ShapeModel) -> Points:
 
 
 def test_codebook_outputs_are_codes(model: ShapeModel) -> None:
-    settings = PrivacySettings(mechanism="codebook", codes=16, expression=ExpressionBudget(keep=False))
+    settings = PrivacySettings(mechanism="codebook", codes=16, expression=replace(WHOLE, keep=False))
     faces = cohort(model, subjects=60)
     book = make_codebook(model.identity_sd, 16)
     allowed = {tuple(np.round(to_canvas(join(code, np.zeros(4), model)).ravel(), 6)) for code in book}
@@ -185,7 +212,7 @@ def test_guarantee_states_the_smallest_group_and_adds_up(model: ShapeModel) -> N
     assert result.statement.startswith("re-identification by identity shape ≤ 1/5 = 0.200 within the released set")
     bits = result.bits
     assert bits["shape"] == pytest.approx(math.log2(4))  # 23 subjects: 5 + 5 + 5 + 8
-    assert bits["total"] == pytest.approx(math.log2(4) + 4 * math.log2(9) + math.log2(6))  # sex needs a manifest
+    assert bits["total"] == pytest.approx(math.log2(4) + 4 * math.log2(7) + math.log2(6))  # sex needs a manifest
     assert bits["mankind"] == 33.0
     assert any("each photo was counted as its own subject" in line for line in result.assumptions)
     known = privatize(cohort(model, photos=2), model, settings, manifest=True).guarantee
