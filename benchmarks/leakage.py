@@ -34,7 +34,7 @@ from ganonym.types import Floats
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ATTACKERS: tuple[Attacker, ...] = (DlibRecognizer(), WhitenedShape(), PlainShape(), Thumbnail())
-MECHANISMS = ("k-same", "codebook", "none")
+MECHANISMS = ("k-same", "codebook", "metric", "none")
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,18 @@ def measure(
         # The extra people are described by landmarks only.
         extra = background if isinstance(attacker, WhitenedShape) else None
         outcomes += attack(attacker, before[attacker.name], after, subjects, ~kept, extra)
+        if isinstance(attacker, WhitenedShape):  # once more, having learned on outputs of other people
+            outcomes += attack(attacker, before[attacker.name], after, subjects, ~kept, informed=True)
     return outcomes
 
 
 def show(title: str, outcomes: Sequence[Outcome]) -> None:
-    print(f"\n{title}\n{'attacker':12}" + "".join(f"{setting:>34}" for setting in SETTINGS))
-    for attacker in ATTACKERS:
-        cells = {each.setting: each for each in outcomes if each.attacker == attacker.name}
-        print(f"{attacker.name:12}" + "".join(f"{cell(cells.get(setting)):>34}" for setting in SETTINGS))
+    print(f"\n{title}\n{'attacker':14}" + "".join(f"{setting:>34}" for setting in SETTINGS))
+    for name in dict.fromkeys(each.attacker for each in outcomes):
+        cells = {each.setting: each for each in outcomes if each.attacker == name}
+        print(f"{name:14}" + "".join(f"{cell(cells.get(setting)):>34}" for setting in SETTINGS))
     chances = {each.setting: f"{each.chance:.3f} of {each.gallery}" for each in outcomes}
-    print(f"{'chance':12}" + "".join(f"{chances.get(setting, '–'):>34}" for setting in SETTINGS))
+    print(f"{'chance':14}" + "".join(f"{chances.get(setting, '–'):>34}" for setting in SETTINGS))
 
 
 def cell(outcome: Outcome | None) -> str:

@@ -91,14 +91,16 @@ def attack(
     withheld: NDArray[np.bool_] | None = None,
     background: People | None = None,
     folds: int = FOLDS,
+    informed: bool = False,
 ) -> list[Outcome]:
     """Attacks `released` (n, d), the templates of the outputs of the photos behind `originals` (n, d).
 
     A subject's first photo enters the gallery and is the probe of "same photo"; the others are the probes of the other
     settings, which are left out when no subject has two photos. `withheld` (n,) marks photos that were not released:
     they are no trials. An attacker that learns does so on the originals of the subjects outside the fold under attack
-    and on `background`, which must be other people. Errors of the attacker are passed on. Raises ValueError when the
-    arguments do not fit together.
+    and on `background`, which must be other people; an `informed` one learns instead on the released photos of the
+    subjects outside the fold, and so what the anonymizer changes from photo to photo (Hanisch et al. 2024). Errors of
+    the attacker are passed on. Raises ValueError when the arguments do not fit together.
     """
     withheld = np.zeros(len(subjects), dtype=bool) if withheld is None else withheld
     if not len(originals) == len(released) == len(subjects) == len(withheld):
@@ -112,15 +114,16 @@ def attack(
     distances = [np.full((len(each.probes), len(each.gallery)), np.nan) for each in settings]
     for number in sorted(set(fold_of.values())):
         others = fold != number
-        templates, labels = originals[others], names[others].tolist()
-        if background is not None:
+        templates, labels = (released if informed else originals)[others], names[others].tolist()
+        if background is not None and not informed:
             templates, labels = np.concatenate([templates, background.templates]), [*labels, *background.subjects]
         learned = attacker.learn(templates, labels)
         for each, matrix in zip(settings, distances, strict=True):
             rows = np.flatnonzero(fold[each.probes] == number)
             gallery = (released if each.gallery_released else originals)[each.gallery]
             matrix[rows] = learned.distances(released[each.probes][rows], gallery)
-    return [_outcome(attacker.name, each, matrix, names) for each, matrix in zip(settings, distances, strict=True)]
+    name = f"{attacker.name} informed" if informed else attacker.name
+    return [_outcome(name, each, matrix, names) for each, matrix in zip(settings, distances, strict=True)]
 
 
 def _settings(subjects: Sequence[str], withheld: NDArray[np.bool_]) -> Iterator[_Setting]:
