@@ -2,54 +2,111 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganonym_cli.console import Advance, Output
-from ganonym_cli.options import Json, OutFolder, Quiet, Seed
+from ganonym_cli.options import Jobs, Json, OutFolder, Quiet, Seed
+
+if TYPE_CHECKING:
+    from ganonym.phantom.plan import Cohort
 
 
 def phantom(
     out: OutFolder,
-    people: Annotated[int, typer.Option("--people", min=1, help="Virtual people.")] = 24,
+    people: Annotated[
+        int, typer.Option("--people", min=1, help="Virtual people; with --syndromes, of each class without a number.")
+    ] = 24,
     photos: Annotated[int, typer.Option("--photos", min=1, help="Photos of each.")] = 2,
+    syndromes: Annotated[
+        str | None,
+        typer.Option("--syndromes", help="Simulated syndromes: WBS=33,KBG=2,control=33, or all.", show_default="none"),
+    ] = None,
+    severity: Annotated[str, typer.Option("--severity", help="How marked the signs are: normal or easy.")] = "normal",
     seed: Seed = 0,
+    jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sample virtual people: OUT/photos and OUT/people.csv."""
+    """Sample virtual people, healthy or with simulated syndromes: OUT/photos and OUT/people.csv."""
+    from ganonym.phantom.phenotype import check_severity
+    from ganonym.phantom.plan import cohort_of
+
     output = Output(as_json, quiet)
+    wanted = people if syndromes is None else class_sizes(syndromes, people)
+    cohort = cohort_of(wanted, photos, seed, check_severity(severity))
     with output.progress() as advance:
-        manifest = write_people(out / "photos", people, photos, seed, advance)
-    payload = {"photos": str(out / "photos"), "manifest": str(manifest), "people": people, "each": photos, "seed": seed}
-    output.result(payload, f"{people * photos} photos of {people} people: {out / 'photos'}, manifest {manifest}")
+        manifest = write_cohort(out / "photos", cohort, jobs, advance)
+    payload = {
+        "simulated": True,
+        "photos": str(out / "photos"),
+        "manifest": str(manifest),
+        "people": cohort.people,
+        "each": photos,
+        "seed": seed,
+    }
+    if cohort.groups is not None:
+        payload |= {"classes": dict(cohort.groups), "severity": severity, "landmarks": str(out / "landmarks.csv")}
+    output.result(
+        payload, f"{cohort.people * photos} photos of {cohort.people} people: {out / 'photos'}, manifest {manifest}"
+    )
+
+
+def class_sizes(text: str, people: int) -> dict[str, int]:
+    """People by class of "WBS=33,KBG=2,control"; `people` where no number is given. Raises UsageError.
+
+    "all" is every syndrome whose signs show in a frontal photograph, and control; what is named beside it has its own
+    number.
+
+    >>> class_sizes("WBS=3,control", 24)
+    {'WBS': 3, 'control': 24}
+    """
+    from ganonym.errors import UsageError
+    from ganonym.phantom.plan import CONTROL
+    from ganonym.phantom.syndromes import HARD, load_syndromes
+
+    sizes: dict[str, int] = {}
+    everybody: dict[str, int] = {}
+    for entry in text.split(","):
+        name, given, number = (part.strip() for part in entry.partition("="))
+        if given and not (number.isascii() and number.isdigit() and int(number) > 0):
+            raise UsageError(f"--syndromes: {entry.strip()!r} gives no number of people.", "Write for example KBG=2.")
+        if name in sizes:
+            raise UsageError(f"--syndromes: {name} is named twice.", "Name each class once.")
+        size = int(number) if given else people
+        if name == "all":
+            everybody = dict.fromkeys((*(key for key in load_syndromes() if key not in HARD), CONTROL), size)
+        else:
+            sizes[name] = size
+    return everybody | sizes
 
 
 def write_people(folder: Path, people: int, photos: int, seed: int, advance: Advance) -> Path:
+    """`write_cohort` of healthy people, in this process."""
+    from ganonym.phantom.plan import cohort_of
+
+    return write_cohort(folder, cohort_of(people, photos, seed), 1, advance)
+
+
+def write_cohort(folder: Path, cohort: Cohort, jobs: int | None, advance: Advance) -> Path:
     """Write the photos as `folder`/SUBJECT/NUMBER.png and the manifest people.csv beside `folder`; returns the latter.
 
-    Raises UsageError when `folder` already holds something, EnvironmentFault when it cannot be written.
+    A cohort with syndromes has landmarks.csv (exact, in photo pixels) and signs.csv beside it. Files are the same for
+    any number of `jobs`. Raises UsageError when `folder` already holds something, EnvironmentFault when it cannot be
+    written.
     """
-    from ganonym.batch.files import make_folder, write_output
+    from ganonym.batch.files import make_folder
     from ganonym.errors import UsageError
-    from ganonym.phantom.cohort import phantom_cohort
-    from ganonym.photos.encode import encode_png
+    from ganonym_cli.phantom_files import photograph_all, tables
 
     make_folder(folder, 0o750)
     if any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", "Choose another folder.")
-    rows = []
-    for done, photo in enumerate(phantom_cohort(people, photos, seed), start=1):
-        name = f"{photo.subject}/{photo.number}.png"
-        write_output(folder / name, encode_png(photo.rgb))
-        rows.append((name, photo.subject, photo.sex, f"{photo.age:.0f}"))
-        advance("sample people", done, people * photos)
-    manifest = folder.parent / "people.csv"
-    with manifest.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("image", "subject", "sex", "age"))
-        writer.writerows(rows)
-    return manifest
+    total = cohort.people * cohort.photos
+    with tables(folder.parent, cohort.groups is not None) as add:
+        for done, person in enumerate(photograph_all(folder, cohort, jobs), start=1):
+            add(person)
+            advance("sample people", done * cohort.photos, total)
+    return folder.parent / "people.csv"

@@ -106,10 +106,10 @@ def directions(mean: Points) -> dict[str, Points]:
         "CORNERY": _upward({48: 1.0, 60: 0.9, 49: 0.35, 59: 0.35, 61: 0.15, 67: 0.15}),
         "ENEN": _outward({39: 1.0}),
         "FACEH": np.column_stack([still, moved_down * np.clip(y, 0.0, None)]),
-        "FACEW": _outward({0: 0.9, 1: 1.0, 2: 0.95, 3: 0.75, 4: 0.45, 5: 0.2, 17: 0.5, 18: 0.25}),
+        "FACEW": _outward({0: 0.9, 1: 1.0, 2: 0.95, 3: 0.75, 4: 0.45, 5: 0.2, 17: 0.75, 18: 0.45, 19: 0.2}),
         "FOREHH": np.column_stack([still, hair]),
         "FOREHW": np.column_stack([temples, still])
-        + _both_sides(_outward({0: 0.5, 1: 0.25, 17: 0.4, 18: 0.2}), len(mean)),
+        + _both_sides(_outward({0: 0.5, 1: 0.25, 17: 0.5, 18: 0.3, 19: 0.1}), len(mean)),
         "IPD": _outward(dict.fromkeys((*eye, *range(17, 22)), 1.0) | {17: 0.8, 0: 0.4, 1: 0.4, 2: 0.2}),
         "JAWW": _outward({2: 0.3, 3: 0.8, 4: 1.0, 5: 0.9, 6: 0.6, 7: 0.25}),
         "LVERM": _upward({59: 0.6, 58: 1.0, 57: 1.0}),

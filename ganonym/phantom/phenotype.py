@@ -19,6 +19,7 @@ Severity: TypeAlias = Literal["normal", "easy"]
 SEVERITIES: dict[Severity, tuple[float, float]] = {"normal": (2.0, 0.5), "easy": (2.5, 0.6)}
 LEAST_SEVERITY = 0.5
 JITTER = 0.1
+MOST_SHAM = 3.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,15 @@ def combined(signs: Sequence[DrawnSign]) -> Floats:
 def draw_sham(syndromes: Sequence[Syndrome], severity: Severity, axes: Axes, rng: np.random.Generator) -> Phenotype:
     """A control's phenotype: no sign, and a random mixture of all axes as strong as one of `syndromes` would be.
 
-    Strength is the root mean square displacement of the marks. Without it a classifier would learn who was warped.
+    Strength is the root mean square displacement of the marks. Without it a classifier would learn who was warped. The
+    mixture is the first of 20 that leaves no axis beyond 3.5 SD, as signs seldom do; failing that, the mildest.
     """
     model = syndromes[int(rng.integers(len(syndromes)))]
     wanted = energy(draw_phenotype(model, severity, rng).amounts, axes)
-    mixture = rng.standard_normal(len(AXES))
-    return Phenotype((), mixture * (wanted / energy(mixture, axes)))
+    mixtures = rng.standard_normal((20, len(AXES)))
+    mixtures *= np.array([wanted / energy(mixture, axes) for mixture in mixtures])[:, None]
+    extremes = np.maximum(np.abs(mixtures).max(axis=1), MOST_SHAM)
+    return Phenotype((), mixtures[int(extremes.argmin())])
 
 
 def energy(amounts: Floats, axes: Axes) -> float:

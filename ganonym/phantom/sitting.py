@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from zlib import crc32
 
 import numpy as np
@@ -54,6 +54,11 @@ class PhantomPhoto(PhantomShape):
 
     rgb: RGB
 
+    @property
+    def shape(self) -> PhantomShape:
+        """All but the pixels."""
+        return PhantomShape(**{field.name: getattr(self, field.name) for field in fields(PhantomShape)})
+
 
 @dataclass(frozen=True, slots=True)
 class Studio:
@@ -64,9 +69,13 @@ class Studio:
 
 
 def studio(model: AppearanceModel | None = None) -> Studio:
-    """A studio for `model` (default: the bundled one). Takes a fifth of a second, so keep it."""
-    model = model or load_appearance()
-    return Studio(model, face_axes(model))
+    """A studio for `model`; without one, for the bundled model, whose axes are measured once a process."""
+    return _bundled() if model is None or model is load_appearance() else Studio(model, face_axes(model))
+
+
+@cache
+def _bundled() -> Studio:
+    return Studio(load_appearance(), face_axes(load_appearance()))
 
 
 def photos_of(group: str | None, number: int, cohort: Cohort, place: Studio) -> Iterator[PhantomPhoto]:

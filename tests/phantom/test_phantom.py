@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.descriptor import describe
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import to_canvas
@@ -20,11 +20,6 @@ from ganonym.types import Face
 
 PEOPLE = 20
 NOSE_TIP, JAW = 30, slice(0, 17)
-
-
-@pytest.fixture(scope="module")
-def model() -> AppearanceModel:
-    return load_appearance()
 
 
 @pytest.fixture(scope="module")

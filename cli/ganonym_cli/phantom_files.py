@@ -1,0 +1,122 @@
+"""The files of a phantom cohort: photographs, written by worker processes, and tables, written in order."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeAlias
+
+from ganonym.batch.files import write_output
+from ganonym.errors import EnvironmentFault
+from ganonym.phantom.plan import Cohort
+from ganonym.phantom.sitting import PhantomShape, photos_of, studio
+from ganonym.photos.encode import encode_png
+
+Case: TypeAlias = tuple[str | None, int]
+Row: TypeAlias = tuple[str, ...]
+HEALTHY = ("image", "subject", "sex", "age", "simulated")
+LABELLED = ("image", "subject", "syndrome", "sex", "age", "expression", "hpo", "shrink", "simulated")
+SIGNS = ("subject", "syndrome", "hpo", "term", "severity", "visible", "simulated")
+LANDMARKS = ("image", *(f"{axis}{point}" for point in range(68) for axis in "xy"))
+_BESIDE = ("landmarks.csv", LANDMARKS), ("signs.csv", SIGNS)
+# Starting a process costs as much as a few dozen photographs.
+_WORTH_A_PROCESS = 100
+_AHEAD = 4
+
+
+def photograph_all(folder: Path, cohort: Cohort, jobs: int | None) -> Iterator[list[PhantomShape]]:
+    """Write everybody's photographs below `folder`; yields what is known of each person's, in the cohort's order.
+
+    `jobs` None: as many processes as there are cores and work for. Raises EnvironmentFault.
+    """
+    workers = jobs or max(1, min(os.cpu_count() or 1, cohort.people * cohort.photos // _WORTH_A_PROCESS))
+    if workers == 1:
+        yield from (photograph(case, folder, cohort) for case in cohort.cases)
+        return
+    waiting: deque[Future[list[PhantomShape]]] = deque()
+    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+        try:
+            for case in cohort.cases:
+                waiting.append(pool.submit(photograph, case, folder, cohort))
+                if len(waiting) >= _AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise EnvironmentFault("a worker process died.", "Is memory short? Try --jobs 1.") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def photograph(case: Case, folder: Path, cohort: Cohort) -> list[PhantomShape]:
+    """Write one person's photographs below `folder`; what is known of each, without the pixels."""
+    written = []
+    for photo in photos_of(*case, cohort, studio()):
+        write_output(folder / image_name(photo), encode_png(photo.rgb))
+        written.append(photo.shape)
+    return written
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def image_name(shape: PhantomShape) -> str:
+    """Path of a photograph below the folder of photographs."""
+    return f"{shape.subject}/{shape.number}.png"
+
+
+@contextmanager
+def tables(folder: Path, labelled: bool) -> Iterator[Callable[[list[PhantomShape]], None]]:
+    """Open people.csv and, for a `labelled` cohort, landmarks.csv and signs.csv in `folder`; to be told each person."""
+    with ExitStack() as files:
+
+        def table(name: str, header: Row) -> Callable[[Row], object]:
+            file = files.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            return writer.writerow
+
+        people = table("people.csv", LABELLED if labelled else HEALTHY)
+        landmarks, signs = (table(*each) if labelled else None for each in _BESIDE)
+
+        def add(person: list[PhantomShape]) -> None:
+            for shape in person:
+                people(_labelled(shape) if labelled else _healthy(shape))
+                if landmarks is not None:
+                    landmarks((image_name(shape), *(f"{value:.2f}" for value in shape.points.ravel().tolist())))
+            if signs is not None:
+                for row in _signs(person[0]):
+                    signs(row)
+
+        yield add
+
+
+def _healthy(shape: PhantomShape) -> Row:
+    return image_name(shape), shape.subject, shape.sex, f"{shape.age:.0f}", "true"
+
+
+def _labelled(shape: PhantomShape) -> Row:
+    known = (image_name(shape), shape.subject, shape.group or "", shape.sex, f"{shape.age:.0f}")
+    return *known, _expression(shape), ";".join(shape.hpo), f"{shape.shrink:.3f}", "true"
+
+
+def _expression(shape: PhantomShape) -> str:
+    """The first direction is the smile; a face is neutral while no direction leaves one SD."""
+    amounts = shape.moment.expression
+    return "smile" if amounts[0] > 1.0 else "neutral" if abs(amounts).max() <= 1.0 else "other"
+
+
+def _signs(shape: PhantomShape) -> Iterator[Row]:
+    for each in shape.signs:
+        seen = "true" if each.sign.visible else "false"
+        yield shape.subject, shape.group or "", each.sign.hpo, each.sign.term, f"{each.severity:.2f}", seen, "true"

@@ -1,0 +1,183 @@
+"""Cohorts with simulated syndromes: deterministic, the same person from photo to photo, and nothing but the signs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import GroupKFold
+
+from ganonym.errors import UsageError
+from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.shape import normalize
+from ganonym.phantom.cohort import PhantomPhoto, PhantomShape, phantom_cohort, phantom_shapes
+from ganonym.phantom.measures import AXES
+from ganonym.phantom.patient import patient_of, take_patient_photo, warp_of
+from ganonym.phantom.people import sample_person
+from ganonym.phantom.phenotype import JITTER, Phenotype, draw_phenotype, draw_sham, energy
+from ganonym.phantom.photos import PHOTO, sample_moment
+from ganonym.phantom.plan import cohort_of
+from ganonym.phantom.sitting import Studio
+from ganonym.phantom.syndromes import load_syndromes
+from ganonym.types import Floats
+
+CLASSES = {"WBS": 3, "CdLS": 2, "KBG": 1, "control": 3}
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[PhantomPhoto]:
+    return list(phantom_cohort(CLASSES, 2, seed=5))
+
+
+@pytest.fixture(scope="module")
+def shapes() -> list[PhantomShape]:
+    return list(phantom_shapes({"WBS": 25, "CdLS": 25, "22q11": 25, "control": 25}, 2, seed=6))
+
+
+def test_everybody_is_there_and_called_a_phantom(photos: list[PhantomPhoto]) -> None:
+    told = [(each.group, each.subject, each.number) for each in photos]
+    assert told == [
+        (f"PHANTOM-{name}", f"PHANTOM-{name}-{person:04d}", photo)
+        for name, people in (("WBS", 3), ("CdLS", 2), ("KBG", 1), ("CONTROL", 3))
+        for person in range(1, people + 1)
+        for photo in (1, 2)
+    ]
+    assert {each.rgb.shape for each in photos} == {(PHOTO, PHOTO, 3)}
+    assert len({each.rgb.tobytes() for each in photos}) == len(photos)
+
+
+def test_a_larger_cohort_begins_with_the_smaller_one(photos: list[PhantomPhoto]) -> None:
+    known = {(each.subject, each.number): each for each in photos}
+    larger = phantom_cohort({"control": 4, "KBG": 2, "CdLS": 1, "WBS": 1}, 3, seed=5)
+    shared = [(each, known[each.subject, each.number]) for each in larger if (each.subject, each.number) in known]
+    assert len(shared) == 2 * (3 + 1 + 1 + 1)
+    for one, other in shared:
+        assert one.rgb.tobytes() == other.rgb.tobytes()
+        assert (one.sex, one.age, one.signs) == (other.sex, other.age, other.signs)
+
+
+def test_shapes_are_those_of_the_photos(photos: list[PhantomPhoto]) -> None:
+    for shape, photo in zip(phantom_shapes(CLASSES, 2, seed=5), photos, strict=True):
+        np.testing.assert_array_equal(shape.points, photo.points)
+        assert (shape.subject, shape.signs, shape.shrink) == (photo.subject, photo.signs, photo.shrink)
+        assert photo.shape.points is photo.points
+
+
+def test_another_seed_gives_other_people(photos: list[PhantomPhoto]) -> None:
+    other = next(phantom_cohort(CLASSES, 1, seed=6))
+    assert np.abs(other.points - photos[0].points).max() > 5
+    assert other.signs != photos[0].signs
+
+
+def test_a_person_keeps_the_signs_and_only_visible_ones_are_told(photos: list[PhantomPhoto]) -> None:
+    for one, other in zip(photos[::2], photos[1::2], strict=True):
+        assert one.signs == other.signs
+        assert set(one.hpo) <= {each.sign.hpo for each in one.signs}
+        assert all(each.sign.axes or each.sign.texture for each in one.signs if each.sign.hpo in one.hpo)
+    assert any(set(each.hpo) < {drawn.sign.hpo for drawn in each.signs} for each in photos)
+    assert not any(each.signs for each in photos if each.group == "PHANTOM-CONTROL")
+
+
+def test_the_landmarks_are_where_a_detector_finds_them(photos: list[PhantomPhoto]) -> None:
+    detector, landmarks = default_backends()
+    errors = []
+    for photo in photos:
+        if faces := find_faces(photo.rgb, detector, landmarks):
+            eyes = np.linalg.norm(photo.points[36] - photo.points[45])
+            errors.append(np.linalg.norm(faces[0].points - photo.points, axis=1).mean() / eyes)
+    assert len(errors) >= 0.9 * len(photos)
+    assert np.median(errors) < 0.06
+
+
+def test_photos_of_one_person_differ_by_the_jitter(place: Studio) -> None:
+    person = sample_person(place.model, np.random.default_rng(1))
+    moment = sample_moment(4, np.random.default_rng(1))
+    amounts = 1.2 * np.sin(np.arange(len(AXES)))
+    patient = patient_of(person, Phenotype((), amounts), place.axes, place.model)
+    rng = np.random.default_rng(2)
+    plain = warp_of(patient, moment, np.zeros(len(AXES)), place.axes, place.model).marks
+    moved = [warp_of(patient, moment, rng.normal(0, JITTER, len(AXES)), place.axes, place.model) for _ in range(40)]
+    spread = np.mean([np.sqrt(((each.marks - plain) ** 2).sum(axis=1).mean()) for each in moved])
+    assert spread == pytest.approx(np.mean([energy(rng.normal(0, JITTER, 23), place.axes) for _ in range(40)]), rel=0.2)
+    assert spread < 0.2 * energy(amounts, place.axes)
+
+
+def fine_detail(rgb: np.ndarray, points: np.ndarray) -> float:
+    """Log energy above a third of the sampling rate, in the cheeks and the forehead's middle, without the grain."""
+    grey = rgb.astype(float).mean(axis=2)
+    left, right = points[[36, 31]].mean(axis=0), points[[45, 35]].mean(axis=0)
+    fine = grey - ndimage.gaussian_filter(grey, 1.5)
+    patches = [fine[int(y) : int(y) + 30, int(x) - 12 : int(x) + 12] for x, y in (left, right)]
+    return float(np.log(np.mean([patch.var() for patch in patches])))
+
+
+def test_nobody_is_told_from_controls_by_resampling(place: Studio) -> None:
+    """The same person at the same moment, with signs and with a sham: fine detail must not say which is which."""
+    syndromes = [load_syndromes()[key] for key in ("WBS", "NS", "22q11")]
+
+    def photographed(phenotype: Phenotype, seed: int) -> float:
+        rng = np.random.default_rng([seed, 1])
+        person = sample_person(place.model, np.random.default_rng(seed))
+        moment = sample_moment(4, rng)
+        patient = patient_of(person, phenotype, place.axes, place.model)
+        warp = warp_of(patient, moment, np.zeros(len(AXES)), place.axes, place.model)
+        rgb = take_patient_photo(patient, moment, warp, place.model, np.random.default_rng(0))
+        shift = np.full(2, (PHOTO - 1) / 2) + moment.shift
+        points = shift + (warp.marks[:68] - 127.5) * moment.scale
+        return fine_detail(rgb, points)
+
+    gaps = []
+    for seed in range(30):
+        rng = np.random.default_rng([seed, 2])
+        syndrome = syndromes[seed % 3]
+        signs = Phenotype((), draw_phenotype(syndrome, "normal", rng).amounts)
+        sham = draw_sham(syndromes, "normal", place.axes, rng)
+        gaps.append(photographed(signs, seed) - photographed(sham, seed))
+    error = np.std(gaps) / np.sqrt(len(gaps))
+    assert abs(np.mean(gaps)) < 3 * error
+    assert abs(np.mean(gaps)) < 0.5 * np.std(gaps)
+
+
+def accuracy(shapes: list[PhantomShape], labels: list[str | None], place: Studio) -> float:
+    features = np.stack([normalize(each.points, place.model.shape).ravel() for each in shapes])
+    truth, people = np.array(labels), np.array([each.subject for each in shapes])
+    right: Floats = np.zeros(len(shapes))
+    for fit, test in GroupKFold(5).split(features, truth, people):
+        classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[fit], truth[fit])
+        right[test] = classifier.predict(features[test]) == truth[test]
+    return float(right.mean())
+
+
+def test_classes_are_told_apart_by_shape_and_shuffled_ones_are_not(shapes: list[PhantomShape], place: Studio) -> None:
+    labels = [each.group for each in shapes]
+    assert accuracy(shapes, labels, place) > 0.75
+    order = np.random.default_rng(0).permutation(len(labels) // 2)
+    shuffled = [labels[2 * person + photo] for person in order for photo in (0, 1)]
+    assert accuracy(shapes, shuffled, place) < 0.4
+
+
+def test_warps_that_fold_are_rare_and_shown_weaker(shapes: list[PhantomShape]) -> None:
+    shrinks = np.array([each.shrink for each in shapes])
+    assert (shrinks == 1.0).mean() > 0.85
+    assert shrinks.min() > 0.4
+
+
+def test_easy_signs_are_more_marked() -> None:
+    drawn = {
+        severity: np.mean(
+            [each.severity for shape in phantom_shapes({"NS": 30}, 1, 0, severity=severity) for each in shape.signs]
+        )
+        for severity in ("normal", "easy")
+    }
+    assert drawn["easy"] == pytest.approx(drawn["normal"] + 0.5, abs=0.15)
+
+
+def test_controls_are_as_strong_as_the_syndromes_present() -> None:
+    assert cohort_of({"NS": 1, "control": 5, "WBS": 2}, 1, 0).shams == ("NS", "WBS")
+    assert len(cohort_of({"control": 5}, 1, 0).shams) == 9
+
+
+def test_an_unknown_syndrome_is_named() -> None:
+    with pytest.raises(UsageError, match="'XYZ'"):
+        next(phantom_cohort({"XYZ": 1}, 1, 0))
