@@ -27,6 +27,7 @@ from ganonym.evaluate.statistics import proportion
 from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, normalize, split
 from ganonym.phantom.cohort import phantom_shapes
 from ganonym.privacy.expression import repartitioned
+from ganonym.privacy.population import attacker_view
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats
@@ -42,7 +43,7 @@ def cases() -> dict[str, tuple[PrivacySettings, bool]]:
     found["k-same, k = 11, not re-dispersed"] = (PrivacySettings(disperse="none"), True)
     found |= {
         f"codebook, {codes} codes": (PrivacySettings(mechanism="codebook", codes=codes), True)
-        for codes in (16, 64, 256, 1024)
+        for codes in (8, 16, 32, 64, 256)
     }
     found |= {
         f"metric, ε = {epsilon:g}": (PrivacySettings(mechanism="metric", epsilon=epsilon, disperse="subject"), True)
@@ -111,9 +112,9 @@ def bootstrap(
     return float(low), float(high)
 
 
-def linked(after: Floats, sd: Floats) -> float:
-    """How many first photos are nearest to their own subject's second, in whitened identity coefficients."""
-    first, second = after[::2] / sd, after[1::2] / sd
+def linked(after: Floats) -> float:
+    """How many first photos are nearest to their own subject's second, as `attacker_view` shows them."""
+    first, second = after[::2], after[1::2]
     hits = 0.0
     for row, probe in enumerate(first):
         gaps = ((second - probe) ** 2).sum(axis=1)
@@ -149,10 +150,9 @@ def main() -> None:
         right = cells(before, after, who)
         rates = {cell: macro(each, who) for cell, each in right.items()}
         low, high = bootstrap([right["AO"], right["OO"]], who, ratio=True)
-        told = slice(settings.directions if settings.mechanism == "metric" else None)
         rows[name] = {
             "declared": result.audit.bound, "named": [named.value, named.low, named.high],
-            "linked": linked(identity[:, told], protected.identity_sd[told]) / subjects,
+            "linked": linked(identity @ attacker_view(protected, settings)) / subjects,
             "macro": {cell: [rates[cell], *bootstrap([right[cell]], who, ratio=False)] for cell in CELLS},
             "kept": [rates["AO"] / rates["OO"], low, high], "bits": result.guarantee.bits,
         }  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def plan(
     subjects: Annotated[int, typer.Option("--subjects", min=2, max=20_000, help="People in the release.")],
     k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "5,11,20",
-    codes: Annotated[str, typer.Option("--codes", help="codebook: sizes.")] = "16,64,256",
+    codes: Annotated[str, typer.Option("--codes", help="codebook: sizes.")] = "16,32,64",
     epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε, per population SD.")] = "0.5,1,2",
     directions: Annotated[int, typer.Option(min=1, max=40, help="metric: identity directions.")] = 8,
     seed: Seed = 0,

@@ -10,7 +10,7 @@ import typer
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet, Seed
 
-app = typer.Typer(no_args_is_help=True, help="Fit the appearance model, the landmark network or the generator anew.")
+app = typer.Typer(no_args_is_help=True, help="Fit the bundled weights anew.")
 
 Data = Annotated[
     Path,
@@ -35,6 +35,25 @@ def appearance(
     file = out or checkpoints_folder() / "appearance.safetensors"
     train_appearance(data, file, output.note)
     output.note("To use it from checkpoints/: ganonym weights accept appearance")
+    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def phenotype(
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    people: Annotated[int, typer.Option("--people", min=1, help="Virtual patients of each syndrome.")] = 400,
+    seed: Seed = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mean displacements of simulated syndromes, for the codebook: from virtual patients, no photographs."""
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.phenotype import train_phenotype
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "phenotype.safetensors"
+    train_phenotype(file, people, seed, output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept phenotype")
     output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
 
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from ganonym.evaluate.statistics import Proportion, proportion
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split
-from ganonym.privacy.draw import generator, population_draw
+from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned
+from ganonym.privacy.population import attacker_view, public_patients
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats
 
 # Landmarks of one person differ between photos by this much, in population SD of each identity direction.
 WITHIN = 0.3
-LEADING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Forecast:
     `declared` is the guarantee's own bound on naming a subject (1: none); `named` how many the audit's attacker names,
     who holds every original shape and averages a subject's outputs; `linked` how many first photos find
     the second of their subject among all released ones. `kept` is the correlation between what went in and what came
-    out of one photo, averaged over the leading eight identity directions: 1 is the exact shape, 0 nobody's.
+    out of one photo, averaged over the eight directions that separate syndromes: 1 is the exact shape, 0 nobody's.
     """
 
     statement: str
@@ -38,13 +38,15 @@ class Forecast:
 
 
 def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: int = 0) -> Forecast:
-    """Privatize `subjects` virtual people without labels, drawn from the population of `model`, and attack the shapes.
+    """Privatize `subjects` virtual patients without labels, drawn from the public population, and attack the shapes.
 
     Raises UsageError as `privatize` does, GuaranteeBroken as its audit does.
     """
     rng = generator(seed, "forecast")
     model = repartitioned(model, settings.expression.directions)
-    identities = population_draw(rng, model.identity_sd, subjects)
+    # Another seed than the mechanisms': nobody may be among the virtual patients whom they show.
+    population = public_patients(model, settings.codebook_seed + 1)
+    identities = population.identities[rng.choice(len(population.identities), subjects, replace=False)]
     faces = []
     for number, identity in enumerate(identities):
         for _ in range(2):
@@ -53,18 +55,19 @@ def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: 
             shape = join(seen, expression, model)
             faces.append(SubjectFace(str(number), shape, seed=int(rng.integers(2**63)), subject_seed=number))
     result = privatize(faces, model, settings, manifest=True)
-    before = np.array([split(face.shape, model)[0] for face in faces]) / model.identity_sd
-    after = np.array([_identity(points, model) for points in result.faces]) / model.identity_sd
+    before = np.array([split(face.shape, model)[0] for face in faces])
+    after = np.array([_identity(points, model) for points in result.faces])
     audit = result.audit
     assert audit is not None, "without labels something is released"
-    told = slice(settings.directions if settings.mechanism == "metric" else None)
+    told = after @ attacker_view(model, settings)
+    signs = [rows @ population.projection for rows in (before, after)]
     return Forecast(
         result.guarantee.statement,
         audit.bound,
         result.guarantee.bits.get("shape"),
         proportion(audit.hits, audit.subjects),
-        proportion(_linked(after[::2, told], after[1::2, told]), subjects),
-        float(np.mean([_correlation(a, b) for a, b in zip(before.T[:LEADING], after.T[:LEADING], strict=True)])),
+        proportion(_linked(told[::2], told[1::2]), subjects),
+        float(np.mean([_correlation(a, b) for a, b in zip(*(rows.T for rows in signs), strict=True)])),
     )
 
 
@@ -84,7 +87,7 @@ def _linked(first: Floats, second: Floats) -> float:
 
 
 def _correlation(before: Floats, after: Floats) -> float:
-    """Pearson's, of whitened coefficients; 0 where everybody has the same."""
+    """Pearson's, of values in population SD; 0 where everybody has the same."""
     if after.std() < 1e-4:
         return 0.0
     return float(np.corrcoef(before, after)[0, 1])

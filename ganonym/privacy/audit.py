@@ -36,24 +36,23 @@ class Audit:
         )
 
 
-def audit_shapes(originals: Floats, outputs: Floats, owners: Floats, identity_sd: Floats, bound: float) -> Audit:
-    """Attack released identities (n, m) with the `originals` (N, m) of everybody, and hold the result against `bound`.
+def audit_shapes(originals: Floats, outputs: Floats, owners: Floats, bound: float) -> Audit:
+    """Attack released identities (n, r) with the `originals` (N, r) of everybody, and hold the result against `bound`.
 
-    `owners` (n,) are the rows of `originals` behind the outputs; a subject's outputs are averaged first, which undoes
-    draws per photo. Distances are in coefficients whitened by `identity_sd` (m,). A tie among t originals counts 1/t.
-    Raises GuaranteeBroken when even the lower bound of the success rate is above `bound`: a bug, or a key and
-    photographs that are not independent.
+    Both as `attacker_view` shows them. `owners` (n,) are the rows of `originals` behind the outputs; the outputs of a
+    subject are averaged first, which undoes draws per photo. A tie among t originals counts 1/t. Raises GuaranteeBroken
+    when even the lower bound of the success rate is above `bound`: a bug, or a key and photographs that are not
+    independent.
 
     >>> people = np.eye(4)
-    >>> audit_shapes(people, people[[1, 2, 3, 0]], np.arange(4), np.ones(4), 0.25).hits
+    >>> audit_shapes(people, people[[1, 2, 3, 0]], np.arange(4), 0.25).hits
     0.0
     """
     subjects = np.unique(owners)
-    fused = np.array([outputs[owners == subject].mean(axis=0) for subject in subjects]) / identity_sd
-    people = originals / identity_sd
+    fused = np.array([outputs[owners == subject].mean(axis=0) for subject in subjects])
     hits = 0.0
     for subject, output in zip(subjects, fused, strict=True):
-        gaps = ((people - output) ** 2).sum(axis=1)
+        gaps = ((originals - output) ** 2).sum(axis=1)
         best = np.isclose(gaps, gaps.min(), rtol=1e-9, atol=1e-12)
         hits += float(best[subject]) / int(best.sum())
     found = Audit(hits, len(subjects), _lower_bound(hits, len(subjects)), bound)

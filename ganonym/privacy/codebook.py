@@ -1,23 +1,62 @@
-"""A public codebook of shapes: an output that can take only M values carries at most log2 M bits of a subject."""
+"""A public codebook of kinds of face: an output that depends on one of M codes tells at most log2 M bits of a subject.
+
+Codes are cells of the public population of virtual patients, divided by k-means (Lloyd 1982) where syndromes differ. A
+subject is replaced by a random virtual patient of its cell.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from ganonym.privacy.draw import generator, population_draw
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.privacy.draw import generator
+from ganonym.privacy.population import VirtualPatients
 from ganonym.types import Floats
 
+FITTED = 6_000
 
-def make_codebook(identity_sd: Floats, codes: int = 256, seed: int = 0) -> Floats:
-    """The codebook, (codes, m) identity coefficients: a function of the public shape model and a public seed alone.
 
-    >>> make_codebook(np.ones(3), codes=4).shape
-    (4, 3)
+@dataclass(frozen=True, slots=True, eq=False)
+class Codebook:
+    """`patients` are public; `centres` (M, r) of the codes lie in their projection; `members` lists, by code, rows."""
+
+    patients: VirtualPatients
+    centres: Floats
+    members: tuple[NDArray[np.int64], ...]
+
+    def code(self, identity: Floats) -> int:
+        """The code of an identity (m,); the first if tied."""
+        gaps = self.centres - identity @ self.patients.projection
+        return int(np.argmin(np.sum(gaps * gaps, axis=1)))
+
+    def draw(self, code: int, rng: np.random.Generator) -> Floats:
+        """A random virtual patient (m,) of a code."""
+        rows = self.members[code]
+        return np.asarray(self.patients.identities[rows[rng.integers(len(rows))]])
+
+    def middle(self, code: int) -> Floats:
+        """The mean identity (m,) of a code's virtual patients."""
+        return np.asarray(self.patients.identities[self.members[code]].mean(axis=0))
+
+
+def make_codebook(patients: VirtualPatients, codes: int = 32, seed: int = 0) -> Codebook:
+    """A codebook of at most `codes` codes: a function of public things and a public seed alone.
+
+    A code that no virtual patient has is left out.
+
+    >>> from ganonym.privacy.population import virtual_patients
+    >>> len(make_codebook(virtual_patients(np.ones(3), np.eye(3)), codes=4).centres)
+    4
     """
-    return population_draw(generator(seed, "codebook"), identity_sd, codes)
+    from scipy.cluster.vq import kmeans2, vq
 
-
-def nearest_code(identity: Floats, codebook: Floats, identity_sd: Floats) -> int:
-    """Index of the code nearest to `identity` (m,) in coefficients whitened by `identity_sd`; the first if tied."""
-    gaps = (codebook - identity) / identity_sd
-    return int(np.argmin(np.sum(gaps * gaps, axis=1)))
+    places = patients.places
+    first = places[:FITTED]
+    rng = generator(seed, "codebook")
+    centres = kmeans2(first, codes, minit="++", seed=rng, iter=12)[0] if codes > 1 else first.mean(axis=0)[None]
+    found, _ = vq(places, centres)
+    members = [np.flatnonzero(found == code) for code in range(len(centres))]
+    kept = [code for code, rows in enumerate(members) if len(rows)]
+    return Codebook(patients, centres[kept], tuple(members[code] for code in kept))

@@ -120,10 +120,15 @@ def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
     bits = _bits(math.log2(settings.codes), settings, released)
     statement = (
         f"an output carries at most {bits['total']:.1f} bits about its subject, whoever attacks: {bits['shape']:.1f} "
-        f"of shape (1 of {settings.codes} public shapes), {bits['expression']:.1f} of expression and "
+        f"of shape (1 of {settings.codes} public kinds of face), {bits['expression']:.1f} of expression and "
         f"{bits['tone'] + bits['sex'] + bits['age']:.1f} of attributes"
     )
-    assumptions = ["the codebook was made without the photographs, from the public shape model and a public seed"]
+    assumptions = [
+        "the codebook was made without the photographs: from the public shape model, simulated phenotypes and a public "
+        "seed; each output shows a virtual patient of the subject's kind",
+        "the key stays secret: with it, which virtual patient is shown could be drawn again, which tells no more than "
+        "the kind",
+    ]
     if not released.manifest:
         assumptions.append(
             "no manifest was given: each photo was counted as its own subject, so shape bits count once for each photo "
@@ -133,6 +138,7 @@ def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
         assumptions.append(
             f"a subject has up to {released.most_photos} photos, all with one code: shape bits count once a subject, "
             "expression bits and attribute bits once a photo, and photos of one subject can be linked to each other"
+            + ("" if settings.disperse != "photo" else ", as far as the code tells")
         )
     return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released))
 
@@ -143,13 +149,13 @@ def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
     bits = _bits(draws * metric_bits(settings.directions, settings.epsilon), settings, released)
     statement = (
         f"metric privacy of the identity shape: the released outputs of two people whose shapes lie t population "
-        f"standard deviations apart have probabilities within a factor exp({epsilon:g}·t), {settings.directions} "
-        f"directions, whoever attacks (t is at most {reach:g}: exp({epsilon * reach:g})); they tell at most "
+        f"standard deviations apart have probabilities within a factor exp({epsilon:g}·t), whoever attacks "
+        f"(t is at most {reach:g}: exp({epsilon * reach:g})); they tell at most "
         f"{bits['shape']:.1f} bits of a shape"
     )
     assumptions = [
-        f"shapes are clipped to {RADIUS:g} standard deviations from the mean in {settings.directions} directions; the "
-        "other directions are drawn anew and tell nothing",
+        f"shapes are clipped to {RADIUS:g} standard deviations from the mean in the {settings.directions} directions "
+        "that separate simulated syndromes best; nothing else of the identity shape is used",
         "the key stays secret and the noise is not reused: the same key must not serve another release of other shapes",
         "expression and attributes are outside ε: they may add up to "
         f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo",

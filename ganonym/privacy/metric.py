@@ -1,4 +1,4 @@
-"""Metric privacy: the leading identity coefficients plus multivariate Laplace noise, everything else drawn anew.
+"""Metric privacy: where a face lies among syndromes, plus multivariate Laplace noise, shown as a virtual patient.
 
 Chatzikokolakis et al. 2013 (d-privacy), Andrés et al. 2013 (geo-indistinguishability, the planar case). Two people
 whose clipped shapes lie t apart, in standard deviations of the population, give any output with probabilities within a
@@ -11,11 +11,11 @@ import math
 
 import numpy as np
 
-from ganonym.privacy.draw import TRUNCATION, population_draw
+from ganonym.privacy.population import VirtualPatients
 from ganonym.types import Floats
 
-# Of a Gaussian population 95 % lie within this distance of the mean in 8 directions, the default.
-RADIUS = 4.0
+# Half of the virtual patients lie within 7.1 SD of the mean, where syndromes differ; of healthy people nearly all.
+RADIUS = 8.0
 
 
 def clip_to_ball(point: Floats, radius: float) -> Floats:
@@ -35,36 +35,25 @@ def laplace_noise(directions: int, epsilon: float, rng: np.random.Generator) -> 
 
 
 def metric_private(
-    identity: Floats, identity_sd: Floats, epsilon: float, directions: int, rng: np.random.Generator
+    identity: Floats, patients: VirtualPatients, epsilon: float, directions: int, rng: np.random.Generator
 ) -> Floats:
-    """A noisy identity (m,), ε-metrically private in its first `directions` (at most m) whitened coefficients.
+    """A virtual patient (m,) for an `identity` (m,): ε-metrically private in the projection's first `directions`.
 
-    What leaves the noise is post-processing: it is shrunk to the population's variance and truncated at 2.5 SD, so that
-    a face can be drawn from it. The other coefficients are an independent draw from the public population.
+    The noisy place is post-processed: the virtual patient shown is drawn with the probability that it, and none of the
+    others, was the one behind that place. Were the subject one of them, outputs would be distributed as the population.
 
-    >>> metric_private(np.zeros(3), np.ones(3), 1.0, 2, np.random.default_rng(0)).shape
+    >>> from ganonym.privacy.population import virtual_patients
+    >>> public = virtual_patients(np.ones(3), np.eye(3))
+    >>> metric_private(np.zeros(3), public, 1.0, 2, np.random.default_rng(0)).shape
     (3,)
     """
-    output: Floats = population_draw(rng, identity_sd, 1)[0]
-    point = clip_to_ball(identity[:directions] / identity_sd[:directions], RADIUS)
+    point = clip_to_ball(identity @ patients.projection[:, :directions], RADIUS)
     noisy = point + laplace_noise(len(point), epsilon, rng)
-    shrunk = noisy / math.sqrt(1.0 + noise_variance(len(point), epsilon))
-    output[:directions] = np.clip(shrunk, -TRUNCATION, TRUNCATION) * identity_sd[:directions]
-    return output
-
-
-def undo_shrinking(released: Floats, epsilon: float) -> Floats:
-    """Released leading coefficients (n, d), in any unit → point plus noise again, as an attacker would want them."""
-    return np.asarray(released * math.sqrt(1.0 + noise_variance(released.shape[1], epsilon)))
-
-
-def noise_variance(directions: int, epsilon: float) -> float:
-    """Variance of each coordinate of the noise: (d + 1) / ε².
-
-    >>> noise_variance(1, 2.0)  # the one-dimensional Laplace distribution: 2 / ε²
-    0.5
-    """
-    return (directions + 1) / epsilon**2
+    places = patients.places[:, :directions]
+    inside = places * np.minimum(1.0, RADIUS / np.maximum(np.linalg.norm(places, axis=1), 1e-12))[:, None]
+    likelihood = -epsilon * np.linalg.norm(inside - noisy, axis=1)
+    weights = np.exp(likelihood - likelihood.max())
+    return np.asarray(patients.identities[rng.choice(len(weights), p=weights / weights.sum())])
 
 
 def metric_bits(directions: int, epsilon: float, radius: float = RADIUS) -> float:
@@ -74,7 +63,7 @@ def metric_bits(directions: int, epsilon: float, radius: float = RADIUS) -> floa
     bounds min-entropy leakage for every prior: one guess succeeds at most 2^bits times as often as without the output.
 
     >>> round(metric_bits(8, 1.0), 2), metric_bits(8, 0.0)
-    (5.74, 0.0)
+    (10.79, 0.0)
     """
     reach = epsilon * radius
     return math.log2(math.fsum(reach**j / math.factorial(j) for j in range(directions + 1)))

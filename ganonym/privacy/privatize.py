@@ -11,18 +11,28 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
 from ganonym.privacy.audit import Audit, audit_shapes
-from ganonym.privacy.codebook import make_codebook, nearest_code
+from ganonym.privacy.codebook import Codebook, make_codebook
 from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import quantize_expression, repartitioned
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
 from ganonym.privacy.labels import merged_labels
-from ganonym.privacy.metric import metric_private, undo_shrinking
+from ganonym.privacy.metric import metric_private
+from ganonym.privacy.population import attacker_view, public_patients
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
 
-# What stands for a subject: a group mean (k-same), an identity (m,) (other mechanisms), or nothing.
-StandIn: TypeAlias = GroupMean | Floats | Refusal
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a codebook leaves of a subject: one of its codes."""
+
+    codebook: Codebook
+    code: int
+
+
+# What stands for a subject: a group mean (k-same), a code (codebook), its identity (m,) (metric, none), or nothing.
+StandIn: TypeAlias = GroupMean | Kind | Floats | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,8 @@ def _audit(
     originals = np.array(list(identities.values()))
     outputs = np.array([split(from_canvas(points), model)[0] for _, points in shown])
     owners = np.array([number[subject] for subject, _ in shown])
-    carried = outputs.shape[1]
-    if settings.mechanism == "metric":  # the attacker knows the mechanism: what is only noise would hinder the attack
-        carried = min(settings.directions, carried)
-        outputs = undo_shrinking(outputs[:, :carried], settings.epsilon)
-    return audit_shapes(originals[:, :carried], outputs, owners, model.identity_sd[:carried], promise.rank1)
+    view = attacker_view(model, settings)
+    return audit_shapes(originals @ view, outputs @ view, owners, promise.rank1)
 
 
 def _released_labels(
@@ -142,8 +149,8 @@ def _stand_ins(
         classes = list(labels.values()) if _labelled(labels) else None
         stand_ins = k_same(identities, classes, settings.k, model.identity_sd)
     elif settings.mechanism == "codebook":
-        codebook = make_codebook(model.identity_sd, settings.codes, settings.codebook_seed)
-        stand_ins = [codebook[nearest_code(identity, codebook, model.identity_sd)] for identity in identities]
+        codebook = make_codebook(public_patients(model, settings.codebook_seed), settings.codes, settings.codebook_seed)
+        stand_ins = [Kind(codebook, codebook.code(identity)) for identity in identities]
     return dict(zip(people, stand_ins, strict=True))
 
 
@@ -154,9 +161,13 @@ def _output(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: P
         return to_canvas(face.shape)
     if isinstance(stand_in, GroupMean):
         identity = _dispersed(stand_in, face, model, settings)
+    elif isinstance(stand_in, Kind):
+        identity = _virtual_patient(stand_in, face, settings)
     elif settings.mechanism == "metric":
         rng = generator(_draw_seed(face, settings), f"metric {settings.disperse}")
-        identity = metric_private(stand_in, model.identity_sd, settings.epsilon, settings.directions, rng)
+        identity = metric_private(
+            stand_in, public_patients(model, settings.codebook_seed), settings.epsilon, settings.directions, rng
+        )
     else:
         identity = stand_in
     return to_canvas(join(identity, _expression(face, model, settings), model))
@@ -173,6 +184,12 @@ def _dispersed(group: GroupMean, face: SubjectFace, model: ShapeModel, settings:
     if settings.disperse == "none":
         return group.mean
     return disperse(group, model.identity_sd, generator(_draw_seed(face, settings), f"disperse {settings.disperse}"))
+
+
+def _virtual_patient(kind: Kind, face: SubjectFace, settings: PrivacySettings) -> Floats:
+    if settings.disperse == "none":
+        return kind.codebook.middle(kind.code)
+    return kind.codebook.draw(kind.code, generator(_draw_seed(face, settings), f"codebook {settings.disperse}"))
 
 
 def _draw_seed(face: SubjectFace, settings: PrivacySettings) -> int:

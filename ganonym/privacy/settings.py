@@ -21,8 +21,8 @@ class PrivacySettings:
 
     `k` and `small_classes` (of fewer than k subjects) concern k-same; `codes`, `codebook_seed` concern codebook (the
     seed is public); `epsilon` (per population SD) and `directions` (how many identity coefficients leave at all)
-    concern metric. `disperse` says for k-same and metric whether photos of one subject are drawn independently. `none`
-    releases exact shapes and is refused without `i_understand`.
+    concern metric. `disperse` says whether photos of one subject are drawn independently. `none` releases exact shapes
+    and is refused without `i_understand`.
 
     >>> PrivacySettings().k
     11
@@ -32,7 +32,7 @@ class PrivacySettings:
     k: int = 11
     disperse: Dispersal = "photo"
     small_classes: SmallClasses = "withhold"
-    codes: int = 256
+    codes: int = 32
     codebook_seed: int = 0
     epsilon: float = 1.0
     directions: int = 8
@@ -50,7 +50,7 @@ class PrivacySettings:
         if self.k < 2:
             raise UsageError(f"k = {self.k} protects nobody.", "Choose k of at least 2; 11 is the default.")
         if self.codes < 1:
-            raise UsageError(f"a codebook of {self.codes} shapes is empty.", "Choose at least 1; 256 is the default.")
+            raise UsageError(f"a codebook of {self.codes} shapes is empty.", "Choose at least 1; 32 is the default.")
         if not 0 < self.epsilon < math.inf:
             raise UsageError(f"ε = {self.epsilon} is not a positive number.", "Choose it with ganonym plan --epsilon.")
         if self.directions < 1:

@@ -34,7 +34,7 @@ def test_the_lower_bound_is_clopper_and_pearsons(hits: int, subjects: int) -> No
     originals = people(subjects)
     outputs = originals.copy()
     outputs[hits:] = np.roll(originals, 1, axis=0)[hits:] if hits < subjects - 1 else outputs[hits:]
-    found = audit_shapes(originals, outputs, np.arange(subjects), SD, 1.0)
+    found = audit_shapes(originals, outputs, np.arange(subjects), 1.0)
     expected = binomtest(int(found.hits), subjects, alternative="greater").proportion_ci(0.999, method="exact").low
     assert found.low == pytest.approx(expected, abs=1e-9)
     assert found.hits == (hits if hits < subjects - 1 else subjects)
@@ -44,14 +44,14 @@ def test_outputs_of_a_subject_are_averaged_before_the_attack() -> None:
     originals = people(200)
     owners = np.repeat(np.arange(200), 40)
     noisy = originals[owners] + 2.5 * np.random.default_rng(1).standard_normal((8000, 12)) * SD
-    one = audit_shapes(originals, noisy[::40], owners[::40], SD, 1.0)
+    one = audit_shapes(originals / SD, noisy[::40] / SD, owners[::40], 1.0)
     assert one.hits < 60
-    assert audit_shapes(originals, noisy, owners, SD, 1.0).hits > 190
+    assert audit_shapes(originals / SD, noisy / SD, owners, 1.0).hits > 190
 
 
 def test_a_tie_counts_its_share() -> None:
     originals = np.repeat(people(5), 4, axis=0)
-    assert audit_shapes(originals, originals, np.arange(20), SD, 0.25).hits == pytest.approx(5.0)
+    assert audit_shapes(originals, originals, np.arange(20), 0.25).hits == pytest.approx(5.0)
 
 
 def cohort(model: ShapeModel, subjects: int, photos: int = 1) -> list[SubjectFace]:

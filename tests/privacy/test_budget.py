@@ -1,4 +1,4 @@
-"""Expression, codebook and attribute budgets: what they let through, and their bits by enumeration."""
+"""Expression and attribute budgets: what they let through, and their bits by enumeration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
 from ganonym.privacy.attributes import AttributeChoice, coarsen
-from ganonym.privacy.codebook import make_codebook, nearest_code
 from ganonym.privacy.draw import generator, population_draw
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
 
@@ -46,31 +45,10 @@ def test_expression_budget_refuses_what_it_cannot_count(clip: float, step: float
         ExpressionBudget(clip=clip, step=step)
 
 
-def test_codebook_is_public_and_deterministic() -> None:
-    book = make_codebook(SD, 64, seed=3)
-    assert book.tobytes() == make_codebook(SD.copy(), 64, seed=3).tobytes()
-    assert book.tobytes() != make_codebook(SD, 64, seed=4).tobytes()
-    assert len(np.unique(book, axis=0)) == 64
-    assert np.abs(book / SD).max() < 2.63
-
-
 def test_population_draw_has_the_covariance_it_states() -> None:
     rows = population_draw(generator(0, "test"), SD, 40_000) / SD
     assert np.allclose(np.cov(rows.T), np.eye(4), atol=0.03)
     assert 2.5 < np.abs(rows).max() < 2.63
-
-
-@given(st.lists(st.floats(-9, 9), min_size=4, max_size=4))
-def test_nearest_code_is_nearest_in_whitened_space(values: list[float]) -> None:
-    book = make_codebook(SD, 32)
-    gaps = [math.dist(code / SD, np.array(values) / SD) for code in book]
-    assert gaps[nearest_code(np.array(values), book, SD)] == pytest.approx(min(gaps))
-
-
-def test_whitening_changes_the_nearest_code() -> None:
-    book, point = np.array([[2.0, 0.0], [0.0, 1.0]]), np.zeros(2)
-    assert nearest_code(point, book, np.ones(2)) == 1
-    assert nearest_code(point, book, np.array([10.0, 1.0])) == 0
 
 
 def test_attribute_bits_count_the_values_that_occur() -> None:

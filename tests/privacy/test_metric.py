@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
-from scipy.stats import chi2, gamma, kstest
+from scipy.stats import gamma, ks_2samp, kstest
 
 from ganonym.privacy.audit import epsilon_lower_bound
 from ganonym.privacy.draw import generator
@@ -20,11 +20,14 @@ from ganonym.privacy.metric import (
     laplace_noise,
     metric_bits,
     metric_private,
-    noise_variance,
 )
+from ganonym.privacy.population import virtual_patients
 from ganonym.types import Floats
 
 DRAWS = 20_000
+PUBLIC = virtual_patients(
+    np.linspace(2.0, 0.5, 6), np.array([[4.0, 0, 0, 0, 0, 0], [0, 0, 3.0, 0, 0, 0], [0, 0, 0, 0, 2.0, -2.0]])
+)
 
 
 def noise(directions: int, epsilon: float, seed: int = 3) -> Floats:
@@ -42,7 +45,7 @@ def test_the_sampler_follows_its_density(directions: int, epsilon: float) -> Non
     if directions > 1:
         squares = (rows[:, 0] / lengths) ** 2
         assert kstest(squares, beta_distribution(0.5, (directions - 1) / 2).cdf).pvalue > 1e-3
-    assert rows.var(axis=0) == pytest.approx(np.full(directions, noise_variance(directions, epsilon)), rel=0.1)
+    assert rows.var(axis=0) == pytest.approx(np.full(directions, (directions + 1) / epsilon**2), rel=0.1)
     uniform = np.abs(np.corrcoef(rows.T)) if directions > 1 else np.zeros((1, 1))
     assert np.abs(uniform - np.eye(directions) * (directions > 1)).max() < 5 / math.sqrt(DRAWS)
 
@@ -87,17 +90,25 @@ def test_clipping_stays_in_the_ball_and_brings_nobody_further_apart(a: list[floa
     assert np.linalg.norm(clipped[0] - clipped[1]) <= np.linalg.norm(one - other) + 1e-9
 
 
-def test_outputs_look_like_the_population_and_carry_only_the_leading_directions() -> None:
-    sd = np.array([3.0, 2.0, 1.0, 0.5, 0.25])
-    rng = generator(0, "people")
-    people = rng.standard_normal((6000, 5)) * sd
-    outputs = np.array([metric_private(person, sd, 4.0, 2, rng) for person in people])
-    assert outputs.std(axis=0) / sd == pytest.approx(np.ones(5), abs=0.1)
-    assert np.abs(outputs[:, :2] / sd[:2]).max() <= 2.5
-    kept = [np.corrcoef(a, b)[0, 1] for a, b in zip(people.T, outputs.T, strict=True)]
-    assert min(kept[:2]) > 0.6
-    correlation = np.corrcoef(people.T, outputs.T)[:5, 7:]
-    assert chi2.sf(len(people) * float((correlation**2).sum()), correlation.size) > 1e-3, "the others tell nothing"
+def test_outputs_of_the_population_are_distributed_as_the_population() -> None:
+    """Posterior draws: with the prior right, who is shown is as likely as who was behind it, in every direction."""
+    people, rng = PUBLIC.identities[:1500], generator(0, "people")
+    outputs = np.array([metric_private(person, PUBLIC, 1.0, 3, rng) for person in people])
+    for before, after in zip(PUBLIC.places.T, (outputs @ PUBLIC.projection).T, strict=True):
+        assert ks_2samp(before, after).pvalue > 1e-3
+    assert outputs.std(axis=0) == pytest.approx(PUBLIC.identities.std(axis=0), rel=0.1)
+
+
+def test_outputs_carry_the_place_among_syndromes_and_nothing_else() -> None:
+    people, rng = PUBLIC.identities[:1500], generator(0, "people")
+    outputs = np.array([metric_private(person, PUBLIC, 3.0, 3, rng) for person in people])
+    places = [rows @ PUBLIC.projection for rows in (people, outputs)]
+    assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(*(rows.T for rows in places), strict=True)) > 0.5
+    # Healthy people moved where the projection does not look must not change what comes out.
+    unseen = np.linalg.svd(PUBLIC.projection.T)[2][PUBLIC.projection.shape[1]]
+    for person in people[:20]:
+        same = [metric_private(person + far * unseen, PUBLIC, 1.0, 3, generator(1, "x")) for far in (0.0, 50.0)]
+        np.testing.assert_array_equal(same[0], same[1])
 
 
 @pytest.mark.parametrize(("noisier", "refuted"), [(1.0, False), (0.4, True)])

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ganonym.errors import UsageError
-from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
+from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split, to_canvas
 from ganonym.privacy.attributes import AttributeChoice
-from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression, repartitioned
+from ganonym.privacy.metric import metric_bits
+from ganonym.privacy.population import public_patients
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats, Points, Refusal
@@ -136,17 +137,47 @@ def _doubled(shape: Points, model: ShapeModel) -> Points:
     return join(2 * identity, expression, model)
 
 
-def test_codebook_outputs_are_codes(model: ShapeModel) -> None:
-    settings = PrivacySettings(mechanism="codebook", codes=16, expression=replace(WHOLE, keep=False))
-    faces = cohort(model, subjects=60)
-    book = make_codebook(model.identity_sd, 16)
-    allowed = {tuple(np.round(to_canvas(join(code, np.zeros(4), model)).ravel(), 6)) for code in book}
-    result = privatize(faces, model, settings, manifest=False)
-    seen = {tuple(np.round(np.asarray(shape).ravel(), 6)) for shape in result.faces}
-    assert len(seen) > 4
-    assert seen.issubset(allowed)
-    alone = privatize(faces[:1], model, settings, manifest=False)  # a single photo needs no company
-    assert raw(alone.faces)[0] == raw(result.faces)[0]
+@pytest.fixture
+def bundled() -> ShapeModel:
+    """Phenotypes belong to the bundled shape model, and mean nothing in one drawn at random."""
+    return load_shape()
+
+
+def strangers(model: ShapeModel, subjects: int, photos: int = 1) -> list[SubjectFace]:
+    rng = np.random.default_rng(12)
+    return [
+        SubjectFace(f"s{i}", join(identity, rng.normal(size=4) * model.expression_sd, model), 100 * i + j, i)
+        for i, identity in enumerate(rng.normal(size=(subjects, 40)) * model.identity_sd)
+        for j in range(photos)
+    ]
+
+
+def test_codebook_outputs_are_virtual_patients_of_the_code(bundled: ShapeModel) -> None:
+    settings = PrivacySettings(mechanism="codebook", codes=16, expression=ExpressionBudget(keep=False))
+    faces, model = strangers(bundled, 40, photos=2), repartitioned(bundled, 2)
+    public = {tuple(np.round(row, 6)) for row in public_patients(model).identities}
+    result = privatize(faces, bundled, settings, manifest=True)
+    shown = [split(from_canvas(np.asarray(shape)), model) for shape in result.faces]
+    assert {tuple(np.round(identity, 6)) for identity, _ in shown} <= public
+    assert max(float(np.abs(expression).max()) for _, expression in shown) < 1e-6
+    assert len({identity.tobytes() for identity, _ in shown}) > 60, "drawn for each photo"
+    steady = privatize(faces, bundled, replace(settings, disperse="subject"), manifest=True)
+    assert raw(steady.faces)[::2] == raw(steady.faces)[1::2]
+    middle = privatize(faces, bundled, replace(settings, disperse="none"), manifest=True)
+    assert len(set(raw(middle.faces))) <= 16
+    alone = privatize(faces[:2], bundled, settings, manifest=True)  # a single subject needs no company
+    assert raw(alone.faces) == raw(result.faces)[:2]
+
+
+@pytest.mark.parametrize("disperse", ["photo", "subject"])
+def test_metric_outputs_follow_the_seed_and_count_their_draws(bundled: ShapeModel, disperse: str) -> None:
+    settings = PrivacySettings(mechanism="metric", epsilon=0.5, disperse=disperse)  # type: ignore[arg-type]
+    faces = strangers(bundled, 12, photos=3)
+    result = privatize(faces, bundled, settings, manifest=True)
+    assert raw(result.faces) == raw(privatize(faces, bundled, settings, manifest=True).faces)
+    draws = 3 if disperse == "photo" else 1
+    assert f"exp({0.5 * draws:g}·t)" in result.guarantee.statement
+    assert result.guarantee.bits["shape"] == pytest.approx(draws * metric_bits(8, 0.5))
 
 
 def test_none_is_exact_and_refused_without_insistence(model: ShapeModel) -> None:

@@ -1,0 +1,95 @@
+"""The codebook: public, at most M codes, and its bits where syndromes differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from ganonym.privacy.codebook import Codebook, make_codebook
+from ganonym.privacy.draw import generator, population_draw
+from ganonym.privacy.population import separating, virtual_patients
+
+SD = np.array([3.0, 2.0, 1.0, 0.5, 0.25, 0.2])
+# One syndrome moves the second coefficient, one the fifth, each by four of its standard deviations.
+SYNDROMES = np.array([[0, 8.0, 0, 0, 0, 0], [0, 0, 0, 0, 1.0, 0]])
+PUBLIC = virtual_patients(SD, SYNDROMES)
+
+
+@pytest.fixture(scope="module")
+def book() -> Codebook:
+    return make_codebook(PUBLIC, 16)
+
+
+def test_it_is_a_function_of_public_things_and_the_seed(book: Codebook) -> None:
+    again = make_codebook(virtual_patients(SD.copy(), SYNDROMES.copy()), 16)
+    assert again.centres.tobytes() == book.centres.tobytes()
+    assert all(np.array_equal(a, b) for a, b in zip(again.members, book.members, strict=True))
+    assert make_codebook(PUBLIC, 16, seed=1).centres.tobytes() != book.centres.tobytes()
+    other = virtual_patients(SD, SYNDROMES, seed=1)
+    assert other.identities.tobytes() != PUBLIC.identities.tobytes()
+
+
+def test_virtual_patients_are_a_mixture_of_the_healthy_and_each_syndrome() -> None:
+    share = (PUBLIC.identities[:, 1] > 4).mean()
+    assert share == pytest.approx(1 / 3, abs=0.03)
+    assert PUBLIC.identities[:, 0].std() == pytest.approx(SD[0], rel=0.03)
+    assert PUBLIC.places.std(axis=0).min() > 1.5, "two syndromes four SD away"
+
+
+def test_the_projection_is_fishers() -> None:
+    """With unit covariance, scikit-learn's discriminant analysis spans the same directions."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(4, 6)) * 3
+    classes = np.repeat(np.arange(4), 20_000)
+    rows = means[classes] + rng.standard_normal((len(classes), 6))
+    theirs = np.linalg.qr(LinearDiscriminantAnalysis(solver="eigen").fit(rows, classes).scalings_[:, :3])[0]
+    ours = separating(means)
+    assert ours.T @ ours == pytest.approx(np.eye(3), abs=1e-9)
+    assert np.linalg.svd(ours.T @ theirs)[1] == pytest.approx(np.ones(3), abs=0.01)
+
+
+def test_the_code_is_the_nearest_centre_where_syndromes_differ(book: Codebook) -> None:
+    for identity in np.random.default_rng(2).uniform(-20, 20, (200, 6)):
+        gaps = np.linalg.norm(book.centres - identity @ PUBLIC.projection, axis=1)
+        assert gaps[book.code(identity)] == pytest.approx(gaps.min())
+
+
+@pytest.mark.parametrize("codes", [1, 5, 64])
+def test_at_most_so_many_codes_and_every_virtual_patient_has_its_own(codes: int) -> None:
+    book = make_codebook(PUBLIC, codes)
+    assert 1 <= len(book.centres) == len(book.members) <= codes
+    assert sorted(np.concatenate(book.members).tolist()) == list(range(len(PUBLIC.identities)))
+    for code, rows in enumerate(book.members):
+        assert {book.code(PUBLIC.identities[row]) for row in rows[:30]} == {code}
+
+
+def test_what_is_drawn_depends_on_the_code_alone(book: Codebook) -> None:
+    people = population_draw(generator(3, "people"), SD, 400)
+    codes = [book.code(person) for person in people]
+    for code in set(codes):
+        mates = [person for person, own in zip(people, codes, strict=True) if own == code]
+        shown = {book.draw(book.code(person), generator(7, "x")).tobytes() for person in mates}
+        assert len(shown) == 1
+    drawn = np.array([book.draw(0, generator(seed, "y")) for seed in range(1500)])
+    for column, own in zip(drawn.T, PUBLIC.identities[book.members[0]].T, strict=True):
+        assert ks_2samp(column, own).pvalue > 1e-3
+    assert book.middle(0) == pytest.approx(drawn.mean(axis=0), abs=0.3)
+
+
+def test_few_codes_keep_syndromes_and_not_people() -> None:
+    """Four bits: syndromes survive, the rest of a person is drawn anew; codes blind to syndromes keep neither."""
+    rng = generator(5, "patients")
+    syndrome = rng.integers(3, size=1200)
+    people = population_draw(rng, SD, 1200) + np.concatenate([np.zeros((1, 6)), SYNDROMES])[syndrome]
+    blind = virtual_patients(SD, np.array([[6.0, 0, 0, 0, 0, 0]]))
+    kept = {}
+    for name, public in (("aware", PUBLIC), ("blind", blind)):
+        book = make_codebook(public, 16)
+        shown = np.array([book.draw(book.code(person), rng) for person in people])
+        kept[name] = [np.corrcoef(a, b)[0, 1] for a, b in zip(people.T, shown.T, strict=True)]
+    assert min(kept["aware"][1], kept["aware"][4]) > 0.75
+    assert abs(kept["aware"][0]) < 0.1
+    assert max(kept["blind"][1], kept["blind"][4]) < 0.1
