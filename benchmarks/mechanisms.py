@@ -24,10 +24,13 @@ from sklearn.metrics import recall_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ganonym.evaluate.statistics import proportion
-from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, normalize, split
+from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, normalize, split
 from ganonym.phantom.cohort import phantom_shapes
-from ganonym.privacy.expression import repartitioned
-from ganonym.privacy.population import attacker_view
+from ganonym.phantom.syndromes import load_syndromes
+from ganonym.privacy.codebook import make_codebook
+from ganonym.privacy.expression import quantize_expression, repartitioned
+from ganonym.privacy.phenotype import identity_displacements, load_phenotypes
+from ganonym.privacy.population import attacker_view, virtual_patients
 from ganonym.privacy.privatize import SubjectFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import Floats
@@ -123,11 +126,48 @@ def linked(after: Floats) -> float:
     return hits
 
 
+def unseen(who: Patients, model: ShapeModel, settings: PrivacySettings) -> None:
+    """What a codebook keeps of syndromes it was made without: each class in turn hidden from it, recall of that class.
+
+    `AO` and `OO` as in the table; "known" is the recall with the codebook that knows all.
+    """
+    protected = repartitioned(model, settings.expression.directions)
+    moved = identity_displacements(load_phenotypes(), protected)
+    names = list(load_syndromes())
+    before = np.array([face.shape.ravel() for face in who.faces])
+    parts = [split(face.shape, protected) for face in who.faces]
+    people = np.array([(one[0] + two[0]) / 2 for one, two in zip(parts[::2], parts[1::2], strict=True)])
+    budget = settings.expression
+    shown = [quantize_expression(part[1], protected.expression_sd, budget.clip, budget.step) for part in parts]
+
+    def released(hidden: str | None) -> Floats:
+        kept = [row for name, row in zip(names, moved, strict=True) if name != hidden]
+        book = make_codebook(virtual_patients(protected.identity_sd, np.array(kept)), settings.codes)
+        rng = np.random.default_rng(7)
+        codes = np.repeat([book.code(person) for person in people], 2)
+        faces = [join(book.draw(code, rng), each, protected) for code, each in zip(codes, shown, strict=True)]
+        return np.array(faces).reshape(len(faces), -1)
+
+    known = cells(before, released(None), who)
+    print(f"\ncodebook of {settings.codes} made without one syndrome: recall of that syndrome")
+    print(f"{'':16}{'OO':>7}{'AO, known':>11}{'AO, hidden':>12}{'OA, known':>11}{'OA, hidden':>12}")
+    totals = []
+    for group in GROUPS[:-1]:
+        rows = who.classes == f"PHANTOM-{group}"
+        without = cells(before, released(group), who)
+        rates = [known["OO"], known["AO"], without["AO"], known["OA"], without["OA"]]
+        totals.append([float(each[rows].mean()) for each in rates])
+        print(f"{group:16}" + "".join(f"{r:{w}.3f}" for r, w in zip(totals[-1], (7, 11, 12, 11, 12), strict=True)))
+    mean = np.mean(totals, axis=0)
+    print(f"{'mean':16}" + "".join(f"{r:{w}.3f}" for r, w in zip(mean, (7, 11, 12, 11, 12), strict=True)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subjects", type=int, default=33, help="of each class")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="only mechanisms whose name begins so")
+    parser.add_argument("--hidden", action="store_true", help="instead: the codebook on syndromes it does not know")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
     model = load_shape()
@@ -135,6 +175,9 @@ def main() -> None:
     before = np.array([face.shape.ravel() for face in who.faces])
     subjects = len(who.faces) // 2
     print(f"simulated: {len(GROUPS)} classes of {arguments.subjects} virtual people, 2 photos each; chance .100")
+    if arguments.hidden:
+        unseen(who, model, PrivacySettings(mechanism="codebook"))
+        return
     print(f"{'':50}{'declared':>9}{'named':>22}{'linked':>8}" + "".join(f"{c:>7}" for c in CELLS) + f"{'of OO':>20}")
     rows = {}
     for name, (settings, labelled) in cases().items():

@@ -40,7 +40,8 @@ _NOT_PROMISED = """\
 - That nobody can ever be recognised. The statement above bounds what it names, under its assumptions, and no more;
   the rest has to be measured by attacking the outputs.
 - That a rare syndrome, a site, an age or a combination of released columns does not single somebody out.
-- That an output shows the subject's own signs: with k-same it is a plausible member of the subject's class.
+- That an output shows the subject's own signs: with k-same it is a plausible member of the subject's class; with
+  codebook and metric it is a virtual patient alike in the signs of twelve simulated syndromes, and other signs are lost.
 - That two releases of the same people, made with other settings or keys, are as safe as one: they can be averaged.
 - Anything once `private/` or the key is shared: they undo the pseudonyms.
 """
