@@ -71,7 +71,19 @@ def face_axes(model: AppearanceModel) -> Axes:
     fields = {name: _scaled(name, field, mean, spread[name]) for name, field in directions(mean).items()}
     # Hypertelorism moves whole eyes, and names both axes: together they must not move the inner canthi twice.
     fields["IPD"] = fields["IPD"] - fields["ENEN"]
+    fields = {name: _shape_only(field, mean) for name, field in fields.items()}
     return Axes(*(np.stack([each[name] for name in AXES]) for each in (fields, base, spread)))
+
+
+def _shape_only(field: Points, mean: Points) -> Points:
+    """`field` without what moves and enlarges the face as a whole: place and size are the camera's.
+
+    Left in, they would tell patients from controls by how fine the skin looks, since syndromes make chins small.
+    """
+    centre = mean[:LANDMARKS].mean(axis=0)
+    around = mean - centre
+    growth = float((field * around)[:LANDMARKS].sum() / (around[:LANDMARKS] ** 2).sum())
+    return np.asarray(field - field[:LANDMARKS].mean(axis=0) - growth * around)
 
 
 def _scaled(name: str, field: Points, mean: Points, spread: float) -> Points:
@@ -110,7 +122,7 @@ def directions(mean: Points) -> dict[str, Points]:
         "FOREHH": np.column_stack([still, hair]),
         "FOREHW": np.column_stack([temples, still])
         + _both_sides(_outward({0: 0.5, 1: 0.25, 17: 0.5, 18: 0.3, 19: 0.1}), len(mean)),
-        "IPD": _outward(dict.fromkeys((*eye, *range(17, 22)), 1.0) | {17: 0.8, 0: 0.4, 1: 0.4, 2: 0.2}),
+        "IPD": _outward(dict.fromkeys((*eye, *range(17, 22)), 1.0) | {17: 0.8, 0: 0.6, 1: 0.5, 2: 0.3}),
         "JAWW": _outward({2: 0.3, 3: 0.8, 4: 1.0, 5: 0.9, 6: 0.6, 7: 0.25}),
         "LVERM": _upward({59: 0.6, 58: 1.0, 57: 1.0}),
         "MOUTHW": np.column_stack([mouth * x, still]),

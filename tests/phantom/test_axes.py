@@ -107,11 +107,11 @@ def test_both_sides_move_alike(place: Studio, mean: Points) -> None:
 def test_hypertelorism_moves_whole_eyes(place: Studio) -> None:
     both = np.isin(AXES, ["IPD", "ENEN"]).astype(float)
     eye = place.axes.displacement(both)[36:42]
-    np.testing.assert_allclose(eye, np.broadcast_to(eye[0], eye.shape), atol=1e-9)
+    np.testing.assert_allclose(eye, np.broadcast_to(eye[0], eye.shape), atol=0.25)
     assert eye[0, 0] < -1
     telecanthus = place.axes.displacement((np.array(AXES) == "ENEN").astype(float))
     assert telecanthus[39, 0] < -0.5
-    assert not telecanthus[[36, 37, 41]].any()
+    assert np.abs(telecanthus[[36, 37, 41]]).max() < 0.05
 
 
 def test_forehead_axes_leave_the_lower_face(place: Studio) -> None:
@@ -119,7 +119,14 @@ def test_forehead_axes_leave_the_lower_face(place: Studio) -> None:
     assert not high[:68].any()
     assert high[HAIRLINE][:, 1].min() < -4
     broad = place.axes.displacement((np.array(AXES) == "FOREHW").astype(float))
-    assert not broad[np.r_[3:14, 27:68]].any()
+    assert np.abs(broad[27:68]).max() < 0.3
+
+
+def test_no_axis_moves_or_enlarges_the_face(place: Studio, mean: Points) -> None:
+    around = mean[:68] - mean[:68].mean(axis=0)
+    for field in place.axes.fields:
+        np.testing.assert_allclose(field[:68].mean(axis=0), 0.0, atol=1e-9)
+        assert (field[:68] * around).sum() == pytest.approx(0.0, abs=1e-6)
 
 
 @given(st.floats(0.2, 5.0), st.floats(-200, 200), st.floats(-30, 30), st.integers(0, 20))
