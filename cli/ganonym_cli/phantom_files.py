@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,11 +15,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
+from PIL import Image
+
 from ganonym.batch.files import write_output
 from ganonym.errors import EnvironmentFault
 from ganonym.phantom.plan import Cohort
 from ganonym.phantom.sitting import PhantomShape, photos_of, studio
 from ganonym.photos.encode import encode_png
+from ganonym.types import RGB
 
 Case: TypeAlias = tuple[str | None, int]
 Row: TypeAlias = tuple[str, ...]
@@ -59,9 +64,17 @@ def photograph(case: Case, folder: Path, cohort: Cohort) -> list[PhantomShape]:
     """Write one person's photographs below `folder`; what is known of each, without the pixels."""
     written = []
     for photo in photos_of(*case, cohort, studio()):
-        write_output(folder / image_name(photo), encode_png(photo.rgb))
+        encoded = encode_png(photo.rgb) if photo.group is None else _quick_png(photo.rgb)
+        write_output(folder / image_name(photo), encoded)
         written.append(photo.shape)
     return written
+
+
+def _quick_png(rgb: RGB) -> bytes:
+    """`rgb` as a PNG in half the time of `encode_png`: grain has no repetitions to look for, and nothing to hide."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY)
+    return buffer.getvalue()
 
 
 def _one_thread() -> None:
