@@ -34,7 +34,13 @@ from ganonym.types import Floats
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ATTACKERS: tuple[Attacker, ...] = (DlibRecognizer(), WhitenedShape(), PlainShape(), Thumbnail())
-MECHANISMS = ("k-same", "codebook", "metric", "none")
+MECHANISMS = {
+    "k-same": [],
+    "k-same-plain": ["--disperse", "none"],
+    "codebook": [],
+    "metric": ["--epsilon", "2", "--disperse", "subject"],
+    "none": ["--i-understand"],
+}
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,8 @@ def anonymize(source: Path, out: Path, photos: Sequence[Photo], mechanism: str, 
         with manifest.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("image", "subject"), *((photo.name, photo.subject) for photo in photos)])
         command = [sys.executable, "-m", "ganonym_cli", "anonymize", str(source), str(out), "--manifest", str(manifest)]
-        command += ["--mechanism", mechanism, "--quiet"]
-        command += ["-k", str(k)] if mechanism == "k-same" else []
-        command += ["--i-understand"] if mechanism == "none" else []
+        command += ["--mechanism", mechanism.removesuffix("-plain"), "--quiet", *MECHANISMS[mechanism]]
+        command += ["-k", str(k)] if mechanism.startswith("k-same") else []
         if (code := subprocess.run(command, check=False).returncode) not in (0, 1):
             raise SystemExit(f"ganonym anonymize --mechanism {mechanism} ended with exit code {code}")
     subject = {photo.name: photo.subject for photo in photos}
@@ -161,7 +166,7 @@ def main() -> None:
             outcomes = measure(before, released, subjects, background)
             kept = [sample for sample in released if sample is not None]
             faces = sum(sample.points is not None for sample in kept)
-            title = f"k-same, k = {arguments.k}" if mechanism == "k-same" else mechanism
+            title = f"{mechanism}, k = {arguments.k}" if mechanism.startswith("k-same") else mechanism
             show(f"{title}: {len(kept)} of {len(photos)} released, a face found in {faces}", outcomes)
             results[title] = {
                 "photos": len(photos),

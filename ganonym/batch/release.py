@@ -48,6 +48,11 @@ class Release:
     audit: Audit | None
     why: str
 
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """What may be told of the syndrome of each output."""
+        return {item.output: item.label for item in self.items}
+
 
 def plan_release(
     plan: Plan,

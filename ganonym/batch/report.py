@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ganonym.batch.files import write_output, write_private
@@ -41,7 +41,7 @@ _NOT_PROMISED = """\
   the rest has to be measured by attacking the outputs.
 - That a rare syndrome, a site, an age or a combination of released columns does not single somebody out.
 - That an output shows the subject's own signs: with k-same it is a plausible member of the subject's class; with
-  codebook and metric it is a virtual patient alike in the signs of twelve simulated syndromes, and other signs are lost.
+  codebook and metric a virtual patient who is alike in the signs of twelve simulated syndromes; other signs are lost.
 - That two releases of the same people, made with other settings or keys, are as safe as one: they can be averaged.
 - Anything once `private/` or the key is shared: they undo the pseudonyms.
 """
@@ -54,9 +54,16 @@ def write_reports(
     shared, report, keymap, quarantine = space.reports
     released = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: entry["output"])
     held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: entry["name"])
-    labels = {item.output: item.label for item in release.items}
-    columns = ("image", "subject", "syndrome", *settings.release, *["face"] * (settings.output == "photo"))
-    write_output(shared, _csv(columns, [_shared_row(entry, plan, labels, key, settings) for entry in released]))
+    labels = release.labels
+    columns = ("image", "subject", "syndrome", *settings.release, "protection")
+    columns += ("face",) * (settings.output == "photo")
+    write_output(
+        shared,
+        _csv(
+            columns,
+            [_shared_row(entry, labels.get(entry["output"]), plan, release, key, settings) for entry in released],
+        ),
+    )
     write_private(
         keymap,
         _csv(
@@ -145,17 +152,18 @@ def _left_out(settings: Settings) -> str:
 
 
 def _shared_row(
-    entry: JSON, plan: Plan, labels: Mapping[str, str | None], key: bytes, settings: Settings
+    entry: JSON, label: str | None, plan: Plan, release: Release, key: bytes, settings: Settings
 ) -> tuple[str, ...]:
     row = plan.rows[entry["source"]] if plan.rows is not None and entry["index"] == 0 else None
     if entry.get("face") == "covered":  # no group of k stands behind what its row says
         row = None
-    cells: dict[str, Any] = {"syndrome": labels.get(entry["output"]) if row else None}
+    cells: dict[str, Any] = {"syndrome": label if row else None}
     cells |= {name: getattr(row, name) if row else None for name in settings.release}
     if cells.get("age") is not None:
         cells["age"] = _age_band(cells["age"])
     if cells.get("session") is not None:  # session names tend to be dates or visit numbers
         cells["session"] = pseudonym(key, "session", cells["session"])
+    cells["protection"] = release.guarantee.short
     if settings.output == "photo":
         cells["face"] = entry["face"]
     return (_image(entry), pseudonym(key, "subject", entry["subject"]), *(_plain(cell) for cell in cells.values()))

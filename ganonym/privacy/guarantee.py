@@ -43,7 +43,7 @@ class Guarantee:
     beside them "released set" (log2 of its subjects) and "mankind". "shape" and "total" are absent where there is no
     bound (mechanism none). `rank1` is the highest rate, averaged over the released subjects, at which an attacker who
     holds every original identity shape can name the subject of an output by its identity shape; 1 without bound, None
-    when nothing was released.
+    when nothing was released. `short` is the statement in a few words, for every row of what is shared.
     """
 
     mechanism: str
@@ -51,6 +51,7 @@ class Guarantee:
     assumptions: tuple[str, ...]
     bits: dict[str, float]
     rank1: float | None = None
+    short: str = ""
 
 
 def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -64,7 +65,7 @@ def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
     if settings.mechanism == "metric":
         return _metric(settings, released)
     statement = "none: exact landmark shapes were released, and landmarks alone re-identify people"
-    return Guarantee("none", statement, (), _bits(None, settings, released), 1.0)
+    return Guarantee("none", statement, (), _bits(None, settings, released), 1.0, "none: exact shapes")
 
 
 def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -113,7 +114,8 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
                 else "photos of one subject share an identity shape and can be linked to each other"
             )
         )
-    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest)
+    short = f"k-same: rank-1 by identity shape ≤ 1/{released.smallest}"
+    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest, short)
 
 
 def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -140,7 +142,8 @@ def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
             "expression bits and attribute bits once a photo, and photos of one subject can be linked to each other"
             + ("" if settings.disperse != "photo" else ", as far as the code tells")
         )
-    return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released))
+    short = f"codebook: ≤ {bits['shape']:.1f} bits of identity shape"
+    return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released), short)
 
 
 def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
@@ -176,7 +179,8 @@ def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
             "no manifest was given: each photo was counted as its own subject, so ε counts once for each photo of a "
             "person"
         )
-    return Guarantee("metric", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released))
+    short = f"metric: ε = {epsilon:g} per SD of identity shape"
+    return Guarantee("metric", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released), short)
 
 
 def _one_guess(bits: float, released: Released) -> float:
