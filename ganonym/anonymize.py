@@ -65,15 +65,22 @@ def anonymize(
         except PhotoError as error:
             outcomes[name] = Refusal(error.reason, str(error))
     people = [
-        SubjectFace(subjects[name], record.shape, _seed(seed, f"face {name}"), _seed(seed, f"subject {subjects[name]}"))
+        SubjectFace(
+            subjects[name],
+            record.shape,
+            _seed(seed, f"face {name}"),
+            _seed(seed, f"subject {subjects[name]}"),
+            attributes=coarsen(record.tone, None, None, settings.attributes),
+        )
         for name, record in records.items()
     ]
     private = privatize(people, studio.synthesizer.model.shape, settings, manifest=True)
-    for person, points, (name, record) in zip(people, private.faces, records.items(), strict=True):
+    for person, points, kept, (name, record) in zip(
+        people, private.faces, private.attributes, records.items(), strict=True
+    ):
         if isinstance(points, Refusal):
             outcomes[name] = points
             continue
-        kept = coarsen(record.tone, None, None, settings.attributes)
         try:
             outcomes[name] = produce(PrivateFace(points, kept.tone, None, None, person.seed), record, studio)
         except PhotoError as error:

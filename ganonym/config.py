@@ -25,11 +25,11 @@ class Settings:
     """What the steward decides. Raises UsageError listing everything that is wrong with the values.
 
     `mechanism` auto means k-same when a class has at least `k` subjects, else codebook; `epsilon` and `directions` are
-    of metric. `attributes` may reach the
-    synthesizer; `release` are manifest columns copied into the shareable manifest beside the syndrome. `consistent`
-    gives all photos of one subject the same surrogate. `output` photo puts the faces back into their photographs, whose
-    surroundings `background` keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout`
-    is seconds per photo.
+    of metric. `attributes` may reach the synthesizer; with k-same they are `attributes_from` a random member of the
+    subject's group (from the subject with all others, and in whole photos, whose necks must match). `release` are
+    manifest columns copied into the shareable manifest beside the syndrome. `consistent` gives all photos of a subject
+    the same surrogate. `output` photo puts the faces back into their photographs, whose surroundings `background`
+    keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout` is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
@@ -43,6 +43,7 @@ class Settings:
     small_classes: Literal["withhold", "merge"] = "withhold"
     consistent: bool = False
     attributes: tuple[str, ...] = ("tone",)
+    attributes_from: Literal["group", "subject"] = "group"
     release: tuple[str, ...] = ()
     seed: int = 0
     verify: Literal["default", "recognizer"] = "default"
@@ -160,6 +161,7 @@ _CHECKS: dict[str, _Check] = {
     "small_classes": _choice("withhold", "merge"),
     "consistent": _FLAG,
     "attributes": _several(*ATTRIBUTES),
+    "attributes_from": _choice("group", "subject"),
     "release": _several(*RELEASABLE),
     "seed": _whole(0, 2**63 - 1),
     "verify": _choice("default", "recognizer"),

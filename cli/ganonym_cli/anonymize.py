@@ -51,6 +51,10 @@ def anonymize(
     consistent: Annotated[
         bool, typer.Option("--consistent", help="One surrogate for all photos of a subject.", rich_help_panel=PRIVACY)
     ] = False,
+    attributes_from: Annotated[
+        Literal["group", "subject"] | None,
+        typer.Option(help="Of k-same: whose skin tone is shown.", show_default="group", rich_help_panel=PRIVACY),
+    ] = None,
     verification: Annotated[
         Literal["default", "recognizer"] | None,
         typer.Option("--verify", help="Add dlib's recognizer.", show_default="default", rich_help_panel=PRIVACY),
@@ -100,6 +104,7 @@ def anonymize(
         "epsilon": epsilon,
         "disperse": disperse,
         "consistent": consistent or None,
+        "attributes_from": attributes_from,
         "verify": verification,
         "i_understand": i_understand or None,
         "output": output_kind,

@@ -64,7 +64,8 @@ def plan_release(
 ) -> Release:
     """Privatize all faces of `photos`, (name, SHA-256) each, that `store` knows. Raises as `privatize` does."""
     faces: list[SubjectFace] = []
-    places: list[tuple[str, int, str, str, int]] = []
+    places: list[tuple[str, int, str, str]] = []
+    choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
     for photo, digest in photos:
         records = store.read(photo, digest)
         for record in [] if isinstance(records, Refusal) else records:
@@ -72,12 +73,23 @@ def plan_release(
             seed = seed_for(key, settings.seed, output)
             subject_seed = seed_for(key, settings.seed, f"subject\0{subject}")
             label = plan.label_of(photo, record.index)
-            faces.append(SubjectFace(subject, record.shape, seed, subject_seed, label))
-            places.append((photo, record.index, digest, output, record.tone))
-    refuse_collisions(output for _, _, _, output, _ in places)
+            row = plan.rows[photo] if plan.rows is not None and record.index == 0 else None
+            kept = coarsen(record.tone, row.sex if row else None, row.age if row else None, choice)
+            faces.append(
+                SubjectFace(
+                    subject,
+                    record.shape,
+                    seed,
+                    subject_seed,
+                    label,
+                    kept,
+                    subject_seed if settings.consistent else seed,
+                )
+            )
+            places.append((photo, record.index, digest, output))
+    refuse_collisions(output for _, _, _, output in places)
     people = {face.subject: face.label for face in faces}
     mechanism, why = choose_mechanism(settings, people)
-    choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
     privacy = PrivacySettings(
         mechanism=mechanism,
         k=settings.k,
@@ -86,20 +98,19 @@ def plan_release(
         epsilon=settings.epsilon,
         directions=settings.directions,
         attributes=choice,
+        attributes_from=settings.attributes_from if settings.output == "face" else "subject",
         i_understand=settings.i_understand,
     )
     private = privatize(faces, model, privacy, manifest=plan.rows is not None)
     items = []
-    for face, points, label, (photo, index, digest, output, tone) in zip(
-        faces, private.faces, private.labels, places, strict=True
+    for face, points, label, kept, (photo, index, digest, output) in zip(
+        faces, private.faces, private.labels, private.attributes, places, strict=True
     ):
         outcome: PrivateFace | Refusal
         if isinstance(points, Refusal):
             outcome = points
         else:
-            row = plan.rows[photo] if plan.rows is not None and index == 0 else None
-            kept = coarsen(tone, row.sex if row else None, row.age if row else None, choice)
-            seed = face.subject_seed if settings.consistent else face.seed
-            outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, seed)
+            assert face.surrogate_seed is not None
+            outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, face.surrogate_seed)
         items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome, label))
     return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)

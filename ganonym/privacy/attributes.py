@@ -1,12 +1,22 @@
-"""Coarse attributes that may reach the generator: skin-tone class, sex and ten-year age band; each can be dropped."""
+"""Coarse attributes that may reach the generator: skin-tone class, sex and ten-year age band; each can be dropped.
+
+With k-same they come from the subject's group, not from the subject: in a group of eleven with one dark face, a dark
+output would name that face whatever its shape.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.types import TONES, Sex
+
+Value = TypeVar("Value", int, float, Sex)
 
 AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 
@@ -39,6 +49,31 @@ class Attributes:
     tone: int | None
     sex: Sex | None
     age: float | None
+
+
+NOTHING = Attributes(None, None, None)
+
+
+def usual(of_photos: Sequence[Attributes]) -> Attributes:
+    """One subject's attributes from those of its photos: the most frequent, each by itself, the lowest if tied.
+
+    >>> usual([Attributes(2, "male", None), Attributes(3, "male", 25.0), Attributes(3, None, 35.0)])
+    Attributes(tone=3, sex='male', age=25.0)
+    """
+    tones = [each.tone for each in of_photos if each.tone is not None]
+    sexes = [each.sex for each in of_photos if each.sex is not None]
+    ages = [each.age for each in of_photos if each.age is not None]
+    return Attributes(_mode(tones), _mode(sexes), _mode(ages))
+
+
+def _mode(values: Sequence[Value]) -> Value | None:
+    return min(set(values), key=lambda value: (-values.count(value), value)) if values else None
+
+
+def of_random_member(members: Sequence[Attributes], rng: np.random.Generator) -> Attributes:
+    """The attributes of one of `members`, drawn: a function of their set, so it tells nothing but the group."""
+    ordered = sorted(members, key=lambda each: (each.tone or 0, each.tone is None, each.sex or "", each.age or 0.0))
+    return ordered[rng.integers(len(ordered))]
 
 
 def coarsen(tone: int, sex: Sex | None, age: float | None, choice: AttributeChoice) -> Attributes:

@@ -70,16 +70,22 @@ def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
 
 def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
     bits = _bits(math.log2(released.groups), settings, released)
+    drawn = _kept_attributes(settings, released) if settings.attributes_from == "group" else []
+    if drawn:
+        bits |= dict.fromkeys((*drawn, "total"), 0.0)
+        bits["total"] = bits["shape"] + bits["expression"]
+    known = " and ".join(["identity shape", *drawn])
     statement = (
-        f"re-identification by identity shape ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
+        f"re-identification by {known} ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
         f"released set, on average over the subjects of every group, given one identity shape per subject "
         f"({released.subjects} subjects in {released.groups} groups of at least {released.smallest})"
     )
     assumptions = [
         "the attacker may hold every original shape and know the groups, but not which group member is which output: "
         "names, order and other columns do not tell, and the key stays secret",
-        f"expression and attributes are outside the 1/{released.smallest}: they may add up to "
-        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo",
+        ("expression is" if drawn else "expression and attributes are") + f" outside the 1/{released.smallest}: up to "
+        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo"
+        + (f"; {' and '.join(drawn)} of an output are those of a random member of the group" if drawn else ""),
         "shape bits count which group a subject is in; the group mean itself is released, so whoever knows the other "
         "members' shapes can compute a member's, and whoever knows that a person is in the set learns what the group "
         "shares",
@@ -114,7 +120,7 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
                 else "photos of one subject share an identity shape and can be linked to each other"
             )
         )
-    short = f"k-same: rank-1 by identity shape ≤ 1/{released.smallest}"
+    short = f"k-same: rank-1 by {known} ≤ 1/{released.smallest}"
     return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest, short)
 
 
@@ -186,6 +192,12 @@ def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
 def _one_guess(bits: float, released: Released) -> float:
     """What `bits` make of the chance 1/n of naming one of n equally likely subjects."""
     return math.exp2(min(0.0, bits - math.log2(released.subjects)))
+
+
+def _kept_attributes(settings: PrivacySettings, released: Released) -> list[str]:
+    """Names of the attributes that reach synthesis; without a manifest nobody's sex and age are known."""
+    kept = settings.attributes
+    return [name for name in ("tone", "sex", "age") if getattr(kept, name) and (released.manifest or name == "tone")]
 
 
 def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
+from ganonym.privacy.attributes import NOTHING, Attributes, of_random_member, usual
 from ganonym.privacy.audit import Audit, audit_shapes
 from ganonym.privacy.codebook import Codebook, make_codebook
 from ganonym.privacy.draw import generator
@@ -40,7 +41,8 @@ class SubjectFace:
     """One face as privacy sees it: whose it is, its normalised shape (68, 2) and its seeds.
 
     `seed` differs for every face, `subject_seed` is shared by the faces of a subject; both are keyed hashes of names,
-    never of anything in a photograph. `label` is the subject's class (a syndrome) or None.
+    never of anything in a photograph. `label` is the subject's class (a syndrome) or None; `attributes` are coarse
+    already. `surrogate_seed` is that of the face's texture and attributes, `seed` where None.
     """
 
     subject: str
@@ -48,19 +50,23 @@ class SubjectFace:
     seed: int
     subject_seed: int
     label: str | None = None
+    attributes: Attributes = NOTHING
+    surrogate_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Privatized:
     """For every face, in order, its shape on the canvas (68, 2) in pixels or why it is withheld; and the guarantee.
 
-    `labels` are what may be released of the faces' labels, which names several classes where small ones were merged.
+    `labels` are what may be released of the faces' labels, which names several classes where small ones were merged;
+    `attributes` what synthesis may know of each face.
     `audit` is how an attack on these very shapes did; None where nothing is released.
     """
 
     faces: tuple[Points | Refusal, ...]
     guarantee: Guarantee
     labels: tuple[str | None, ...]
+    attributes: tuple[Attributes, ...]
     audit: Audit | None
 
 
@@ -104,8 +110,33 @@ def privatize(
         merged=len({labels[subject] for subject in kept} - set(given.values())),
     )
     promise = guarantee(settings, released)
-    shared = tuple(labels.get(face.subject) for face in faces)
-    return Privatized(output, promise, shared, _audit(faces, output, identities, model, settings, promise))
+    return Privatized(
+        output,
+        promise,
+        tuple(labels.get(face.subject) for face in faces),
+        _attributes(faces, photos, stand_ins, settings),
+        _audit(faces, output, identities, model, settings, promise),
+    )
+
+
+def _attributes(
+    faces: Sequence[SubjectFace],
+    photos: dict[str, list[SubjectFace]],
+    stand_ins: dict[str, StandIn],
+    settings: PrivacySettings,
+) -> tuple[Attributes, ...]:
+    if settings.mechanism != "k-same" or settings.attributes_from == "subject":
+        return tuple(face.attributes for face in faces)
+    members: dict[int, list[Attributes]] = {}
+    for subject, stand_in in stand_ins.items():
+        if isinstance(stand_in, GroupMean):
+            members.setdefault(stand_in.group, []).append(usual([face.attributes for face in photos[subject]]))
+    drawn = []
+    for face in faces:
+        group = stand_ins.get(face.subject)
+        rng = generator(face.seed if face.surrogate_seed is None else face.surrogate_seed, "attributes")
+        drawn.append(of_random_member(members[group.group], rng) if isinstance(group, GroupMean) else NOTHING)
+    return tuple(drawn)
 
 
 def _audit(

@@ -10,6 +10,7 @@ from ganonym.errors import UsageError
 from ganonym.privacy.attributes import AttributeChoice
 from ganonym.privacy.expression import ExpressionBudget
 
+AttributeSource: TypeAlias = Literal["group", "subject"]
 Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
 SmallClasses: TypeAlias = Literal["withhold", "merge"]
 Dispersal: TypeAlias = Literal["photo", "subject", "none"]
@@ -19,7 +20,8 @@ Dispersal: TypeAlias = Literal["photo", "subject", "none"]
 class PrivacySettings:
     """Mechanism and budgets of one run. Raises UsageError when they do not fit together.
 
-    `k` and `small_classes` (of fewer than k subjects) concern k-same; `codes`, `codebook_seed` concern codebook (the
+    `k`, `small_classes` (of fewer than k subjects) and `attributes_from` (a random member of the group, or the subject,
+    as with all other mechanisms) concern k-same; `codes`, `codebook_seed` concern codebook (the
     seed is public); `epsilon` (per population SD) and `directions` (how many identity coefficients leave at all)
     concern metric. `disperse` says whether photos of one subject are drawn independently. `none` releases exact shapes
     and is refused without `i_understand`.
@@ -38,6 +40,7 @@ class PrivacySettings:
     directions: int = 8
     expression: ExpressionBudget = field(default_factory=ExpressionBudget)
     attributes: AttributeChoice = field(default_factory=AttributeChoice)
+    attributes_from: AttributeSource = "group"
     i_understand: bool = False
 
     def __post_init__(self) -> None:
@@ -47,6 +50,8 @@ class PrivacySettings:
             raise UsageError(f"unknown dispersal {self.disperse!r}.", "Choose photo, subject or none.")
         if self.small_classes not in get_args(SmallClasses):
             raise UsageError(f"unknown treatment {self.small_classes!r} of small classes.", "Choose withhold or merge.")
+        if self.attributes_from not in get_args(AttributeSource):
+            raise UsageError(f"unknown source {self.attributes_from!r} of attributes.", "Choose group or subject.")
         if self.k < 2:
             raise UsageError(f"k = {self.k} protects nobody.", "Choose k of at least 2; 11 is the default.")
         if self.codes < 1:

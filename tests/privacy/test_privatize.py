@@ -10,7 +10,7 @@ import pytest
 
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split, to_canvas
-from ganonym.privacy.attributes import AttributeChoice
+from ganonym.privacy.attributes import AttributeChoice, Attributes
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression, repartitioned
 from ganonym.privacy.metric import metric_bits
 from ganonym.privacy.population import public_patients
@@ -155,10 +155,11 @@ def strangers(model: ShapeModel, subjects: int, photos: int = 1) -> list[Subject
 def test_codebook_outputs_are_virtual_patients_of_the_code(bundled: ShapeModel) -> None:
     settings = PrivacySettings(mechanism="codebook", codes=16, expression=ExpressionBudget(keep=False))
     faces, model = strangers(bundled, 40, photos=2), repartitioned(bundled, 2)
-    public = {tuple(np.round(row, 6)) for row in public_patients(model).identities}
+    public = public_patients(model).identities
     result = privatize(faces, bundled, settings, manifest=True)
     shown = [split(from_canvas(np.asarray(shape)), model) for shape in result.faces]
-    assert {tuple(np.round(identity, 6)) for identity, _ in shown} <= public
+    gaps = [np.abs(public - identity).max(axis=1).min() for identity, _ in shown]
+    assert max(gaps) < 1e-6 < 1e-3 < np.abs(public[1:] - public[:1]).max(axis=1).min()
     assert max(float(np.abs(expression).max()) for _, expression in shown) < 1e-6
     assert len({identity.tobytes() for identity, _ in shown}) > 60, "drawn for each photo"
     steady = privatize(faces, bundled, replace(settings, disperse="subject"), manifest=True)
@@ -238,7 +239,7 @@ def test_settings_refuse_nonsense(wrong: dict[str, object]) -> None:
 
 
 def test_guarantee_states_the_smallest_group_and_adds_up(model: ShapeModel) -> None:
-    settings = replace(SPREAD, attributes=AttributeChoice(age=False))
+    settings = replace(SPREAD, attributes=AttributeChoice(age=False), attributes_from="subject")
     result = privatize(cohort(model), model, settings, manifest=False).guarantee
     assert result.statement.startswith("re-identification by identity shape ≤ 1/5 = 0.200 within the released set")
     bits = result.bits
@@ -256,3 +257,59 @@ def test_smallest_group_is_the_one_formed_not_the_one_asked_for(model: ShapeMode
     result = privatize(cohort(model, subjects=9), model, SPREAD, manifest=True).guarantee
     assert "≤ 1/9" in result.statement
     assert result.bits["shape"] == 0.0
+
+
+def toned(model: ShapeModel, photos: int = 1) -> list[SubjectFace]:
+    """Subject i has tone i mod 6; the last photo of each is mistaken for another tone."""
+    faces = cohort(model, photos=photos)
+    tones = [int(face.subject[1:]) % 6 for face in faces]
+    for row in range(photos - 1, len(faces), photos):
+        tones[row] = (tones[row] + (photos > 2)) % 6
+    return [replace(face, attributes=Attributes(t, None, None)) for face, t in zip(faces, tones, strict=True)]
+
+
+def test_attributes_are_those_of_a_random_member_of_the_group(model: ShapeModel) -> None:
+    faces = toned(model, photos=3)
+    result = privatize(faces, model, PLAIN, manifest=True)
+    shown = [each.tone for each in result.attributes]
+    group_of = [
+        np.asarray(split(from_canvas(np.asarray(shape)), model)[0]).round(9).tobytes() for shape in result.faces
+    ]
+    for group in set(group_of):
+        rows = [row for row, other in enumerate(group_of) if other == group]
+        tones = {int(faces[row].subject[1:]) % 6 for row in rows}
+        assert {shown[row] for row in rows} <= tones
+        assert len({shown[row] for row in rows}) > 1
+    own = [int(face.subject[1:]) % 6 for face in faces]
+    assert np.mean([a == b for a, b in zip(shown, own, strict=True)]) < 0.5
+    kept = privatize(faces, model, replace(PLAIN, attributes_from="subject"), manifest=True)
+    assert kept.attributes == tuple(face.attributes for face in faces)
+
+
+def test_swapping_the_attributes_of_two_group_members_changes_nothing(model: ShapeModel) -> None:
+    faces = toned(model)
+    before = privatize(faces, model, SPREAD, manifest=True)
+    plain = [parts(shape, model)[0] for shape in privatize(faces, model, PLAIN, manifest=True).faces]
+    changed = 0
+    for other in range(1, 23):
+        swapped = list(faces)
+        swapped[0] = replace(faces[0], attributes=faces[other].attributes)
+        swapped[other] = replace(faces[other], attributes=faces[0].attributes)
+        after = privatize(swapped, model, SPREAD, manifest=True).attributes
+        if np.allclose(plain[0], plain[other], atol=1e-9):
+            assert after == before.attributes
+        else:
+            changed += after != before.attributes
+    assert changed > 5
+
+
+@pytest.mark.parametrize(("source", "inside"), [("group", True), ("subject", False)])
+def test_attributes_of_the_group_are_within_the_bound_and_cost_no_bits(
+    model: ShapeModel, source: str, inside: bool
+) -> None:
+    settings = replace(SPREAD, attributes_from=source)  # type: ignore[arg-type]
+    result = privatize(toned(model), model, settings, manifest=False).guarantee
+    assert ("by identity shape and tone ≤ 1/5" in result.statement) == inside
+    assert (result.bits["tone"] == 0) == inside
+    own = sum(result.bits[name] for name in ("shape", "expression", "tone", "sex", "age"))
+    assert result.bits["total"] == pytest.approx(own)
