@@ -30,8 +30,9 @@ from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression, repartitioned
 from ganonym.privacy.phenotype import identity_displacements, load_phenotypes
 from ganonym.privacy.population import attacker_view, virtual_patients
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Floats
 
 GROUPS = ("WBS", "NS", "CdLS", "22q11", "ALGS", "KS", "FAS", "Sotos", "KBG", "control")

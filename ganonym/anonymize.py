@@ -16,8 +16,9 @@ from ganonym.faces.shape import normalize
 from ganonym.faces.thumbnail import face_thumbnail
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.privacy.attributes import coarsen
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer
 from ganonym.types import CANVAS, RGB, Face, FaceRecord, PrivateFace, Refusal
 from ganonym.verify import Limits, problems

@@ -13,8 +13,9 @@ from ganonym.faces.shape import ShapeModel
 from ganonym.privacy.attributes import AttributeChoice, coarsen
 from ganonym.privacy.audit import Audit
 from ganonym.privacy.guarantee import Guarantee
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import PrivateFace, Refusal
 
 

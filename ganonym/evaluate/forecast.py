@@ -11,8 +11,9 @@ from ganonym.faces.shape import ShapeModel, from_canvas, join, split
 from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.population import attacker_view, public_patients
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Floats
 
 # Landmarks of one person differ between photos by this much, in population SD of each identity direction.

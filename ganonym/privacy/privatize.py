@@ -4,54 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
+from ganonym.faces.shape import ShapeModel, from_canvas, split
 from ganonym.privacy.attributes import NOTHING, Attributes, of_random_member, usual
 from ganonym.privacy.audit import Audit, audit_shapes
-from ganonym.privacy.codebook import Codebook, make_codebook
 from ganonym.privacy.draw import generator
-from ganonym.privacy.expression import quantize_expression, repartitioned
+from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
-from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
+from ganonym.privacy.ksame import GroupMean, exact_mean
 from ganonym.privacy.labels import merged_labels
-from ganonym.privacy.metric import metric_private
-from ganonym.privacy.population import attacker_view, public_patients
+from ganonym.privacy.population import attacker_view
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.stand_in import StandIn, labelled, shown, stand_ins_of
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Floats, Points, Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a codebook leaves of a subject: one of its codes."""
-
-    codebook: Codebook
-    code: int
-
-
-# What stands for a subject: a group mean (k-same), a code (codebook), its identity (m,) (metric, none), or nothing.
-StandIn: TypeAlias = GroupMean | Kind | Floats | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectFace:
-    """One face as privacy sees it: whose it is, its normalised shape (68, 2) and its seeds.
-
-    `seed` differs for every face, `subject_seed` is shared by the faces of a subject; both are keyed hashes of names,
-    never of anything in a photograph. `label` is the subject's class (a syndrome) or None; `attributes` are coarse
-    already. `surrogate_seed` is that of the face's texture and attributes, `seed` where None.
-    """
-
-    subject: str
-    shape: Points
-    seed: int
-    subject_seed: int
-    label: str | None = None
-    attributes: Attributes = NOTHING
-    surrogate_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +52,17 @@ def privatize(
     model = repartitioned(model, settings.expression.directions)
     photos: dict[str, list[SubjectFace]] = {}
     for face in faces:
-        if _sound(face):
+        if face.sound:
             photos.setdefault(face.subject, []).append(face)
     identities = {
         subject: exact_mean(np.array([split(face.shape, model)[0] for face in own])) for subject, own in photos.items()
     }
     given = {subject: _label(subject, own) for subject, own in photos.items()}
     labels = _released_labels(identities, given, model, settings)
-    stand_ins = _stand_ins(identities, labels, model, settings)
+    stand_ins = stand_ins_of(identities, labels, model, settings)
     output = tuple(
-        _output(face, stand_ins[face.subject], model, settings)
-        if _sound(face)
+        shown(face, stand_ins[face.subject], model, settings)
+        if face.sound
         else Refusal("shape", "the landmarks of this face are not finite numbers")
         for face in faces
     )
@@ -106,7 +75,7 @@ def privatize(
         manifest=manifest,
         groups=len(sizes),
         smallest=min(sizes.values(), default=0),
-        labels=len({labels[subject] for subject in kept}) if _labelled(labels) else 0,
+        labels=len({labels[subject] for subject in kept}) if labelled(labels) else 0,
         merged=len({labels[subject] for subject in kept} - set(given.values())),
     )
     promise = guarantee(settings, released)
@@ -169,74 +138,8 @@ def _released_labels(
     return dict(zip(people, merged, strict=True))
 
 
-def _stand_ins(
-    people: dict[str, Floats], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
-) -> dict[str, StandIn]:
-    if not people:
-        return {}
-    identities = np.array(list(people.values()))
-    stand_ins: Sequence[StandIn] = list(identities)
-    if settings.mechanism == "k-same":
-        classes = list(labels.values()) if _labelled(labels) else None
-        stand_ins = k_same(identities, classes, settings.k, model.identity_sd)
-    elif settings.mechanism == "codebook":
-        codebook = make_codebook(public_patients(model, settings.codebook_seed), settings.codes, settings.codebook_seed)
-        stand_ins = [Kind(codebook, codebook.code(identity)) for identity in identities]
-    return dict(zip(people, stand_ins, strict=True))
-
-
-def _output(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: PrivacySettings) -> Points | Refusal:
-    if isinstance(stand_in, Refusal):
-        return stand_in
-    if settings.mechanism == "none":
-        return to_canvas(face.shape)
-    if isinstance(stand_in, GroupMean):
-        identity = _dispersed(stand_in, face, model, settings)
-    elif isinstance(stand_in, Kind):
-        identity = _virtual_patient(stand_in, face, settings)
-    elif settings.mechanism == "metric":
-        rng = generator(_draw_seed(face, settings), f"metric {settings.disperse}")
-        identity = metric_private(
-            stand_in, public_patients(model, settings.codebook_seed), settings.epsilon, settings.directions, rng
-        )
-    else:
-        identity = stand_in
-    return to_canvas(join(identity, _expression(face, model, settings), model))
-
-
 def _label(subject: str, faces: list[SubjectFace]) -> str | None:
     labels = {face.label for face in faces}
     if len(labels) > 1:
         raise UsageError(f"subject {subject!r} has several labels in the manifest: {sorted(map(str, labels))}.")
     return labels.pop()
-
-
-def _dispersed(group: GroupMean, face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
-    if settings.disperse == "none":
-        return group.mean
-    return disperse(group, model.identity_sd, generator(_draw_seed(face, settings), f"disperse {settings.disperse}"))
-
-
-def _virtual_patient(kind: Kind, face: SubjectFace, settings: PrivacySettings) -> Floats:
-    if settings.disperse == "none":
-        return kind.codebook.middle(kind.code)
-    return kind.codebook.draw(kind.code, generator(_draw_seed(face, settings), f"codebook {settings.disperse}"))
-
-
-def _draw_seed(face: SubjectFace, settings: PrivacySettings) -> int:
-    return face.seed if settings.disperse == "photo" else face.subject_seed
-
-
-def _expression(face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
-    budget = settings.expression
-    if not budget.keep:
-        return np.zeros(model.expression_sd.size)
-    return quantize_expression(split(face.shape, model)[1], model.expression_sd, budget.clip, budget.step)
-
-
-def _sound(face: SubjectFace) -> bool:
-    return bool(np.isfinite(face.shape).all())
-
-
-def _labelled(labels: dict[str, str | None]) -> bool:
-    return any(label is not None for label in labels.values())

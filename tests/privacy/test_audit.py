@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from ganonym.errors import GuaranteeBroken
-from ganonym.faces.shape import ShapeModel, join
-from ganonym.privacy import privatize as stage
+from ganonym.faces.shape import ShapeModel, join, split
+from ganonym.privacy import stand_in
 from ganonym.privacy.audit import audit_shapes, epsilon_lower_bound
 from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.ksame import GroupMean
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Floats
 
 SD = np.linspace(2.0, 0.5, 12)
@@ -87,13 +88,13 @@ def test_honest_mechanisms_pass(model: ShapeModel, settings: PrivacySettings, ph
 def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: half of what the group took from a subject comes back in its output."""
     faces = cohort(model, 120)
-    originals = iter([stage.split(face.shape, repartitioned(model, 2))[0] for face in faces])
-    honest = stage.disperse
+    originals = iter([split(face.shape, repartitioned(model, 2))[0] for face in faces])
+    honest = stand_in.disperse
 
     def leaky(group: GroupMean, sd: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(0.3 * honest(group, sd, rng) + 0.7 * next(originals))
 
-    monkeypatch.setattr(stage, "disperse", leaky)
+    monkeypatch.setattr(stand_in, "disperse", leaky)
     with pytest.raises(GuaranteeBroken, match=r"names .* of 120 subjects"):
         privatize(faces, model, PrivacySettings(k=11), manifest=True)
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from ganonym.faces.shape import ShapeModel, join
 from ganonym.privacy.labels import JOINED, merged_labels
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Refusal
 
 SD = np.array([2.0, 1.0])

@@ -14,8 +14,9 @@ from ganonym.privacy.attributes import AttributeChoice, Attributes
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression, repartitioned
 from ganonym.privacy.metric import metric_bits
 from ganonym.privacy.population import public_patients
-from ganonym.privacy.privatize import SubjectFace, privatize
+from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Floats, Points, Refusal
 
 WHOLE = ExpressionBudget(directions=4)
