@@ -142,6 +142,22 @@ def test_a_profile_may_be_a_file_and_options_win(ganonym: Run, people: Path, tmp
     assert json.loads(ended.out)["mechanism"] == "k-same"
 
 
+def test_privacy_options_reach_the_release(ganonym: Run, people: Path, released: Path, tmp_path: Path) -> None:
+    """Metric with its ε, and people of an earlier release left out: all four here, so that a small class is left."""
+    shutil.copytree(people / "photos" / "phantom-0001", tmp_path / "in" / "phantom-0001")
+    common = ["--manifest", people / "people.csv", "--profile", people / "serial.toml", "--json"]
+    metric = ["--mechanism", "metric", "--epsilon", 0.25, "--disperse", "subject"]
+    told = json.loads(ganonym("anonymize", tmp_path / "in", tmp_path / "metric", *common, *metric).out)
+    assert told["mechanism"] == "metric"
+    assert "exp(0.25·t)" in told["guarantee"]
+    ended = ganonym("anonymize", tmp_path / "in", tmp_path / "late", *common, *metric, "--after", released)
+    told = json.loads(ended.out)
+    assert (told["anonymized"], ended.code) == (0, 1)
+    assert told["reasons"]["released-before"] == PHOTOS
+    labels = ["--small-classes", "merge", "--attributes-from", "subject", "-k", K, "--dry-run"]
+    assert json.loads(ganonym("anonymize", tmp_path / "in", tmp_path / "dry", *common, *labels).out)["dry_run"] is True
+
+
 def test_stdout_is_one_json_object_in_a_process_of_its_own(people: Path, tmp_path: Path) -> None:
     photos = Path(shutil.copytree(people / "photos" / "phantom-0001", tmp_path / "in"))
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff")
