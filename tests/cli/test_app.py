@@ -57,11 +57,13 @@ def test_help_fits_80_columns_and_names_every_command() -> None:
     result = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
-    for name in ("demo", "anonymize", "verify", "plan", "phantom", "train", "weights", "doctor"):
+    for name in ("demo", "anonymize", "verify", "baseline", "plan", "phantom", "train", "weights", "doctor"):
         assert f"│ {name} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "anonymize", "verify", "plan", "phantom", "train", "weights", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["demo", "anonymize", "verify", "baseline", "plan", "phantom", "train", "weights", "doctor"]
+)
 def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "80"})
     assert result.exit_code == 0

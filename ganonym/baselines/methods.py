@@ -1,0 +1,83 @@
+"""The baselines by name: which there are, what their options may be, and what a report has to say of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ganonym.errors import UsageError
+
+Method = Literal["blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite"]
+METHODS: tuple[Method, ...] = get_args(Method)
+SCALED = ("blur", "pixelate")
+FACE_ALONE = ("k-same-pixel", "composite")
+WEAKEST, STRONGEST = 0.1, 4.0
+
+NO_GUARANTEE = (
+    "A baseline for comparison: it gives no guarantee whatsoever. Do not release it in place of `ganonym anonymize`"
+)
+ABOUT: dict[Method, str] = {
+    "blur": "Gaussian blur of every face found, SD 0.1 face widths times strength, over the outline of the face and "
+    "the ellipse around the detector's box. Networks trained on blurred faces recognise them (Newton et al. 2005; "
+    "McPherson et al. 2016), and everything around the face stays",
+    "pixelate": "mean colours in squares, 16 across every face found, their side times strength. Networks trained on "
+    "pixelated faces recognise them (Newton et al. 2005; McPherson et al. 2016), and everything around the face stays",
+    "blackout": "the outline of every face found filled black, from jaw to mean hairline. Nothing of the signs in the "
+    "face is left, and hair, ears, clothing and background stay",
+    "eyebar": "a black bar over both eyes of every face found, turned as they are. The rest of the face stays, by "
+    "which recognizers still name its owner",
+    "k-same-pixel": "k-Same on pixels (Newton et al. 2005): the largest face of a photo, aligned by its landmarks, "
+    "becomes the mean picture of a group of at least k subjects that are neighbours in eigenface space. The bound of "
+    "1/k that the paper proves for one picture a subject is not checked here; shapes are averaged unaligned, so the "
+    "result has ghosts",
+    "composite": "the population's mean texture for the subject's skin tone, warped onto the exact landmarks of the "
+    "largest face of a photo. The shape is the subject's own, and it identifies",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSettings:
+    """What one run of a baseline does; `jobs` 0 means one process per core, `timeout` is seconds per photo.
+
+    `strength` is of blur and pixelate, `k` of k-same-pixel. Raises UsageError where an option has no effect or no
+    sensible value.
+
+    >>> BaselineSettings("blackout", strength=2.0)
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: blackout has no strength. Only blur and pixelate have.
+    """
+
+    method: Method
+    strength: float | None = None
+    k: int | None = None
+    jobs: int = 0
+    engine: Literal["processes", "serial"] = "processes"
+    timeout: float = 60.0
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"no baseline is called {self.method!r}.", f"There are: {', '.join(METHODS)}.")
+        if self.strength is not None and self.method not in SCALED:
+            raise UsageError(f"{self.method} has no strength.", f"Only {' and '.join(SCALED)} have.")
+        if self.strength is not None and not WEAKEST <= self.strength <= STRONGEST:
+            raise UsageError(f"strength must be from {WEAKEST:g} to {STRONGEST:g}, not {self.strength:g}.")
+        if self.k is not None and self.method != "k-same-pixel":
+            raise UsageError(f"{self.method} has no groups.", "Only k-same-pixel takes -k.")
+
+    @property
+    def scale(self) -> float:
+        return 1.0 if self.strength is None else self.strength
+
+    @property
+    def group(self) -> int:
+        """Least number of subjects in a group of k-same-pixel: 11 unless told."""
+        return 11 if self.k is None else self.k
+
+    def relevant(self) -> dict[str, Any]:
+        """The settings that change output bytes, ready for JSON."""
+        return {
+            "baseline": self.method,
+            "strength": self.scale if self.method in SCALED else None,
+            "k": self.group if self.method == "k-same-pixel" else None,
+        }
