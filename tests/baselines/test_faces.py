@@ -71,7 +71,7 @@ def test_alignment_undoes_position_and_roll(people: list[PhantomPhoto], model: A
     plain = align_face(photo.rgb, photo.points, model.shape.mean)
     wide = np.pad(photo.rgb, ((30, 0), (50, 0), (0, 0)), mode="edge")
     assert plain.shape == (256, 256, 3)
-    moved = align_face(wide, photo.points + (50, 30), model.shape.mean)
+    moved = align_face(wide, photo.points + np.array([50, 30]), model.shape.mean)
     quarter = np.column_stack([photo.points[:, 1], 479 - photo.points[:, 0]])
     turned = align_face(np.rot90(photo.rgb), quarter, model.shape.mean)
     inside = np.s_[40:220, 60:200]  # away from where the photo ends
