@@ -38,32 +38,14 @@ def feature_matching(real: Scores, fake: Scores) -> Tensor:
     return torch.stack(terms).mean()
 
 
-BANDS = (0.0, 0.0, 0.5, 1.0)
 ENERGY_BANDS, NEIGHBOURHOOD = 3, 16
-
-
-def laplacian_l1(output: Tensor, target: Tensor) -> Tensor:
-    """L1 between Laplacian pyramids (Bojanowski et al. 2018), four bands and the coarse residue, which weighs 1.
-
-    The two finest bands do not count: the condition cannot tell where each hair and pore lies, and whoever is asked
-    for it does best by adding none. `band_energy` asks how much of it there is, the critic what it looks like.
-
-    >>> round(laplacian_l1(torch.ones(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)).item(), 6)
-    1.0
-    """
-    rest = output - target
-    total = output.new_zeros(())
-    for level, weight in enumerate(BANDS):
-        coarse = smooth(rest, level)
-        total = total + weight * (rest - coarse).abs().mean()
-        rest = coarse
-    return total + rest.abs().mean()
 
 
 def band_energy(output: Tensor, target: Tensor) -> Tensor:
     """L1 between the local strength of detail, mean |band| over 16 × 16 pixels, in the three finest bands.
 
-    Where detail lies in a neighbourhood is free, and a picture as sharp as its target costs nothing.
+    Where detail lies in a neighbourhood is free, and a picture as sharp as its target costs nothing: the condition
+    cannot tell where each hair and pore lies, and whoever is asked for it does best by adding none.
 
     >>> noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     >>> bool(band_energy(noise.flip(-1), noise) < 0.2 * band_energy(0 * noise, noise))

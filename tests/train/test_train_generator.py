@@ -123,7 +123,7 @@ def test_losses_and_samples_are_logged(whole: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["3"]
     assert all(np.isfinite(float(value)) for value in rows[0].values())
-    assert float(rows[0]["reconstruction"]) > 0
+    assert float(rows[0]["energy"]) > 0
     with Image.open(whole / "run" / "faces-000003.png") as grid:
         assert grid.size == (8 * 256, 2 * 256)
     assert {path.name for path in (whole / "run").iterdir()} == {

@@ -23,7 +23,6 @@ from ganonym.synthesis.losses import (
     discriminator_hinge,
     feature_matching,
     generator_hinge,
-    laplacian_l1,
 )
 from ganonym_train.augment import adapted, augment
 from ganonym_train.batches import Faces, batches
@@ -43,7 +42,7 @@ from ganonym_train.terms import (
     landmark_consistency,
 )
 
-LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "reconstruction", "energy", "coarse",
+LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "energy", "coarse",
                "perceptual", "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation",
                "rate")  # fmt: skip
 # Gradients longer than this are shortened to it: far above what ordinary steps have.
@@ -182,19 +181,15 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
             found["features"] = feature_matching(real_scores, paired)
             found["adversarial"] = generator_hinge(fake_scores)
         discriminator.requires_grad_(True)
-        found["reconstruction"] = laplacian_l1(output_image[real], target[real])
         found["energy"] = band_energy(output_image[real], target[real])
         found["coarse"] = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
-        fidelity = laplacian_l1(output_image[~real], target[~real])
         if perceptual:
             found["perceptual"] = perceptual(output_image[real], target[real])
         generator_loss = (
-            weights.reconstruction * found["reconstruction"]
-            + weights.energy * found["energy"]
+            weights.energy * found["energy"]
             + weights.features * found["features"]
             + weights.adversarial * found["adversarial"]
             + weights.coarse * found["coarse"]
-            + weights.fidelity * fidelity
             + weights.perceptual * found["perceptual"].to(device)
         )
         generator_loss.backward()  # type: ignore[no-untyped-call]

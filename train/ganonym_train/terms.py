@@ -20,18 +20,16 @@ PENALTY_EVERY = 16
 class Weights:
     """What each term weighs. 0 leaves it out; for `augmentation`, the critic sees every picture as it is.
 
-    Samples have no target: they are held to their surrogate, firmly in the coarse and lightly in detail (fidelity).
+    Samples have no target: they are held to their surrogate in the coarse.
     `surrogate` is no term: it scales what the generator sees of the texture. At 0 it draws from the outlines of the
     parts alone, as pix2pix on landmarks does; that is for comparison.
     """
 
-    reconstruction: float = 10.0
     energy: float = 5.0
     features: float = 1.0
     adversarial: float = 0.3
     perceptual: float = 2.0
     coarse: float = 10.0
-    fidelity: float = 1.0
     landmarks: float = 2.0
     repulsion: float = 1.0
     likeness: float = 2.0
