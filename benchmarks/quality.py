@@ -6,8 +6,9 @@ from lines alone (--lines FILE) and by the generator. Ceilings: the photographs 
 people and of training people. Half of the people are the reference of KID, precision and recall; requests come from the
 other half, so no face is compared with its own shape.
 
-Judges the generator's loss never saw: dlib's landmarks (`error`, in eye distances) and detector, dlib's recognizer
-(`train`: distance to the nearest training person), this project's encoder (KID, precision, recall, variety).
+Judges the generator's loss never saw: dlib's landmarks (`error`, in eye distances; with --network those of our own
+network) and detector, dlib's recognizer (`train`: distance to the nearest training person), this project's encoder
+(KID, precision, recall, variety).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.encoder import Encoder, encode, load_encoder
 from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.landmark_network import NetworkLandmarks
 from ganonym.faces.shape import normalize, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.photos.decode import read_photo
@@ -197,14 +199,15 @@ def main() -> None:
     parser.add_argument("--lpips", type=Path, help="state of lpips.LPIPS(net='alex'), safetensors: realism in it too")
     parser.add_argument("--count", type=int, default=120, help="faces of each set, at most")
     parser.add_argument("--judge", action="store_true", help="first say how well the encoder itself recognises people")
+    parser.add_argument("--network", action="store_true", help="our landmark network measures the error, not dlib's")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
     synthesizer, count = load_synthesizer(arguments.generator), arguments.count
     model, encoder = synthesizer.model, load_encoder()
-    look = partial(
-        measure_pictures,
-        model=model, detector=default_backends()[0], landmarks=default_backends()[1], encoder=encoder,
-    )  # fmt: skip
+    detector, landmarks = default_backends()
+    if arguments.network:
+        landmarks = NetworkLandmarks()
+    look = partial(measure_pictures, model=model, detector=detector, landmarks=landmarks, encoder=encoder)
     draw: dict[str, Callable[[PrivateFace], RGB]] = {"surrogate": lambda face: plain_surrogate(face, model)}
     if arguments.lines:
         draw["lines alone"] = partial(from_lines, synthesizer=load_synthesizer(arguments.lines))
