@@ -138,7 +138,7 @@ def _table(before: Sequence[Outcome], after: Sequence[Outcome]) -> Table:
     table = Table("attacker", *settings, title=f"Simulated people: {PEOPLE} who do not exist, k = {K}")
     table.caption = (
         "Share of people named at the first guess, before → after [exact 95 % interval].\n"
-        f"Blind guessing: {after[0].chance:.0%}; the shape may give 1/{K}, kept expression and skin tone add to it."
+        f"Blind guessing: {after[0].chance:.0%}; the shape may give 1/{K}, kept expression adds to it."
     )
     for attacker in dict.fromkeys(outcome.attacker for outcome in after):
         cells = [

@@ -87,7 +87,7 @@ class PoolEngine:
     ) -> Iterator[tuple[Item, Result | Refusal]]:
         waiting: deque[tuple[Item, Future[Any]]] = deque()
         source = iter(items)
-        with _thread_limit(self._settings.threads):
+        with thread_limit(self._settings.threads):
             while True:
                 for item in source:
                     waiting.append((item, self._submit(work, item)))
@@ -201,7 +201,7 @@ def resident_peak() -> int:
 
 
 @contextmanager
-def _thread_limit(threads: int) -> Iterator[None]:
+def thread_limit(threads: int) -> Iterator[None]:
     """Let child processes start with this many arithmetic threads; libraries read it when they are loaded."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
