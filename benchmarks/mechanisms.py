@@ -5,8 +5,10 @@ much without any sign; two photographs each, landmarks exact. No picture is draw
 the shape alone. Macro top-1 of a shrinkage LDA on normalised landmarks, subject-disjoint folds, in four cells (trained
 on / tested on originals or released shapes) with 95 % intervals by bootstrap over subjects; `of OO`: trained on
 released, tested on originals, as a share of original on original. Released shapes tested by a classifier of originals
-(`OA`) flatter k-same, whose groups are formed within labels: the last rows group without. Named: the audit's attacker,
-all photos of a subject averaged; linked: one photo to the other by released identity shape; declared: the guarantee.
+(`OA`) flatter k-same, whose groups are formed within labels: the last rows group without. Of the 21 measurements behind
+HPO terms, `kappa` is Cohen's, of calls beyond 2 SD photo by photo (what is left of the subject's own signs), `class r`
+the correlation of the classes' mean z-scores before and after. Named: the audit's attacker, all photos of a subject
+averaged; linked: one photo to the other by released identity shape; declared: the guarantee.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import cohen_kappa_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ganonym.evaluate.statistics import proportion
-from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, normalize, split
+from ganonym.faces.appearance import load_appearance
+from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, normalize, split, to_canvas
+from ganonym.phantom.axes import face_axes
 from ganonym.phantom.cohort import phantom_shapes
+from ganonym.phantom.measures import AXES, face_marks, measure
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression, repartitioned
@@ -118,6 +124,24 @@ def bootstrap(
     return float(low), float(high)
 
 
+def signs(shapes: Floats) -> Floats:
+    """Measurements behind HPO terms of shapes (n, 136), as z-scores (n, 21); the hairline has no landmark."""
+    model = load_appearance()
+    axes = face_axes(model)
+    seen = [name not in ("FOREHH", "FOREHW") for name in AXES]
+    marks = np.array([face_marks(to_canvas(row.reshape(68, 2)), model) for row in shapes])
+    found = measure(marks)
+    return np.stack([(found[name] - axes.mean[i]) / axes.sd[i] for i, name in enumerate(AXES)], axis=1)[:, seen]
+
+
+def agreement(before: Floats, after: Floats, classes: NDArray[np.str_]) -> tuple[float, float]:
+    """Kappa of calls (2 SD down, normal, 2 SD up) photo by photo, and the correlation of the classes' mean z-scores."""
+    calls = [np.where(np.abs(z) > 2, np.sign(z), 0).astype(int).ravel() for z in (before, after)]
+    names = np.unique(classes)
+    means = [np.array([z[classes == label].mean(axis=0) for label in names]).ravel() for z in (before, after)]
+    return float(cohen_kappa_score(*calls)), float(np.corrcoef(*means)[0, 1])
+
+
 def linked(after: Floats) -> float:
     """How many first photos are nearest to their own subject's second, as `attacker_view` shows them."""
     first, second = after[::2], after[1::2]
@@ -181,7 +205,12 @@ def main() -> None:
     if arguments.hidden:
         unseen(who, model, PrivacySettings(mechanism="codebook"))
         return
-    print(f"{'':50}{'declared':>9}{'named':>22}{'linked':>8}" + "".join(f"{c:>7}" for c in CELLS) + f"{'of OO':>20}")
+    print(
+        f"{'':50}{'declared':>9}{'named':>22}{'linked':>8}"
+        + "".join(f"{c:>7}" for c in CELLS)
+        + f"{'of OO':>20}{'kappa':>7}{'class r':>9}"
+    )
+    measured = signs(before)
     rows = {}
     for name, (settings, labelled) in cases().items():
         if arguments.only and not name.startswith(arguments.only):
@@ -196,16 +225,18 @@ def main() -> None:
         right = cells(before, after, who)
         rates = {cell: macro(each, who.classes) for cell, each in right.items()}
         low, high = bootstrap([right["AO"], right["OO"]], who.classes, who.subjects, ratio=True)
+        kappa, profile = agreement(measured, signs(after), who.classes)
         rows[name] = {
             "declared": result.audit.bound, "named": [named.value, named.low, named.high],
-            "linked": linked(identity @ attacker_view(protected, settings)) / subjects,
-            "macro": rates, "kept": [rates["AO"] / rates["OO"], low, high], "bits": result.guarantee.bits,
+            "linked": linked(identity @ attacker_view(protected, settings)) / subjects, "macro": rates,
+            "kept": [rates["AO"] / rates["OO"], low, high], "kappa": kappa, "class_r": profile,
+            "bits": result.guarantee.bits,
         }  # fmt: skip
         print(
             f"{name:50}{result.audit.bound:9.3f}{named.value:8.3f} [{named.low:.3f}, {named.high:.3f}]"
             f"{rows[name]['linked']:8.3f}"
             + "".join(f"{rates[cell]:7.3f}" for cell in CELLS)
-            + f"{rates['AO'] / rates['OO']:6.2f} [{low:.2f}, {high:.2f}]",
+            + f"{rates['AO'] / rates['OO']:6.2f} [{low:.2f}, {high:.2f}]{kappa:7.2f}{profile:9.3f}",
             flush=True,
         )
     if arguments.json:
