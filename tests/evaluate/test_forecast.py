@@ -40,7 +40,7 @@ def test_a_single_code_keeps_nothing_and_names_by_chance() -> None:
     [
         [PrivacySettings(k=k) for k in (2, 11, 40)],
         [PrivacySettings(mechanism="codebook", codes=codes) for codes in (512, 32, 4)],
-        [PrivacySettings(mechanism="metric", epsilon=epsilon, disperse="subject") for epsilon in (4.0, 1.0, 0.2)],
+        [PrivacySettings(mechanism="metric", epsilon=epsilon, disperse="subject") for epsilon in (6.0, 2.0, 0.2)],
     ],
     ids=["k-same", "codebook", "metric"],
 )
