@@ -22,18 +22,20 @@ from typing import Any
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.attackers.dlib_recognizer import DlibRecognizer
-from ganonym.evaluate.attackers.landmark_shape import PlainShape, WhitenedShape
-from ganonym.evaluate.attackers.thumbnail import Thumbnail
-from ganonym.evaluate.identity import SETTINGS, Outcome, People, attack
+from ganonym.evaluate.attackers.attacker import Attacker, Rows, templates
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB
+from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, ShapeView, WhitenedShape
+from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.identity import Outcome, attack
 from ganonym.evaluate.sample import Sample, locate
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, People, Photos
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
-from ganonym.types import Floats
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
-ATTACKERS: tuple[Attacker, ...] = (DlibRecognizer(), WhitenedShape(), PlainShape(), Thumbnail())
+SETTINGS = (OTHER_PHOTO, SAME_PHOTO, ANONYMIZED)
+ATTACKERS: tuple[Attacker, ...] = (DLIB, WhitenedShape(), WhitenedShape(informed=True), PLAIN_SHAPE, THUMBNAIL)
+VIEWS = tuple({attacker.view.name: attacker.view for attacker in ATTACKERS}.values())
 MECHANISMS = {
     "k-same": [],
     "k-same-plain": ["--disperse", "none"],
@@ -72,7 +74,7 @@ def other_people(data: Path, folder: str) -> People:
     count = Counter(photo.subject for photo in photos)
     repeated = [photo for photo in photos if count[photo.subject] > 1]
     samples = read_samples(data / other, [photo.name for photo in repeated])
-    return People(PlainShape().templates(samples), tuple(photo.subject for photo in repeated))
+    return People(templates(ShapeView(), samples), tuple(photo.subject for photo in repeated))
 
 
 def anonymize(source: Path, out: Path, photos: Sequence[Photo], mechanism: str, k: int) -> dict[str, Path]:
@@ -94,18 +96,20 @@ def anonymize(source: Path, out: Path, photos: Sequence[Photo], mechanism: str, 
 
 
 def measure(
-    before: Mapping[str, Floats], released: Sequence[Sample | None], subjects: Sequence[str], background: People
+    before: Mapping[str, Rows], released: Sequence[Sample | None], subjects: Sequence[str], background: People
 ) -> list[Outcome]:
     kept = np.array([sample is not None for sample in released], dtype=bool)
+    present = [sample for sample in released if sample is not None]
+    after = {name: np.full_like(rows, np.nan) for name, rows in before.items()}
+    for view in VIEWS:
+        after[view.name][kept] = templates(view, present)
     outcomes = []
     for attacker in ATTACKERS:
-        after = np.full_like(before[attacker.name], np.nan)
-        after[kept] = attacker.templates([sample for sample in released if sample is not None])
+        seen = attacker.view.name
         # The extra people are described by landmarks only.
-        extra = background if isinstance(attacker, WhitenedShape) else None
-        outcomes += attack(attacker, before[attacker.name], after, subjects, ~kept, extra)
-        if isinstance(attacker, WhitenedShape):  # once more, having learned on outputs of other people
-            outcomes += attack(attacker, before[attacker.name], after, subjects, ~kept, informed=True)
+        extra = background if isinstance(attacker.view, ShapeView) else None
+        photos = Photos(before[seen], after[seen], tuple(subjects), ~kept, background=extra)
+        outcomes += [each for each in attack(attacker, photos) if each.setting in SETTINGS]
     return outcomes
 
 
@@ -146,7 +150,7 @@ def main() -> None:
     photos = photos_of(arguments.data, arguments.set)
     subjects = [photo.subject for photo in photos]
     originals = read_samples(source, [photo.name for photo in photos])
-    before = {attacker.name: attacker.templates(originals) for attacker in ATTACKERS}
+    before = {view.name: templates(view, originals) for view in VIEWS}
     background = other_people(arguments.data, arguments.set)
     print(
         f"{arguments.set}: {len(photos)} photos of {len(set(subjects))} subjects; rank-1 [95 % interval] /n ✗failures"

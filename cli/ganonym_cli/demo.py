@@ -103,7 +103,7 @@ def _attack(
     subjects: Sequence[str], originals: Sequence[RGB], released: Sequence[RGB | None], advance: Advance
 ) -> tuple[list[Outcome], list[Outcome]]:
     """Outcomes on the originals and on the outputs, attacker by attacker in the same order."""
-    from ganonym.evaluate.attackers.dlib_recognizer import DlibRecognizer
+    from ganonym.evaluate.attackers.dlib_recognizer import DLIB
     from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
     from ganonym.evaluate.identity import attack_samples
     from ganonym.evaluate.sample import locate
@@ -117,7 +117,7 @@ def _attack(
     known = [sample for sample in located[: len(originals)] if sample is not None]
     found = located[len(originals) :]
     before, after = [], []
-    attackers: tuple[Attacker, ...] = (DlibRecognizer(), WhitenedShape())
+    attackers: tuple[Attacker, ...] = (DLIB, WhitenedShape())
     for done, attacker in enumerate(attackers, start=1):
         before += attack_samples([attacker], known, known, subjects)
         after += attack_samples([attacker], known, found, subjects)

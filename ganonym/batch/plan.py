@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ganonym.batch.manifest import Manifest, Row, read_manifest
 from ganonym.config import Settings
 from ganonym.errors import UsageError
+from ganonym.manifest import Manifest, Row, read_manifest
 from ganonym.photos.walk import check_folders, twins, walk
 from ganonym.privacy.settings import Mechanism
 from ganonym.types import Refusal

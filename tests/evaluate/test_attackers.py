@@ -10,13 +10,14 @@ from PIL import Image, ImageFilter
 from scipy.spatial import procrustes
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.attackers.dlib_recognizer import DlibRecognizer
-from ganonym.evaluate.attackers.landmark_shape import PlainShape, WhitenedShape
-from ganonym.evaluate.attackers.thumbnail import Thumbnail, thumbnail
-from ganonym.evaluate.identity import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Outcome, attack, attack_samples
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Templates, templates
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
+from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.identity import Outcome, attack_samples
 from ganonym.evaluate.sample import Sample, locate
-from ganonym.types import RGB, Points
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
+from ganonym.types import RGB, Floats, Points
 
 
 def base_shape() -> Points:
@@ -57,11 +58,17 @@ def rank1(outcomes: list[Outcome]) -> dict[tuple[str, str], float]:
     return {(outcome.attacker, outcome.setting): outcome.rank1.value for outcome in outcomes}
 
 
+def compare(attacker: Attacker, samples: list[Sample]) -> Floats:
+    """Distances of every sample from every other, of an attacker with nothing to learn."""
+    rows = Templates(templates(attacker.view, samples), released=False)
+    return attacker.learn(Lesson(rows.rows[:0], rows.rows[:0], ()))(rows, rows)
+
+
 def twice(count: int) -> list[str]:
     return [f"s{index // 2}" for index in range(2 * count)]
 
 
-@pytest.mark.parametrize("attacker", [PlainShape(), WhitenedShape(), Thumbnail()])
+@pytest.mark.parametrize("attacker", [PLAIN_SHAPE, WhitenedShape(), THUMBNAIL])
 def test_identity_copy_is_found(attacker: Attacker) -> None:
     rng = np.random.default_rng(1)
     drawn = shapes(rng, 20, identity=3.0, expression=0.3, noise=0.2)
@@ -77,7 +84,7 @@ def test_kept_shape_is_found_through_noise_and_any_similarity() -> None:
         angle, scale = rng.uniform(-0.5, 0.5), rng.uniform(0.4, 3.0)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         released.append(sample((points + rng.normal(size=(68, 2)) * 0.3) @ turn.T + rng.uniform(-50, 50, 2)))
-    attackers: list[Attacker] = [PlainShape(), WhitenedShape()]
+    attackers: list[Attacker] = [PLAIN_SHAPE, WhitenedShape()]
     found = rank1(attack_samples(attackers, [sample(points) for points in drawn], released, twice(60)))
     assert all(value >= 0.95 for value in found.values()), found
 
@@ -86,14 +93,14 @@ def test_other_shapes_stay_inside_the_chance_interval() -> None:
     rng = np.random.default_rng(3)
     originals = [sample(points) for points in shapes(rng, 80, 2.0, 0.5, 0.3)]
     released = [sample(base_shape() + rng.normal(size=(68, 2)) * 2.0) for _ in originals]
-    for outcome in attack_samples([PlainShape(), WhitenedShape()], originals, released, twice(80)):
+    for outcome in attack_samples([PLAIN_SHAPE, WhitenedShape()], originals, released, twice(80)):
         assert outcome.rank1.low <= outcome.chance <= outcome.rank1.high
 
 
 def test_whitening_discounts_what_varies_within_a_person() -> None:
     rng = np.random.default_rng(4)
     originals = [sample(points) for points in shapes(rng, 60, identity=1.0, expression=3.0, noise=0.2)]
-    found = rank1(attack_samples([PlainShape(), WhitenedShape()], originals, originals, twice(60)))
+    found = rank1(attack_samples([PLAIN_SHAPE, WhitenedShape()], originals, originals, twice(60)))
     assert found["shape plain", OTHER_PHOTO] < 0.3
     assert found["shape", OTHER_PHOTO] > 0.9
 
@@ -104,9 +111,9 @@ def test_an_informed_attacker_learns_what_the_anonymizer_varies() -> None:
     originals = shapes(rng, 60, identity=2.0, expression=0.0, noise=0.3)
     direction = rng.normal(size=(68, 2))
     released = [points + 120 * rng.normal() * direction / np.linalg.norm(direction) for points in originals]
-    before, after = (PlainShape().templates([sample(points) for points in those]) for those in (originals, released))
-    naive = rank1(attack(WhitenedShape(), before, after, twice(60)))
-    informed = rank1(attack(WhitenedShape(), before, after, twice(60), informed=True))
+    before, after = ([sample(points) for points in those] for those in (originals, released))
+    naive = rank1(attack_samples([WhitenedShape()], before, after, twice(60)))
+    informed = rank1(attack_samples([WhitenedShape(informed=True)], before, after, twice(60)))
     assert {name for name, _ in informed} == {"shape informed"}
     assert naive["shape", ANONYMIZED] < 0.4
     assert informed["shape informed", ANONYMIZED] > 0.9
@@ -114,15 +121,12 @@ def test_an_informed_attacker_learns_what_the_anonymizer_varies() -> None:
 
 def test_plain_distance_is_scipys_procrustes_disparity() -> None:
     first, second = shapes(np.random.default_rng(5), 1, 2.0, 0.5, 0.3)
-    attacker = PlainShape()
-    templates = attacker.templates([sample(first), sample(second)])
+    distances = compare(PLAIN_SHAPE, [sample(first), sample(second)])
     _, _, disparity = procrustes(first, second)
-    assert attacker.distances(templates[:1], templates[1:])[0, 0] ** 2 == pytest.approx(disparity, rel=1e-9)
+    assert distances[0, 1] ** 2 == pytest.approx(disparity, rel=1e-9)
 
 
 def test_whitened_shape_needs_enough_other_people() -> None:
-    with pytest.raises(UsageError, match="learn"):
-        WhitenedShape().distances(np.ones((1, 136)), np.ones((1, 136)))
     originals = [sample(points) for points in shapes(np.random.default_rng(6), 5, 2.0, 0.5, 0.3)]
     with pytest.raises(UsageError, match="two photos of 5 other people"):
         attack_samples([WhitenedShape()], originals, originals, twice(5))
@@ -131,22 +135,20 @@ def test_whitened_shape_needs_enough_other_people() -> None:
 def test_thumbnail_distance_is_one_minus_correlation_and_ignores_light() -> None:
     rng = np.random.default_rng(7)
     rgb = (smooth_noise(rng) // 2).astype(np.uint8)
-    attacker = Thumbnail()
     one, other = Sample(rgb, base_shape()), Sample(smooth_noise(rng), base_shape())
-    templates = attacker.templates([one, other, Sample((rgb + 90).astype(np.uint8), base_shape())])
-    distances = attacker.distances(templates, templates)
-    assert distances[0, 1] == pytest.approx(1 - np.corrcoef(templates[0], templates[1])[0, 1], abs=1e-9)
+    samples = [one, other, Sample((rgb + 90).astype(np.uint8), base_shape())]
+    rows, distances = templates(THUMBNAIL.view, samples), compare(THUMBNAIL, samples)
+    assert distances[0, 1] == pytest.approx(1 - np.corrcoef(rows[0], rows[1])[0, 1], abs=1e-9)
     assert distances[0, 2] < 0.01
-    assert templates.mean(axis=1) == pytest.approx(0, abs=1e-9)
-    assert templates.std(axis=1) == pytest.approx(1)
+    assert rows.mean(axis=1) == pytest.approx(0, abs=1e-9)
+    assert rows.std(axis=1) == pytest.approx(1)
 
 
 def test_thumbnail_follows_the_face() -> None:
     rgb, points = smooth_noise(np.random.default_rng(8)), base_shape()
     turned = Sample(np.ascontiguousarray(np.rot90(rgb)), np.column_stack([points[:, 1], 159 - points[:, 0]]))
-    pair = Thumbnail().templates([Sample(rgb, points), turned])
-    assert Thumbnail().distances(pair[:1], pair[1:])[0, 0] < 0.01
-    flat = thumbnail(Sample(np.full((160, 160, 3), 77, dtype=np.uint8), points))
+    assert compare(THUMBNAIL, [Sample(rgb, points), turned])[0, 1] < 0.01
+    flat = THUMBNAIL.view.template(Sample(np.full((160, 160, 3), 77, dtype=np.uint8), points))
     assert flat is not None
     assert not flat.any()
 
@@ -157,19 +159,19 @@ def test_thumbnail_links_blurred_faces_but_not_strangers() -> None:
     originals = [Sample(rgb, base_shape()) for rgb in rgbs]
     blurred = [np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(10))) for rgb in rgbs]
     singles = [f"s{index}" for index in range(80)]
-    found = rank1(attack_samples([Thumbnail()], originals, [Sample(rgb, base_shape()) for rgb in blurred], singles))
+    found = rank1(attack_samples([THUMBNAIL], originals, [Sample(rgb, base_shape()) for rgb in blurred], singles))
     assert found["thumbnail", SAME_PHOTO] > 0.9
     strangers = [Sample(smooth_noise(rng), base_shape()) for _ in rgbs]
-    (outcome,) = attack_samples([Thumbnail()], originals, strangers, singles)
+    (outcome,) = attack_samples([THUMBNAIL], originals, strangers, singles)
     assert outcome.rank1.low <= outcome.chance <= outcome.rank1.high
 
 
-@pytest.mark.parametrize("attacker", [PlainShape(), Thumbnail(), DlibRecognizer()])
+@pytest.mark.parametrize("attacker", [PLAIN_SHAPE, THUMBNAIL, DLIB])
 def test_no_face_gives_no_template(attacker: Attacker) -> None:
-    templates = attacker.templates([Sample(np.zeros((9, 9, 3), dtype=np.uint8), None)])
-    assert np.isnan(templates).all()
-    assert np.isnan(attacker.distances(templates, templates)).all()
-    assert attacker.templates([]).shape == (0, templates.shape[1])
+    faceless = [Sample(np.zeros((9, 9, 3), dtype=np.uint8), None)]
+    assert np.isnan(templates(attacker.view, faceless)).all()
+    assert np.isnan(compare(attacker, faceless)).all()
+    assert templates(attacker.view, []).shape == (0, attacker.view.width)
 
 
 def test_dlib_recognizes_a_person_through_size_turn_and_light() -> None:
@@ -184,11 +186,13 @@ def test_dlib_recognizes_a_person_through_size_turn_and_light() -> None:
     dark = (photo * 0.7).astype(np.uint8)
     samples = locate([photo, small, dark, np.zeros_like(photo)], *default_backends())
     assert [each.points is None for each in samples] == [False, False, False, True]
-    templates = DlibRecognizer().templates(samples)
-    distances = DlibRecognizer().distances(templates[:1], templates)[0]
+    distances = compare(DLIB, samples)[0]
     assert distances[0] == 0.0
     assert (distances[1:3] < 0.35).all()
     assert np.isnan(distances[3])
+    blind = Sample(dark, None, oracle=samples[2].points)
+    assert compare(DLIB_ORACLE, [samples[0], blind])[0, 1] == distances[2]
+    assert np.isnan(compare(DLIB, [samples[0], blind])[0, 1])
 
 
 def test_every_attacker_names_real_people_across_photos(london_folder: Path) -> None:
@@ -198,7 +202,7 @@ def test_every_attacker_names_real_people_across_photos(london_folder: Path) -> 
     rgbs: list[RGB] = [np.asarray(Image.open(london_folder / name).convert("RGB")) for name in names]
     subjects = [name.split("_")[0] for name in names]
     originals = locate(rgbs, *default_backends())
-    attackers: list[Attacker] = [DlibRecognizer(), WhitenedShape(), Thumbnail()]
+    attackers: list[Attacker] = [DLIB, WhitenedShape(), THUMBNAIL]
     found = rank1(attack_samples(attackers, originals, originals, subjects))
     assert found["dlib", OTHER_PHOTO] == found["dlib", ANONYMIZED] == 1.0
     assert found["shape", OTHER_PHOTO] >= 0.75

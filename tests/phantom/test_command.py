@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganonym.batch.manifest import read_manifest
 from ganonym.errors import UsageError
+from ganonym.manifest import read_manifest
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.syndromes import HARD, load_syndromes
 from ganonym_cli.app import main

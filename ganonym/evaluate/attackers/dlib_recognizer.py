@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-
-from ganonym.evaluate.attackers.attacker import stack
+from ganonym.evaluate.attackers.attacker import Fixed, euclidean
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.descriptor import DESCRIPTOR, describe
 from ganonym.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class DlibRecognizer:
-    """Distance = Euclidean between identity descriptors."""
+class DlibView:
+    """dlib's descriptor (128,) of the face where the detector finds it or, with `oracle`, where it is known to be."""
 
-    name: str = field(default="dlib", init=False)
+    oracle: bool = False
+    width: int = DESCRIPTOR
 
-    def templates(self, samples: Sequence[Sample]) -> Floats:
-        """(n, 128), NaN rows where no face was found. Raises EnvironmentFault when the weights are missing."""
-        rows = [None if each.points is None else describe(each.rgb, each.points) for each in samples]
-        return stack(rows, DESCRIPTOR)
+    @property
+    def name(self) -> str:
+        return "dlib oracle" if self.oracle else "dlib"
 
-    def distances(self, probes: Floats, gallery: Floats) -> Floats:
-        """Euclidean distances, (p, g)."""
-        from scipy.spatial.distance import cdist
+    def template(self, sample: Sample) -> Floats | None:
+        """(128,), None where no face was found. Raises EnvironmentFault when the weights are missing."""
+        points = sample.place if self.oracle else sample.points
+        return None if points is None else describe(sample.rgb, points)
 
-        return np.asarray(cdist(probes, gallery))
 
-    def learn(self, templates: Floats, subjects: Sequence[str]) -> DlibRecognizer:  # noqa: ARG002
-        """Itself: the network is fixed."""
-        return self
+DLIB = Fixed("dlib", "T1", DlibView(), euclidean)
+DLIB_ORACLE = Fixed("dlib oracle", "T1", DlibView(oracle=True), euclidean)

@@ -1,21 +1,20 @@
 """Re-identification from the 68 landmarks alone: where they lie relative to each other is a biometric.
 
 Landmarks are handled as complex pre-shapes (centred, unit size; Kendall 1984): position, scale and roll play no part.
-`PlainShape` compares them directly. `WhitenedShape` first learns, on other people, how one person's shape varies from
+`PLAIN_SHAPE` compares them directly. `WhitenedShape` first learns, on other people, how one person's shape varies from
 photo to photo, and discounts it; that lifts London neutral/smiling from about 60 % to nearly 100 % rank-1.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import stack
+from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Rows, Templates, Tier
 from ganonym.evaluate.sample import Sample
 from ganonym.types import LANDMARKS, Floats
 
@@ -32,7 +31,7 @@ def preshape(sample: Sample) -> Floats | None:
     return (centred / size).ravel() if size > 0 else None
 
 
-def _complex(templates: Floats) -> NDArray[np.complex128]:
+def _complex(templates: Rows) -> NDArray[np.complex128]:
     return np.asarray(templates[:, 0::2] + 1j * templates[:, 1::2])
 
 
@@ -41,23 +40,24 @@ def _real(shapes: NDArray[np.complex128]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainShape:
-    """Distance = full Procrustes distance √(1 − |⟨z, w⟩|²), in [0, 1]."""
+class ShapeView:
+    """The landmarks as the detector finds them: synthesized faces have landmarks of their own."""
 
-    name: str = field(default="shape plain", init=False)
+    name: str = "landmarks"
+    width: int = WIDTH
 
-    def templates(self, samples: Sequence[Sample]) -> Floats:
-        """(n, 136), NaN rows where no face was found."""
-        return stack([preshape(sample) for sample in samples], WIDTH)
+    def template(self, sample: Sample) -> Floats | None:
+        """Pre-shape (136,), None where no face was found."""
+        return preshape(sample)
 
-    def distances(self, probes: Floats, gallery: Floats) -> Floats:
-        """Full Procrustes distances, (p, g)."""
-        agreement = np.abs(_complex(probes) @ _complex(gallery).conj().T)
-        return np.sqrt(np.maximum(1.0 - agreement**2, 0.0))
 
-    def learn(self, templates: Floats, subjects: Sequence[str]) -> PlainShape:  # noqa: ARG002
-        """Itself: nothing is learned."""
-        return self
+def procrustes(probes: Templates, gallery: Templates) -> Floats:
+    """Full Procrustes distances √(1 − |⟨z, w⟩|²), (p, g) in [0, 1]."""
+    agreement = np.abs(_complex(probes.rows) @ _complex(gallery.rows).conj().T)
+    return np.sqrt(np.maximum(1.0 - agreement**2, 0.0))
+
+
+PLAIN_SHAPE = Fixed("shape plain", "T0", ShapeView(), procrustes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +67,43 @@ class Metric:
     mean: NDArray[np.complex128]
     whitener: Floats
 
+    def __call__(self, probes: Templates, gallery: Templates) -> Floats:
+        """Mahalanobis distances in the tangent space at the mean, (p, g)."""
+        from scipy.spatial.distance import cdist
+
+        one, other = (_tangent(each.rows, self.mean) @ self.whitener for each in (probes, gallery))
+        return np.asarray(cdist(one, other))
+
 
 @dataclass(frozen=True, slots=True)
 class WhitenedShape:
-    """Distance = Mahalanobis under the pooled within-person covariance of other people; needs `learn` first."""
+    """Distance = Mahalanobis under the pooled within-person covariance of other people.
 
-    metric: Metric | None = None
-    name: str = field(default="shape", init=False)
+    Learned on their originals or, `informed`, on their released pictures, and so from what the anonymizer changes from
+    photo to photo (Hanisch et al. 2024).
+    """
 
-    def templates(self, samples: Sequence[Sample]) -> Floats:
-        """(n, 136), NaN rows where no face was found."""
-        return PlainShape().templates(samples)
+    informed: bool = False
+    view: ShapeView = ShapeView()
 
-    def distances(self, probes: Floats, gallery: Floats) -> Floats:
-        """Mahalanobis distances in the tangent space at the learned mean, (p, g)."""
-        from scipy.spatial.distance import cdist
+    @property
+    def name(self) -> str:
+        return "shape informed" if self.informed else "shape"
 
-        if self.metric is None:
-            raise UsageError(
-                "the whitened shape attacker has learned nothing yet.", "Call learn on other people first."
-            )
-        metric = self.metric
-        return np.asarray(
-            cdist(_tangent(probes, metric.mean) @ metric.whitener, _tangent(gallery, metric.mean) @ metric.whitener)
-        )
+    @property
+    def tier(self) -> Tier:
+        return "A" if self.informed else "T0"
 
-    def learn(self, templates: Floats, subjects: Sequence[str]) -> WhitenedShape:
+    def learn(self, lesson: Lesson) -> Metric:
         """Learns the metric from people with two or more photos; covariance shrunk by Ledoit and Wolf (2004).
 
         Raises UsageError when fewer than FEWEST_PAIRS people have two photos with a face.
         """
         from sklearn.covariance import ledoit_wolf
 
+        templates = lesson.released if self.informed else lesson.originals
         rows = defaultdict(list)
-        for index, subject in enumerate(subjects):
+        for index, subject in enumerate(lesson.subjects):
             if np.isfinite(templates[index]).all():
                 rows[subject].append(index)
         repeated = [indices for indices in rows.values() if len(indices) > 1]
@@ -116,7 +119,7 @@ class WhitenedShape:
             deviations.append((person - person.mean(axis=0)) * np.sqrt(len(indices) / (len(indices) - 1)))
         covariance, _ = ledoit_wolf(np.concatenate(deviations), assume_centered=True)
         values, vectors = np.linalg.eigh(covariance)
-        return WhitenedShape(Metric(mean, vectors / np.sqrt(values)))
+        return Metric(mean, vectors / np.sqrt(values))
 
 
 def _procrustes_mean(shapes: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -125,7 +128,7 @@ def _procrustes_mean(shapes: NDArray[np.complex128]) -> NDArray[np.complex128]:
     return np.asarray(vectors[:, -1])
 
 
-def _tangent(templates: Floats, mean: NDArray[np.complex128]) -> Floats:
+def _tangent(templates: Rows, mean: NDArray[np.complex128]) -> Floats:
     """Coordinates (n, 136) of pre-shapes, each turned onto `mean`, less `mean`."""
     shapes = _complex(templates)
     turn = shapes.conj() @ mean

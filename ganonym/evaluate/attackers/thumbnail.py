@@ -5,44 +5,40 @@ Blurred and pixelated faces that no recognizer finds are still linked by it (eva
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import stack
+from ganonym.evaluate.attackers.attacker import Fixed, uncorrelated
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import SIDE, face_thumbnail
 from ganonym.types import Floats
 
 
-def thumbnail(sample: Sample) -> Floats | None:
-    """Grey thumbnail of the aligned face with zero mean and unit variance, (576,); None without landmarks.
+@dataclass(frozen=True, slots=True)
+class ThumbnailView:
+    """Grey thumbnail of the aligned face with zero mean and unit variance."""
 
-    A face of one grey has no pattern: all zeros.
+    name: str = "thumbnail"
+    width: int = SIDE * SIDE
+
+    def template(self, sample: Sample) -> Floats | None:
+        """(576,), None without landmarks. A face of one grey has no pattern: all zeros."""
+        points = sample.place
+        if points is None:
+            return None
+        return standardized(face_thumbnail(sample.rgb, points).astype(np.float64).ravel())
+
+
+def standardized(grey: Floats) -> Floats:
+    """`grey` (d,) with zero mean and unit variance; zeros where it has no variance.
+
+    >>> standardized(np.array([1.0, 3.0])).tolist(), standardized(np.array([7.0, 7.0])).tolist()
+    ([-1.0, 1.0], [0.0, 0.0])
     """
-    if sample.points is None:
-        return None
-    grey = face_thumbnail(sample.rgb, sample.points).astype(np.float64).ravel()
     centred = grey - grey.mean()
     spread = centred.std()
-    return np.asarray(centred / spread) if spread > 0 else centred
+    return np.asarray(centred / spread) if spread > 0 else np.zeros_like(centred)
 
 
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """Distance = 1 − correlation, in [0, 2]."""
-
-    name: str = field(default="thumbnail", init=False)
-
-    def templates(self, samples: Sequence[Sample]) -> Floats:
-        """(n, 576), NaN rows where no face was found."""
-        return stack([thumbnail(sample) for sample in samples], SIDE * SIDE)
-
-    def distances(self, probes: Floats, gallery: Floats) -> Floats:
-        """1 − correlation, (p, g)."""
-        return np.asarray(1.0 - probes @ gallery.T / (SIDE * SIDE))
-
-    def learn(self, templates: Floats, subjects: Sequence[str]) -> Thumbnail:  # noqa: ARG002
-        """Itself: nothing is learned."""
-        return self
+THUMBNAIL = Fixed("thumbnail", "T0", ThumbnailView(), uncorrelated)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganonym.batch.manifest import read_manifest
 from ganonym.errors import UsageError
+from ganonym.manifest import read_manifest
 
 
 def write(folder: Path, text: str | bytes) -> Path:

@@ -1,0 +1,214 @@
+"""The result of an assessment as typed, versioned JSON: what was attacked and how, what came out, and the verdict.
+
+Rates are over subjects, intervals two-sided 95 % unless a name says otherwise. `upper` is a one-sided 95 % bound.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+PROTOCOL = "GAP-1"
+
+State = Literal["PASS", "FAIL", "INCONCLUSIVE", "NOT EVALUATED"]
+
+
+class Model(BaseModel):
+    """Immutable; unknown fields are errors, so that a reader of another version finds out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rate(Model):
+    """Share of `n` subjects with its exact interval (Clopper and Pearson 1934) and one-sided upper bound."""
+
+    value: float
+    low: float
+    high: float
+    upper: float
+    n: int
+
+
+class Estimate(Model):
+    """A value with its interval by bootstrap over subjects."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OperatingPoint(Model):
+    """TAR at the smallest threshold whose FMR over non-mated pairs is at most `target`.
+
+    `resolved` is false where fewer than 30 / target effective non-mated comparisons make the threshold a guess; then
+    `tar` is not to be read.
+    """
+
+    target: float
+    achieved: float
+    threshold: float
+    tar: Rate
+    resolved: bool
+
+
+class Crowd(Model):
+    """Among how many of `size` people the attacker still has to choose: the typical subject, and the worst 5 %."""
+
+    size: int
+    median: float
+    worst: float
+
+
+class Finding(Model):
+    """One attacker in one setting.
+
+    `rank1`: subjects of whom any attacked photo is named at first guess; failures to acquire are blind guesses.
+    `chance` with its 95 % band and `p_value`: the same statistic under permuted names. `advantage` = (rank1 − chance) /
+    (1 − chance). `cmc`: within the first 1, 2, … 20 names. `det`: (FMR, FNMR) pairs. `bits`: mean and worst disclosure
+    of the rank. `linkability`: D_sys less its permutation mean, anonymized to anonymized only.
+    """
+
+    attacker: str
+    tier: str
+    setting: str
+    subjects: int
+    trials: int
+    gallery: int
+    failures: int
+    rank1: Rate
+    chance: float
+    chance_low: float
+    chance_high: float
+    p_value: float
+    advantage: float
+    advantage_upper: float
+    cmc: tuple[float, ...]
+    tar: tuple[OperatingPoint, ...]
+    auc: float | None
+    eer: float | None
+    d_prime: float | None
+    det: tuple[tuple[float, float], ...]
+    bits_mean: float
+    bits_worst: float
+    crowds: tuple[Crowd, ...]
+    linkability: Estimate | None = None
+
+
+class Inference(Model):
+    """What released pictures tell of an attribute: balanced accuracy, beside a control that sees only what is public.
+
+    `excess` = accuracy − control. Donor leak and membership come in the same form (`kind`).
+    """
+
+    kind: Literal["attribute", "donor", "membership"]
+    name: str
+    subjects: int
+    value: Estimate
+    control: float
+    excess: Estimate
+    excess_upper: float
+    note: str = ""
+
+
+class GroupFinding(Model):
+    """Worst attacker among the subjects of one group; groups below the minimum cell size carry no rate."""
+
+    column: str
+    group: str
+    subjects: int
+    setting: str
+    attacker: str | None
+    rank1: Rate | None
+
+
+class Control(Model):
+    """A check of the instrument itself (protocol §3.7). `holds` None: could not be run, and `detail` says why."""
+
+    id: str
+    name: str
+    holds: bool | None
+    value: float | None
+    needed: str
+    detail: str
+    blocks: bool
+
+
+class Utility(Model):
+    """What the release is still good for. `original` is the ceiling or the measure's own noise floor.
+
+    `decision` by non-inferiority: "kept" when the lower bound of the difference is above −`margin`, "lost" when the
+    upper bound is below it, else "undecided"; "reported" where there is no margin.
+    """
+
+    family: str
+    name: str
+    original: Estimate | None
+    released: Estimate | None
+    difference: Estimate | None
+    margin: float | None
+    decision: Literal["kept", "lost", "undecided", "reported", "not evaluated"]
+    note: str = ""
+
+
+class Gate(Model):
+    """One condition of the policy: its limit, what was found, the attacker that decided it."""
+
+    id: str
+    name: str
+    state: State
+    blocks: bool
+    limit: str
+    found: str
+    reason: str
+
+
+class Counts(Model):
+    """Photos, subjects and faces of both folders."""
+
+    photos: int
+    subjects: int
+    repeated_subjects: int
+    released: int
+    withheld: int
+    faces_in_originals: int
+    faces_in_released: int
+
+
+class Provenance(Model):
+    """What was assessed with what: hex SHA-256 digests, versions, settings."""
+
+    originals: str
+    released: str
+    manifest: str
+    policy: str
+    weights: dict[str, str]
+    versions: dict[str, str]
+    seed: int
+    seconds: dict[str, float]
+
+
+class Assessment(Model):
+    """Everything that was found, with the verdict first."""
+
+    schema_version: int = SCHEMA_VERSION
+    protocol: str = PROTOCOL
+    verdict: State
+    headline: str
+    title: str
+    simulated: bool
+    policy: str
+    assessed_on: date
+    valid_until: date
+    declared: str
+    counts: Counts
+    gates: tuple[Gate, ...]
+    controls: tuple[Control, ...]
+    findings: tuple[Finding, ...]
+    inferences: tuple[Inference, ...]
+    groups: tuple[GroupFinding, ...]
+    utility: tuple[Utility, ...]
+    warnings: tuple[str, ...]
+    provenance: Provenance
