@@ -1,9 +1,13 @@
-"""What a finished run leaves to read: REPORT.md and manifest.csv to share, keymap.csv and quarantine.csv to keep."""
+"""What a finished run leaves to read.
+
+To share: manifest.csv, REPORT.md and guarantee.json; to keep: keymap.csv and quarantine.csv.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -50,8 +54,8 @@ _NOT_PROMISED = """\
 def write_reports(
     space: Workspace, plan: Plan, release: Release, ledger: Ledger, key: bytes, settings: Settings
 ) -> None:
-    """Write all four from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
-    shared, report, keymap, quarantine = space.reports
+    """Write all five from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
+    shared, report, promise, keymap, quarantine = space.reports
     released = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: entry["output"])
     held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: entry["name"])
     labels = release.labels
@@ -78,6 +82,10 @@ def write_reports(
         quarantine,
         _csv(("source", "reason", "detail"), [(entry["name"], entry["reason"], entry["detail"]) for entry in held]),
     )
+    given = release.guarantee
+    guarantee: JSON = {"mechanism": given.mechanism, "statement": given.statement}
+    guarantee |= {"rank1": given.rank1, "bits": given.bits}
+    write_output(promise, (json.dumps(guarantee, ensure_ascii=False, indent=1) + "\n").encode())
     write_output(report, _report(plan, release, ledger, settings, released, held).encode())
 
 

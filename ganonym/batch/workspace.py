@@ -45,7 +45,7 @@ class Workspace:
     @property
     def reports(self) -> tuple[Path, ...]:
         """What the end of a run writes."""
-        shared = (self.root / "manifest.csv", self.root / "REPORT.md")
+        shared = (self.root / "manifest.csv", self.root / "REPORT.md", self.root / "guarantee.json")
         return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv")
 
 

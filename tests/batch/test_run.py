@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import stat
 from collections.abc import Callable
@@ -236,6 +237,9 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
     }
     assert list(shared) == sorted(shared)
     assert "1/3" in (tmp_path / "out/REPORT.md").read_text()
+    promise = json.loads((tmp_path / "out/guarantee.json").read_text())
+    assert (promise["mechanism"], promise["rank1"]) == ("k-same", pytest.approx(1 / 3))
+    assert promise["statement"] in (tmp_path / "out/REPORT.md").read_text()
 
 
 def test_merged_classes_share_a_label_in_what_is_shared(photos: Path, key_file: Path, tmp_path: Path) -> None:

