@@ -27,10 +27,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ganonym.evaluate.statistics import proportion
 from ganonym.faces.appearance import load_appearance
+from ganonym.faces.measures import AXES, face_marks, measure
 from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, normalize, split, to_canvas
 from ganonym.phantom.axes import face_axes
 from ganonym.phantom.cohort import phantom_shapes
-from ganonym.phantom.measures import AXES, face_marks, measure
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression, repartitioned

@@ -14,8 +14,8 @@ from faces import tile
 from PIL import Image
 
 from ganonym.faces.appearance import load_appearance
+from ganonym.faces.measures import AXES
 from ganonym.phantom.axes import face_axes
-from ganonym.phantom.measures import AXES
 from ganonym.phantom.patient import patient_of, take_patient_photo, warp_of
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.phenotype import DrawnSign, Phenotype, combined

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ganonym.faces.appearance import AppearanceModel, sample_identity
 from ganonym.faces.landmark_network import MIRROR
+from ganonym.faces.measures import AXES, HAIRLINE, LENGTHS, face_marks, measure
 from ganonym.faces.shape import join, to_canvas
-from ganonym.phantom.measures import AXES, HAIRLINE, LENGTHS, face_marks, measure
 from ganonym.types import LANDMARKS, Floats, Points
 
 # Our hairline is the mean one, so its spread says nothing. Frontotemporal width is 102.6 ± 7.4 mm (3D Facial Norms,
@@ -26,7 +26,7 @@ _TEMPLES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.0, 0.55, 0.55, 0.35, 0.15, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The axes of `measures.AXES`, in that order.
+    """The axes of `faces.measures.AXES`, in that order.
 
     `fields` (a, m, 2) displacement of each mark of the mean face in canvas pixels per +1 SD; `mean` (a,) measurements
     of the mean face and `sd` (a,) their standard deviations in the virtual population, in each measurement's unit.

@@ -8,10 +8,10 @@ import numpy as np
 
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.condition import condition
+from ganonym.faces.measures import AXES, face_marks
 from ganonym.faces.shape import join, to_canvas
 from ganonym.phantom.axes import Axes
 from ganonym.phantom.face_warp import FaceWarp, face_warp
-from ganonym.phantom.measures import AXES, face_marks
 from ganonym.phantom.people import Person
 from ganonym.phantom.phenotype import JITTER, Phenotype
 from ganonym.phantom.photos import Moment, lit, moment_texture, posed

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ganonym.errors import UsageError
+from ganonym.faces.measures import AXES
 from ganonym.phantom.axes import Axes
-from ganonym.phantom.measures import AXES
 from ganonym.phantom.syndromes import Sign, Syndrome, TextureSign
 from ganonym.types import Floats
 

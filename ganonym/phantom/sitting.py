@@ -11,8 +11,8 @@ import numpy as np
 
 from ganonym.faces.align import apply
 from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.faces.measures import face_marks
 from ganonym.phantom.axes import Axes, face_axes
-from ganonym.phantom.measures import face_marks
 from ganonym.phantom.patient import patient_of, sample_jitter, take_patient_photo, warp_of
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.phenotype import DrawnSign, Phenotype, draw_phenotype, draw_sham

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from ganonym.errors import UsageError
-from ganonym.phantom.measures import AXES
+from ganonym.faces.measures import AXES
 
 TextureSign: TypeAlias = Literal["synophrys", "thick eyebrow", "sparse eyebrow", "smooth philtrum"]
 BUNDLED = Path(__file__).with_name("syndromes.toml")

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from ganonym.errors import UsageError
-from ganonym.phantom.measures import AXES
+from ganonym.faces.measures import AXES
 from ganonym.phantom.phenotype import (
     LEAST_SEVERITY,
     MOST_SHAM,

@@ -15,9 +15,9 @@ from sklearn.model_selection import GroupKFold
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply
 from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.measures import AXES
 from ganonym.faces.shape import normalize
 from ganonym.phantom.cohort import PhantomPhoto, PhantomShape, phantom_cohort, phantom_shapes
-from ganonym.phantom.measures import AXES
 from ganonym.phantom.patient import patient_of, take_patient_photo, warp_of
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.phenotype import JITTER, Phenotype, draw_phenotype, draw_sham, energy

@@ -9,9 +9,9 @@ import pytest
 from scipy.interpolate import RBFInterpolator
 
 from ganonym.faces.align import apply
+from ganonym.faces.measures import AXES, face_marks
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.face_warp import LEAST_AREA, face_warp
-from ganonym.phantom.measures import AXES, face_marks
 from ganonym.phantom.photos import placement, sample_moment
 from ganonym.phantom.sitting import Studio
 from ganonym.phantom.thin_plate import SMOOTHING, thin_plate

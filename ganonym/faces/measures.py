@@ -33,15 +33,17 @@ def face_marks(points: Points, model: AppearanceModel) -> Points:
     return np.concatenate([known, sides])
 
 
-def measure(marks: Points) -> dict[str, Floats]:
-    """All measurements of marks (..., m, 2), each of shape (...): by axis, lengths over centroid size, angles in °.
+def measure(marks: Points, axes: Sequence[str] | None = None) -> dict[str, Floats]:
+    """Measurements of marks (..., m, 2), each of shape (...): by axis, lengths over centroid size, angles in °.
 
-    Invariant under translation and scaling, and under roll but for BROWARCH, CORNERY and TIPUP, which are heights.
+    Those of `axes`, by default all. `LANDMARK_AXES` are those that need no more than the 68 landmarks. Invariant under
+    translation and scaling, and under roll but for BROWARCH, CORNERY and TIPUP, which are heights.
     """
     landmarks = marks[..., :LANDMARKS, :]
     size = np.linalg.norm(landmarks - landmarks.mean(axis=-2, keepdims=True), axis=(-1, -2))
-    lengths = {name: np.asarray(length(marks) / size) for name, length in LENGTHS.items()}
-    return lengths | {name: shape(marks) for name, shape in SHAPES.items()}
+    wanted = AXES if axes is None else axes
+    lengths = {name: np.asarray(length(marks) / size) for name, length in LENGTHS.items() if name in wanted}
+    return lengths | {name: shape(marks) for name, shape in SHAPES.items() if name in wanted}
 
 
 def _distance(one: Sequence[int], other: Sequence[int]) -> Measure:
@@ -126,3 +128,4 @@ SHAPES: dict[str, Measure] = {
     "TIPUP": _ratio(_height([30], [33]), _N_SN),  # a raised tip shows more of the columella
 }
 AXES = tuple(sorted(LENGTHS | SHAPES))
+LANDMARK_AXES = tuple(name for name in AXES if name not in ("FOREHH", "FOREHW"))
