@@ -1,0 +1,212 @@
+"""Photos to templates: every photo is decoded once, in a worker process; templates come back, pixels do not.
+
+Memory is flat in the photos' size: what stays of each is a row a view, its landmarks and a 64 px crop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pebble import ProcessFuture, ProcessPool
+
+from ganonym.errors import PhotoError
+from ganonym.evaluate.attackers.attacker import Rows, View
+from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.utility.agreement import Agreement, agree
+from ganonym.evaluate.weak import WEAK, weakened
+from ganonym.faces.align import crop, similarity
+from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.shape import load_shape, to_canvas
+from ganonym.photos.decode import read_photo
+from ganonym.photos.isolate import decode_pool, settle
+from ganonym.types import CANVAS, RGB, Points
+
+CROP = 64
+PATIENCE = 120.0
+_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One photo to look at, with its output and the attacker's mock output where there are any."""
+
+    original: Path
+    released: Path | None
+    mock: Path | None
+    views: tuple[View, ...]
+    weak_views: tuple[View, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is kept of one photo and its output.
+
+    Templates by view: `originals`, `released`, `mock` (a missing name: not acquired), `weak` by (method, view).
+    `points` and `released_points` (68, 2) in their own pixels, None where no face was found; `crop` and `released_crop`
+    (64, 64, 3) aligned by them. `same_size`: the output has the photo's size. `problem`: why the output cannot be read.
+    """
+
+    originals: dict[str, Rows]
+    released: dict[str, Rows]
+    mock: dict[str, Rows]
+    weak: dict[tuple[str, str], Rows]
+    points: Points | None
+    released_points: Points | None
+    crop: RGB | None
+    released_crop: RGB | None
+    agreement: Agreement | None
+    same_size: bool
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All photos as the attackers see them; lists are in the order of the tasks.
+
+    `originals`, `released`, `mock` by view, (n, d) with NaN rows; `weak` by (method, view) with NaN rows where the
+    method was not tried. `unreadable`: (index, reason) of photos whose original cannot be read, which have no trial.
+    """
+
+    originals: dict[str, Rows]
+    released: dict[str, Rows]
+    mock: dict[str, Rows]
+    weak: dict[tuple[str, str], Rows]
+    looks: tuple[Look | None, ...]
+    unreadable: tuple[tuple[int, str], ...]
+
+
+def acquire(tasks: Sequence[Task], jobs: int, tell: Callable[[str, int, int], None]) -> Seen:
+    """Look at every photo in `jobs` worker processes. Errors but those of single photos are passed on."""
+    views = {view.name: view for task in tasks for view in (*task.views, *task.weak_views)}
+    tables: dict[tuple[str, ...], Rows] = {}
+    looks: list[Look | None] = []
+    unreadable: list[tuple[int, str]] = []
+    tell("look", 0, len(tasks))
+    for index, found in enumerate(_stream(tasks, jobs)):
+        tell("look", index + 1, len(tasks))
+        if isinstance(found, PhotoError):
+            looks.append(None)
+            unreadable.append((index, found.message))
+            continue
+        looks.append(_slim(found))
+        rows: dict[tuple[str, ...], Rows] = {("original", name): row for name, row in found.originals.items()}
+        rows |= {("released", name): row for name, row in found.released.items()}
+        rows |= {("mock", name): row for name, row in found.mock.items()}
+        rows |= {("weak", method, name): row for (method, name), row in found.weak.items()}
+        for key, row in rows.items():
+            if key not in tables:
+                tables[key] = np.full((len(tasks), len(row)), np.nan, row.dtype)
+            tables[key][index] = row
+
+    def table(*key: str) -> Rows:
+        return tables.get(key, np.full((len(tasks), views[key[-1]].width), np.nan, np.float32))
+
+    main = dict.fromkeys(view.name for task in tasks for view in task.views)
+    return Seen(
+        {name: table("original", name) for name in main},
+        {name: table("released", name) for name in main},
+        {name: table("mock", name) for name in main} if any(task.mock for task in tasks) else {},
+        {(key[1], key[2]): rows for key, rows in tables.items() if key[0] == "weak"},
+        tuple(looks),
+        tuple(unreadable),
+    )
+
+
+def _slim(look: Look) -> Look:
+    return Look({}, {}, {}, {}, *(getattr(look, name) for name in Look.__slots__[4:]))
+
+
+def _stream(tasks: Sequence[Task], jobs: int) -> Iterator[Look | PhotoError]:
+    if jobs == 1:
+        for task in tasks:
+            yield _tried(task)
+        return
+    with decode_pool(jobs, memory=None) as pool:
+        yield from _settled(pool, tasks)
+
+
+def _settled(pool: ProcessPool, tasks: Iterable[Task]) -> Iterator[Look | PhotoError]:
+    waiting: deque[tuple[Task, ProcessFuture[Look | PhotoError]]] = deque()
+
+    def next_result() -> Look | PhotoError:
+        task, future = waiting.popleft()
+        try:
+            return settle(future, task.original.name)
+        except PhotoError as error:
+            return error
+
+    for task in tasks:
+        waiting.append((task, pool.schedule(_tried, args=(task,), timeout=PATIENCE)))
+        if len(waiting) >= _AHEAD:
+            yield next_result()
+    while waiting:
+        yield next_result()
+
+
+def _tried(task: Task) -> Look | PhotoError:
+    try:
+        return look(task)
+    except PhotoError as error:
+        return error
+
+
+def look(task: Task) -> Look:
+    """Look at one photo. Raises PhotoError when the original cannot be read; an output that cannot is a `problem`."""
+    rgb = _read(task.original)
+    points = _face(rgb)
+    before = Sample(rgb, points, points, task.original)
+    after, problem = None, None
+    if task.released is not None:
+        try:
+            after = _output(task.released, rgb, points)
+        except PhotoError as error:
+            problem = error.message
+    mock = None if task.mock is None else _output(task.mock, rgb, points)
+    weak: dict[tuple[str, str], Rows] = {}
+    if points is not None:
+        for method in WEAK if task.weak_views else ():
+            blurred = Sample(weakened(method, rgb, points), points, points)
+            weak |= {(method, name): row for name, row in _rows(task.weak_views, blurred).items()}
+    return Look(
+        _rows(task.views, before),
+        {} if after is None else _rows(task.views, after),
+        {} if mock is None else _rows(task.views, mock),
+        weak,
+        points,
+        None if after is None else after.points,
+        _aligned(before),
+        None if after is None else _aligned(after),
+        None if after is None else agree(before, after),
+        after is not None and after.rgb.shape == rgb.shape,
+        problem,
+    )
+
+
+def _read(path: Path) -> RGB:
+    return read_photo(path.parent, path.name)[0]
+
+
+def _face(rgb: RGB) -> Points | None:
+    faces = find_faces(rgb, *default_backends())
+    return faces[0].points if faces else None
+
+
+def _output(path: Path, original: RGB, points: Points | None) -> Sample:
+    rgb = _read(path)
+    return Sample(rgb, _face(rgb), points if rgb.shape == original.shape else None, path)
+
+
+def _rows(views: Sequence[View], sample: Sample) -> dict[str, Rows]:
+    return {view.name: row for view in views if (row := view.template(sample)) is not None}
+
+
+def _aligned(sample: Sample) -> NDArray[np.uint8] | None:
+    if sample.points is None:
+        return None
+    place = to_canvas(load_shape().mean) * (CROP / CANVAS)
+    return crop(sample.rgb, similarity(sample.points, place), CROP)
