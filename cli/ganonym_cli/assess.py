@@ -1,0 +1,89 @@
+"""`ganonym assess`: identity leakage against retained utility of a release, with a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
+
+if TYPE_CHECKING:
+    from ganonym.evaluate.assessment import Assessment
+
+FAILED = 3
+
+
+def assess(
+    originals: Annotated[Path, typer.Argument(help="Folder of the original photos.", show_default=False)],
+    anonymized: Annotated[
+        Path, typer.Argument(help="OUT folder of ganonym, or pictures under the photos' paths.", show_default=False)
+    ],
+    manifest: Annotated[Path, typer.Option(help="CSV: image, subject; optional syndrome, expression, sex, …")],
+    out: Annotated[Path, typer.Option(help="Folder to write; its report.html shows photos: keep it private.")],
+    policy: Annotated[str, typer.Option(help="public, controlled, internal, or a TOML file.")] = "public",
+    pairs: Annotated[Path | None, typer.Option(help="CSV: source, output, where paths differ.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Manifest columns released beside the pictures.", show_default="OUT/manifest.csv")
+    ] = None,
+    mock: Annotated[
+        Path | None, typer.Option(help="Your own second run of the anonymizer, other key: parrot attack.")
+    ] = None,
+    recognizer: Annotated[
+        list[str] | None, typer.Option(help="onnx:FILE:PRESET:SHA256, repeatable: one more recognizer to attack with.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="What the reports are headed by.")] = "",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Attack a release and measure what it is still good for; exit code 3 unless the verdict is PASS."""
+    from ganonym.evaluate.judge import judge
+
+    output = Output(as_json, quiet)
+    with output.progress() as advance:
+        found = judge(
+            originals,
+            anonymized,
+            manifest,
+            out,
+            policy=policy,
+            pairs=pairs,
+            columns=None if columns is None else [name.strip() for name in columns.split(",") if name.strip()],
+            mock=mock,
+            recognizers=tuple(recognizer or ()),
+            title=title,
+            seed=seed,
+            jobs=jobs,
+            tell=advance,
+        )
+    code = 0 if found.verdict == "PASS" else FAILED
+    payload = found.model_dump(mode="json") | {"report": str(out / "report.html"), "exit_code": code}
+    output.result(payload, f"{found.verdict}: {found.headline}", *_tables(found), f"Reports: {out}")
+    raise typer.Exit(code)
+
+
+def _tables(found: Assessment) -> list[Table]:
+    gates = Table("gate", "state", "limit", "found", title=f"Policy {found.policy}")
+    for gate in found.gates:
+        gates.add_row(f"{gate.id} {gate.name}", gate.state, gate.limit, gate.found)
+    settings = list(dict.fromkeys(each.setting for each in found.findings))
+    rates = Table("attacker", *settings, title="Subjects named at first guess [exact 95 % interval]")
+    for attacker in dict.fromkeys(each.attacker for each in found.findings):
+        cells = {each.setting: each.rank1 for each in found.findings if each.attacker == attacker}
+        rates.add_row(
+            attacker,
+            *(
+                f"{cells[name].value:.2f} [{cells[name].low:.2f}, {cells[name].high:.2f}]" if name in cells else ""
+                for name in settings
+            ),
+        )
+    kept = Table("utility", "", "original", "released", "difference", "decision")
+    for row in found.utility:
+        values = (row.original, row.released, row.difference)
+        kept.add_row(row.family, row.name, *("" if one is None else f"{one.value:.3f}" for one in values), row.decision)
+    return [gates, rates, kept]
