@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Estimate
-from ganonym.evaluate.bootstrap import subject_bootstrap
+from ganonym.evaluate.bootstrap import exact, resamples
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 
@@ -22,7 +22,10 @@ _FINE = 1024
 def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> Estimate | None:
     """D_sys less its mean under shuffled names, with its interval by bootstrap over probes' subjects.
 
-    None below FEWEST mated comparisons or without non-mated ones: then it is noise. Below some 500 it is no gate.
+    Resamples repeat subjects and so look more linked than any sample: the interval is moved by as much as their mean
+    exceeds the value (uncorrected, that of unlinked outputs contains 0 in 20 to 90 % of samples, BCa's in 60 to 80 %).
+    Subtracting the full mean understates middling values somewhat. None below FEWEST mated comparisons or without
+    non-mated ones: then it is noise. Below some 500 it is no gate.
     """
     rows = np.arange(len(scores.owners))
     seen = ~np.isnan(scores.distances) if scores.mask is None else scores.mask & ~np.isnan(scores.distances)
@@ -49,7 +52,13 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
         mated = np.bincount(level[rows, other][here], minlength=count)
         shuffled.append(d_sys(mated, total - mated))
     nothing = float(np.mean(shuffled))
-    return subject_bootstrap(lambda photos: value(photos) - nothing, owners.tolist(), rng, rounds)
+    whole = value(rows)
+    drawn = resamples(value, owners.tolist(), rng, rounds)
+    low, high = np.quantile(drawn, [0.025, 0.975]) - drawn.mean() + whole
+    if high - low < 1e-9:
+        low, high = exact(whole, len(set(owners.tolist())))
+    estimate, low, high = (min(float(each) - nothing, 1.0) for each in (whole, low, high))
+    return Estimate(value=estimate, low=min(low, estimate), high=max(high, estimate))
 
 
 def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_]) -> float:
