@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Estimate
+from ganonym.types import Floats
 
 Statistic: TypeAlias = Callable[[NDArray[np.intp]], float]
 """Indices of photos (m,), with repetition → a value, NaN where it is undefined (say, one class only)."""
@@ -51,7 +52,7 @@ def subject_bootstrap(
         raise ValueError("the statistic is undefined over all photos")
     low, high = _interval(statistic, _photos(subjects), rng, rounds, confidence) or (value, value)
     if high - low <= 1e-12 * max(1.0, abs(value)):
-        low, high = _exact(value, len(set(subjects)), confidence, bounds)
+        low, high = exact(value, len(set(subjects)), confidence, bounds)
     return Estimate(value=value, low=min(low, value), high=max(high, value))
 
 
@@ -69,6 +70,23 @@ def paired_bootstrap(
     return subject_bootstrap(
         lambda photos: one(photos) - other(photos), subjects, rng, rounds, confidence=confidence, bounds=bounds
     )
+
+
+def resamples(statistic: Statistic, subjects: Sequence[str], rng: np.random.Generator, rounds: int = ROUNDS) -> Floats:
+    """`statistic` over `rounds` times as many subjects drawn with replacement, (rounds,)."""
+    photos = _photos(subjects)
+    drawn = rng.integers(0, len(photos), (rounds, len(photos)))
+    return np.array([statistic(np.concatenate([photos[index] for index in people])) for people in drawn])
+
+
+def exact(
+    value: float, subjects: int, confidence: float = 0.95, bounds: tuple[float, float] | None = (0.0, 1.0)
+) -> tuple[float, float]:
+    """The interval where nothing varies: see `subject_bootstrap`."""
+    if bounds is None:
+        return value, value
+    share = 1.0 - ((1.0 - confidence) / 2) ** (1.0 / subjects)
+    return value - share * max(value - bounds[0], 0.0), value + share * max(bounds[1] - value, 0.0)
 
 
 def _photos(subjects: Sequence[str]) -> list[NDArray[np.intp]]:
@@ -108,10 +126,3 @@ def _interval(
         raise ValueError(f"the statistic is undefined on {rounds - len(defined)} of {rounds} resamples")
     tail = (1.0 - confidence) / 2
     return float(np.quantile(defined, tail)), float(np.quantile(defined, 1.0 - tail))
-
-
-def _exact(value: float, n: int, confidence: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    if bounds is None:
-        return value, value
-    share = 1.0 - ((1.0 - confidence) / 2) ** (1.0 / n)
-    return value - share * max(value - bounds[0], 0.0), value + share * max(bounds[1] - value, 0.0)

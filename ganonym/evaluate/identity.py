@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganonym.evaluate.attackers.attacker import Attacker, templates
-from ganonym.evaluate.ranking import rank
+from ganonym.evaluate.ranking import any_hit, rank
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import FOLDS, Photos, Scores, score
 from ganonym.evaluate.statistics import Proportion, proportion
@@ -68,24 +67,16 @@ def see(
 def outcome(scores: Scores) -> Outcome:
     """Rank-1 rate over subjects with its interval, chance, failures and CMC of one attacker in one setting."""
     owners = scores.owners.tolist()
-    ranks = rank(scores.distances, scores.truth)
-    cmc = np.array([_any_hit(ranks.within(place), owners).mean() for place in range(1, ranks.candidates + 1)])
-    blind = _any_hit(np.full(len(owners), 1.0 / ranks.candidates), owners)
+    ranks = rank(scores.distances, scores.truth, scores.mask)
+    cmc = np.array([any_hit(ranks.within(place), owners).mean() for place in range(1, ranks.candidates + 1)])
+    blind = any_hit(1.0 / ranks.choices, owners)
     return Outcome(
         attacker=scores.attacker,
         setting=scores.setting,
-        rank1=proportion(float(_any_hit(ranks.within(1), owners).sum()), len(set(owners))),
+        rank1=proportion(float(any_hit(ranks.within(1), owners).sum()), len(set(owners))),
         chance=float(blind.mean()),
         gallery=ranks.candidates,
         trials=len(owners),
         failures=int(ranks.failed.sum()),
         cmc=cmc,
     )
-
-
-def _any_hit(hits: Floats, owners: Sequence[str]) -> Floats:
-    """Per subject: the probability that at least one of the photos is a hit, given each photo's."""
-    misses: dict[str, float] = defaultdict(lambda: 1.0)
-    for hit, owner in zip(hits.tolist(), owners, strict=True):
-        misses[owner] *= 1.0 - hit
-    return 1.0 - np.array(list(misses.values()))

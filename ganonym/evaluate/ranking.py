@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,14 @@ class Ranks:
     """Where the true candidate of each of p trials stands among g candidates.
 
     `ahead` (p,) candidates strictly nearer than the true one; `tied` (p,) candidates as near, the true one included;
-    `failed` (p,) bool, trials in which the probe or its true candidate had no template.
+    `failed` (p,) bool, trials in which the probe or its true candidate had no template; `choices` (p,) candidates of
+    each trial, which are all `candidates` unless a mask left fewer.
     """
 
     ahead: NDArray[np.int64]
     tied: NDArray[np.int64]
     failed: NDArray[np.bool_]
+    choices: NDArray[np.int64]
     candidates: int
 
     @property
@@ -33,11 +36,12 @@ class Ranks:
         return np.asarray(np.clip((rank - self.ahead) / self.tied, 0.0, 1.0))
 
 
-def rank(distances: Floats, truth: NDArray[np.intp]) -> Ranks:
+def rank(distances: Floats, truth: NDArray[np.intp], mask: NDArray[np.bool_] | None = None) -> Ranks:
     """Ranks from `distances` (p, g), smaller = more alike, and the true column `truth` (p,) of each row.
 
     NaN means that no comparison was possible. Where it hits the true pair, the trial is a blind guess: every candidate
-    ties. Where it hits another candidate, that one is put last, as an attacker would. Raises ValueError on infinities.
+    ties. Where it hits another candidate, that one is put last, as an attacker would. `mask` (p, g): whom each trial
+    may choose from, the true candidate among them; all when None. Raises ValueError on infinities and masked truths.
 
     >>> rank(np.array([[0.1, 0.5, 0.5], [np.nan, np.nan, np.nan]]), np.array([1, 0])).middle.tolist()
     [2.5, 2.0]
@@ -46,15 +50,33 @@ def rank(distances: Floats, truth: NDArray[np.intp]) -> Ranks:
         raise ValueError(f"{len(truth)} trials do not fit distances of shape {distances.shape}")
     if np.isinf(distances).any():
         raise ValueError("an attacker returned an infinite distance; NaN is the value for 'no template'")
-    own = distances[np.arange(len(truth)), truth]
+    rows = np.arange(len(truth))
+    allowed = np.ones(distances.shape, dtype=bool) if mask is None else mask
+    if not allowed[rows, truth].all():
+        raise ValueError("a trial's true candidate is masked")
+    own = distances[rows, truth]
     failed = np.isnan(own)
-    others = np.where(np.isnan(distances), np.inf, distances)
+    # A masked candidate is behind the last one: neither ahead nor tied, as NaN compares false with everything.
+    others = np.where(allowed, distances, np.nan)
     ahead = np.sum(others < own[:, None], axis=1)
     tied = np.sum(others == own[:, None], axis=1)
-    candidates = distances.shape[1]
+    choices = allowed.sum(axis=1).astype(np.int64)
     return Ranks(
         np.where(failed, 0, ahead).astype(np.int64),
-        np.where(failed, candidates, tied).astype(np.int64),
+        np.where(failed, choices, tied).astype(np.int64),
         failed,
-        candidates,
+        choices,
+        distances.shape[1],
     )
+
+
+def any_hit(hits: Floats, owners: Sequence[str]) -> Floats:
+    """Per subject, by name: the probability (…, s) that at least one photo is a hit, given each photo's (…, p).
+
+    >>> any_hit(np.array([0.5, 1.0, 0.5]), ["b", "a", "b"]).tolist()
+    [1.0, 0.75]
+    """
+    names = np.asarray(owners)
+    order = np.argsort(names, kind="stable")
+    starts = np.flatnonzero(np.r_[True, names[order][1:] != names[order][:-1]])
+    return np.asarray(1.0 - np.multiply.reduceat(1.0 - hits[..., order], starts, axis=-1))

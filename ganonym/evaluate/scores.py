@@ -70,7 +70,8 @@ class Scores:
     """Distances (p, g) of one attacker in one setting, smaller = more alike, NaN = no template.
 
     `owners` (p,) and `gallery` (g,): whose photo each probe and candidate is; candidates are distinct people, the owner
-    of every probe among them. `photos` (p,): the photo behind each probe; of "all photos" the subject's first.
+    of every probe among them. `photos` (p,): the photo behind each probe; of "all photos" the subject's first. `mask`
+    (p, g): the candidates who come into question for each probe, its owner among them; everybody when None.
     """
 
     attacker: str
@@ -80,6 +81,7 @@ class Scores:
     owners: NDArray[np.str_]
     gallery: NDArray[np.str_]
     photos: NDArray[np.intp]
+    mask: NDArray[np.bool_] | None = None
 
     @property
     def truth(self) -> NDArray[np.intp]:

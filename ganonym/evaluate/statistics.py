@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from ganonym.evaluate.assessment import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,35 @@ def proportion(hits: float, n: int, confidence: float = 0.95) -> Proportion:
     low = binomtest(math.floor(exact), n).proportion_ci(confidence, method="exact").low
     high = binomtest(math.ceil(exact), n).proportion_ci(confidence, method="exact").high
     return Proportion(hits / n, float(low), float(high), float(hits), n)
+
+
+def rate(hits: float, n: int) -> Rate:
+    """`proportion` as the schema has it, with the one-sided 95 % upper bound."""
+    found = proportion(hits, n)
+    upper = proportion(hits, n, confidence=0.90).high
+    return Rate(value=found.value, low=found.low, high=found.high, upper=upper, n=n)
+
+
+def exceeds(hits: float, n: int, limit: float) -> float:
+    """p-value of the exact binomial test that more than `limit` of all are hit; fractional hits are rounded down.
+
+    >>> round(exceeds(3, 30, 0.0333), 4), exceeds(3, 30, 1.0)
+    (0.0786, 1.0)
+    """
+    from scipy.stats import binom
+
+    return float(binom.sf(math.floor(round(hits, 9)) - 1, n, min(max(limit, 0.0), 1.0)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm 1979): each below α controls the chance of a single false claim among all of them.
+
+    >>> holm([0.04, 0.01, 0.03])
+    [0.06, 0.03, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    worst = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = worst
+    return adjusted

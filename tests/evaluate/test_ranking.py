@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
 
-from ganonym.evaluate.ranking import rank
+from ganonym.evaluate.ranking import any_hit, rank
 from ganonym.types import Floats
 
 MATRICES = arrays(np.float64, (6, 9), elements=st.integers(0, 5).map(float))
@@ -59,3 +59,30 @@ def test_another_candidate_without_template_does_not_shield_the_true_one() -> No
 def test_refuses_infinite_distances() -> None:
     with pytest.raises(ValueError, match="infinite"):
         rank(np.array([[np.inf, 0.0]]), np.array([0], dtype=np.intp))
+
+
+@given(MATRICES, arrays(np.bool_, (6, 9)))
+def test_a_mask_ranks_as_the_gallery_without_the_others(distances: Floats, mask: np.ndarray) -> None:
+    mask[np.arange(6), TRUTH] = True
+    masked = rank(distances, TRUTH, mask)
+    for row in range(6):
+        columns = np.flatnonzero(mask[row])
+        alone = rank(distances[[row]][:, columns], np.flatnonzero(columns == TRUTH[row]))
+        assert (masked.middle[row], masked.choices[row]) == (alone.middle[0], len(columns))
+        assert masked.within(1)[row] == alone.within(1)[0]
+
+
+def test_no_template_is_a_blind_guess_among_those_left() -> None:
+    mask = np.array([[True, True, False, False]])
+    ranks = rank(np.full((1, 4), np.nan), np.array([1], dtype=np.intp), mask)
+    assert ranks.within(1).tolist() == [0.5]
+    with pytest.raises(ValueError, match="masked"):
+        rank(np.zeros((1, 4)), np.array([2], dtype=np.intp), mask)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 1)), min_size=1, max_size=12))
+def test_any_hit_is_the_complement_of_missing_every_time(trials: list[tuple[str, float]]) -> None:
+    owners, hits = zip(*trials, strict=True)
+    expected = [1 - np.prod([1 - hit for name, hit in trials if name == owner]) for owner in sorted(set(owners))]
+    assert any_hit(np.array(hits), owners).tolist() == pytest.approx(expected)
+    assert any_hit(np.array([hits, hits]), owners).shape == (2, len(expected))

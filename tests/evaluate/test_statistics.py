@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, binomtest
 
-from ganonym.evaluate.statistics import proportion
+from ganonym.evaluate.statistics import exceeds, holm, proportion, rate
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -51,3 +51,34 @@ def test_fractional_hits_widen_the_interval() -> None:
 def test_refuses_what_is_no_proportion(hits: float, n: int) -> None:
     with pytest.raises(ValueError, match="not a proportion"):
         proportion(hits, n)
+
+
+@given(st.integers(0, 40), st.floats(0.0, 1.0))
+def test_exceeding_a_limit_is_the_binomial_test(hits: int, limit: float) -> None:
+    assert exceeds(hits, 40, limit) == pytest.approx(binomtest(hits, 40, limit, "greater").pvalue, abs=1e-12)
+    assert exceeds(min(hits + 0.9, 40), 40, limit) == exceeds(hits, 40, limit)
+
+
+def test_the_test_and_the_bound_agree() -> None:
+    """Significantly above τ at 5 % exactly where the lower end of the two-sided 90 % interval is."""
+    for hits in range(61):
+        assert (exceeds(hits, 60, 0.09) <= 0.05) == (proportion(hits, 60, 0.90).low >= 0.09)
+
+
+def test_rate_has_the_one_sided_bound() -> None:
+    found = rate(0, 32)
+    assert found.upper == pytest.approx(1 - 0.05 ** (1 / 32))
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 32))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_step_by_step(p_values: list[float]) -> None:
+    """The textbook procedure: reject the smallest while p(i) ≤ α/(m − i)."""
+    for alpha in (0.01, 0.05, 0.3):
+        rejected = set()
+        for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+            if p_values[index] * (len(p_values) - place) > alpha:
+                break
+            rejected.add(index)
+        assert {index for index, each in enumerate(holm(p_values)) if each <= alpha} == rejected
+    assert holm([]) == []
