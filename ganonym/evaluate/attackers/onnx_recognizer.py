@@ -1,7 +1,8 @@
 """A recognizer that the user brings as an ONNX file: ArcFace, AdaFace, AuraFace, SFace, or one fed as they are.
 
 The face is aligned as these were trained: eye centres, nose tip and mouth corners by a similarity onto five fixed
-places in 112 x 112 pixels (Deng et al. 2019). Nothing is downloaded, and a file runs only when its SHA-256 is the one given.
+places in 112 x 112 pixels (Deng et al. 2019). Nothing is downloaded, and a file runs only when its SHA-256 is the one
+given.
 """
 
 from __future__ import annotations
