@@ -1,0 +1,112 @@
+"""From a matplotlib figure to SVG text: the same bytes every time, light and dark by the colours of the page.
+
+Figures are drawn in placeholder colours that become CSS variables; the page (or the SVG itself, when it stands alone)
+says what they are in daylight and in the dark. One unit is one CSS pixel on a phone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 358
+LIGHT = {
+    "ink": "#1b2126", "muted": "#5c6670", "line": "#d3d9de", "band": "#e9edf0", "accent": "#0067a3", "alarm": "#b5450b",
+}  # fmt: skip
+DARK = {
+    "ink": "#e8ecef", "muted": "#a2adb7", "line": "#3a434b", "band": "#262d33", "accent": "#62b5e8", "alarm": "#f0915a",
+}  # fmt: skip
+INK, MUTED, LINE, BAND, ACCENT, ALARM = (f"#0{i}0{i}0{i}" for i in range(1, 7))
+_VARIABLE = dict(zip((INK, MUTED, LINE, BAND, ACCENT, ALARM), LIGHT, strict=True))
+_FONT = re.compile(r"(font: [^;\"]*?\d+(?:\.\d+)?px) [^;\"]+")
+
+
+@contextmanager
+def canvas(height: float, left: float = 48, right: float = 14, top: float = 14, bottom: float = 44) -> Iterator[Axes]:
+    """Axes on a figure of WIDTH x `height` units with these margins, in the house style."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style = {
+        "svg.fonttype": "none", "svg.hashsalt": "ganonym", "font.family": "DejaVu Sans", "font.size": 10.5,
+        "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "axes.linewidth": 1.0,
+        "axes.spines.top": False, "axes.spines.right": False, "xtick.color": LINE, "ytick.color": LINE,
+        "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED, "xtick.major.size": 3, "ytick.major.size": 0,
+        "grid.color": LINE, "grid.linewidth": 0.6, "axes.axisbelow": True, "axes.unicode_minus": True,
+        "axes.labelsize": 10.5, "xtick.labelsize": 10, "ytick.labelsize": 10,
+    }  # fmt: skip
+    with mpl.rc_context(style):
+        figure = Figure((WIDTH / 72, height / 72))
+        FigureCanvasSVG(figure)
+        place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / height)
+        yield figure.add_axes(place)
+
+
+def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
+    """SVG text of the figure of `axes`. `name` (letters and dashes) sets ids apart within a page, `title` is its text alternative.
+
+    `alone` gives a whole file with its own colours, else an element to put into a page that defines them. To be called
+    within `canvas`.
+    """
+    buffer = io.StringIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes of a canvas have their figure"
+    figure.savefig(
+        buffer, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    )
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    for colour, variable in _VARIABLE.items():
+        text = text.replace(colour, f"var(--{variable})")
+    text = _FONT.sub(r"\1 system-ui, 'Segoe UI', 'Liberation Sans', sans-serif", text)
+    used = set(re.findall(r"#([\w.-]+)[\")]", text))
+    text = re.sub(r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r"(xlink:href=\"|url\()#", rf"\1#{name}-", text)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    head = re.match(r"<svg[^>]*>", text)
+    assert head is not None, "matplotlib writes an svg element"
+    box = re.search(r'viewBox="([^"]+)"', head[0])
+    assert box is not None, "matplotlib writes a viewBox"
+    size = box[1].split()
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ' if alone else ""
+    wide = f'width="{size[2]}" height="{size[3]}" ' if alone else ""
+    opening = f'<svg {spaces}{wide}viewBox="{box[1]}" role="img" aria-labelledby="{name}-title">'
+    colours = f"<style>{_colours()}</style>" if alone else ""
+    body = text[head.end() :].strip()
+    return f'{opening}<title id="{name}-title">{escape(title)}</title>{colours}\n{body}\n'
+
+
+def _colours() -> str:
+    light, dark = (";".join(f"--{name}:{value}" for name, value in each.items()) for each in (LIGHT, DARK))
+    paper = "svg{{background:{}}}"
+    return (
+        f":root{{{light}}}{paper.format('#fff')}"
+        f"@media(prefers-color-scheme:dark){{:root{{{dark}}}{paper.format('#14181b')}}}"
+    )
+
+
+def spread(places: list[float], gap: float, low: float, high: float) -> list[float]:
+    """`places` moved apart to at least `gap`, in their order, within `low` … `high` where that is possible.
+
+    >>> spread([0.0, 0.1, 5.0], 1.0, 0.0, 6.0)
+    [0.0, 1.0, 5.0]
+    """
+    order = sorted(range(len(places)), key=lambda index: places[index])
+    moved = list(places)
+    for before, after in zip(order, order[1:], strict=False):
+        moved[after] = max(moved[after], moved[before] + gap)
+    over = moved[order[-1]] - high if order else 0.0
+    if over > 0:
+        moved[order[-1]] -= over
+        for after, before in zip(order[::-1], order[-2::-1], strict=False):
+            moved[before] = max(low, min(moved[before], moved[after] - gap))
+    return moved

@@ -1,0 +1,124 @@
+"""The trade-off figure: how many people are recognised at worst, against what the pictures are still good for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganonym.evaluate.assessment import Assessment, Estimate, Rate, Utility
+from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, canvas, spread, to_svg
+from ganonym.evaluate.report.wording import CLASSES, percent, worst
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LEAST = 0.01
+_HEIGHT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One release, or with `reference` something to judge releases by: the untouched photographs, say."""
+
+    name: str
+    risk: Rate
+    utility: Estimate
+    reference: bool = False
+
+
+def measure_of(assessments: Sequence[Assessment]) -> str | None:
+    """The first measure of utility that all have, one with a margin before others; None when there is no such."""
+    known = [{each.name: each for each in one.utility if each.released is not None} for one in assessments]
+    shared = [name for name in known[0] if all(name in one for one in known)] if known else []
+    return next((name for name in shared if known[0][name].margin is not None), next(iter(shared), None))
+
+
+def utility_of(assessment: Assessment, measure: str) -> Utility | None:
+    """The measure of that name, None when it was not evaluated."""
+    return next((each for each in assessment.utility if each.name == measure and each.released is not None), None)
+
+
+def points_of(assessment: Assessment, name: str, measure: str) -> list[Point]:
+    """The release as a point, and its untouched photographs as another where control C1 measured them."""
+    strongest, found = worst(assessment.findings), utility_of(assessment, measure)
+    if strongest is None or found is None or found.released is None:
+        return []
+    points = [Point(name, strongest.rank1, found.released)]
+    clean = next((each.value for each in assessment.controls if each.id == "C1" and each.value is not None), None)
+    if clean is not None and found.original is not None:
+        rate = Rate(value=clean, low=clean, high=clean, upper=clean, n=assessment.counts.subjects)
+        points.append(Point("untouched photographs", rate, found.original, reference=True))
+    return points
+
+
+def tradeoff(
+    points: Sequence[Point],
+    measure: str,
+    name: str,
+    lines: Sequence[Sequence[str]] = (),
+    alone: bool = False,
+    limit: float | None = None,
+) -> str:
+    """SVG of `points`: x the upper bound of the worst attacker's rank-1 rate (log), y `measure`, boxes the intervals.
+
+    `lines` joins the points of one method, by name, in the order of its parameter. `limit` is the policy's. Raises
+    ValueError without points.
+    """
+    if not points:
+        raise ValueError("a trade-off needs points")
+    low = min(p.utility.low for p in points)
+    high = max(p.utility.high for p in points)
+    pad = 0.08 * ((high - low) or 1.0)
+    floor, top = low - pad, high + pad
+    with canvas(_HEIGHT, left=48, right=16, top=26) as axes:
+        for edge in CLASSES:
+            axes.axvline(edge, color=LINE, linewidth=0.8, zorder=0)
+        if limit is not None:
+            axes.axvline(limit, color=INK, linewidth=1, dashes=(3, 2), zorder=1)
+            axes.annotate(
+                f"limit {percent(limit, 0)}", (limit, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
+                textcoords="offset points", ha="center", fontsize=10,
+            )  # fmt: skip
+        for method in lines:
+            path = [each for wanted in method for each in points if each.name == wanted]
+            axes.plot(
+                [_shown(p.risk.upper) for p in path], [p.utility.value for p in path], color=ACCENT, linewidth=1, zorder=2
+            )
+        for p in points:
+            colour = MUTED if p.reference else ACCENT
+            left, right = _shown(p.risk.low), max(_shown(p.risk.low), p.risk.high)
+            axes.fill_between([left, right], p.utility.low, p.utility.high, color=colour, alpha=0.12, linewidth=0)
+            axes.plot([left, right], [p.utility.value] * 2, color=colour, linewidth=1.2, zorder=2)
+            axes.plot([_shown(p.risk.upper)] * 2, [p.utility.low, p.utility.high], color=colour, linewidth=1.2, zorder=2)
+            face = {"facecolors": "none", "edgecolors": MUTED} if p.reference else {"color": ACCENT}
+            axes.scatter([_shown(p.risk.upper)], [p.utility.value], s=38, zorder=4, linewidths=1.4, **face)
+        _name_points(axes, points, floor, top)
+        axes.set_xscale("log")
+        axes.set_xlim(_LEAST, 1.12)
+        axes.set_ylim(floor, top)
+        axes.minorticks_off()
+        ticks = (0.01, 0.02, *CLASSES, 0.6, 1.0)
+        axes.set_xticks(ticks, [f"{100 * tick:.0f}" for tick in ticks])
+        axes.grid(axis="y")
+        axes.set_xlabel("named at worst (95 % upper bound), % of people")
+        axes.set_ylabel(measure if len(measure) < 42 else f"{measure[:41]}…")
+        said = "; ".join(f"{p.name}: at most {percent(p.risk.upper)}, {p.utility.value:.3f}" for p in points)
+        return to_svg(axes, name, f"Risk against usefulness ({measure}). {said}.", alone)
+
+
+def _shown(rate: float) -> float:
+    return max(rate, _LEAST)
+
+
+def _name_points(axes: Axes, points: Sequence[Point], floor: float, top: float) -> None:
+    """Names beside the points, on the side with more room, moved apart on each side."""
+    gap = 13 / (_HEIGHT - 70) * (top - floor)
+    for right in (False, True):
+        side = [p for p in points if (p.risk.upper < 0.12) is right]
+        moved = spread([p.utility.value + 0.6 * gap for p in side], gap, floor, top)
+        for p, y in zip(side, moved, strict=True):
+            axes.annotate(
+                p.name, (_shown(p.risk.upper), y), xytext=(7 if right else -7, 0), textcoords="offset points",
+                ha="left" if right else "right", va="center", fontsize=10, color=MUTED if p.reference else INK,
+            )  # fmt: skip

@@ -1,0 +1,86 @@
+"""trials.parquet: one row a trial, from which every rate of an assessment can be computed again without pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.ranking import rank
+from ganonym.evaluate.scores import Scores
+from ganonym.types import Floats
+
+FORMAT = "1"
+MINIMUM_SALT = 16
+
+
+def write_trials(path: Path, trials: Iterable[Scores], photos: Sequence[str], salt: bytes) -> int:
+    """Write the trials of every attacker and setting, one row group each, as they come; returns their number.
+
+    `photos[i]` names photo i of `Scores.photos`; names of photos and subjects are written as HMACs under `salt` (at
+    least 16 bytes; whoever has it can undo them, so it must not be shared). The same input gives the same bytes.
+
+    Columns: attacker, tier, setting, photo, subject; rank (mid-rank, 1 = best), ahead and tied (candidates nearer than
+    and as near as the true one, itself included), candidates; mated and nearest_other (distances, null = no template);
+    failed. Within the first m names with probability clip((m − ahead) / tied, 0, 1). Raises ValueError, EnvironmentFault.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if len(salt) < MINIMUM_SALT:
+        raise ValueError(f"a salt of {len(salt)} bytes can be guessed; take at least {MINIMUM_SALT}")
+    name = pa.dictionary(pa.int32(), pa.string())
+    columns = {"attacker": name, "tier": name, "setting": name, "photo": pa.string(), "subject": pa.string()}
+    columns |= {"rank": pa.float64(), "ahead": pa.int32(), "tied": pa.int32(), "candidates": pa.int32()}
+    columns |= {"mated": pa.float64(), "nearest_other": pa.float64(), "failed": pa.bool_()}
+    schema = pa.schema(list(columns.items()), metadata={"ganonym.trials": FORMAT})
+    partial = path.with_name(f".{path.name}.partial")
+    written = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            for scores in trials:
+                if len(scores.owners):
+                    writer.write_table(pa.table(_columns(scores, photos, salt), schema=schema), len(scores.owners))
+                written += len(scores.owners)
+        partial.replace(path)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return written
+
+
+def salted(kind: str, name: str, salt: bytes) -> str:
+    """Pseudonym of 16 hex digits: HMAC-SHA256 of `kind` and `name` under `salt`."""
+    return hmac.new(salt, f"{kind}\0{name}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _columns(scores: Scores, photos: Sequence[str], salt: bytes) -> dict[str, object]:
+    owners = scores.owners.tolist()
+    ranks = rank(scores.distances, scores.truth)
+    rows = np.arange(len(owners))
+    others = np.where(np.isnan(scores.distances), np.inf, scores.distances)
+    others[rows, scores.truth] = np.inf
+    return {
+        "attacker": [scores.attacker] * len(owners),
+        "tier": [scores.tier] * len(owners),
+        "setting": [scores.setting] * len(owners),
+        "photo": [salted("photo", photos[index], salt) for index in scores.photos.tolist()],
+        "subject": [salted("subject", owner, salt) for owner in owners],
+        "rank": ranks.middle,
+        "ahead": ranks.ahead.astype(np.int32),
+        "tied": ranks.tied.astype(np.int32),
+        "candidates": np.full(len(owners), ranks.candidates, np.int32),
+        "mated": _nullable(scores.distances[rows, scores.truth]),
+        "nearest_other": _nullable(others.min(axis=1, initial=np.inf)),
+        "failed": ranks.failed,
+    }
+
+
+def _nullable(values: Floats) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,146 @@
+"""The words of the reports: one closed vocabulary, so that what a page may say does not depend on the data.
+
+Settings carry the attack names of Newton et al. 2005, tiers what an attack costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ganonym.evaluate.assessment import Assessment, Finding, Rate
+from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+
+MINIMUM_CELL = 11
+CLASSES = (0.05, 0.09, 0.20, 0.33)
+"""Privacy classes by the upper bound of the worst attacker's rank-1 rate (evaluation protocol §6)."""
+
+SETTINGS = {
+    OTHER_PHOTO: ("Naive attack", "The attacker holds another photograph of everybody and searches a released one."),
+    SAME_PHOTO: ("Same-photo attack", "The attacker holds the very photograph that was treated, say from a journal."),
+    ALL_PHOTOS: ("Naive attack, photos together", "All released photographs of a person are used together."),
+    ANONYMIZED: ("Lazy attack (linkage)", "Two released photographs: do they show the same person?"),
+    REVERSE: ("Reverse attack", "The attacker knows a person and asks whether, and as whom, this person was released."),
+    PARROT: ("Parrot attack", "The attacker runs the same method over photographs of everybody, and compares results."),
+}
+TIERS = {
+    "T0": "no trained weights; any laptop",
+    "T1": "bundled face recognizer",
+    "T2": "face recognizer brought by the assessor",
+    "A": "recognizer adapted to the method",
+    "R": "restoration before recognition",
+}
+ATTACKERS = {
+    "thumbnail": "small grey picture",
+    "perceptual hash": "perceptual hash",
+    "phash": "perceptual hash",
+    "orb": "key points",
+    "background": "background only",
+    "whole photo": "whole photograph, tiny",
+    "shape plain": "face shape",
+    "shape": "face shape, trained",
+    "metadata": "metadata",
+    "dlib": "face recognizer",
+    "dlib oracle": "face recognizer, position known",
+    "map ridge": "learned map back",
+    "map procrustes": "learned rotation back",
+    "retrained metric": "retrained comparison",
+    "fused": "all attackers fused",
+}
+GATES = {
+    "G0": "The files are complete, and no picture was passed through",
+    "G1": "The instrument itself works",
+    "G2": "Singling out a person by another photograph",
+    "G2b": "Singling out a person by the same photograph",
+    "G3": "Linking released photographs of one person",
+    "G4": "Undoing the treatment",
+    "G5": "Inferring attributes that were not released",
+    "G6": "The worst-protected group",
+    "G7": "Singling out by released columns",
+    "G8": "The declared guarantee was not contradicted",
+    "U": "Usefulness was kept",
+}
+CONTROLS = {
+    "C1": "Untouched photographs are recognised",
+    "C2": "A weak treatment (blur, bar) is broken",
+    "C3": "Planted leaks are found",
+    "C4": "Where there is nothing to find, nothing is found",
+    "C5": "Trained attackers are no worse than untrained ones",
+    "C6": "Faces are found on the untouched photographs",
+    "C7": "The same input gives the same result",
+}
+FAMILIES = {
+    "syndrome": "Telling syndromes apart",
+    "separability": "Telling patients from others",
+    "expression": "Facial expression",
+    "landmarks": "Facial landmarks",
+    "pose": "Pose of the head",
+    "gaze": "Direction of gaze",
+    "dysmorphology": "Facial measurements",
+    "measures": "Facial measurements",
+    "detectability": "Faces found by a detector",
+    "detection": "Faces found by a detector",
+    "quality": "Picture quality",
+    "realism": "Realism of the set",
+}
+KINDS = {"attribute": "attribute", "donor": "likeness to training people", "membership": "membership in the release"}
+POLICIES = {"public": "public release", "controlled": "controlled access", "internal": "internal use"}
+COLUMNS = {
+    "sex": "Sex", "age": "Age", "age band": "Age", "ethnicity": "Ethnicity", "syndrome": "Syndrome",
+    "expression": "Expression", "session": "Session", "site": "Site",
+}  # fmt: skip
+DECISIONS = {
+    "kept": "kept",
+    "lost": "lost",
+    "undecided": "undecided",
+    "reported": "reported",
+    "not evaluated": "not evaluated",
+}
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A rate in percent with a narrow no-break space.
+
+    >>> percent(0.0839)
+    '8.4\\u202f%'
+    """
+    return f"{100 * value:.{digits}f}\u202f%"
+
+
+def interval(rate: Rate) -> str:
+    """The two-sided 95 % interval of a rate.
+
+    >>> interval(Rate(value=0.02, low=0.0024, high=0.069, upper=0.06, n=102))
+    '0.2 to 6.9\\u202f%'
+    """
+    return f"{100 * rate.low:.1f} to {percent(rate.high)}"
+
+
+def number(value: float) -> str:
+    """A measure with three digits after the point, or three significant ones when it is small or large."""
+    return f"{value:.3f}" if 0.01 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
+
+
+def worst(findings: Iterable[Finding]) -> Finding | None:
+    """The finding with the highest upper bound, the first of equals; None without findings."""
+    return max(findings, key=lambda each: (each.rank1.upper, each.rank1.value), default=None)
+
+
+def by_setting(assessment: Assessment) -> dict[str, list[Finding]]:
+    """Findings by setting, settings in the protocol's order, the strongest attacker first."""
+    found: dict[str, list[Finding]] = {setting: [] for setting in SETTINGS}
+    for each in assessment.findings:
+        found.setdefault(each.setting, []).append(each)
+    return {
+        setting: sorted(each, key=lambda one: (-one.rank1.upper, -one.rank1.value, one.attacker))
+        for setting, each in found.items()
+        if each
+    }
+
+
+def privacy_class(upper: float) -> float:
+    """The smallest class limit that `upper` keeps, 1.0 when it keeps none.
+
+    >>> privacy_class(0.089), privacy_class(0.5)
+    (0.09, 1.0)
+    """
+    return next((limit for limit in CLASSES if upper <= limit), 1.0)
