@@ -209,6 +209,8 @@ def picture(seed: int) -> bytes:
 
 def pairs(number: int = 4) -> list[WorstPair]:
     return [
-        WorstPair(picture(each), picture(100 + each), "dlib oracle", SAME_PHOTO, f"person-{each}", f"person-{each}/1.png")
+        WorstPair(
+            picture(each), picture(100 + each), "dlib oracle", SAME_PHOTO, f"person-{each}", f"person-{each}/1.png"
+        )
         for each in range(number)
     ]

@@ -151,5 +151,3 @@ def _short(text: str, longest: int = _LABEL) -> str:
 def _curves_title(what: str, findings: Sequence[Finding], label: Named) -> str:
     strongest = worst(findings)
     return f"{what}, {len(findings)} curves" + ("." if strongest is None else f"; the strongest: {label(strongest)}.")
-
-

@@ -83,14 +83,20 @@ def tradeoff(
         for method in lines:
             path = [each for wanted in method for each in points if each.name == wanted]
             axes.plot(
-                [_shown(p.risk.upper) for p in path], [p.utility.value for p in path], color=ACCENT, linewidth=1, zorder=2
+                [_shown(p.risk.upper) for p in path],
+                [p.utility.value for p in path],
+                color=ACCENT,
+                linewidth=1,
+                zorder=2,
             )
         for p in points:
             colour = MUTED if p.reference else ACCENT
             left, right = _shown(p.risk.low), max(_shown(p.risk.low), p.risk.high)
             axes.fill_between([left, right], p.utility.low, p.utility.high, color=colour, alpha=0.12, linewidth=0)
             axes.plot([left, right], [p.utility.value] * 2, color=colour, linewidth=1.2, zorder=2)
-            axes.plot([_shown(p.risk.upper)] * 2, [p.utility.low, p.utility.high], color=colour, linewidth=1.2, zorder=2)
+            axes.plot(
+                [_shown(p.risk.upper)] * 2, [p.utility.low, p.utility.high], color=colour, linewidth=1.2, zorder=2
+            )
             face = {"facecolors": "none", "edgecolors": MUTED} if p.reference else {"color": ACCENT}
             axes.scatter([_shown(p.risk.upper)], [p.utility.value], s=38, zorder=4, linewidths=1.4, **face)
         _name_points(axes, points, floor, top)

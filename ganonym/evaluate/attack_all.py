@@ -1,0 +1,88 @@
+"""Every attacker in every setting, and several of them together; what cannot be run is named, never scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.acquire import Seen
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.attackers.fusion import fuse
+from ganonym.evaluate.conditioned import conditioned
+from ganonym.evaluate.finding import finding
+from ganonym.evaluate.release import Release
+from ganonym.evaluate.scores import ANONYMIZED, PARROT, Photos, Scores, score
+
+FUSED = "fused"
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Attacked:
+    """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run."""
+
+    findings: list[Finding] = field(default_factory=list)
+    not_run: list[tuple[str, str]] = field(default_factory=list)
+
+
+def photos_of(view: str, seen: Seen, release: Release) -> Photos:
+    """One view of a release."""
+    withheld = np.array([item.released is None for item in release.items])
+    return Photos(seen.originals[view], seen.released[view], release.subjects, withheld, mock=seen.mock.get(view))
+
+
+def attack_all(
+    attackers: Sequence[Attacker],
+    fused: Sequence[str],
+    seen: Seen,
+    release: Release,
+    rng: np.random.Generator,
+    attacked: Attacked,
+    tell: Tell,
+) -> Iterator[Scores]:
+    """Yield the scores of every attack after noting their finding in `attacked`.
+
+    `fused`: names of the attackers whose distances are also combined. Where the release publishes columns, every
+    attack on originals is made once more by an attacker who reads them first. An attacker who has too few people to
+    learn from is noted as not run; other errors are passed on.
+    """
+    columns = [released_values(release, index) for index in range(len(release.items))]
+    value_of = dict(zip(reversed(release.subjects), reversed(columns), strict=True))  # a subject's first photo decides
+    parts: dict[str, list[Scores]] = {}
+
+    def noted(scores: Scores) -> Iterator[Scores]:
+        both = [scores]
+        if release.columns and scores.setting not in (ANONYMIZED, PARROT):
+            probes = [columns[index] for index in scores.photos.tolist()]
+            both.append(conditioned(scores, probes, [value_of[name] for name in scores.gallery.tolist()]))
+        for each in both:
+            attacked.findings.append(finding(each, rng))
+            yield each
+
+    for done, attacker in enumerate(attackers):
+        tell("attack", done, len(attackers) + 1)
+        try:
+            for scores in score(attacker, photos_of(attacker.view.name, seen, release)):
+                if attacker.name in fused:
+                    parts.setdefault(scores.setting, []).append(scores)
+                yield from noted(scores)
+        except UsageError as error:
+            attacked.not_run.append((attacker.name, str(error)))
+    tell("attack", len(attackers), len(attackers) + 1)
+    for together in parts.values():
+        if len(together) > 1:
+            yield from noted(fuse(together, FUSED))
+    tell("attack", len(attackers) + 1, len(attackers) + 1)
+
+
+def released_values(release: Release, index: int) -> tuple[str, ...]:
+    """What the released table says of one photo: ages in the ten-year bands in which they are published."""
+    row = release.items[index].row
+    found = {name: getattr(row, name) for name in release.columns}
+    if found.get("age") is not None:
+        found["age"] = f"{int(found['age'] // 10)}0"
+    return tuple("" if value is None else str(value) for value in found.values())
