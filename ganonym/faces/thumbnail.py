@@ -14,10 +14,13 @@ ANCHORS = np.array([[7.0, 8.0], [16.0, 8.0], [11.5, 17.5]])
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def face_thumbnail(rgb: RGB, points: Points) -> NDArray[np.uint8]:
-    """Grey (24, 24) uint8 of the face with landmarks `points` (68, 2), Rec. 601 luma; black outside the photo."""
-    anchors = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
-    grey: NDArray[np.uint8] = np.round(crop(rgb, similarity(anchors, ANCHORS), SIDE) @ LUMA).astype(np.uint8)
+def face_thumbnail(rgb: RGB, points: Points, side: int = SIDE, anchors: Points = ANCHORS) -> NDArray[np.uint8]:
+    """Grey (side, side) uint8 of the face with landmarks `points` (68, 2), Rec. 601 luma; black outside the photo.
+
+    `anchors` (3, 2): where the eyes' centres and the mouth's centre are to lie in it.
+    """
+    known = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
+    grey: NDArray[np.uint8] = np.round(crop(rgb, similarity(known, anchors), side) @ LUMA).astype(np.uint8)
     return grey
 
 

@@ -1,0 +1,113 @@
+"""Re-identification by Fisherfaces: PCA, then linear discriminants of the pixels of the aligned face.
+
+Belhumeur et al. (1997). The discriminants are learned on other people, so the attacker needs no weights and adapts to
+any anonymizer: to blur as well as to synthesized faces, if only these keep something of a person from photo to photo.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.attackers.attacker import Lesson, Rows, Templates, Tier
+from ganonym.evaluate.attackers.thumbnail import standardized
+from ganonym.evaluate.sample import Sample
+from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
+from ganonym.faces.thumbnail import SIDE as THUMBNAIL
+from ganonym.types import Floats
+
+SIDE = 32
+COMPONENTS = 100
+FEWEST_PAIRS = 5
+_ANCHORS = (ANCHORS + 0.5) * (SIDE / THUMBNAIL) - 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EigenView:
+    """Grey levels of the aligned face, 32 x 32, with zero mean and unit variance."""
+
+    name: str = "eigen"
+    width: int = SIDE * SIDE
+
+    def template(self, sample: Sample) -> NDArray[np.float32] | None:
+        """float32 (1024,), None without landmarks. A face of one grey has no pattern: all zeros."""
+        points = sample.place
+        if points is None:
+            return None
+        grey = face_thumbnail(sample.rgb, points, SIDE, _ANCHORS)
+        return standardized(grey.astype(np.float64).ravel()).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminants:
+    """`mean` (1024,) face and `axes` (1024, d) along which people differ, in units of how photos of one do."""
+
+    mean: Floats
+    axes: Floats
+
+    def __call__(self, probes: Templates, gallery: Templates) -> Floats:
+        """1 − cosine in the space of discriminants, (p, g) in [0, 2]; a face with no pattern ties with everyone."""
+        one, other = (_unit(self._project(each.rows)) for each in (probes, gallery))
+        return np.asarray(1.0 - one @ other.T)
+
+    def _project(self, rows: Rows) -> Floats:
+        found = (rows - self.mean) @ self.axes
+        found[~rows.any(axis=1)] = 0.0
+        return np.asarray(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Eigenface:
+    """Discriminants learned on other people's released pictures or, not `informed`, on their originals."""
+
+    informed: bool = True
+    view: EigenView = EigenView()
+
+    @property
+    def name(self) -> str:
+        return "eigen-lda" if self.informed else "eigen-lda naive"
+
+    @property
+    def tier(self) -> Tier:
+        return "A" if self.informed else "T0"
+
+    def learn(self, lesson: Lesson) -> Discriminants:
+        """PCA to at most COMPONENTS, then linear discriminants with the shrinkage of Ledoit and Wolf (2004).
+
+        Raises UsageError when fewer than FEWEST_PAIRS people have two photos with a face.
+        """
+        from sklearn.covariance import ledoit_wolf_shrinkage
+        from sklearn.decomposition import PCA
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        rows, people = _usable(lesson.released if self.informed else lesson.originals, lesson.subjects)
+        repeated = sorted(name for name, count in Counter(people.tolist()).items() if count > 1)
+        if len(repeated) < FEWEST_PAIRS:
+            raise UsageError(
+                f"the {self.name} attacker needs two photos of {FEWEST_PAIRS} other people, it got {len(repeated)}.",
+                "Give it more people, or leave it out.",
+            )
+        pca = PCA(min(COMPONENTS, len(rows) - 1), svd_solver="full").fit(rows)
+        # People with one photo say what faces look like, but not how photos of one differ.
+        chosen = np.isin(people, repeated)
+        scores, people = pca.transform(rows[chosen]), people[chosen]
+        within = np.concatenate([scores[people == name] - scores[people == name].mean(axis=0) for name in repeated])
+        shrinkage = float(ledoit_wolf_shrinkage(within, assume_centered=True))
+        lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(scores, people)
+        axes = pca.components_.T @ lda.scalings_[:, : len(repeated) - 1]
+        return Discriminants(pca.mean_.astype(np.float64), axes)
+
+
+def _usable(rows: Rows, subjects: tuple[str, ...]) -> tuple[Floats, NDArray[Any]]:
+    finite = np.isfinite(rows).all(axis=1)
+    return rows[finite].astype(np.float64), np.array(subjects)[finite]
+
+
+def _unit(rows: Floats) -> Floats:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length > 0, length, 1.0)
