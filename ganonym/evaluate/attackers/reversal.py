@@ -1,0 +1,107 @@
+"""Reversal: released faces are first turned back into what the originals may have looked like, then recognized.
+
+The restorer learns from pairs of other people (pix2pix, Isola et al. 2017, with the L1 loss only; Hanisch et al. 2024
+found most face anonymizations to be reversible in part by such means). Two steps: regression of original on released
+pixels, which undoes any fixed linear scrambling of places or colours, and a small U-Net that adds detail to what the
+regression gives. dlib describes both the restored and the original crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganonym.evaluate.attackers.attacker import Lesson, Rows, Templates, Tier, View, stack
+from ganonym.evaluate.attackers.lessons import finite, pairs_of
+from ganonym.evaluate.attackers.restorer import RESTORE_STEPS, Crops, train_restorer
+from ganonym.evaluate.sample import Sample
+from ganonym.faces.align import crop, similarity
+from ganonym.faces.descriptor import DESCRIPTOR, describe
+from ganonym.faces.shape import load_shape
+from ganonym.types import RGB, Floats, Points
+
+SIDE = 64
+ENLARGED = 150  # the side of the pictures that dlib's network takes
+# Of the mean face, in units of its centroid size: the square that dlib cuts out, and a margin of 5 % on each side.
+CENTRE, EXTENT = np.array([0.0026, -0.0115]), 0.4407
+
+
+@cache
+def places(side: int) -> Points:
+    """Where the landmarks of the mean face lie in a crop of `side` pixels, (68, 2). Raises EnvironmentFault."""
+    return np.asarray((load_shape().mean - CENTRE) / EXTENT * side + side / 2 - 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class CropView:
+    """The aligned face in colour, 64 x 64, as a row of 0…255: all 68 landmarks by a similarity onto the mean face."""
+
+    name: str = "crop"
+    width: int = SIDE * SIDE * 3
+
+    def template(self, sample: Sample) -> Rows | None:
+        """(12288,) float16, None where it is not known where the face is. Raises EnvironmentFault."""
+        if sample.place is None:
+            return None
+        return crop(sample.rgb, similarity(sample.place, places(SIDE)), SIDE).astype(np.float16).ravel()
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Euclidean distance of dlib's descriptors, after `restorer` went over what is released."""
+
+    restorer: Callable[[Crops], Crops]
+
+    def __call__(self, probes: Templates, gallery: Templates) -> Floats:
+        """(p, g), NaN where a crop is missing."""
+        from scipy.spatial.distance import cdist
+
+        return np.asarray(cdist(self._described(probes), self._described(gallery)))
+
+    def _described(self, side: Templates) -> Floats:
+        there = finite(side.rows)
+        pixels = side.rows[there].astype(np.float32)
+        crops = self.restorer(pixels) if side.released else pixels
+        exact: NDArray[np.uint8] = np.round(crops.clip(0, 255)).astype(np.uint8)
+        found = iter(exact)
+        return np.asarray(stack((_descriptor(next(found).tobytes()) if ok else None for ok in there), DESCRIPTOR))
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """Learns to restore the crops of other people; the same lesson and `seed` give the same restorer.
+
+    `steps` of training bound its time: about 40 s on one core for RESTORE_STEPS.
+    """
+
+    view: View = CropView()
+    steps: int = RESTORE_STEPS
+    seed: int = 0
+    name: str = "reversal"
+    tier: Tier = "R"
+
+    def learn(self, lesson: Lesson) -> Restored:
+        """The restorer. Raises UsageError when released photos of too few other people are there to learn from."""
+        pairs = pairs_of(lesson, self.name)
+        return Restored(
+            train_restorer(
+                pairs.released.astype(np.float32),
+                pairs.originals.astype(np.float32),
+                pairs.subject,
+                self.steps,
+                self.seed,
+            )
+        )
+
+
+@lru_cache(maxsize=4096)  # the same originals are described for every fold and setting
+def _descriptor(pixels: bytes) -> Floats:
+    """dlib's descriptor (128,) of a crop."""
+    face: RGB = np.frombuffer(pixels, dtype=np.uint8).reshape(SIDE, SIDE, 3)
+    enlarged = Image.fromarray(face).resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC)
+    return describe(np.asarray(enlarged), places(ENLARGED))
