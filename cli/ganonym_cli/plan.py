@@ -13,6 +13,7 @@ from ganonym_cli.options import Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.evaluate.forecast import Forecast
+    from ganonym.evaluate.power import Power
 
 
 def plan(
@@ -27,6 +28,8 @@ def plan(
 ) -> None:
     """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people."""
     from ganonym.evaluate.forecast import forecast
+    from ganonym.evaluate.policy import POLICIES, load_policy
+    from ganonym.evaluate.power import power
     from ganonym.evaluate.statistics import proportion
     from ganonym.faces.shape import load_shape
     from ganonym.privacy.settings import PrivacySettings
@@ -50,16 +53,19 @@ def plan(
         for done, (name, settings) in enumerate(tried.items(), start=1):
             found[name] = forecast(settings, model, subjects, seed)
             advance("try", done, len(tried))
+    gates = [each for name in POLICIES for each in power(subjects, load_policy(name))]
     least = proportion(0, subjects, confidence=0.90).high
     payload = {
         "subjects": subjects,
         "simulated": True,
         "least_provable": least,
         "mechanisms": {name: asdict(each) for name, each in found.items()},
+        "gates": [asdict(each) for each in gates],
     }
     output.result(
         payload,
         _table(found, subjects),
+        _gates(gates, subjects),
         f"With {subjects} subjects no attack can be shown to succeed less often than {least:.3f} "
         "(one-sided 95 % bound when it names nobody).",
     )
@@ -82,4 +88,17 @@ def _table(found: dict[str, Forecast], subjects: int) -> Table:
         declared = "nothing" if each.bits is None else f"≤ {each.declared:.3f}"
         named, linked = (f"{rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}]" for rate in (each.named, each.linked))
         table.add_row(name, declared, named, linked, f"{each.kept:.2f}")
+    return table
+
+
+def _gates(gates: list[Power], subjects: int) -> Table:
+    table = Table(
+        "policy", "gate", "limit", "hits allowed", "perfect passes", "plan for",
+        title=f"Which gates {subjects} subjects can pass: one attacker, blind guesses, one photo each",
+    )  # fmt: skip
+    for each in gates:
+        allowed = str(each.allowed) if each.allowed >= 0 else "cannot pass"
+        table.add_row(
+            each.policy, each.gate, f"≤ {each.limit:.3f}", allowed, f"{each.passes:.1%}", f"{each.needed} subjects"
+        )
     return table

@@ -38,3 +38,20 @@ def test_plan_refuses_what_is_no_budget(ganonym: Run, arguments: list[str]) -> N
     ended = ganonym("plan", "--subjects", 40, *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("ganonym: ")
+
+
+def test_plan_says_which_gates_so_few_subjects_can_pass(ganonym: Run) -> None:
+    options = ("-k", "5", "--codes", "16", "--epsilon", "1")
+    told = json.loads(ganonym("plan", "--subjects", 60, *options, "--json").out)
+    gates = {(each["policy"], each["gate"]): each for each in told["gates"]}
+    controlled = gates["controlled", "singling out"]
+    assert (controlled["limit"], controlled["allowed"], controlled["needed"]) == (0.2, 6, 37)
+    assert controlled["passes"] > 0.99
+    public = gates["public", "singling out"]
+    assert public["allowed"] == 0  # the advantage of .05 over chance 1/60 is the narrower limit
+    assert public["limit"] == pytest.approx(1 / 60 + 0.05 * 59 / 60)
+    assert public["passes"] == pytest.approx((59 / 60) ** 60)
+    assert ("internal", "linkability") not in gates
+    shown = ganonym("plan", "--subjects", 20, *options).out
+    assert "Which gates 20 subjects can pass" in shown
+    assert "cannot pass" in shown

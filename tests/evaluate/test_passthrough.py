@@ -1,4 +1,4 @@
-"""Copies of the original are named with the reason; what could not be measured is no copy, what is no number a fault."""
+"""Copies of the original are named with the reason; what could not be measured is none, what is no number a fault."""
 
 from __future__ import annotations
 
