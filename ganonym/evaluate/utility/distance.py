@@ -1,0 +1,145 @@
+"""Likeness of sets and of pictures in the features of networks: KID in the bundled encoder's, LPIPS in AlexNet's.
+
+Reported, never decided by: the encoder sees who is shown, and LPIPS what stayed the same, which is not the aim.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.assessment import Estimate, Utility
+from ganonym.evaluate.quality import kernel_distance
+from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.utility.inputs import UtilityInputs
+from ganonym.evaluate.utility.noninferiority import not_evaluated, reported
+from ganonym.evaluate.utility.paired import mean_of
+from ganonym.faces.align import apply, crop, similarity
+from ganonym.faces.shape import load_shape, to_canvas
+from ganonym.types import CANVAS, RGB, Floats, Points
+from ganonym.weights import read_manifest, verified_path
+
+if TYPE_CHECKING:
+    from ganonym.synthesis.losses import Perceptual
+
+FAMILY = "realism"
+WEIGHTS_NAME = "lpips-alex"
+REMEDY = (
+    "Write the state of lpips.LPIPS(net='alex') with safetensors.torch.save_model into a folder, name the file and its "
+    f"sha256 under [{WEIGHTS_NAME}] in a manifest.toml there, and set GANONYM_WEIGHTS to the folder."
+)
+FEWEST = 20
+
+
+def face_features(sample: Sample) -> Floats | None:
+    """Features (128,) by the bundled encoder of the face on the neutral backdrop; None without landmarks.
+
+    Raises EnvironmentFault when its weights are missing or altered.
+    """
+    from ganonym.evaluate.pictures import on_neutral_backdrop
+    from ganonym.faces.appearance import load_appearance
+    from ganonym.faces.encoder import encode, load_encoder
+
+    if sample.points is None:
+        return None
+    canvas, points = _canvas(sample.rgb, sample.points)
+    return np.asarray(encode([on_neutral_backdrop(canvas, points, load_appearance())], load_encoder())[0])
+
+
+def lpips_weights(folder: Path | None = None) -> Path:
+    """The LPIPS weights in `folder`, or in the environment's GANONYM_WEIGHTS, their SHA-256 checked.
+
+    The digest is pinned in that folder's `manifest.toml`, as for every other network that the user brings. Raises
+    EnvironmentFault with the remedy when they are absent, altered or not named there; nothing is ever downloaded.
+    """
+    named = os.environ.get("GANONYM_WEIGHTS")
+    folder = folder or (Path(named) if named else None)
+    if folder is None:
+        raise EnvironmentFault("LPIPS has no weights here: no folder of weights is named.", REMEDY)
+    if not (folder / "manifest.toml").is_file() or WEIGHTS_NAME not in read_manifest(folder):
+        raise EnvironmentFault(f"LPIPS has no weights in {folder}: its manifest.toml names none.", REMEDY)
+    return verified_path(WEIGHTS_NAME, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class PerceptualDistance:
+    """LPIPS (Zhang et al. 2018) of two faces aligned at 256 px, with the weights at `path`; made by `lpips_weights`."""
+
+    path: Path
+
+    def __call__(self, original: Sample, released: Sample) -> float:
+        """0 = the same picture; NaN where either has no landmarks. Raises EnvironmentFault for other weights."""
+        import torch
+
+        if original.place is None or released.place is None:
+            return float("nan")
+        pair = [
+            torch.from_numpy(_canvas(sample.rgb, points)[0]).permute(2, 0, 1)[None].float() / 127.5 - 1
+            for sample, points in ((original, original.place), (released, released.place))
+        ]
+        with torch.inference_mode():
+            return float(_network(self.path)(*pair))
+
+
+def distances(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utility]:
+    """KID of released faces against originals, beside that between two halves of the originals' subjects; LPIPS."""
+    yield _kid(inputs, rng)
+    if inputs.perceptual is None or not np.isfinite(inputs.perceptual).any():
+        yield not_evaluated(FAMILY, "LPIPS", f"It was not measured. {REMEDY}")
+        return
+    known = np.isfinite(inputs.perceptual)
+    subjects = [subject for subject, keep in zip(inputs.subjects, known, strict=True) if keep]
+    note = "Distance of each released face from its original; 0 is a copy."
+    yield reported(FAMILY, "LPIPS", mean_of(inputs.perceptual[known]), subjects, rng, note=note)
+
+
+def _kid(inputs: UtilityInputs, rng: np.random.Generator) -> Utility:
+    name = "KID in the bundled encoder's features"
+    if inputs.original_features is None or inputs.released_features is None:
+        return not_evaluated(FAMILY, name, "Features were not computed.")
+    width = inputs.original_features.shape[1]
+    before, after = (features * np.sqrt(width) for features in (inputs.original_features, inputs.released_features))
+    known = np.isfinite(before).all(axis=1), np.isfinite(after).all(axis=1)
+    if min(each.sum() for each in known) < FEWEST:
+        return not_evaluated(FAMILY, name, f"Fewer than {FEWEST} faces on one side.")
+    people = sorted(set(inputs.subjects))
+    half = set(rng.permutation(people)[: len(people) // 2].tolist())
+    mine = np.array([subject in half for subject in inputs.subjects])
+    one, other = before[known[0] & mine], before[known[0] & ~mine]
+    floor = _estimate(one, other, rng) if min(len(one), len(other)) >= FEWEST // 2 else None
+    note = "The original's value is between two halves of the originals. A face encoder's view: identity, not pores."
+    return Utility(
+        family=FAMILY,
+        name=name,
+        original=floor,
+        released=_estimate(before[known[0]], after[known[1]], rng),
+        difference=None,
+        margin=None,
+        decision="reported",
+        note=note,
+    )
+
+
+def _estimate(real: Floats, fake: Floats, rng: np.random.Generator) -> Estimate:
+    found = kernel_distance(real, fake, rng)
+    return Estimate(value=found.value, low=found.low, high=found.high)
+
+
+def _canvas(rgb: RGB, points: Points) -> tuple[RGB, Points]:
+    """The face on the 256 px canvas, and its landmarks there."""
+    matrix = similarity(points, to_canvas(load_shape().mean))
+    return crop(rgb, matrix, CANVAS), apply(matrix, points)
+
+
+@cache
+def _network(path: Path) -> Perceptual:
+    from ganonym.synthesis.losses import Perceptual
+
+    return Perceptual(path)
