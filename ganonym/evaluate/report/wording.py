@@ -82,19 +82,20 @@ FAMILIES = {
     "quality": "Picture quality",
     "realism": "Realism of the set",
 }
+MEASURES = {
+    "macro top-1, trained on released": "Syndromes told apart (macro top-1) by a classifier trained on released pictures",
+    "macro top-1, applied to released": "Syndromes told apart (macro top-1) in released pictures by a ready classifier",
+    "agreement with the label": "Expression agrees with its label",
+    "NME of detected landmarks": "Error of facial landmarks (NME)",
+    "yaw error in degrees": "Error of head turn, degrees",
+}
+"""Names of measures as the evidence page says them; of others it says the family."""
 KINDS = {"attribute": "attribute", "donor": "likeness to training people", "membership": "membership in the release"}
 POLICIES = {"public": "public release", "controlled": "controlled access", "internal": "internal use"}
 COLUMNS = {
     "sex": "Sex", "age": "Age", "age band": "Age", "ethnicity": "Ethnicity", "syndrome": "Syndrome",
     "expression": "Expression", "session": "Session", "site": "Site",
 }  # fmt: skip
-DECISIONS = {
-    "kept": "kept",
-    "lost": "lost",
-    "undecided": "undecided",
-    "reported": "reported",
-    "not evaluated": "not evaluated",
-}
 
 
 def percent(value: float, digits: int = 1) -> str:
