@@ -25,6 +25,7 @@ _PACKAGES = (
     "ganonym", "python", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "torch", "dlib", "dlib-bin",
     "onnxruntime", "face_recognition_models",
 )  # fmt: skip
+_RATES = ("G2", "G2b", "G3", "G4", "G6", "G8")
 _SEXES = ("female", "male")
 
 
@@ -80,7 +81,9 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         who=who,
         clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
         gates=[(gate, wording.GATES[gate.id], bounds(gate)) for gate in a.gates if gate.id in wording.GATES],
-        controls=[(each, wording.CONTROLS[each.id], _needed(each)) for each in a.controls if each.id in wording.CONTROLS],
+        controls=[
+            (each, wording.CONTROLS[each.id], _needed(each)) for each in a.controls if each.id in wording.CONTROLS
+        ],
         groups=shown_groups(a.groups, said.groups) if enough else {},
         inferences=[(_inferred(each), each) for each in a.inferences if enough and each.subjects >= MINIMUM_CELL],
         utility=[(_measure_name(each), each) for each in a.utility if enough],
@@ -92,9 +95,7 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         },
         weights=sorted(each for each in a.provenance.weights.values() if _DIGEST.fullmatch(each)),
         versions={
-            name: version
-            for name in _PACKAGES
-            if _VERSION.fullmatch(version := a.provenance.versions.get(name, ""))
+            name: version for name in _PACKAGES if _VERSION.fullmatch(version := a.provenance.versions.get(name, ""))
         },
     )
 
@@ -105,8 +106,11 @@ def who(finding: Finding) -> str:
 
 
 def bounds(gate: Gate) -> str:
-    """The numeric limit of a gate ("≤ 0.09"), empty where its condition is none of numbers."""
-    return ", ".join(_BOUND.findall(gate.limit))
+    """The numeric limit of a gate, rates in percent ("≤ 9 %"), empty where its condition is none of numbers."""
+    found = _BOUND.findall(gate.limit)
+    if gate.id in _RATES:
+        found = [re.sub(r"0\.\d+", lambda share: f"{100 * float(share[0]):.3g}\u202f%", each) for each in found]
+    return ", ".join(found)
 
 
 def shown_groups(groups: Sequence[GroupFinding], named: frozenset[str] = frozenset()) -> dict[str, list[ShownGroup]]:

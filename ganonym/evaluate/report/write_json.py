@@ -16,9 +16,7 @@ _SHOWN = 5
 
 def to_json(assessment: Assessment) -> bytes:
     """UTF-8 JSON with sorted keys, two spaces of indent and a final newline. Raises ValueError on NaN or infinity."""
-    text = json.dumps(
-        assessment.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
-    )
+    text = json.dumps(assessment.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
 
 
