@@ -32,10 +32,12 @@ def attackers(
     end = axis_end(findings, limit) if end is None else end
     with canvas(height, left=142, right=46, top=22, bottom=38) as axes:
         rows = np.arange(len(findings))
-        axes.annotate(
-            "chance", ((findings[0].chance_low + findings[0].chance_high) / 2, 1), xycoords=("data", "axes fraction"),
-            xytext=(0, 5), textcoords="offset points", ha="center", fontsize=10, color=MUTED,
-        )  # fmt: skip
+        middle = (findings[0].chance_low + findings[0].chance_high) / 2
+        if limit is None or abs(limit - middle) > 0.28 * end:  # else the two names would overlap
+            axes.annotate(
+                "chance", (middle, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
+                textcoords="offset points", ha="center", fontsize=10, color=MUTED,
+            )  # fmt: skip
         axes.axvspan(
             min(f.chance_low for f in findings), max(f.chance_high for f in findings), color=BAND, linewidth=0, zorder=0
         )
@@ -137,7 +139,7 @@ def _end_labels(axes: Axes, ends: list[tuple[str, float, bool]], height: float, 
     gap = 12.5 / height * (span[1] - span[0])
     for (text, _, first), y in zip(ends, spread([end for _, end, _ in ends], gap, *span), strict=True):
         axes.annotate(
-            _short(text, 23), (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+            _short(text, 20), (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
             va="center", fontsize=10, color=ACCENT if first else MUTED,
         )  # fmt: skip
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ganonym.evaluate.assessment import Assessment, Estimate, Rate, Utility
-from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, canvas, spread, to_svg
+from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, canvas, to_svg
+from ganonym.evaluate.report.labels import beside
 from ganonym.evaluate.report.wording import CLASSES, percent, worst
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LEAST = 0.01
-_HEIGHT = 310.0
+_END = 1.12
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 310.0, 42.0, 16.0, 46.0, 44.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def tradeoff(
     high = max(p.utility.high for p in points)
     pad = 0.08 * ((high - low) or 1.0)
     floor, top = low - pad, high + pad
-    with canvas(_HEIGHT, left=42, right=16, top=46) as axes:
+    with canvas(_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM) as axes:
         for edge in CLASSES:
             axes.axvline(edge, color=LINE, linewidth=0.8, zorder=0)
         if limit is not None:
@@ -101,7 +104,7 @@ def tradeoff(
             axes.scatter([at], [p.utility.value], s=38, zorder=4, linewidths=1.4, facecolors=inside, edgecolors=colour)
         _name_points(axes, points, floor, top)
         axes.set_xscale("log")
-        axes.set_xlim(_LEAST, 1.12)
+        axes.set_xlim(_LEAST, _END)
         axes.set_ylim(floor, top)
         axes.minorticks_off()
         ticks = (0.01, 0.02, *CLASSES, 0.6, 1.0)
@@ -122,14 +125,17 @@ def _shown(rate: float) -> float:
 
 
 def _name_points(axes: Axes, points: Sequence[Point], floor: float, top: float) -> None:
-    """Names beside the points, on the side with more room, moved apart on each side."""
-    gap = 13 / (_HEIGHT - 90) * (top - floor)
-    for right in (False, True):
-        side = [p for p in points if (p.risk.upper < 0.12) is right]
-        moved = spread([p.utility.value + 0.6 * gap for p in side], gap, floor, top)
-        for p, y in zip(side, moved, strict=True):
-            axes.annotate(
-                p.name, (_shown(p.risk.upper), y), xytext=(7 if right else -7, 0), textcoords="offset points",
-                ha="left" if right else "right", va="center", fontsize=10, color=MUTED if p.reference else INK,
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.8}, zorder=5,
-            )  # fmt: skip
+    """Names beside the points; a thin line leads to those that had to move away."""
+    wide, high = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    span = math.log(_END / _LEAST)
+    places = [
+        (wide * math.log(_shown(p.risk.upper) / _LEAST) / span, high * (p.utility.value - floor) / (top - floor))
+        for p in points
+    ]
+    for p, (dx, dy) in zip(points, beside(places, [p.name for p in points], wide, high), strict=True):
+        axes.annotate(
+            p.name, (_shown(p.risk.upper), p.utility.value), xytext=(dx, dy), textcoords="offset points",
+            ha="left" if dx > 0 else "right", va="center", fontsize=10, color=MUTED if p.reference else INK,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.75}, zorder=5,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkB": 3} if abs(dy) > 12 else None,
+        )  # fmt: skip
