@@ -70,14 +70,15 @@ def finding(attacker: str, tier: str, setting: str, hits: float, n: int = SUBJEC
         for target in (0.1, 0.01, 0.001)
     )
     return Finding(
-        attacker=attacker, tier=tier, setting=setting, subjects=n, trials=n, gallery=n, failures=1 if tier == "T1" else 0,
+        attacker=attacker, tier=tier, setting=setting, subjects=n, trials=n, gallery=n,
+        failures=1 if tier == "T1" else 0,
         rank1=rank1, chance=chance, chance_low=float(low) * 0.5, chance_high=float(high), p_value=0.21,
         advantage=(rank1.value - chance) / (1 - chance), advantage_upper=(rank1.upper - chance) / (1 - chance),
         cmc=tuple(float(each) for each in cmc), tar=tar, auc=float(norm.cdf(d_prime / 2**0.5)),
         eer=float(norm.sf(d_prime / 2)), d_prime=d_prime,
         det=tuple(zip(fmr.tolist(), fnmr.tolist(), strict=True)),
         bits_mean=0.2, bits_worst=1.4,
-        crowds=tuple(Crowd(size=m, median=1 + (m - 1) * 0.41, worst=1 + (m - 1) * 0.03) for m in (1000, 100_000, 1_000_000)),
+        crowds=tuple(Crowd(size=m, median=1 + (m - 1) * 0.41, worst=1 + (m - 1) * 0.03) for m in (1000, 1_000_000)),
         linkability=estimate(0.01, 0.03) if setting == ANONYMIZED else None,
     )  # fmt: skip
 
@@ -137,7 +138,8 @@ def invented(leak: float = 1.0, utility: float = 0.93, n: int = SUBJECTS, **chan
         ),
         "groups": (
             group("sex", "female", 49, 2), group("sex", "male", 53, 3),
-            group("ethnicity", "white", 48, 3), group("ethnicity", "black", 22, 1), group("ethnicity", "west asian", 9, None),
+            group("ethnicity", "white", 48, 3), group("ethnicity", "black", 22, 1),
+            group("ethnicity", "west asian", 9, None),
             group("ethnicity", "east asian", 23, 2),
         ),
         "utility": (

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 WIDTH = 358
 LIGHT = {
     "ink": "#1b2126", "muted": "#5c6670", "line": "#d3d9de", "band": "#e9edf0", "accent": "#0067a3", "alarm": "#b5450b",
+    "paper": "#ffffff",
 }  # fmt: skip
 DARK = {
     "ink": "#e8ecef", "muted": "#a2adb7", "line": "#3a434b", "band": "#262d33", "accent": "#62b5e8", "alarm": "#f0915a",
+    "paper": "#14181b",
 }  # fmt: skip
-INK, MUTED, LINE, BAND, ACCENT, ALARM = (f"#0{i}0{i}0{i}" for i in range(1, 7))
-_VARIABLE = dict(zip((INK, MUTED, LINE, BAND, ACCENT, ALARM), LIGHT, strict=True))
+INK, MUTED, LINE, BAND, ACCENT, ALARM, PAPER = (f"#0{i}0{i}0{i}" for i in range(1, 8))
+_VARIABLE = dict(zip((INK, MUTED, LINE, BAND, ACCENT, ALARM, PAPER), LIGHT, strict=True))
 _FONT = re.compile(r"(font: [^;\"]*?\d+(?:\.\d+)?px) [^;\"]+")
 
 
@@ -35,7 +38,7 @@ def canvas(height: float, left: float = 48, right: float = 14, top: float = 14, 
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": "ganonym", "font.family": "DejaVu Sans", "font.size": 10.5,
         "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "axes.linewidth": 1.0,
         "axes.spines.top": False, "axes.spines.right": False, "xtick.color": LINE, "ytick.color": LINE,
@@ -51,7 +54,7 @@ def canvas(height: float, left: float = 48, right: float = 14, top: float = 14, 
 
 
 def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
-    """SVG text of the figure of `axes`. `name` (letters and dashes) sets ids apart within a page, `title` is its text alternative.
+    """SVG text of the figure of `axes`; `title` is its text alternative, `name` (letters, dashes) keeps its ids apart.
 
     `alone` gives a whole file with its own colours, else an element to put into a page that defines them. To be called
     within `canvas`.
@@ -87,11 +90,7 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
 
 def _colours() -> str:
     light, dark = (";".join(f"--{name}:{value}" for name, value in each.items()) for each in (LIGHT, DARK))
-    paper = "svg{{background:{}}}"
-    return (
-        f":root{{{light}}}{paper.format('#fff')}"
-        f"@media(prefers-color-scheme:dark){{:root{{{dark}}}{paper.format('#14181b')}}}"
-    )
+    return f":root{{{light}}}svg{{background:var(--paper)}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 
 def spread(places: list[float], gap: float, low: float, high: float) -> list[float]:
@@ -102,11 +101,11 @@ def spread(places: list[float], gap: float, low: float, high: float) -> list[flo
     """
     order = sorted(range(len(places)), key=lambda index: places[index])
     moved = list(places)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         moved[after] = max(moved[after], moved[before] + gap)
     over = moved[order[-1]] - high if order else 0.0
     if over > 0:
         moved[order[-1]] -= over
-        for after, before in zip(order[::-1], order[-2::-1], strict=False):
+        for after, before in pairwise(order[::-1]):
             moved[before] = max(low, min(moved[before], moved[after] - gap))
     return moved

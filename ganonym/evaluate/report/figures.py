@@ -32,6 +32,12 @@ def attackers(
     end = axis_end(findings, limit) if end is None else end
     with canvas(height, left=142, right=46, top=22, bottom=38) as axes:
         rows = np.arange(len(findings))
+        middle = (findings[0].chance_low + findings[0].chance_high) / 2
+        if limit is None or abs(limit - middle) > 0.28 * end:  # else the two names would overlap
+            axes.annotate(
+                "chance", (middle, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
+                textcoords="offset points", ha="center", fontsize=10, color=MUTED,
+            )  # fmt: skip
         axes.axvspan(
             min(f.chance_low for f in findings), max(f.chance_high for f in findings), color=BAND, linewidth=0, zorder=0
         )
@@ -72,14 +78,14 @@ def cmc(findings: Sequence[Finding], name: str, label: Named) -> str:
     """Share of people within the first 1, 2, … names, a curve for each finding, the strongest in colour."""
     places = max(len(f.cmc) for f in findings)
     first = worst(findings)
-    with canvas(250, left=42, right=116) as axes:
+    with canvas(310, left=42, right=122, top=10) as axes:
         for each in findings:
             _curve(axes, np.arange(1.0, len(each.cmc) + 1), np.array(each.cmc), each is first)
         guess = [min(1.0, place / findings[0].gallery) for place in range(1, places + 1)]
         axes.plot(range(1, places + 1), guess, color=INK, linewidth=1, dashes=(2, 2))
         top = min(1.0, max(max(f.cmc) for f in findings) * 1.12)
         ends = [(label(f), f.cmc[-1], f is first) for f in findings] + [("blind guesses", guess[-1], False)]
-        _end_labels(axes, ends, 250 - 58, (0.0, top))
+        _end_labels(axes, ends, 310 - 54, (0.0, top))
         axes.set_xlim(1, places)
         axes.set_ylim(0, top)
         axes.set_xticks([tick for tick in (1, 5, 10, 15, 20) if tick <= places])
@@ -98,7 +104,7 @@ def det(findings: Sequence[Finding], name: str, label: Named) -> str:
     shown = [each for each in findings if len(each.det) > 1]
     first = worst(shown)
     low, high = float(norm.ppf(_PROBITS[0])), float(norm.ppf(_PROBITS[-1]))
-    with canvas(300, left=42, right=14, top=10) as axes:
+    with canvas(310, left=42, right=14, top=10) as axes:
         for each in shown:
             points = norm.ppf(np.clip(np.array(each.det), 1e-6, 1 - 1e-6))
             _curve(axes, points[:, 0], points[:, 1], each is first)
@@ -133,7 +139,7 @@ def _end_labels(axes: Axes, ends: list[tuple[str, float, bool]], height: float, 
     gap = 12.5 / height * (span[1] - span[0])
     for (text, _, first), y in zip(ends, spread([end for _, end, _ in ends], gap, *span), strict=True):
         axes.annotate(
-            _short(text, 19), (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+            _short(text, 20), (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
             va="center", fontsize=10, color=ACCENT if first else MUTED,
         )  # fmt: skip
 

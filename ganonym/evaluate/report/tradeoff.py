@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ganonym.evaluate.assessment import Assessment, Estimate, Rate, Utility
-from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, canvas, spread, to_svg
+from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, canvas, to_svg
+from ganonym.evaluate.report.labels import beside
 from ganonym.evaluate.report.wording import CLASSES, percent, worst
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LEAST = 0.01
-_HEIGHT = 300.0
+_END = 1.12
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 310.0, 42.0, 16.0, 46.0, 44.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def tradeoff(
     high = max(p.utility.high for p in points)
     pad = 0.08 * ((high - low) or 1.0)
     floor, top = low - pad, high + pad
-    with canvas(_HEIGHT, left=48, right=16, top=26) as axes:
+    with canvas(_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM) as axes:
         for edge in CLASSES:
             axes.axvline(edge, color=LINE, linewidth=0.8, zorder=0)
         if limit is not None:
@@ -94,21 +98,24 @@ def tradeoff(
             left, right = _shown(p.risk.low), max(_shown(p.risk.low), p.risk.high)
             axes.fill_between([left, right], p.utility.low, p.utility.high, color=colour, alpha=0.12, linewidth=0)
             axes.plot([left, right], [p.utility.value] * 2, color=colour, linewidth=1.2, zorder=2)
-            axes.plot(
-                [_shown(p.risk.upper)] * 2, [p.utility.low, p.utility.high], color=colour, linewidth=1.2, zorder=2
-            )
-            face = {"facecolors": "none", "edgecolors": MUTED} if p.reference else {"color": ACCENT}
-            axes.scatter([_shown(p.risk.upper)], [p.utility.value], s=38, zorder=4, linewidths=1.4, **face)
+            at = _shown(p.risk.upper)
+            axes.plot([at, at], [p.utility.low, p.utility.high], color=colour, linewidth=1.2, zorder=2)
+            inside = PAPER if p.reference else ACCENT
+            axes.scatter([at], [p.utility.value], s=38, zorder=4, linewidths=1.4, facecolors=inside, edgecolors=colour)
         _name_points(axes, points, floor, top)
         axes.set_xscale("log")
-        axes.set_xlim(_LEAST, 1.12)
+        axes.set_xlim(_LEAST, _END)
         axes.set_ylim(floor, top)
         axes.minorticks_off()
         ticks = (0.01, 0.02, *CLASSES, 0.6, 1.0)
         axes.set_xticks(ticks, [f"{100 * tick:.0f}" for tick in ticks])
         axes.grid(axis="y")
         axes.set_xlabel("named at worst (95 % upper bound), % of people")
-        axes.set_ylabel(measure if len(measure) < 42 else f"{measure[:41]}…")
+        heading = "\n".join(fill(measure, 60).splitlines()[:2])
+        axes.annotate(
+            f"↑ {heading}", (0, 1), xycoords="figure fraction", xytext=(0, -2), textcoords="offset points", va="top",
+            fontsize=10.5,
+        )  # fmt: skip
         said = "; ".join(f"{p.name}: at most {percent(p.risk.upper)}, {p.utility.value:.3f}" for p in points)
         return to_svg(axes, name, f"Risk against usefulness ({measure}). {said}.", alone)
 
@@ -118,13 +125,17 @@ def _shown(rate: float) -> float:
 
 
 def _name_points(axes: Axes, points: Sequence[Point], floor: float, top: float) -> None:
-    """Names beside the points, on the side with more room, moved apart on each side."""
-    gap = 13 / (_HEIGHT - 70) * (top - floor)
-    for right in (False, True):
-        side = [p for p in points if (p.risk.upper < 0.12) is right]
-        moved = spread([p.utility.value + 0.6 * gap for p in side], gap, floor, top)
-        for p, y in zip(side, moved, strict=True):
-            axes.annotate(
-                p.name, (_shown(p.risk.upper), y), xytext=(7 if right else -7, 0), textcoords="offset points",
-                ha="left" if right else "right", va="center", fontsize=10, color=MUTED if p.reference else INK,
-            )  # fmt: skip
+    """Names beside the points; a thin line leads to those that had to move away."""
+    wide, high = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    span = math.log(_END / _LEAST)
+    places = [
+        (wide * math.log(_shown(p.risk.upper) / _LEAST) / span, high * (p.utility.value - floor) / (top - floor))
+        for p in points
+    ]
+    for p, (dx, dy) in zip(points, beside(places, [p.name for p in points], wide, high), strict=True):
+        axes.annotate(
+            p.name, (_shown(p.risk.upper), p.utility.value), xytext=(dx, dy), textcoords="offset points",
+            ha="left" if dx > 0 else "right", va="center", fontsize=10, color=MUTED if p.reference else INK,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.75}, zorder=5,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkB": 3} if abs(dy) > 12 else None,
+        )  # fmt: skip

@@ -26,7 +26,9 @@ def write_trials(path: Path, trials: Iterable[Scores], photos: Sequence[str], sa
 
     Columns: attacker, tier, setting, photo, subject; rank (mid-rank, 1 = best), ahead and tied (candidates nearer than
     and as near as the true one, itself included), candidates; mated and nearest_other (distances, null = no template);
-    failed. Within the first m names with probability clip((m − ahead) / tied, 0, 1). Raises ValueError, EnvironmentFault.
+    failed. Within the first m names with probability clip((m − ahead) / tied, 0, 1).
+
+    Raises ValueError on a short salt, EnvironmentFault.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -17,7 +17,7 @@ CLASSES = (0.05, 0.09, 0.20, 0.33)
 SETTINGS = {
     OTHER_PHOTO: ("Naive attack", "The attacker holds another photograph of everybody and searches a released one."),
     SAME_PHOTO: ("Same-photo attack", "The attacker holds the very photograph that was treated, say from a journal."),
-    ALL_PHOTOS: ("Naive attack, photos together", "All released photographs of a person are used together."),
+    ALL_PHOTOS: ("Naive attack, all photos", "All released photographs of a person are used together."),
     ANONYMIZED: ("Lazy attack (linkage)", "Two released photographs: do they show the same person?"),
     REVERSE: ("Reverse attack", "The attacker knows a person and asks whether, and as whom, this person was released."),
     PARROT: ("Parrot attack", "The attacker runs the same method over photographs of everybody, and compares results."),
@@ -82,19 +82,20 @@ FAMILIES = {
     "quality": "Picture quality",
     "realism": "Realism of the set",
 }
+MEASURES = {
+    "macro top-1, trained on released": "Syndromes told apart (macro top-1) by a classifier of released pictures",
+    "macro top-1, applied to released": "Syndromes told apart (macro top-1) in released pictures by a ready classifier",
+    "agreement with the label": "Expression agrees with its label",
+    "NME of detected landmarks": "Error of facial landmarks (NME)",
+    "yaw error in degrees": "Error of head turn, degrees",
+}
+"""Names of measures as the evidence page says them; of others it says the family."""
 KINDS = {"attribute": "attribute", "donor": "likeness to training people", "membership": "membership in the release"}
 POLICIES = {"public": "public release", "controlled": "controlled access", "internal": "internal use"}
 COLUMNS = {
     "sex": "Sex", "age": "Age", "age band": "Age", "ethnicity": "Ethnicity", "syndrome": "Syndrome",
     "expression": "Expression", "session": "Session", "site": "Site",
 }  # fmt: skip
-DECISIONS = {
-    "kept": "kept",
-    "lost": "lost",
-    "undecided": "undecided",
-    "reported": "reported",
-    "not evaluated": "not evaluated",
-}
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -116,8 +117,13 @@ def interval(rate: Rate) -> str:
 
 
 def number(value: float) -> str:
-    """A measure with three digits after the point, or three significant ones when it is small or large."""
-    return f"{value:.3f}" if 0.01 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
+    """A measure with three digits after the point, or three significant ones when it is small or large.
+
+    >>> number(-0.04)
+    '−0.040'
+    """
+    plain = f"{value:.3f}" if 0.01 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
+    return plain.replace("-", "−")
 
 
 def worst(findings: Iterable[Finding]) -> Finding | None:

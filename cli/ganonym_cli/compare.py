@@ -1,0 +1,82 @@
+"""`ganonym compare`: several assessments on one trade-off curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.console import Output
+from ganonym_cli.options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ganonym.evaluate.compare import Comparison
+
+
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Outputs of ganonym assess.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
+    measure: Annotated[
+        str | None, typer.Option(help="What usefulness is judged by.", show_default="the first that all have")
+    ] = None,
+    different_data: Annotated[
+        bool, typer.Option("--different-data", help="Compare though the originals differ.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the trade-off of several assessments with intervals; rank only what the intervals separate."""
+    from ganonym.evaluate import compare as comparing
+    from ganonym.evaluate.report.comparison import write_comparison
+    from ganonym.evaluate.report.write_json import read_assessment
+
+    found = {name: read_assessment(folder) for name, folder in names_of(folders).items()}
+    comparison = comparing.compare(found, measure, different_data)
+    files = write_comparison(out, comparison)
+    output = Output(as_json, quiet)
+    for note in comparison.notes:
+        output.warn(f"Warning: {note}")
+    output.result(
+        comparison.model_dump(mode="json") | {"files": [str(each) for each in files]},
+        table_of(comparison),
+        f"Page: {out / 'comparison.html'}",
+    )
+
+
+def names_of(folders: Sequence[Path]) -> dict[str, Path]:
+    """Folders by their last names, by longer ones where those are not distinct. Raises UsageError on one named twice.
+
+    >>> list(names_of([Path("runs/a/report"), Path("runs/b/report")]))
+    ['a/report', 'b/report']
+    """
+    from ganonym.errors import UsageError
+
+    whole = [each.resolve() for each in folders]
+    if len(set(whole)) < len(whole):
+        raise UsageError("an assessment is named twice.", "Name each once.")
+    for length in range(1, max(len(each.parts) for each in whole) + 1):
+        names = ["/".join(each.parts[-length:]) for each in whole]
+        if len(set(names)) == len(names):
+            return dict(zip(names, folders, strict=True))
+    raise AssertionError("distinct paths have distinct names")
+
+
+def table_of(comparison: Comparison) -> Table:
+    """The comparison for the terminal."""
+    from ganonym.evaluate.report.comparison import place
+
+    table = Table("run", "verdict", "named at worst", "class", "rank", "useful", "rank in class")
+    for run in comparison.runs:
+        limit = f"≤ {run.privacy_class:.2f}" if run.privacy_class < 1 else "> 0.33"
+        risk = f"{run.risk.value:.3f} [{run.risk.low:.3f}, {run.risk.high:.3f}], ≤ {run.risk.upper:.3f}"
+        use = run.utility
+        useful = "" if use is None else f"{use.value:.3f} [{use.low:.3f}, {use.high:.3f}]"
+        table.add_row(
+            run.name, run.verdict, risk, limit, place(run.privacy_place), useful, place(run.utility_place)
+        )  # fmt: skip
+    return table

@@ -1,0 +1,128 @@
+"""Several assessments side by side: ranks only where intervals separate, usefulness only among equals in privacy.
+
+There is no weighted sum: runs fall into classes by the upper bound of their worst attacker, and within a class they are
+ranked by one measure of utility (evaluation protocol §6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.assessment import Assessment, Estimate, Finding, Model, Rate, State
+from ganonym.evaluate.report import wording
+from ganonym.evaluate.report.tradeoff import measure_of, utility_of
+
+SCHEMA_VERSION = 1
+
+
+class Place(Model):
+    """Between which ranks something may stand: 1 to n, equal where intervals separate it from all others."""
+
+    best: int
+    last: int
+
+
+class Run(Model):
+    """One assessment. `risk` is the worst attacker's rank-1 rate over all settings, `privacy_class` its class limit.
+
+    `utility` of the shared measure, `utility_place` among the runs of the same class; None where it is unknown.
+    """
+
+    name: str
+    verdict: State
+    simulated: bool
+    subjects: int
+    released: int
+    photos: int
+    attacker: str
+    setting: str
+    risk: Rate
+    privacy_class: float
+    privacy_place: Place
+    utility: Estimate | None
+    utility_place: Place | None
+
+
+class Comparison(Model):
+    """Runs by privacy class, the more useful first. `measure` None: there is no measure that all runs have."""
+
+    schema_version: int = SCHEMA_VERSION
+    measure: str | None
+    same_data: bool
+    notes: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+
+def compare(
+    assessments: Mapping[str, Assessment], measure: str | None = None, different_data: bool = False
+) -> Comparison:
+    """Compare runs by name; `measure` is a name among their utility, by default the first that all have.
+
+    Raises UsageError with fewer than two runs, a run without findings, originals that differ (unless `different_data`),
+    and a measure that a run lacks.
+    """
+    if len(assessments) < 2:
+        raise UsageError(f"{len(assessments)} assessments leave nothing to compare.", "Name two or more.")
+    same = len({each.provenance.originals for each in assessments.values()}) == 1
+    if not same and not different_data:
+        raise UsageError(
+            "the assessments are of different originals, so their rates say nothing about each other.",
+            "Assess the same photographs, or say --different-data.",
+        )
+    for name, each in assessments.items():
+        if not each.findings:
+            raise UsageError(f"the assessment {name} has no findings.", "Leave it out, or run ganonym assess again.")
+        if measure is not None and utility_of(each, measure) is None:
+            raise UsageError(f"the assessment {name} does not measure {measure!r}.", "Choose another --measure.")
+    measure = measure or measure_of(list(assessments.values()))
+    found = {name: _strongest(each) for name, each in assessments.items()}
+    classes = {name: wording.privacy_class(each.rank1.upper) for name, each in found.items()}
+    uses = {name: _estimate(each, measure) for name, each in assessments.items()}
+    runs = []
+    for name, each in assessments.items():
+        risk, use = found[name].rank1, uses[name]
+        rivals = [other for rival in uses if classes[rival] == classes[name] and (other := uses[rival]) is not None]
+        runs.append(
+            Run(
+                name=name, verdict=each.verdict, simulated=each.simulated, subjects=each.counts.subjects,
+                released=each.counts.released, photos=each.counts.photos, attacker=found[name].attacker,
+                setting=found[name].setting, risk=risk, privacy_class=classes[name],
+                privacy_place=Place(
+                    best=1 + sum(other.rank1.high < risk.low for other in found.values()),
+                    last=len(found) - sum(other.rank1.low > risk.high for other in found.values()),
+                ),
+                utility=use,
+                utility_place=None if use is None else Place(
+                    best=1 + sum(other.low > use.high for other in rivals),
+                    last=len(rivals) - sum(other.high < use.low for other in rivals),
+                ),
+            )
+        )  # fmt: skip
+    runs.sort(key=lambda run: (run.privacy_class, -(run.utility.value if run.utility else 0.0), run.name))
+    return Comparison(measure=measure, same_data=same, notes=_notes(assessments, same, measure), runs=tuple(runs))
+
+
+def _strongest(assessment: Assessment) -> Finding:
+    strongest = wording.worst(assessment.findings)
+    assert strongest is not None, "checked before"
+    return strongest
+
+
+def _estimate(assessment: Assessment, measure: str | None) -> Estimate | None:
+    found = None if measure is None else utility_of(assessment, measure)
+    return None if found is None else found.released
+
+
+def _notes(assessments: Mapping[str, Assessment], same: bool, measure: str | None) -> tuple[str, ...]:
+    notes = []
+    if not same:
+        notes.append("The runs are of different originals: differences may be the people's, not the methods'.")
+    attacked = {frozenset((f.attacker, f.setting) for f in each.findings) for each in assessments.values()}
+    if len(attacked) > 1:
+        notes.append("The runs were not attacked by the same attackers in the same settings.")
+    if len({each.protocol for each in assessments.values()}) > 1:
+        notes.append("The runs follow different versions of the protocol.")
+    if measure is None:
+        notes.append("There is no measure of usefulness that all runs have.")
+    return tuple(notes)

@@ -1,0 +1,164 @@
+"""The evidence page for an ethics board: the findings without any trace of a single person.
+
+It is made of numbers, dates, digests and the closed vocabulary of `wording`; no text of the assessment gets onto it. So
+no name of a subject, file or folder can, whatever an assessment's fields contain. Texts that describe the release are
+given beside it by whoever answers for them (`Published`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility
+from ganonym.evaluate.report import figures, wording
+from ganonym.evaluate.report.page import limit_of, render
+from ganonym.evaluate.report.tradeoff import measure_of, points_of, tradeoff
+from ganonym.evaluate.report.wording import MINIMUM_CELL
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,5}){1,3}((a|b|rc|\.dev|\.post|\+cpu|\+cu)\d{0,4})?")
+_BOUND = re.compile(r"[≤≥<>] ?\d{1,4}(?:\.\d{1,4})?(?: ?%)?")
+_AGES = re.compile(r"\d{1,3}(?: ?[-–] ?\d{1,3}|\+)")
+_PACKAGES = (
+    "ganonym", "python", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "torch", "dlib", "dlib-bin",
+    "onnxruntime", "face_recognition_models",
+)  # fmt: skip
+_RATES = ("G2", "G2b", "G3", "G4", "G6", "G8")
+_SEXES = ("female", "male")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Texts that a person has read and found fit for the public: they are shown as they are.
+
+    `title` and `method` describe the release (`Assessment.declared`, where it comes from the release's own report).
+    `groups` are names of groups, syndromes say, that may be shown; others are numbered.
+    """
+
+    title: str = ""
+    method: str = ""
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGroup:
+    """One row of the table of groups; `finding` None: too few people, or it would tell of a group with too few."""
+
+    name: str
+    finding: GroupFinding | None
+
+
+def evidence_page(assessment: Assessment, published: Published | None = None) -> str:
+    """The page as one HTML file without script or links outside. Rates of fewer than 11 people are left out."""
+    a, said = assessment, published or Published()
+    enough = a.counts.subjects >= MINIMUM_CELL
+    findings = [each for each in a.findings if enough and each.subjects >= MINIMUM_CELL]
+    shown = a.model_copy(update={"findings": tuple(findings)})
+    settings = {name: found for name, found in wording.by_setting(shown).items() if name in wording.SETTINGS}
+    strongest = wording.worst(each for found in settings.values() for each in found)
+    worst = [found[0] for found in settings.values()]
+    end = max((figures.axis_end([each], limit_of(a, each.setting)) for each in worst), default=1.0)
+    measure = measure_of([shown]) if enough else None
+    points = [] if measure is None else points_of(shown, "this release", measure)
+    axis = "" if measure is None else _measure_name(next(each for each in a.utility if each.name == measure))
+    drawn = {
+        "attackers": figures.attackers(worst, limit_of(a), "attackers", _setting, end) if worst else None,
+        "tradeoff": tradeoff(points, axis, "tradeoff", limit=limit_of(a)) if points else None,
+    }
+    return render(
+        "evidence.html.j2",
+        drawn,
+        a=a,
+        said=said,
+        enough=enough,
+        policy=wording.POLICIES.get(a.policy, "a policy of the data holder"),
+        limit=limit_of(a),
+        settings=settings,
+        tiers=[tier for tier in wording.TIERS if any(each.tier == tier for each in findings)],
+        strongest=strongest,
+        who=who,
+        clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
+        gates=[(gate, wording.GATES[gate.id], bounds(gate)) for gate in a.gates if gate.id in wording.GATES],
+        controls=[
+            (each, wording.CONTROLS[each.id], _needed(each)) for each in a.controls if each.id in wording.CONTROLS
+        ],
+        groups=shown_groups(a.groups, said.groups) if enough else {},
+        inferences=[(_inferred(each), each) for each in a.inferences if enough and each.subjects >= MINIMUM_CELL],
+        utility=[(_measure_name(each), each) for each in a.utility if enough],
+        released=None if a.counts.photos == 0 else a.counts.released / a.counts.photos,
+        digests={
+            name: digest
+            for name in ("originals", "released", "manifest", "policy")
+            if _DIGEST.fullmatch(digest := getattr(a.provenance, name))
+        },
+        weights=sorted(each for each in a.provenance.weights.values() if _DIGEST.fullmatch(each)),
+        versions={
+            name: version for name in _PACKAGES if _VERSION.fullmatch(version := a.provenance.versions.get(name, ""))
+        },
+    )
+
+
+def who(finding: Finding) -> str:
+    """What the attacker is, in words of the vocabulary."""
+    return wording.ATTACKERS.get(finding.attacker, wording.TIERS.get(finding.tier, "another attacker"))
+
+
+def bounds(gate: Gate) -> str:
+    """The numeric limit of a gate, rates in percent ("≤ 9 %"), empty where its condition is none of numbers."""
+    found = _BOUND.findall(gate.limit)
+    if gate.id in _RATES:
+        found = [re.sub(r"0\.\d+", lambda share: f"{100 * float(share[0]):.3g}\u202f%", each) for each in found]
+    return ", ".join(found)
+
+
+def shown_groups(groups: Sequence[GroupFinding], named: frozenset[str] = frozenset()) -> dict[str, list[ShownGroup]]:
+    """The rows that may be shown, by column: nothing that tells of a group with fewer than 11 people.
+
+    Where the groups left out hold together fewer than 11 people, their rate could be told from the total; then the next
+    smallest group is left out too.
+    """
+    columns: dict[str, list[ShownGroup]] = {}
+    for column in dict.fromkeys(each.column for each in groups):
+        rows = [each for each in groups if each.column == column]
+        sizes = {each.group: each.subjects for each in rows}
+        hidden = {name for name, size in sizes.items() if size < MINIMUM_CELL}
+        for name in sorted(sizes, key=lambda each: sizes[each]):
+            if not hidden or sum(sizes[each] for each in hidden) >= MINIMUM_CELL:
+                break
+            hidden.add(name)
+        shown = [each for each in rows if each.group not in hidden]
+        title = wording.COLUMNS.get(column, "Other column")
+        for number, each in enumerate(shown, start=1):
+            name = each.group if _may_be_named(each, named) else f"group {number}"
+            columns.setdefault(title, []).append(ShownGroup(name, each if each.rank1 is not None else None))
+        if hidden:
+            columns.setdefault(title, []).append(ShownGroup("groups too small to be shown", None))
+    return columns
+
+
+def _may_be_named(group: GroupFinding, named: frozenset[str]) -> bool:
+    if group.column == "sex":
+        return group.group in _SEXES
+    if group.column.startswith("age"):
+        return _AGES.fullmatch(group.group) is not None
+    return group.group in named
+
+
+def _measure_name(utility: Utility) -> str:
+    return wording.MEASURES.get(utility.name) or wording.FAMILIES.get(utility.family, "Another measure")
+
+
+def _inferred(inference: Inference) -> str:
+    if inference.kind != "attribute":
+        return wording.KINDS[inference.kind].capitalize()
+    return wording.COLUMNS.get(inference.name, "Another attribute")
+
+
+def _needed(control: Control) -> str:
+    return ", ".join(_BOUND.findall(control.needed))
+
+
+def _setting(finding: Finding) -> str:
+    return wording.SETTINGS[finding.setting][0]
