@@ -11,22 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pebble import ProcessFuture, ProcessPool
 
 from ganonym.errors import PhotoError
 from ganonym.evaluate.attackers.attacker import Rows, View
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement, agree
+from ganonym.evaluate.utility.distance import PerceptualDistance
+from ganonym.evaluate.utility.inputs import face_crop
+from ganonym.evaluate.utility.landmark_error import landmark_noise
 from ganonym.evaluate.weak import WEAK, weakened
-from ganonym.faces.align import crop, similarity
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import decode_pool, settle
-from ganonym.types import CANVAS, RGB, Points
+from ganonym.types import RGB, Points
 
-CROP = 64
 PATIENCE = 120.0
 _AHEAD = 8
 
@@ -40,6 +39,7 @@ class Task:
     mock: Path | None
     views: tuple[View, ...]
     weak_views: tuple[View, ...] = ()
+    perceptual: PerceptualDistance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Look:
 
     Templates by view: `originals`, `released`, `mock` (a missing name: not acquired), `weak` by (method, view).
     `points` and `released_points` (68, 2) in their own pixels, None where no face was found; `crop` and `released_crop`
-    (64, 64, 3) aligned by them. `same_size`: the output has the photo's size. `problem`: why the output cannot be read.
+    (64, 64, 3) aligned by them. `noise`: of the original's
+    landmarks; `perceptual`: LPIPS. `same_size`: the output has the photo's size. `problem`: why the output cannot be read.
     """
 
     originals: dict[str, Rows]
@@ -60,6 +61,8 @@ class Look:
     crop: RGB | None
     released_crop: RGB | None
     agreement: Agreement | None
+    noise: float
+    perceptual: float | None
     same_size: bool
     problem: str | None
 
@@ -179,9 +182,11 @@ def look(task: Task) -> Look:
         weak,
         points,
         None if after is None else after.points,
-        _aligned(before),
-        None if after is None else _aligned(after),
+        face_crop(before),
+        None if after is None else face_crop(after),
         None if after is None else agree(before, after),
+        landmark_noise(before, default_backends()[1]),
+        None if after is None or task.perceptual is None else task.perceptual(before, after),
         after is not None and after.rgb.shape == rgb.shape,
         problem,
     )
@@ -203,10 +208,3 @@ def _output(path: Path, original: RGB, points: Points | None) -> Sample:
 
 def _rows(views: Sequence[View], sample: Sample) -> dict[str, Rows]:
     return {view.name: row for view in views if (row := view.template(sample)) is not None}
-
-
-def _aligned(sample: Sample) -> NDArray[np.uint8] | None:
-    if sample.points is None:
-        return None
-    place = to_canvas(load_shape().mean) * (CROP / CANVAS)
-    return crop(sample.rgb, similarity(sample.points, place), CROP)

@@ -14,6 +14,7 @@ from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.fusion import fuse
 from ganonym.evaluate.conditioned import conditioned
 from ganonym.evaluate.finding import finding
+from ganonym.evaluate.group_rates import hits_of
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import ANONYMIZED, PARROT, Photos, Scores, score
 
@@ -23,9 +24,13 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Attacked:
-    """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run."""
+    """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run.
+
+    `hits` by (attacker, setting): whom it named.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    hits: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     not_run: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -61,6 +66,7 @@ def attack_all(
             both.append(conditioned(scores, probes, [value_of[name] for name in scores.gallery.tolist()]))
         for each in both:
             attacked.findings.append(finding(each, rng))
+            attacked.hits[each.attacker, each.setting] = hits_of(each)
             yield each
 
     for done, attacker in enumerate(attackers):
