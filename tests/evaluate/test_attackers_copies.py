@@ -140,7 +140,7 @@ def plain_matches(one: np.ndarray, two: np.ndarray) -> int:
     for row in distances:
         best, second = sorted(row)[:2]
         column = row.index(best)
-        count += best <= RATIO * second and best == min(each[column] for each in distances)
+        count += best < RATIO * second and best == min(each[column] for each in distances)
     return count
 
 

@@ -97,10 +97,9 @@ def _hamming(one: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.u
     """Bits that differ, (n, m), at most 255, between descriptors (n, 4) and (4, m)."""
     total = np.bitwise_count(one[:, 0, None] ^ words[0])
     for word in range(1, _WORDS):
-        # 63 at most of the last: all 256 would come out as none.
-        total += np.minimum(
-            np.bitwise_count(one[:, word, None] ^ words[word]), np.uint8(63 if word == _WORDS - 1 else 64)
-        )
+        bits = np.bitwise_count(one[:, word, None] ^ words[word])
+        # 255 at most in all: 256 would come out as 0.
+        total += np.minimum(bits, _FAR - total)
     return np.asarray(total, dtype=np.uint8)
 
 
@@ -109,7 +108,7 @@ def _matches(distances: NDArray[np.uint8]) -> NDArray[np.int64]:
     two = np.partition(distances, 1, axis=2)[:, :, :2]
     nearest = two[:, :, :1]
     mutual = ((distances == nearest) & (distances == distances.min(axis=0))).any(axis=2)
-    clear = nearest[:, :, 0] <= RATIO * two[:, :, 1]
+    clear = nearest[:, :, 0] < RATIO * two[:, :, 1]
     # With one keypoint there is no next best to be nearer than.
     alone = two[:, :, 1] == _FAR
     return np.asarray((mutual & clear & ~alone).sum(axis=0))

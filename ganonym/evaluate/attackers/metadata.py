@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Fixed, Templates
+from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Templates
+from ganonym.evaluate.attackers.order import Ordered
 from ganonym.evaluate.sample import Sample
 from ganonym.photos.embedded import embedded
 from ganonym.photos.source import read_bytes
@@ -26,11 +27,10 @@ from ganonym.types import Floats
 GRAMS = (2, 3, 4)
 BINS = 512
 SECONDS = 2.0  # file systems and archives round times to two seconds at the worst
-SHARE = 0.05  # by how much saving again without loss changes a file's size
 _NAME = slice(0, BINS)
 _EMBEDDED = slice(BINS, 2 * BINS)
-_NUMBERS = 7
-_BY_NAME, _BY_TIME, _BY_SIZE, _TIME, _BYTES, _ACROSS, _DOWN = range(2 * BINS, 2 * BINS + _NUMBERS)
+_NUMBERS = 6
+_BY_NAME, _BY_TIME, _TIME, _BYTES, _ACROSS, _DOWN = range(2 * BINS, 2 * BINS + _NUMBERS)
 
 
 def metadata_left(path: Path) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def metadata_left(path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MetadataView:
-    """Numbers of the file, float64 (1031,): hashed name and metadata, ranks in its folder, time, bytes, frame."""
+    """Numbers of the file, float64 (1030,): hashed name and metadata, ranks in its folder, time, bytes, frame."""
 
     name: str = "metadata"
     width: int = 2 * BINS + _NUMBERS
@@ -51,9 +51,9 @@ class MetadataView:
     def template(self, sample: Sample) -> Floats | None:
         """None for a sample without a file. Raises PhotoError when the file is gone.
 
-        In this order: hashed n-grams of the name; hashed items of metadata; ranks by name, time and size among the
-        files of its folder that end alike, in 0 … 1; time of modification in seconds; natural logarithm of its bytes;
-        width and height in pixels.
+        In this order: hashed n-grams of the name; hashed items of metadata; ranks by name and time among the files
+        of its folder that end alike, in 0 … 1; time of modification in seconds; natural logarithm of its bytes; width
+        and height in pixels.
         """
         if sample.file is None:
             return None
@@ -61,7 +61,7 @@ class MetadataView:
         row[_NAME] = hashed(grams(sample.file.stem))
         row[_EMBEDDED] = hashed(_items(_content(sample.file), sample.file.name))
         status = sample.file.stat()
-        row[[_BY_NAME, _BY_TIME, _BY_SIZE]] = _ranks(sample.file)
+        row[[_BY_NAME, _BY_TIME]] = _ranks(sample.file)
         row[_TIME], row[_BYTES] = status.st_mtime, np.log(max(status.st_size, 1))
         row[_ACROSS], row[_DOWN] = sample.rgb.shape[1], sample.rgb.shape[0]
         return row
@@ -97,30 +97,25 @@ def by_embedded(probes: Templates, gallery: Templates) -> Floats:
     return np.asarray(1.0 - probes.rows[:, _EMBEDDED] @ gallery.rows[:, _EMBEDDED].T, dtype=np.float64)
 
 
-def by_order(probes: Templates, gallery: Templates) -> Floats:
-    """Difference of ranks by name in the two folders, (p, g): outputs numbered in the order of the originals."""
-    return _differences(probes, gallery, _BY_NAME)
-
-
 def by_time(probes: Templates, gallery: Templates) -> Floats:
     """Difference of ranks by time, plus up to 1 where the times differ: files written in order, or times kept."""
     apart = np.minimum(_differences(probes, gallery, _TIME) / SECONDS, 1.0)
     return _differences(probes, gallery, _BY_TIME) + apart
 
 
-def by_size(probes: Templates, gallery: Templates) -> Floats:
-    """Difference of ranks by size, plus up to 1 where sizes differ, plus 1 where the frames in pixels do, (p, g)."""
-    apart = np.minimum(_differences(probes, gallery, _BYTES) / SHARE, 1.0)
+def by_frame(probes: Templates, gallery: Templates) -> Floats:
+    """1 where width or height in pixels differ, else 0, (p, g); NaN in, NaN out."""
     frames = np.maximum(_differences(probes, gallery, _ACROSS), _differences(probes, gallery, _DOWN))
-    return _differences(probes, gallery, _BY_SIZE) + apart + np.minimum(frames, 1.0)
+    return np.minimum(frames, 1.0)
 
 
 def _differences(probes: Templates, gallery: Templates, column: int) -> Floats:
-    return np.abs(probes.rows[:, column, None] - gallery.rows[None, :, column]).astype(np.float64)
+    # Rounded, so that neighbours on both sides tie.
+    return np.abs(probes.rows[:, column, None] - gallery.rows[None, :, column]).astype(np.float64).round(9)
 
 
 def _ranks(file: Path) -> list[float]:
-    """Mid-ranks in 0 … 1 of `file` by name, by time and by size, among the files of its folder that end alike."""
+    """Mid-ranks in 0 … 1 of `file` by name and by time, among the files of its folder that end alike."""
     with os.scandir(file.parent) as entries:
         others = [each for each in entries if each.name.lower().endswith(file.suffix.lower())]
     known = [(each.name, each.stat(follow_symlinks=False)) for each in others]
@@ -128,7 +123,6 @@ def _ranks(file: Path) -> list[float]:
     return [
         _rank(_natural(file.name), [_natural(name) for name, _ in known]),
         _rank(own.st_mtime_ns, [status.st_mtime_ns for _, status in known]),
-        _rank(own.st_size, [status.st_size for _, status in known]),
     ]
 
 
@@ -163,8 +157,8 @@ def _content(path: Path) -> bytes:
 
 _VIEW = MetadataView()
 FILE_NAME = Fixed("metadata name", "T0", _VIEW, by_name)
-FILE_ORDER = Fixed("metadata order", "T0", _VIEW, by_order)
+FILE_ORDER = Ordered("metadata order", _VIEW, (_BY_NAME, _BY_TIME))
 FILE_TIME = Fixed("metadata time", "T0", _VIEW, by_time)
-FILE_SIZE = Fixed("metadata size", "T0", _VIEW, by_size)
+FILE_SIZE = Ordered("metadata size", _VIEW, (_BYTES,), by_frame)
 EMBEDDED = Fixed("metadata embedded", "T0", _VIEW, by_embedded)
-METADATA = (FILE_NAME, FILE_ORDER, FILE_TIME, FILE_SIZE, EMBEDDED)
+METADATA: tuple[Attacker, ...] = (FILE_NAME, FILE_ORDER, FILE_TIME, FILE_SIZE, EMBEDDED)
