@@ -1,0 +1,140 @@
+"""Whose pictures are behind a release: the people released themselves, or those from whom faces were made.
+
+`membership`: can it be told from the release that a person is in it? `donor_leak`: do outputs look like real people of
+whom the generator learned, or whose faces it borrowed?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.assessment import Inference
+from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
+from ganonym.evaluate.attackers.lessons import finite
+from ganonym.evaluate.inference import interval
+from ganonym.evaluate.statistics import proportion
+from ganonym.types import Floats
+
+FEWEST_SUBJECTS = 10
+HALVINGS = 20
+DRAWS = 1000
+FALSE_MATCHES = 0.01
+
+
+def membership(
+    originals: Rows,
+    released: Rows,
+    subjects: Sequence[str],
+    name: str,
+    matcher: Matcher = euclidean,
+    seed: int = 0,
+) -> Inference:
+    """AUC of telling released subjects from others by how near their originals come to the released set.
+
+    Row i of both (n, d) is photo i of `subjects[i]`; a NaN row has no template or was withheld. The outputs of one half
+    of the subjects are hidden in turn, over HALVINGS random halves; nearness is the smallest distance less the mean,
+    in standard deviations over the set. Control: 0.5. Interval by bootstrap over subjects. Raises UsageError when
+    fewer than FEWEST_SUBJECTS subjects have both an original and an output.
+    """
+    person, names = _numbered(subjects)
+    before, after = finite(originals), finite(released)
+    usable = np.intersect1d(person[before], person[after])
+    if len(usable) < FEWEST_SUBJECTS:
+        raise UsageError(f"membership needs {FEWEST_SUBJECTS} subjects with outputs, there are {len(usable)}.")
+    rows = np.flatnonzero(before & np.isin(person, usable))
+    columns = np.flatnonzero(after & np.isin(person, usable))
+    distances = matcher(Templates(originals[rows], released=False), Templates(released[columns], released=True))
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(usable), np.full(len(usable), 1 / len(usable)), size=DRAWS).astype(np.float64)
+    won, pairs, drawn_won, drawn_pairs = 0.0, 0.0, np.zeros(DRAWS), np.zeros(DRAWS)
+    for _ in range(HALVINGS):
+        inside = np.zeros(len(names), dtype=bool)
+        inside[rng.permutation(usable)[: len(usable) // 2]] = True
+        known = distances[:, inside[person[columns]]]
+        near = (known.min(axis=1) - known.mean(axis=1)) / np.maximum(known.std(axis=1), 1e-12)
+        score = np.array([near[person[rows] == each].mean() for each in usable])
+        member = inside[usable]
+        beats = (score[:, None] < score[None, :]) + 0.5 * (score[:, None] == score[None, :])
+        table = beats * member[:, None] * ~member[None, :]
+        won += float(table.sum())
+        pairs += float(member.sum() * (~member).sum())
+        drawn_won += np.einsum("bi,bi->b", counts @ table, counts)
+        drawn_pairs += counts[:, member].sum(axis=1) * counts[:, ~member].sum(axis=1)
+    auc, drawn = won / pairs, drawn_won / np.maximum(drawn_pairs, 1.0)
+    return Inference(
+        kind="membership",
+        name=name,
+        subjects=len(usable),
+        value=interval(auc, drawn),
+        control=0.5,
+        excess=interval(auc - 0.5, drawn - 0.5),
+        excess_upper=float(np.quantile(drawn, 0.95)) - 0.5,
+        note=f"AUC over {HALVINGS} random halves",
+    )
+
+
+def donor_leak(
+    released: Rows,
+    originals: Rows,
+    subjects: Sequence[str],
+    donors: Rows,
+    name: str,
+    matcher: Matcher = euclidean,
+    seed: int = 0,
+) -> Inference:
+    """Share of subjects of whom an output is taken for one of the `donors` (m, d), real people but not he.
+
+    Row i of `released` and `originals` (n, d) is photo i of `subjects[i]`. The threshold is the distance to the nearest
+    donor that 1 % of the subjects' own originals, who are none of them, stay under: with many donors somebody always
+    comes near, so pairs cannot set it. Control: the share of originals under it, at most 1 %. Raises UsageError when
+    fewer than FEWEST_SUBJECTS subjects have both, or there is no donor.
+    """
+    person, _ = _numbered(subjects)
+    people = donors[finite(donors)]
+    if not len(people):
+        raise UsageError("the donor leak needs the faces of donors, none has a template.")
+    gallery = Templates(people, released=False)
+    nearest = [
+        _nearest(matcher, Templates(rows, is_released), gallery, person)
+        for rows, is_released in ((released, True), (originals, False))
+    ]
+    both = np.isfinite(nearest[0]) & np.isfinite(nearest[1])
+    count = int(both.sum())
+    if count < FEWEST_SUBJECTS:
+        raise UsageError(f"the donor leak needs {FEWEST_SUBJECTS} subjects with outputs, there are {count}.")
+    ours, theirs = nearest[0][both], nearest[1][both]
+    threshold = float(np.sort(theirs)[int(FALSE_MATCHES * count)])
+    hits, false = (ours < threshold).astype(np.float64), (theirs < threshold).astype(np.float64)
+    chosen = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
+    drawn, control = hits[chosen].mean(axis=1), float(false.mean())
+    excess = drawn - false[chosen].mean(axis=1)
+    exact = proportion(float(hits.sum()), count, 0.90).high - control
+    return Inference(
+        kind="donor",
+        name=name,
+        subjects=count,
+        value=interval(float(hits.mean()), drawn),
+        control=control,
+        excess=interval(float(hits.mean()) - control, excess),
+        excess_upper=max(float(np.quantile(excess, 0.95)), exact),
+        note=f"{len(people)} photos of donors, threshold {threshold:.3f}",
+    )
+
+
+def _nearest(matcher: Matcher, side: Templates, gallery: Templates, person: NDArray[np.intp]) -> Floats:
+    """Each subject's smallest distance to anybody in the gallery, (s,), NaN without a template."""
+    there = finite(side.rows)
+    found = np.full(int(person.max()) + 1, np.inf)
+    if there.any():
+        distances = matcher(Templates(side.rows[there], side.released), gallery)
+        np.minimum.at(found, person[there], distances.min(axis=1))
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _numbered(subjects: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+    names, person = np.unique(np.array(subjects, dtype=np.str_), return_inverse=True)
+    return person, names
