@@ -13,6 +13,7 @@ from ganonym.evaluate.bootstrap import Statistic, paired_bootstrap, subject_boot
 Decision = Literal["kept", "lost", "undecided"]
 Bounds = tuple[float, float] | None
 RATE: Bounds = (0.0, 1.0)
+REPORTED_ROUNDS = 400  # nothing hangs on the second digit of these intervals
 
 
 def decide(difference: Estimate, margin: float) -> Decision:
@@ -46,9 +47,12 @@ def compared(
     """
     original, released = statistics
     apart = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    seed = int(rng.integers(2**63))  # the same resamples for all three, so that equal statistics have equal intervals
     try:
-        before, after = (subject_bootstrap(each, subjects, rng, bounds=bounds) for each in statistics)
-        difference = paired_bootstrap(released, original, subjects, rng, bounds=apart)
+        before, after = (
+            subject_bootstrap(each, subjects, np.random.default_rng(seed), bounds=bounds) for each in statistics
+        )
+        difference = paired_bootstrap(released, original, subjects, np.random.default_rng(seed), bounds=apart)
     except ValueError as error:
         return not_evaluated(family, name, f"{note} {error}".strip())
     return Utility(
@@ -77,7 +81,7 @@ def reported(
 ) -> Utility:
     """`statistic` of released pictures, or of how they agree with originals; nothing is decided by it."""
     try:
-        found = subject_bootstrap(statistic, subjects, rng, bounds=bounds)
+        found = subject_bootstrap(statistic, subjects, rng, REPORTED_ROUNDS, bounds=bounds)
     except ValueError as error:
         return not_evaluated(family, name, f"{note} {error}".strip())
     return Utility(

@@ -11,7 +11,7 @@ from ganonym.evaluate.assessment import Estimate
 from ganonym.evaluate.bootstrap import Statistic, subject_bootstrap
 from ganonym.types import Floats
 
-FEWEST = 10
+FEWEST, ROUNDS = 10, 400
 
 
 def correlation(before: Floats, after: Floats) -> Statistic:
@@ -63,6 +63,6 @@ def repeatability(values: Floats, subjects: Sequence[str], rng: np.random.Genera
         return correlation(np.concatenate([one, other]), np.concatenate([other, one]))(np.arange(2 * len(people)))
 
     try:
-        return subject_bootstrap(statistic, [subjects[row] for row in rows[:, 0]], rng, bounds=(-1.0, 1.0))
+        return subject_bootstrap(statistic, [subjects[row] for row in rows[:, 0]], rng, ROUNDS, bounds=(-1.0, 1.0))
     except ValueError:
         return None

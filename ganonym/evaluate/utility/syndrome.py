@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.bootstrap import Statistic, subject_bootstrap
-from ganonym.evaluate.utility.four_cells import Calls, Cell, Discriminant, Side, four_cells
+from ganonym.evaluate.utility.four_cells import Calls, Cell, Classifier, Discriminant, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import compared, not_evaluated
 from ganonym.evaluate.utility.rates import calibration_error, macro_f1, macro_recall
@@ -20,6 +20,7 @@ from ganonym.faces.shape import load_shape, normalize
 from ganonym.types import Floats, Points
 
 FAMILY = "syndrome"
+NETWORK = SmallNetwork()
 WITHIN, CLASSES_FOR_IT = 5, 10
 CELL_NAMES: dict[Cell, str] = {
     "OA": "trained on originals, tested on released",
@@ -43,11 +44,11 @@ class Diagnosed:
     calls: Mapping[str, Mapping[Cell, Calls]]
 
 
-def diagnose(inputs: UtilityInputs, seed: int) -> Diagnosed | None:
+def diagnose(inputs: UtilityInputs, seed: int, network: Classifier = NETWORK) -> Diagnosed | None:
     """Every photo with a syndrome called in the four cells, by landmarks and by pixels.
 
     Classes of fewer than two subjects are left out, because nobody could be learned from; None when fewer than two
-    classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" a small network on aligned crops.
+    classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" the `network` on aligned crops.
     """
     people = defaultdict(set)
     for row in inputs.rows:
@@ -69,7 +70,7 @@ def diagnose(inputs: UtilityInputs, seed: int) -> Diagnosed | None:
     crops = [Side(inputs.original_crops[photos], found), Side(inputs.released_crops[photos], shown)]
     calls = {
         "landmarks": four_cells(Discriminant(), shapes[0], shapes[1], classes, subjects, seed),
-        "pixels": four_cells(SmallNetwork(), crops[0], crops[1], classes, subjects, seed),
+        "pixels": four_cells(network, crops[0], crops[1], classes, subjects, seed),
     }
     return Diagnosed(photos, classes, subjects, names, np.array([len(people[name]) for name in names], np.intp), calls)
 

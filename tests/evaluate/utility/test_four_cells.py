@@ -38,7 +38,7 @@ def test_subjects_of_training_and_test_are_apart() -> None:
     classes = np.repeat(rng.integers(0, 2, 60), 2)
 
     class Nearest:
-        def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:
+        def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
             return lambda others: np.eye(count)[
                 classes[np.abs(others[:, None] - inputs[None]).sum(axis=2).argmin(axis=1)]
             ]
