@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,6 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment
-
-FAILED = 3
 
 
 def assess(
@@ -35,18 +34,23 @@ def assess(
     recognizer: Annotated[
         list[str] | None, typer.Option(help="onnx:FILE:PRESET:SHA256, repeatable: one more recognizer to attack with.")
     ] = None,
+    donors: Annotated[
+        Path | None, typer.Option(help="Photos of the real people of whom outputs are made: donor leak.")
+    ] = None,
     title: Annotated[str, typer.Option(help="What the reports are headed by.")] = "",
     seed: Seed = 0,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Attack a release and measure what it is still good for; exit code 3 unless the verdict is PASS."""
-    from ganonym.evaluate.judge import judge
+    """Attack a release and measure what it is still good for; exit code 3 unless the policy accepts the verdict."""
+    from ganonym.evaluate.policy import load_policy
+    from ganonym.evaluate.run_assessment import run_assessment
+    from ganonym.evaluate.verdict import exit_code
 
     output = Output(as_json, quiet)
     with output.progress() as advance:
-        found = judge(
+        found = run_assessment(
             originals,
             anonymized,
             manifest,
@@ -56,12 +60,13 @@ def assess(
             columns=None if columns is None else [name.strip() for name in columns.split(",") if name.strip()],
             mock=mock,
             recognizers=tuple(recognizer or ()),
+            donors=donors,
             title=title,
             seed=seed,
-            jobs=jobs,
+            jobs=jobs or os.cpu_count() or 1,
             tell=advance,
         )
-    code = 0 if found.verdict == "PASS" else FAILED
+    code = exit_code(found.verdict, load_policy(policy))
     payload = found.model_dump(mode="json") | {"report": str(out / "report.html"), "exit_code": code}
     output.result(payload, f"{found.verdict}: {found.headline}", *_tables(found), f"Reports: {out}")
     raise typer.Exit(code)

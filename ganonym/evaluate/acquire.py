@@ -48,8 +48,8 @@ class Look:
 
     Templates by view: `originals`, `released`, `mock` (a missing name: not acquired), `weak` by (method, view).
     `points` and `released_points` (68, 2) in their own pixels, None where no face was found; `crop` and `released_crop`
-    (64, 64, 3) aligned by them. `noise`: of the original's
-    landmarks; `perceptual`: LPIPS. `same_size`: the output has the photo's size. `problem`: why the output cannot be read.
+    (64, 64, 3) aligned by them. `noise`: of the original's landmarks; `perceptual`: LPIPS.
+    `same_size`: the output has the photo's size. `problem`: why the output cannot be read.
     """
 
     originals: dict[str, Rows]

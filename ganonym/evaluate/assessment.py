@@ -187,7 +187,6 @@ class Provenance(Model):
     weights: dict[str, str]
     versions: dict[str, str]
     seed: int
-    seconds: dict[str, float]
 
 
 class Assessment(Model):

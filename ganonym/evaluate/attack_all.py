@@ -19,6 +19,7 @@ from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import ANONYMIZED, PARROT, Photos, Scores, score
 
 FUSED = "fused"
+SHOWN = 12
 Tell = Callable[[str, int, int], None]
 
 
@@ -26,11 +27,12 @@ Tell = Callable[[str, int, int], None]
 class Attacked:
     """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run.
 
-    `hits` by (attacker, setting): whom it named.
+    By (attacker, setting): `hits`, whom it named; `surest`, the photos that it named with the widest margin.
     """
 
     findings: list[Finding] = field(default_factory=list)
     hits: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    surest: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     not_run: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -67,6 +69,7 @@ def attack_all(
         for each in both:
             attacked.findings.append(finding(each, rng))
             attacked.hits[each.attacker, each.setting] = hits_of(each)
+            attacked.surest[each.attacker, each.setting] = _surest(each)
             yield each
 
     for done, attacker in enumerate(attackers):
@@ -92,3 +95,16 @@ def released_values(release: Release, index: int) -> tuple[str, ...]:
     if found.get("age") is not None:
         found["age"] = f"{int(found['age'] // 10)}0"
     return tuple("" if value is None else str(value) for value in found.values())
+
+
+def _surest(scores: Scores) -> list[int]:
+    """Photos named at first guess, at most SHOWN, the next candidate farthest behind first."""
+    rows = np.arange(len(scores.owners))
+    own = scores.distances[rows, scores.truth]
+    others = np.where(np.isnan(scores.distances), np.inf, scores.distances)
+    if scores.mask is not None:
+        others = np.where(scores.mask, others, np.inf)
+    others[rows, scores.truth] = np.inf
+    margin = others.min(axis=1, initial=np.inf) - own
+    order = [row for row in np.argsort(-margin, kind="stable").tolist() if 0 < margin[row] < np.inf]
+    return [int(index) for index in scores.photos[order[:SHOWN]]]

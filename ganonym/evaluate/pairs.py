@@ -57,10 +57,11 @@ def read_release(
         for image, row in listed.rows.items()
     )
     used = set(output.values())
+    published = _released_columns(anonymized / "manifest.csv") if columns is None else columns
     statement, declared = _declared(anonymized / "guarantee.json")
     return Release(
         items,
-        tuple(_released_columns(anonymized / "manifest.csv") if columns is None else columns),
+        tuple(name for name in published if any(getattr(row, name) is not None for row in listed.rows.values())),
         declared,
         statement,
         tuple(anonymized / name for name in pictures if name not in used),

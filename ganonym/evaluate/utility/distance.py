@@ -53,6 +53,18 @@ def face_features(sample: Sample) -> Floats | None:
     return np.asarray(encode([on_neutral_backdrop(canvas, points, load_appearance())], load_encoder())[0])
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderView:
+    """`face_features` as a view, so that they are computed where the photo is read. No attacker compares them."""
+
+    name: str = "features"
+    width: int = 128
+
+    def template(self, sample: Sample) -> Floats | None:
+        """(128,), None without landmarks. Raises EnvironmentFault as `face_features`."""
+        return face_features(sample)
+
+
 def lpips_weights(folder: Path | None = None) -> Path:
     """The LPIPS weights in `folder`, or in the environment's GANONYM_WEIGHTS, their SHA-256 checked.
 

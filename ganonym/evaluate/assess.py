@@ -1,0 +1,178 @@
+"""The assessment: a release in, a verdict with its evidence out. One function, top to bottom."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.acquire import Seen, Task, acquire
+from ganonym.evaluate.assessment import Assessment, Counts, Provenance
+from ganonym.evaluate.attack_all import Attacked, Tell, attack_all, released_values
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
+from ganonym.evaluate.attackers.onnx_recognizer import OnnxView
+from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.check import control_all, integrity_faults, outputs_as_copies
+from ganonym.evaluate.equivalence import equivalence
+from ganonym.evaluate.gates import Evidence, gates
+from ganonym.evaluate.group_rates import group_findings
+from ganonym.evaluate.infer_all import infer_all
+from ganonym.evaluate.policy import Policy
+from ganonym.evaluate.release import Release
+from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.suite import FUSED, suite, views_of
+from ganonym.evaluate.utility.assess import utility
+from ganonym.evaluate.utility.distance import EncoderView, PerceptualDistance
+from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
+from ganonym.evaluate.verdict import headline, valid_until, verdict
+from ganonym.types import RGB
+
+FEATURES = EncoderView()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to assess, by which policy, and with what beyond the embedded attackers.
+
+    `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs are
+    made. `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
+    """
+
+    release: Release
+    policy: Policy
+    assessed_on: date
+    provenance: Provenance
+    title: str = ""
+    simulated: bool = False
+    recognizers: tuple[OnnxView, ...] = ()
+    mock: tuple[Path | None, ...] = ()
+    donors: tuple[Path, ...] = ()
+    perceptual: PerceptualDistance | None = None
+    seed: int = 0
+    jobs: int = 1
+
+
+Record = Callable[[Iterator[Scores]], object]
+"""What becomes of the scores of all trials; it must take every one, for they are computed as they are taken."""
+
+
+def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assessment, Attacked]:
+    """Attack, control, measure and judge. The same request gives the same assessment, to the last bit.
+
+    Also returns the attacks, with the photos that each named. Raises UsageError when no original can be read;
+    errors of attackers are passed on: none is ever a score.
+    """
+    release, policy = request.release, request.policy
+    attackers = suite(request.recognizers)
+    views = (*views_of(attackers), FEATURES)
+    weak = (DLIB_ORACLE.view, THUMBNAIL.view)
+    mock = request.mock or (None,) * len(release.items)
+    seen = acquire(
+        [
+            Task(item.original, item.released, own, views, weak, request.perceptual)
+            for item, own in zip(release.items, mock, strict=True)
+        ],
+        request.jobs,
+        tell,
+    )
+    if seen.unreadable:
+        raise UsageError(
+            f"{len(seen.unreadable)} originals cannot be read: {seen.unreadable[0][1]}",
+            "Take them out of the manifest, or mend them.",
+        )
+    counts = _counts(release, seen)
+    attacked = Attacked()
+    record(attack_all(attackers, FUSED, seen, release, np.random.default_rng([request.seed, 1]), attacked, tell))
+    tell("judge", 0, 4)
+    controls = control_all(seen, release, attacked.findings, request.seed)
+    tell("judge", 1, 4)
+    inferences, notes = infer_all(seen, release, request.donors, request.seed)
+    tell("judge", 2, 4)
+    kept = utility(_utility_inputs(request, seen), request.seed)
+    tell("judge", 3, 4)
+    groups = group_findings(
+        [item.row for item in release.items], attacked.hits, (OTHER_PHOTO, SAME_PHOTO), policy.groups.smallest
+    )
+    columns = [released_values(release, index) for index in range(len(release.items))]
+    k = policy.metadata.smallest_class
+    evidence = Evidence(
+        counts=counts,
+        findings=attacked.findings,
+        inferences=inferences,
+        groups=groups,
+        controls=controls,
+        utility=kept,
+        faults=integrity_faults(release, seen),
+        copies=outputs_as_copies(release, seen),
+        smallest_class=equivalence(columns, release.subjects, k).smallest if release.columns else None,
+        declared_k=release.declared_k,
+        statement=release.statement,
+    )
+    judged = gates(evidence, policy)
+    until = valid_until(request.assessed_on, policy)
+    tell("judge", 4, 4)
+    return Assessment(
+        verdict=verdict(judged),
+        headline=headline(judged, attacked.findings, policy, until),
+        title=request.title,
+        simulated=request.simulated,
+        policy=policy.name,
+        assessed_on=request.assessed_on,
+        valid_until=until,
+        declared=release.statement,
+        counts=counts,
+        gates=judged,
+        controls=tuple(controls),
+        findings=tuple(attacked.findings),
+        inferences=tuple(inferences),
+        groups=tuple(groups),
+        utility=tuple(kept),
+        warnings=(*(f"not run: {name}: {why}" for name, why in attacked.not_run), *notes),
+        provenance=request.provenance,
+    ), attacked
+
+
+def _counts(release: Release, seen: Seen) -> Counts:
+    subjects = list(release.subjects)
+    looks = [look for look in seen.looks if look is not None]
+    out = sum(item.released is not None for item in release.items)
+    return Counts(
+        photos=len(release.items),
+        subjects=len(set(subjects)),
+        repeated_subjects=sum(subjects.count(name) > 1 for name in set(subjects)),
+        released=out,
+        withheld=len(release.items) - out,
+        faces_in_originals=sum(look.points is not None for look in looks),
+        faces_in_released=sum(look.released_points is not None for look in looks),
+    )
+
+
+def _utility_inputs(request: Request, seen: Seen) -> UtilityInputs:
+    looks = [look for look in seen.looks if look is not None]
+    return UtilityInputs(
+        rows=tuple(item.row for item in request.release.items),
+        released=np.array([item.released is not None for item in request.release.items]),
+        original_points=tuple(look.points for look in looks),
+        released_points=tuple(look.released_points for look in looks),
+        in_place=np.array([look.same_size for look in looks]),
+        original_crops=_crops([look.crop for look in looks]),
+        released_crops=_crops([look.released_crop for look in looks]),
+        agreement=tuple(look.agreement for look in looks),
+        landmark_noise=np.array([look.noise for look in looks]),
+        original_features=np.asarray(seen.originals[FEATURES.name], dtype=np.float64),
+        released_features=np.asarray(seen.released[FEATURES.name], dtype=np.float64),
+        perceptual=None
+        if request.perceptual is None
+        else np.array([np.nan if look.perceptual is None else look.perceptual for look in looks]),
+        minimum_cell=request.policy.groups.smallest,
+    )
+
+
+def _crops(crops: Sequence[RGB | None]) -> RGB:
+    blank = np.zeros((CROP_SIDE, CROP_SIDE, 3), np.uint8)
+    return np.stack([blank if each is None else each for each in crops])

@@ -1,0 +1,42 @@
+"""What released pictures tell beyond names: attributes, who is among the released, and whose faces they borrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganonym.errors import UsageError
+from ganonym.evaluate.acquire import Seen
+from ganonym.evaluate.assessment import Inference
+from ganonym.evaluate.attackers.attacker import templates
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DlibView
+from ganonym.evaluate.inference import infer_attributes
+from ganonym.evaluate.membership import donor_leak, membership
+from ganonym.evaluate.release import Release
+from ganonym.evaluate.sample import locate
+from ganonym.faces.find import default_backends
+from ganonym.photos.decode import read_photo
+
+VIEWS = ("dlib", "landmarks", "thumbnail")
+
+
+def infer_all(seen: Seen, release: Release, donors: Sequence[Path], seed: int) -> tuple[list[Inference], list[str]]:
+    """Every inference there are people enough for, and notes on the others. Raises PhotoError for a broken donor."""
+    out = [index for index, item in enumerate(release.items) if item.released is not None]
+    rows = [release.items[index].row for index in out]
+    found, notes = infer_attributes(rows, release.columns, [seen.released[name][out] for name in VIEWS], seed)
+    before, after = seen.originals[DLIB.name], seen.released[DLIB.name]
+    try:
+        found.append(membership(before, after, release.subjects, "recognizer", seed=seed))
+        if donors:
+            samples = [
+                each for path in donors for each in locate([read_photo(path.parent, path.name)[0]], *default_backends())
+            ]
+            faces = templates(DlibView(), samples)
+            faces = faces[np.isfinite(faces).all(axis=1)]
+            found.append(donor_leak(after, before, release.subjects, faces, "donors", seed=seed))
+    except UsageError as error:
+        notes.append(f"not evaluated: {error}")
+    return found, notes

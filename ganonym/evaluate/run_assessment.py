@@ -1,0 +1,149 @@
+"""Folders in, reports out: what `ganonym assess` does with files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.assess import Request, assess
+from ganonym.evaluate.assessment import Assessment, Provenance
+from ganonym.evaluate.attack_all import Attacked, Tell
+from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
+from ganonym.evaluate.pairs import read_release
+from ganonym.evaluate.policy import Policy, load_policy
+from ganonym.evaluate.release import Release
+from ganonym.evaluate.report.card import card
+from ganonym.evaluate.report.evidence import evidence_page
+from ganonym.evaluate.report.internal import WorstPair, internal_page
+from ganonym.evaluate.report.trials import write_trials
+from ganonym.evaluate.report.write_json import write_assessment, write_whole
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.suite import SUITE
+from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
+from ganonym.manifest import read_manifest
+from ganonym.photos.decode import read_photo
+from ganonym.photos.walk import walk
+from ganonym.weights import read_manifest as read_weights
+
+PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
+SIMULATED = "simulated"
+_SIDE = 224
+
+
+def run_assessment(
+    originals: Path,
+    anonymized: Path,
+    manifest: Path,
+    out: Path,
+    *,
+    policy: str = "public",
+    pairs: Path | None = None,
+    columns: Sequence[str] | None = None,
+    mock: Path | None = None,
+    recognizers: Sequence[str] = (),
+    donors: Path | None = None,
+    title: str = "",
+    seed: int = 0,
+    jobs: int = 1,
+    today: date | None = None,
+    tell: Tell = lambda _phase, _done, _total: None,
+) -> Assessment:
+    """Assess a release and write assessment.json, trials.parquet, report.html, evidence.html and card.md to `out`.
+
+    The same files, options and day give the same bytes. `report.html` shows photographs and names: it is for those who
+    hold the originals; `evidence.html` shows neither. Raises UsageError and EnvironmentFault.
+    """
+    limits = load_policy(policy)
+    release = read_release(originals, anonymized, manifest, pairs, columns)
+    views = tuple(parse_recognizer(text) for text in recognizers)
+    request = Request(
+        release=release,
+        policy=limits,
+        assessed_on=today or datetime.now(UTC).date(),
+        provenance=_provenance(release, manifest, limits, views, seed),
+        title=title or release.statement or "A release of face photographs",
+        simulated=SIMULATED in read_manifest(manifest).ignored,
+        recognizers=views,
+        mock=() if mock is None else _mock(originals, mock, manifest),
+        donors=() if donors is None else tuple(donors / name for name in walk(donors).photos),
+        perceptual=_perceptual(),
+        seed=seed,
+        jobs=jobs,
+    )
+    images = [item.row.image for item in release.items]
+    salt = hashlib.sha256(f"trials {seed} {request.provenance.originals}".encode()).digest()
+
+    def record(trials: Iterator[Scores]) -> None:
+        write_trials(out / "trials.parquet", trials, images, salt)
+
+    found, attacked = assess(request, tell, record)
+    write_assessment(out / "assessment.json", found)
+    write_whole(out / "report.html", internal_page(found, _worst_pairs(found, attacked, release)).encode())
+    write_whole(out / "evidence.html", evidence_page(found).encode())
+    write_whole(out / "card.md", card(found).encode())
+    return found
+
+
+def _mock(originals: Path, mock: Path, manifest: Path) -> tuple[Path | None, ...]:
+    return tuple(item.released for item in read_release(originals, mock, manifest, columns=()).items)
+
+
+def _perceptual() -> PerceptualDistance | None:
+    try:
+        return PerceptualDistance(lpips_weights())
+    except EnvironmentFault:  # the report says that LPIPS was not measured, and the remedy
+        return None
+
+
+def _provenance(
+    release: Release, manifest: Path, policy: Policy, recognizers: Iterable[OnnxView], seed: int
+) -> Provenance:
+    weights = {name: row.sha256 for name, row in read_weights().items()}
+    return Provenance(
+        originals=_digest((item.row.image, item.original) for item in release.items),
+        released=_digest((item.row.image, item.released) for item in release.items if item.released is not None),
+        manifest=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        policy=policy.digest(),
+        weights=weights | {view.name: view.sha256 for view in recognizers},
+        versions={"suite": SUITE} | {name: version(name) for name in PACKAGES},
+        seed=seed,
+    )
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over the files' own digests, by name."""
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files}
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def _worst_pairs(found: Assessment, attacked: Attacked, release: Release) -> list[WorstPair]:
+    """Of each setting, the photos that its strongest attacker named most surely."""
+    pairs = []
+    for setting in (SAME_PHOTO, OTHER_PHOTO, ANONYMIZED):
+        findings = [each for each in found.findings if each.setting == setting]
+        if not findings:
+            continue
+        worst = max(findings, key=lambda each: (each.rank1.upper, each.rank1.value))
+        for index in attacked.surest.get((worst.attacker, setting), [])[:4]:
+            item = release.items[index]
+            if item.released is not None:
+                shown = (_small(item.original), _small(item.released))
+                pairs.append(WorstPair(*shown, worst.attacker, setting, item.row.subject, item.row.image))
+    return pairs
+
+
+def _small(path: Path) -> bytes:
+    rgb, _ = read_photo(path.parent, path.name)
+    picture = Image.fromarray(rgb)
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    data = BytesIO()
+    picture.save(data, "PNG")
+    return data.getvalue()
