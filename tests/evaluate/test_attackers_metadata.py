@@ -159,8 +159,13 @@ def test_times_in_order_and_times_kept_are_found(tmp_path: Path, rng: np.random.
     order = np.argsort(np.argsort(taken))
     written = run(before, release(tmp_path / "order", rng, lambda _: name(rng), lambda at: 1.7e9 + 0.05 * order[at]))
     only(written, [FILE_TIME, FILE_ORDER], SAME_PHOTO)
-    kept = run(before, release(tmp_path / "kept", rng, lambda _: name(rng), lambda at: float(int(taken[at]))))
-    only(kept, [FILE_TIME, FILE_ORDER], SAME_PHOTO)
+    after = release(tmp_path / "kept", rng, lambda _: name(rng), lambda at: float(int(taken[at])))
+    only(run(before, after), [FILE_TIME, FILE_ORDER], SAME_PHOTO)
+    for index in range(COUNT):  # files of other years move all ranks
+        other = after[0].with_name(f"other{index}.png")
+        other.touch()
+        os.utime(other, (1e9, 1e9))
+    assert run(before, after)[FILE_TIME.name, SAME_PHOTO].rank1.value > 0.9
 
 
 def test_sizes_and_frames_kept_are_found(tmp_path: Path, rng: np.random.Generator, before: list[Path]) -> None:
