@@ -153,6 +153,17 @@ def test_a_negative_is_no_copy() -> None:
     assert KEYPOINT_MATCHES.matcher(both, both).tolist() == [[0.0, 1.0], [1.0, 0.0]]
 
 
+def test_places_without_a_keypoint_match_nothing() -> None:
+    """Neither the empty place behind 63 keypoints, nor the only keypoint of a photo, which has no rival."""
+    bits = np.random.default_rng(12).integers(1, 2**16, (2, 1 + KEYPOINTS * 16)).astype(np.float32)
+    bits[:, 0] = KEYPOINTS, KEYPOINTS - 1
+    bits[0, 1:17] = bits[1, -16:] = 0
+    full, lacking = (Templates(row[None], released=False) for row in bits)
+    assert KEYPOINT_MATCHES.matcher(full, lacking) == KEYPOINT_MATCHES.matcher(lacking, full) == 1.0
+    bits[:, 0] = 1
+    assert KEYPOINT_MATCHES.matcher(full, lacking) == 1.0
+
+
 def test_photos_without_corners_tie_and_unreadable_ones_are_missing() -> None:
     photo = scenes(10, 1)[0]
     flat, line = np.full((50, 40, 3), 7, np.uint8), photo[:1]

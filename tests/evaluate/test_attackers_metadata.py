@@ -148,10 +148,11 @@ def test_too_few_known_people_leave_numbers_as_they_are() -> None:
     assert np.allclose(matcher(Templates(rows[::-1], True), Templates(rows, False)).argmin(axis=1), [5, 4, 3, 2, 1, 0])
     twice = np.concatenate([rows, rows + 0.01])
     names = tuple(f"s{index}" for index in range(12))
-    matcher = FILE_ORDER.learn(Lesson(twice, 1 - twice, names))
-    assert matcher(Templates(1 - rows, True), Templates(rows, False)).argmin(axis=1).tolist() == [0, 1, 2, 3, 4, 5]
-    same_side = matcher(Templates(1 - rows, True), Templates(rows, True))
-    assert same_side.argmin(axis=1).tolist() == [5, 4, 3, 2, 1, 0]
+    matcher = FILE_ORDER.learn(Lesson(twice, 1 - twice / 2, names))
+    halved = Templates(1 - rows / 2, True)
+    assert matcher(halved, Templates(rows, False)).argmin(axis=1).tolist() == [0, 1, 2, 3, 4, 5]
+    own = halved.rows[:, -6]
+    assert np.allclose(matcher(halved, halved), np.abs(own[:, None] - own[None, :]))
 
 
 def test_times_in_order_and_times_kept_are_found(tmp_path: Path, rng: np.random.Generator, before: list[Path]) -> None:
@@ -159,8 +160,13 @@ def test_times_in_order_and_times_kept_are_found(tmp_path: Path, rng: np.random.
     order = np.argsort(np.argsort(taken))
     written = run(before, release(tmp_path / "order", rng, lambda _: name(rng), lambda at: 1.7e9 + 0.05 * order[at]))
     only(written, [FILE_TIME, FILE_ORDER], SAME_PHOTO)
-    kept = run(before, release(tmp_path / "kept", rng, lambda _: name(rng), lambda at: float(int(taken[at]))))
-    only(kept, [FILE_TIME, FILE_ORDER], SAME_PHOTO)
+    after = release(tmp_path / "kept", rng, lambda _: name(rng), lambda at: float(int(taken[at])))
+    only(run(before, after), [FILE_TIME, FILE_ORDER], SAME_PHOTO)
+    for index in range(COUNT):  # files of other years move all ranks
+        other = after[0].with_name(f"other{index}.png")
+        other.touch()
+        os.utime(other, (1e9, 1e9))
+    assert run(before, after)[FILE_TIME.name, SAME_PHOTO].rank1.value > 0.9
 
 
 def test_sizes_and_frames_kept_are_found(tmp_path: Path, rng: np.random.Generator, before: list[Path]) -> None:
