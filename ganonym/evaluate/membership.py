@@ -16,6 +16,7 @@ from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
 from ganonym.evaluate.attackers.lessons import finite
 from ganonym.evaluate.inference import interval
+from ganonym.evaluate.scores import People
 from ganonym.evaluate.statistics import proportion
 from ganonym.types import Floats
 
@@ -81,26 +82,27 @@ def donor_leak(
     released: Rows,
     originals: Rows,
     subjects: Sequence[str],
-    donors: Rows,
+    donors: People,
     name: str,
     matcher: Matcher = euclidean,
     seed: int = 0,
 ) -> Inference:
-    """Share of subjects of whom an output is taken for one of the `donors` (m, d), real people but not he.
+    """Share of subjects of whom an output is taken for one of the `donors`, real people but not he.
 
     Row i of `released` and `originals` (n, d) is photo i of `subjects[i]`. The threshold is the distance to the nearest
-    donor that 1 % of the subjects' own originals, who are none of them, stay under: with many donors somebody always
-    comes near, so pairs cannot set it. Control: the share of originals under it, at most 1 %. Raises UsageError when
-    fewer than FEWEST_SUBJECTS subjects have both, or there is no donor.
+    donor that 1 % of the subjects' own originals stay under: with many donors somebody always comes near, so pairs
+    cannot set it. Nobody is compared with donors of his own name. Control: the share of originals under the threshold,
+    at most 1 %. Raises UsageError when fewer than FEWEST_SUBJECTS subjects have both, or there is no donor.
     """
-    person, _ = _numbered(subjects)
-    people = donors[finite(donors)]
-    if not len(people):
+    there = finite(donors.templates)
+    if not there.any():
         raise UsageError("the donor leak needs the faces of donors, none has a template.")
-    gallery = Templates(people, released=False)
+    person, names = _numbered(subjects)
+    gallery = Templates(donors.templates[there], released=False)
+    own = np.array(subjects, dtype=np.str_)[:, None] == np.array(donors.subjects, dtype=np.str_)[None, there]
     nearest = [
-        _nearest(matcher, Templates(rows, is_released), gallery, person)
-        for rows, is_released in ((released, True), (originals, False))
+        _nearest(matcher(side, gallery), own, person, len(names))
+        for side in (Templates(released, released=True), Templates(originals, released=False))
     ]
     both = np.isfinite(nearest[0]) & np.isfinite(nearest[1])
     count = int(both.sum())
@@ -121,17 +123,14 @@ def donor_leak(
         control=control,
         excess=interval(float(hits.mean()) - control, excess),
         excess_upper=max(float(np.quantile(excess, 0.95)), exact),
-        note=f"{len(people)} photos of donors, threshold {threshold:.3f}",
+        note=f"{int(there.sum())} photos of donors, threshold {threshold:.3f}",
     )
 
 
-def _nearest(matcher: Matcher, side: Templates, gallery: Templates, person: NDArray[np.intp]) -> Floats:
-    """Each subject's smallest distance to anybody in the gallery, (s,), NaN without a template."""
-    there = finite(side.rows)
-    found = np.full(int(person.max()) + 1, np.inf)
-    if there.any():
-        distances = matcher(Templates(side.rows[there], side.released), gallery)
-        np.minimum.at(found, person[there], distances.min(axis=1))
+def _nearest(distances: Floats, own: NDArray[np.bool_], person: NDArray[np.intp], count: int) -> Floats:
+    """Each subject's smallest distance (n, m) to a donor who is not he, (s,), NaN without a template."""
+    found = np.full(count, np.inf)
+    np.minimum.at(found, person, np.where(own | np.isnan(distances), np.inf, distances).min(axis=1))
     return np.where(np.isinf(found), np.nan, found)
 
 

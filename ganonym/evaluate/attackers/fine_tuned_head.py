@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 SPACE, HIDDEN = 128, 64
-STEPS, CHECK = 60, 10
+STEPS, CHECK, MOST = 60, 10, 1200
 RATE, DECAY = 2e-3, 1e-2
 TEMPERATURE, DROPOUT = 0.1, 0.3
 HELD_OUT = 4
@@ -108,6 +108,18 @@ class _Photos:
     def divided(self, scale: float) -> _Photos:
         return _Photos(self.originals / scale, self.released / scale, self.person)
 
+    def some(self, generator: Generator) -> _Photos:
+        """The photos of so many people drawn at random as make about MOST photos; all, where there are no more."""
+        import torch
+
+        if len(self.person) <= MOST:
+            return self
+        people = torch.tensor(np.unique(self.person.numpy()))
+        drawn = people[torch.randperm(len(people), generator=generator)[: len(people) * MOST // len(self.person)]]
+        chosen = torch.isin(self.person, drawn)
+        before, after = chosen[: len(self.originals)], chosen[len(self.originals) :]
+        return _Photos(self.originals[before], self.released[after], self.person[chosen])
+
 
 def _part(lesson: Lesson, rows: NDArray[np.bool_]) -> Lesson:
     subjects = tuple(np.array(lesson.subjects, dtype=np.str_)[rows].tolist())
@@ -142,9 +154,10 @@ def _train(taught: _Photos, checked: _Photos, seed: int) -> tuple[Weights, Weigh
                 loss = float(_contrast(_embed(checked, heads), checked.person))
             if loss < lowest:
                 best, lowest = [[each.detach().clone() for each in part] for part in heads], loss
-        dropped = _Photos(_dropped(taught.originals, generator), _dropped(taught.released, generator), taught.person)
+        part = taught.some(generator)
+        dropped = _Photos(_dropped(part.originals, generator), _dropped(part.released, generator), part.person)
         optimizer.zero_grad()
-        _contrast(_embed(dropped, heads), taught.person).backward()  # type: ignore[no-untyped-call]
+        _contrast(_embed(dropped, heads), part.person).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert best is not None
     return best[0], best[1]

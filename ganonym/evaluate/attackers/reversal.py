@@ -1,6 +1,6 @@
 """Reversal: released faces are first turned back into what the originals may have looked like, then recognized.
 
-The restorer learns from pairs of other people (pix2pix, Isola et al. 2017, with the L1 loss only; Hanisch et al. 2024
+The restorer learns from pairs of other people (pix2pix, Isola et al. 2017, with the L1 loss only; Todt et al. 2024
 found most face anonymizations to be reversible in part by such means). Two steps: regression of original on released
 pixels, which undoes any fixed linear scrambling of places or colours, and a small U-Net that adds detail to what the
 regression gives. dlib describes both the restored and the original crops.
