@@ -36,13 +36,15 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     owners = scores.owners[acquired]
     level = _levels(distances, seen)
     count = level.max() + 1
-    everything = np.stack([np.bincount(row[here], minlength=count) for row, here in zip(level, seen, strict=True)])
+    everything = np.stack(
+        [np.bincount(row[here], minlength=count).astype(float) for row, here in zip(level, seen, strict=True)]
+    )
     rows = np.arange(len(truth))
     own = level[rows, truth]
 
     def value(photos: NDArray[np.intp]) -> float:
         mated = np.bincount(own[photos], minlength=count)
-        return d_sys(mated, everything[photos].sum(axis=0) - mated)
+        return d_sys(mated, np.bincount(photos, minlength=len(own)) @ everything - mated)
 
     total = everything.sum(axis=0)
     shuffled = []
@@ -61,7 +63,7 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     return Estimate(value=estimate, low=min(low, estimate), high=max(high, estimate))
 
 
-def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_]) -> float:
+def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_] | Floats) -> float:
     """From counts (b,) of mated and non-mated comparisons at each of b levels, nearest first; 0 when one is empty.
 
     The number of bins grows with the mated ones, five a bin at least, 20 bins at most, always even: a border lies in
