@@ -56,8 +56,8 @@ def rate(hits: float, n: int) -> Rate:
 def exceeds(hits: float, n: int, limit: float) -> float:
     """p-value of the exact binomial test that more than `limit` of all are hit; fractional hits are rounded down.
 
-    >>> round(exceeds(3, 30, 0.0333), 4), exceeds(3, 30, 1.0)
-    (0.0786, 1.0)
+    >>> round(exceeds(3, 30, 0.05), 4), exceeds(3, 30, 1.0)
+    (0.1878, 1.0)
     """
     from scipy.stats import binom
 

@@ -146,11 +146,11 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
 
 
 def test_nulls_rarely_cry_wolf() -> None:
-    """Photos of which nothing is left, 12 times 15 runs: with 5 % each time, more than 2 come once in 50."""
+    """Five times 15 runs: with 5 % each time, more than one comes once in 40."""
     cries = sum(
-        nulls(list(null_findings(PLAIN, photos(seed, subjects=25), rng(), 50))).holds is False for seed in range(12)
+        nulls(list(null_findings(PLAIN, photos(seed, subjects=25), rng(), 50))).holds is False for seed in range(5)
     )
-    assert cries <= 2
+    assert cries <= 1
 
 
 def test_a_harness_that_hears_voices_is_caught() -> None:
@@ -189,8 +189,11 @@ def test_faces_must_be_found_on_originals() -> None:
 
 
 def test_the_same_seed_must_give_the_same() -> None:
-    first, again, other = (list(null_findings(PLAIN, photos(), np.random.default_rng(n), 20)) for n in (1, 1, 2))
-    assert repeatable(first, again, first[:1] + other[:1]).holds is True
+    first, again, other = (
+        [attacked(PLAIN, strangers(photos(), seeded), OTHER_PHOTO, seeded, 20)]
+        for seeded in map(np.random.default_rng, (1, 1, 2))
+    )
+    assert repeatable(first, again, first + other).holds is True
     assert repeatable(first, other).holds is False
     assert repeatable([], []).holds is False
 
