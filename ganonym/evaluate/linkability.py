@@ -23,7 +23,7 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     """D_sys less its mean under shuffled names, with its interval by bootstrap over probes' subjects.
 
     Resamples repeat subjects and so look more linked than any sample: the interval is moved by as much as their mean
-    exceeds the value (uncorrected, that of unlinked outputs contains 0 in 20 to 90 % of samples, BCa's in 60 to 80 %).
+    exceeds the value, or that of unlinked outputs would often miss 0, with or without BCa's correction.
     Subtracting the full mean understates middling values somewhat. None below FEWEST mated comparisons or without
     non-mated ones: then it is noise. Below some 500 it is no gate.
     """
@@ -57,8 +57,9 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     whole = value(rows)
     drawn = resamples(value, owners.tolist(), rng, rounds)
     low, high = np.quantile(drawn, [0.025, 0.975]) - drawn.mean() + whole
-    if high - low < 1e-9:
-        low, high = exact(whole, len(set(owners.tolist())))
+    best = d_sys(np.array([len(own), 0]), np.array([0, int(everything.sum()) - len(own)]))
+    if whole > 0.9 * best:  # (nearly) all linked, so resamples hardly differ: as with n of n hits, some may yet not be
+        low = min(low, exact(whole, len(set(owners.tolist())))[0])
     estimate, low, high = (min(float(each) - nothing, 1.0) for each in (whole, low, high))
     return Estimate(value=estimate, low=min(low, estimate), high=max(high, estimate))
 

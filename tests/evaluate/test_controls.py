@@ -121,6 +121,19 @@ def test_planted_leaks_are_not_found_without_the_attack_they_are_for() -> None:
         assert planted_leak(1, "naive", run(PLAIN, leak(photos(), rng())), before).holds is False
 
 
+def test_an_attacker_that_finds_half_of_a_leak_is_broken() -> None:
+    before = run(PLAIN, clean(photos()))
+    noise = np.random.default_rng(5)
+
+    def dull(probes: Templates, gallery: Templates) -> Floats:
+        found = euclidean(probes, gallery)
+        return found + 8.0 * noise.random(found.shape)
+
+    found = run(replace(PLAIN, matcher=dull), rotated(photos(), rng()), ANONYMIZED)
+    assert found.chance_high < found.rank1.value < 0.7
+    assert planted_leak(1, "dull", found, before).holds is False
+
+
 def test_planting_keeps_failures_and_donors_are_others() -> None:
     original = photos()
     for leak in (rotated, watermarked):
