@@ -84,7 +84,7 @@ def nulls(findings: Sequence[Finding]) -> Control:
 
 
 def adapted(naive: Finding, adaptive: Finding, tolerance: float = TOLERANCE) -> Control:
-    """C5: an attacker that adapts is no weaker than what it starts from, but for `tolerance`; else it is ill-trained."""
+    """C5: an attacker that adapts is no weaker than its start, but for `tolerance`; else it is ill-trained."""
     difference = adaptive.rank1.value - naive.rank1.value
     needed = f"rank-1 at least that of {naive.attacker} − {tolerance:g}"
     rates = f"{adaptive.rank1.value:.3f}; {naive.attacker}: {naive.rank1.value:.3f}"

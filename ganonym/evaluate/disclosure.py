@@ -80,11 +80,16 @@ def _mass(ranks: Ranks, weights: Floats) -> dict[int, Floats]:
 
 
 def _probabilities(n: int, spike: float, a: float, b: float) -> Floats:
-    from scipy.stats import betabinom
+    """Of the ranks 1 … n."""
+    from scipy.special import betaln
 
-    p = (1.0 - spike) * np.exp(betabinom.logpmf(np.arange(n), n - 1, a, b)) if n > 1 else np.ones(1)
-    if n > 1:
-        p[0] += spike
+    if n == 1:
+        return np.ones(1)
+    # As scipy.stats.betabinom.pmf, which checks its arguments anew at each of the many steps of the fit.
+    k = np.arange(n)
+    choose = -np.log(n) - betaln(n - k, k + 1)
+    p = (1.0 - spike) * np.exp(choose + betaln(k + a, n - 1 - k + b) - betaln(a, b))
+    p[0] += spike
     return np.asarray(p)
 
 

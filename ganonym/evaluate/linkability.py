@@ -23,7 +23,7 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     """D_sys less its mean under shuffled names, with its interval by bootstrap over probes' subjects.
 
     Resamples repeat subjects and so look more linked than any sample: the interval is moved by as much as their mean
-    exceeds the value (uncorrected, that of unlinked outputs contains 0 in 20 to 90 % of samples, BCa's in 60 to 80 %).
+    exceeds the value, or that of unlinked outputs would often miss 0, with or without BCa's correction.
     Subtracting the full mean understates middling values somewhat. None below FEWEST mated comparisons or without
     non-mated ones: then it is noise. Below some 500 it is no gate.
     """
@@ -36,13 +36,15 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     owners = scores.owners[acquired]
     level = _levels(distances, seen)
     count = level.max() + 1
-    everything = np.stack([np.bincount(row[here], minlength=count) for row, here in zip(level, seen, strict=True)])
+    everything = np.stack(
+        [np.bincount(row[here], minlength=count).astype(float) for row, here in zip(level, seen, strict=True)]
+    )
     rows = np.arange(len(truth))
     own = level[rows, truth]
 
     def value(photos: NDArray[np.intp]) -> float:
         mated = np.bincount(own[photos], minlength=count)
-        return d_sys(mated, everything[photos].sum(axis=0) - mated)
+        return d_sys(mated, np.bincount(photos, minlength=len(own)) @ everything - mated)
 
     total = everything.sum(axis=0)
     shuffled = []
@@ -55,13 +57,14 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     whole = value(rows)
     drawn = resamples(value, owners.tolist(), rng, rounds)
     low, high = np.quantile(drawn, [0.025, 0.975]) - drawn.mean() + whole
-    if high - low < 1e-9:
-        low, high = exact(whole, len(set(owners.tolist())))
+    best = d_sys(np.array([len(own), 0]), np.array([0, int(everything.sum()) - len(own)]))
+    if whole > 0.9 * best:  # (nearly) all linked, so resamples hardly differ: as with n of n hits, some may yet not be
+        low = min(low, exact(whole, len(set(owners.tolist())))[0])
     estimate, low, high = (min(float(each) - nothing, 1.0) for each in (whole, low, high))
     return Estimate(value=estimate, low=min(low, estimate), high=max(high, estimate))
 
 
-def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_]) -> float:
+def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_] | Floats) -> float:
     """From counts (b,) of mated and non-mated comparisons at each of b levels, nearest first; 0 when one is empty.
 
     The number of bins grows with the mated ones, five a bin at least, 20 bins at most, always even: a border lies in

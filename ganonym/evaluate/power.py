@@ -23,7 +23,8 @@ class Power:
     """One gate, one attacker. `limit` on the share of subjects named, that on the advantage included.
 
     `allowed`: hits with which the gate still passes, −1 when not even none is enough; `passes`: the probability that a
-    perfect anonymizer does; `needed`: subjects with which PLANNED_HITS would pass, at most a million. Several attackers pass less often.
+    perfect anonymizer does; `needed`: subjects with which PLANNED_HITS would pass, at most a million. Several attackers
+    pass less often.
     """
 
     policy: str

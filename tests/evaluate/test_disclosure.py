@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import entropy
+from scipy.stats import betabinom, entropy
 
-from ganonym.evaluate.disclosure import CROWDS, crowds, disclosure
+from ganonym.evaluate.disclosure import CROWDS, _probabilities, crowds, disclosure
 from ganonym.evaluate.ranking import rank
 
 from .simulated_scores import leaking, scores
@@ -119,3 +119,9 @@ def test_bits_within_classes_are_those_beyond_the_class() -> None:
     masked = replace(simulated, mask=group[:, None] == group[None, :])
     assert disclosure(masked).mean == pytest.approx(3.0, abs=0.05)
     assert disclosure(replace(simulated, mask=np.eye(64, dtype=bool))).mean == 0.0
+
+
+@given(st.integers(1, 40), st.floats(0.01, 50), st.floats(0.01, 50))
+def test_ranks_are_beta_binomial(n: int, a: float, b: float) -> None:
+    expected = betabinom.pmf(np.arange(n), n - 1, a, b) if n > 1 else np.ones(1)
+    assert _probabilities(n, 0.0, a, b) == pytest.approx(expected, abs=1e-9)

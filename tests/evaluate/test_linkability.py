@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from ganonym.evaluate.linkability import FEWEST, d_sys, linkability
 from ganonym.evaluate.scores import ANONYMIZED
+from ganonym.evaluate.statistics import proportion
 
 from .simulated_scores import leaking, scores
 
@@ -62,6 +63,12 @@ def test_linked_outputs_are_near_one_and_noise_lowers_it() -> None:
         values.append(found.value)
     assert values[0] > 0.85
     assert values == sorted(values, reverse=True)
+
+
+def test_everybody_linked_is_no_certainty() -> None:
+    found = linkability(leaking(np.random.default_rng(1), 40, noise=0.0), np.random.default_rng(2), 50)
+    assert found is not None
+    assert found.value - found.low == pytest.approx(1 - proportion(40, 40).low, rel=0.1)
 
 
 def test_few_pairs_are_refused() -> None:
