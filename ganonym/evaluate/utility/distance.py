@@ -18,11 +18,11 @@ from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.assessment import Estimate, Utility
 from ganonym.evaluate.quality import kernel_distance
 from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.utility.alignment import upright
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import not_evaluated, reported
 from ganonym.evaluate.utility.paired import mean_of
-from ganonym.faces.align import apply, crop, similarity
-from ganonym.faces.shape import load_shape, to_canvas
+from ganonym.faces.align import apply, crop
 from ganonym.types import CANVAS, RGB, Floats, Points
 from ganonym.weights import read_manifest, verified_path
 
@@ -146,7 +146,7 @@ def _estimate(real: Floats, fake: Floats, rng: np.random.Generator) -> Estimate:
 
 def _canvas(rgb: RGB, points: Points) -> tuple[RGB, Points]:
     """The face on the 256 px canvas, and its landmarks there."""
-    matrix = similarity(points, to_canvas(load_shape().mean))
+    matrix = upright(points, CANVAS)
     return crop(rgb, matrix, CANVAS), apply(matrix, points)
 
 

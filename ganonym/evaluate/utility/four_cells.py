@@ -119,14 +119,20 @@ def _record(
 
 @dataclass(frozen=True, slots=True)
 class Discriminant:
-    """Linear discriminant analysis with a covariance shrunk by Ledoit and Wolf (2004), all classes equally likely."""
+    """Linear discriminant analysis with a covariance shrunk by Ledoit and Wolf (2004).
+
+    All classes are equally likely a priori, as macro rates want it, or else (`alike` False) as likely as in training.
+    """
+
+    alike: bool = True
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
         """Of inputs (n, d); nothing is drawn, so `seed` plays no part."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         known = np.unique(classes)
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(len(known), 1 / len(known)))
+        priors = np.full(len(known), 1 / len(known)) if self.alike else None
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
         model.fit(inputs, classes)
 
         def predict(others: Inputs) -> Floats:

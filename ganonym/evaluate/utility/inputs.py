@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement
-from ganonym.faces.align import crop, similarity
-from ganonym.faces.shape import load_shape, to_canvas
+from ganonym.evaluate.utility.alignment import aligned
 from ganonym.manifest import Row
-from ganonym.types import CANVAS, RGB, Floats, Points
+from ganonym.types import RGB, Floats, Points
 
 CROP_SIDE = 64
 
@@ -100,5 +99,4 @@ def face_crop(sample: Sample) -> RGB | None:
     """
     if sample.points is None:
         return None
-    place = to_canvas(load_shape().mean) * (CROP_SIDE / CANVAS)
-    return crop(sample.rgb, similarity(sample.points, place), CROP_SIDE)
+    return aligned(sample.rgb, sample.points, CROP_SIDE)
