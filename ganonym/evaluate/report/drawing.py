@@ -74,7 +74,7 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
     used = set(re.findall(r"#([\w.-]+)[\")]", text))
     text = re.sub(r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r"(xlink:href=\"|url\()#", rf"\1#{name}-", text)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
     head = re.match(r"<svg[^>]*>", text)
     assert head is not None, "matplotlib writes an svg element"
     box = re.search(r'viewBox="([^"]+)"', head[0])
@@ -82,7 +82,9 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
     size = box[1].split()
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ' if alone else ""
     wide = f'width="{size[2]}" height="{size[3]}" ' if alone else ""
-    opening = f'<svg {spaces}{wide}viewBox="{box[1]}" role="img" aria-labelledby="{name}-title">'
+    opening = (
+        f'<svg {spaces}{wide}viewBox="{box[1]}" stroke-linejoin="round" role="img" aria-labelledby="{name}-title">'
+    )
     colours = f"<style>{_colours()}</style>" if alone else ""
     body = text[head.end() :].strip()
     return f'{opening}<title id="{name}-title">{escape(title)}</title>{colours}\n{body}\n'
