@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 PHONE = 390
 MEASURE = """
-<!doctype html><meta charset="utf-8"><body><iframe style="border:0;width:%dpx;height:5000px" srcdoc="%s"></iframe>
+<!doctype html><meta charset="utf-8"><body><iframe style="border:0;width:%dpx;height:20000px" srcdoc="%s"></iframe>
 <script>addEventListener("load", () => {
   const page = document.querySelector("iframe").contentDocument;
   const seen = [...page.querySelectorAll("svg")].map(each => each.getBoundingClientRect());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,7 +16,7 @@ from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import Published, evidence_page, shown_groups
 from ganonym.evaluate.report.internal import WorstPair, internal_page
 
-CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg ≤ 0.4711 <b>4711"
+CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg 0.4711 <b>4711"
 CHOSEN = {"verdict", "state", "decision", "kind"}  # of closed choices: the schema refuses anything else
 KEPT = {"id", "setting", "column", "tier"}  # decide where a row goes; below they are planted one by one
 
@@ -96,9 +97,7 @@ def test_small_groups_and_what_would_tell_of_them_are_left_out(sizes: tuple[int,
 
 def test_of_fewer_than_eleven_people_no_rate_is_given() -> None:
     page = evidence_page(invented(n=10))
-    assert re.search(
-        r"\d\s?%", text_of(page).replace("95 %", "").replace("at most 9 %", "").replace("≤ ", "≤")
-    ) is None or (rates(page) == [])
+    assert rates(page) == []
     assert "fewer than 11 people" in page
     assert rates(evidence_page(invented(n=11))) != []
 
@@ -135,7 +134,9 @@ def text_of(page: str) -> str:
     return " ".join(" ".join(parsed(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)).words).split())
 
 
+@cache
 def pages(**changes: Any) -> dict[str, str]:
+    """The three pages of an invented assessment."""
     a = invented(**changes)
     return {"internal": internal_page(a, pairs(1)), "evidence": evidence_page(a), "card": card(a)}
 
@@ -155,7 +156,7 @@ def test_simulated_people_are_announced() -> None:
 
 def test_forbidden_words_are_not_printed() -> None:
     for page in pages().values():
-        said = page.replace("anonymized to anonymized", "").replace("to anonymized", "")
+        said = re.sub(r"base64,[^\"]+", "", page)
         assert not re.search(r"anonymous|GDPR|compliant", said, re.IGNORECASE)
 
 
@@ -189,7 +190,7 @@ def test_pages_are_self_contained_and_described() -> None:
 
 
 def test_pages_are_the_same_each_time() -> None:
-    assert pages() == pages()
+    assert pages.__wrapped__() == pages()
 
 
 def test_an_empty_assessment_has_pages_too() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import invented
 
@@ -85,6 +85,7 @@ def scores(seed: int, people: int = 12, attacker: str = "dlib", setting: str = "
     return Scores(attacker, "T1", setting, distances, owners, names, np.arange(2 * people))
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_rank1_and_cmc_can_be_computed_again(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     found = scores(seed)

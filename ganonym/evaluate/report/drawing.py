@@ -82,9 +82,7 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
     size = box[1].split()
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ' if alone else ""
     wide = f'width="{size[2]}" height="{size[3]}" ' if alone else ""
-    opening = (
-        f'<svg {spaces}{wide}viewBox="{box[1]}" stroke-linejoin="round" role="img" aria-labelledby="{name}-title">'
-    )
+    opening = f'<svg {spaces}{wide}viewBox="{box[1]}" role="img" aria-labelledby="{name}-title">'
     colours = f"<style>{_colours()}</style>" if alone else ""
     body = text[head.end() :].strip()
     return f'{opening}<title id="{name}-title">{escape(title)}</title>{colours}\n{body}\n'
