@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -16,7 +16,6 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment
 
-Mechanism = Literal["k-same", "codebook", "metric"]
 Assess: TypeAlias = "Callable[[Path, Path, Path, Path], Assessment]"
 """Assess (originals, release, manifest, folder to write): what is in the folder afterwards is the assessor's matter."""
 
@@ -74,6 +73,7 @@ def settings_of(
     """Every mechanism with every value of its parameter, then the baselines. Raises UsageError on wrong values."""
     from ganonym.baselines.methods import BaselineSettings
     from ganonym.config import Settings
+    from ganonym.errors import UsageError
 
     common: dict[str, Any] = {"seed": seed, "jobs": jobs or 0}
     wanted: dict[str, Settings] = {}
@@ -82,13 +82,24 @@ def settings_of(
             wanted |= {f"k-same-k{each}": Settings(mechanism="k-same", k=each, **common) for each in k}
         elif mechanism == "metric":
             wanted |= {f"metric-e{each:g}": Settings(mechanism="metric", epsilon=each, **common) for each in epsilon}
-        else:
+        elif mechanism == "codebook":
             wanted["codebook"] = Settings(mechanism="codebook", **common)
+        else:
+            raise UsageError(f"--mechanism {mechanism!r} cannot be swept.", "Take k-same, metric or codebook.")
     rows = [Setting(name, each.mechanism, _anonymizer(source, manifest, each)) for name, each in wanted.items()]
     for name in dict.fromkeys(baselines):
         method = BaselineSettings(name, jobs=jobs or 0)  # type: ignore[arg-type]  # it refuses what is no method
         rows.append(Setting(name, name, _treatment(source, manifest, method)))
     return rows
+
+
+def listed(text: str) -> list[str]:
+    """The entries of a list with commas.
+
+    >>> listed("blur, eyebar,")
+    ['blur', 'eyebar']
+    """
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def command(assess: Assess) -> Callable[..., None]:
@@ -99,9 +110,8 @@ def command(assess: Assess) -> Callable[..., None]:
         manifest: Annotated[Path, typer.Option(help="CSV: image, subject; optional syndrome, …", show_default=False)],
         out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
         mechanism: Annotated[
-            list[Mechanism] | None,
-            typer.Option(help="What protects the shape; may be repeated.", show_default="k-same"),
-        ] = None,
+            str, typer.Option(help="What protects the shape: k-same, metric, codebook, with commas.")
+        ] = "k-same",
         k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "2,5,11,20",
         epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε.")] = "0.5,1,2",
         baselines: Annotated[str, typer.Option(help="Well-known methods beside them, with commas.")] = "blur,pixelate",
@@ -122,10 +132,9 @@ def command(assess: Assess) -> Callable[..., None]:
         sizes = numbers(k, "-k")
         if any(each != int(each) for each in sizes):
             raise UsageError(f"-k {k!r} holds no whole numbers.", "Write them with commas: 5,11,20.")
-        names = [each.strip() for each in baselines.split(",") if each.strip()]
         settings = settings_of(
-            source, manifest, mechanism or ["k-same"], [int(each) for each in sizes], numbers(epsilon, "--epsilon"),
-            names, seed, jobs,
+            source, manifest, listed(mechanism), [int(each) for each in sizes], numbers(epsilon, "--epsilon"),
+            listed(baselines), seed, jobs,
         )  # fmt: skip
         output = Output(as_json, quiet)
         with output.progress() as advance:

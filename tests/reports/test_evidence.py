@@ -16,7 +16,7 @@ from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import Published, evidence_page, shown_groups
 from ganonym.evaluate.report.internal import WorstPair, internal_page
 
-CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg 0.4711 <b>4711"
+CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg ≤ 4711 ≤ 0.4711 <b>4711"
 CHOSEN = {"verdict", "state", "decision", "kind"}  # of closed choices: the schema refuses anything else
 KEPT = {"id", "setting", "column", "tier"}  # decide where a row goes; below they are planted one by one
 
@@ -44,6 +44,13 @@ def test_no_text_of_the_assessment_reaches_the_evidence_page(also: str | None) -
     page = evidence_page(assessment)
     assert canaries(page) == []
     assert "Sign-off" in page
+
+
+def test_limits_are_shown_as_numbers() -> None:
+    page = evidence_page(invented())
+    assert "≤ 9\u202f%" in page
+    assert "limit 9\u202f%" in page
+    assert "≥ 0.80" in page
 
 
 def test_the_canaries_would_be_seen() -> None:

@@ -30,7 +30,7 @@ def test_every_value_and_every_baseline_is_a_setting() -> None:
     assert names(mechanisms=["k-same"], baselines=[]) == ["k-same-k2", "k-same-k11"]
 
 
-@pytest.mark.parametrize("wrong", [{"k": [1]}, {"epsilon": [0.0]}, {"baselines": ["magic"]}])
+@pytest.mark.parametrize("wrong", [{"k": [1]}, {"epsilon": [0.0]}, {"baselines": ["magic"]}, {"mechanisms": ["none"]}])
 def test_wrong_values_are_told_before_any_work(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         names(**wrong)
