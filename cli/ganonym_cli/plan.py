@@ -35,16 +35,16 @@ def plan(
     from ganonym.privacy.settings import PrivacySettings
 
     output = Output(as_json, quiet)
-    tried = {f"k-same, k = {size:g}": PrivacySettings(k=int(size)) for size in _numbers(k, "-k") if size <= subjects}
+    tried = {f"k-same, k = {size:g}": PrivacySettings(k=int(size)) for size in numbers(k, "-k") if size <= subjects}
     tried |= {
         f"codebook, {size:g} codes": PrivacySettings(mechanism="codebook", codes=int(size))
-        for size in _numbers(codes, "--codes")
+        for size in numbers(codes, "--codes")
     }
     tried |= {
         f"metric, ε = {each:g}": PrivacySettings(
             mechanism="metric", epsilon=each, directions=directions, disperse="subject"
         )
-        for each in _numbers(epsilon, "--epsilon")
+        for each in numbers(epsilon, "--epsilon")
     }
     tried["none (exact shapes)"] = PrivacySettings(mechanism="none", i_understand=True)
     model = load_shape()
@@ -71,7 +71,7 @@ def plan(
     )
 
 
-def _numbers(text: str, option: str) -> list[float]:
+def numbers(text: str, option: str) -> list[float]:
     from ganonym.errors import UsageError
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ ATTACKERS = {
 HITS = {OTHER_PHOTO: 2.2, SAME_PHOTO: 3.0, ALL_PHOTOS: 2.6, ANONYMIZED: 1.8, REVERSE: 2.0, PARROT: 1.5}
 
 
+@cache
 def rate(hits: float, n: int = SUBJECTS) -> Rate:
     two, one = proportion(hits, n), proportion(hits, n, 0.90)
     return Rate(value=two.value, low=two.low, high=two.high, upper=one.high, n=n)
@@ -83,7 +85,7 @@ def finding(attacker: str, tier: str, setting: str, hits: float, n: int = SUBJEC
     )  # fmt: skip
 
 
-def invented(leak: float = 1.0, utility: float = 0.93, n: int = SUBJECTS, **changes: Any) -> Assessment:
+def invented(leak: float = 1.0, useful: float = 0.93, n: int = SUBJECTS, **changes: Any) -> Assessment:
     """A passing release; `leak` multiplies the hits of every attacker."""
     findings = tuple(
         finding(name, tier, setting, min(n, round(weight * hits * leak)), n)
@@ -143,8 +145,8 @@ def invented(leak: float = 1.0, utility: float = 0.93, n: int = SUBJECTS, **chan
             group("ethnicity", "east asian", 23, 2),
         ),
         "utility": (
-            use("syndrome", "macro top-1, trained on released", 0.97, utility, 0.05),
-            use("syndrome", "macro top-1, applied to released", 0.97, utility - 0.02, 0.05),
+            use("syndrome", "macro top-1, trained on released", 0.97, useful, 0.05),
+            use("syndrome", "macro top-1, applied to released", 0.97, useful - 0.02, 0.05),
             use("expression", "agreement with the label", 0.99, 0.965, 0.05),
             use("pose", "yaw error in degrees", 0.8, 1.9, None),
             use("landmarks", "NME of detected landmarks", 0.011, 0.024, None),

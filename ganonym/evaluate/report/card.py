@@ -47,7 +47,7 @@ def card(assessment: Assessment) -> str:
 
 def gate_rows(assessment: Assessment) -> Table:
     """Gates with state, limit and what was found."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (gate.id, gate.name, gate.state if gate.blocks else f"{gate.state} (does not block)", gate.limit, gate.found)
         for gate in assessment.gates
     ]
@@ -56,7 +56,7 @@ def gate_rows(assessment: Assessment) -> Table:
 
 def attack_rows(assessment: Assessment) -> Table:
     """The strongest attacker of every setting."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             SETTINGS.get(setting, (setting,))[0], found[0].attacker, percent(found[0].rank1.value),
             interval(found[0].rank1), percent(found[0].rank1.upper), percent(found[0].chance),
@@ -68,7 +68,7 @@ def attack_rows(assessment: Assessment) -> Table:
 
 def utility_rows(assessment: Assessment) -> Table:
     """Measures of utility on originals and released pictures."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"{each.family}: {each.name}", "–" if each.original is None else number(each.original.value),
             "–" if each.released is None else number(each.released.value),
@@ -89,8 +89,8 @@ def _markdown(table: Table) -> Iterable[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    cells = [_plain(cell).replace("|", "\\|") for cell in cells]
-    return f"| {' | '.join(cells)} |"
+    clean = [_plain(cell).replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(clean)} |"
 
 
 def _plain(text: str) -> str:

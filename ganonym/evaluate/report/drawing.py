@@ -74,7 +74,7 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
     used = set(re.findall(r"#([\w.-]+)[\")]", text))
     text = re.sub(r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r"(xlink:href=\"|url\()#", rf"\1#{name}-", text)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
     head = re.match(r"<svg[^>]*>", text)
     assert head is not None, "matplotlib writes an svg element"
     box = re.search(r'viewBox="([^"]+)"', head[0])

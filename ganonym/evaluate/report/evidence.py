@@ -19,7 +19,8 @@ from ganonym.evaluate.report.wording import MINIMUM_CELL
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,5}){1,3}((a|b|rc|\.dev|\.post|\+cpu|\+cu)\d{0,4})?")
-_BOUND = re.compile(r"[≤≥<>] ?\d{1,4}(?:\.\d{1,4})?(?: ?%)?")
+# No more digits than a limit needs: "> 4711" might be somebody's number.
+_BOUND = re.compile(r"[≤≥] ?(?:0\.\d{1,3}|1\.0+|\d{1,2})(?:[ \u202f]?%)?(?![\w.])")
 _AGES = re.compile(r"\d{1,3}(?: ?[-–] ?\d{1,3}|\+)")
 _PACKAGES = (
     "ganonym", "python", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "torch", "dlib", "dlib-bin",

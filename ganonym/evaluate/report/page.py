@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _SINGLING_OUT, _SAME_PHOTO = "G2", "G2b"
-_LIMIT = re.compile(r"≤\s*(\d+(?:\.\d+)?)(?!\d)(\s*%)?")
+_LIMIT = re.compile(r"≤\s*(0\.\d{1,3}|\d{1,2}(?=\s*%))(?!\d)(\s*%)?")
 
 
 Svg: TypeAlias = str | None

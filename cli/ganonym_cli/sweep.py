@@ -1,0 +1,181 @@
+"""`ganonym sweep`: one folder of photographs released in many ways, each assessed, all on one trade-off curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from ganonym_cli.compare import table_of
+from ganonym_cli.console import Advance, Output
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
+
+if TYPE_CHECKING:
+    from ganonym.evaluate.assessment import Assessment
+
+Assess: TypeAlias = "Callable[[Path, Path, Path, Path], Assessment]"
+"""Assess (originals, release, manifest, folder to write): what is in the folder afterwards is the assessor's matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to release: `name` is that of its folder too, `method` joins the settings of one curve.
+
+    `release` writes the release into a folder and says how many pictures it has.
+    """
+
+    name: str
+    method: str
+    release: Callable[[Path, Advance], int]
+
+
+def run_settings(
+    settings: Sequence[Setting],
+    out: Path,
+    run_one: Callable[[Setting, Path], Assessment],
+    warn: Callable[[str], None],
+) -> dict[str, Assessment]:
+    """The assessment of every setting, by name; `run_one` releases and assesses in `out`/runs/NAME.
+
+    A setting that fails (GanonymError) is told to `warn` and left out: it must not cost the others.
+    """
+    from ganonym.errors import GanonymError
+
+    found = {}
+    for setting in settings:
+        try:
+            found[setting.name] = run_one(setting, out / "runs" / setting.name)
+        except GanonymError as error:
+            warn(f"{setting.name} is left out: {error}")
+    return found
+
+
+def lines_of(settings: Sequence[Setting]) -> list[list[str]]:
+    """Names of the settings of every method that has several, in their order."""
+    methods = dict.fromkeys(each.method for each in settings)
+    lines = [[each.name for each in settings if each.method == method] for method in methods]
+    return [line for line in lines if len(line) > 1]
+
+
+def settings_of(
+    source: Path,
+    manifest: Path,
+    mechanisms: Sequence[str],
+    k: Sequence[int],
+    epsilon: Sequence[float],
+    baselines: Sequence[str],
+    seed: int,
+    jobs: int | None,
+) -> list[Setting]:
+    """Every mechanism with every value of its parameter, then the baselines. Raises UsageError on wrong values."""
+    from ganonym.baselines.methods import BaselineSettings
+    from ganonym.config import Settings
+    from ganonym.errors import UsageError
+
+    common: dict[str, Any] = {"seed": seed, "jobs": jobs or 0}
+    wanted: dict[str, Settings] = {}
+    for mechanism in mechanisms:
+        if mechanism == "k-same":
+            wanted |= {f"k-same-k{each}": Settings(mechanism="k-same", k=each, **common) for each in k}
+        elif mechanism == "metric":
+            wanted |= {f"metric-e{each:g}": Settings(mechanism="metric", epsilon=each, **common) for each in epsilon}
+        elif mechanism == "codebook":
+            wanted["codebook"] = Settings(mechanism="codebook", **common)
+        else:
+            raise UsageError(f"--mechanism {mechanism!r} cannot be swept.", "Take k-same, metric or codebook.")
+    rows = [Setting(name, each.mechanism, _anonymizer(source, manifest, each)) for name, each in wanted.items()]
+    for name in dict.fromkeys(baselines):
+        method = BaselineSettings(name, jobs=jobs or 0)  # type: ignore[arg-type]  # it refuses what is no method
+        rows.append(Setting(name, name, _treatment(source, manifest, method)))
+    return rows
+
+
+def listed(text: str) -> list[str]:
+    """The entries of a list with commas.
+
+    >>> listed("blur, eyebar,")
+    ['blur', 'eyebar']
+    """
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def command(assess: Assess) -> Callable[..., None]:
+    """The command, given what assesses one release: `app.command("sweep")(command(assess))`."""
+
+    def sweep(
+        source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of photographs.", show_default=False)],
+        manifest: Annotated[Path, typer.Option(help="CSV: image, subject; optional syndrome, …", show_default=False)],
+        out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
+        mechanism: Annotated[
+            str, typer.Option(help="What protects the shape: k-same, metric, codebook, with commas.")
+        ] = "k-same",
+        k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "2,5,11,20",
+        epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε.")] = "0.5,1,2",
+        baselines: Annotated[str, typer.Option(help="Well-known methods beside them, with commas.")] = "blur,pixelate",
+        measure: Annotated[
+            str | None, typer.Option(help="What usefulness is judged by.", show_default="the first that all have")
+        ] = None,
+        seed: Seed = 0,
+        jobs: Jobs = None,
+        as_json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        """Release IN in many ways, assess each, and draw the trade-off curve with intervals."""
+        from ganonym.errors import UsageError
+        from ganonym.evaluate.compare import compare
+        from ganonym.evaluate.report.comparison import write_comparison
+        from ganonym_cli.plan import numbers
+
+        sizes = numbers(k, "-k")
+        if any(each != int(each) for each in sizes):
+            raise UsageError(f"-k {k!r} holds no whole numbers.", "Write them with commas: 5,11,20.")
+        settings = settings_of(
+            source, manifest, listed(mechanism), [int(each) for each in sizes], numbers(epsilon, "--epsilon"),
+            listed(baselines), seed, jobs,
+        )  # fmt: skip
+        output = Output(as_json, quiet)
+        with output.progress() as advance:
+
+            def run_one(setting: Setting, folder: Path) -> Assessment:
+                def told(phase: str, done: int, total: int) -> None:
+                    advance(f"{setting.name}: {phase}", done, total)
+
+                if setting.release(folder / "release", told) == 0:
+                    raise UsageError("nothing was released.", "Choose a smaller k.")
+                return assess(source, folder / "release", manifest, folder)
+
+            found = run_settings(settings, out, run_one, output.warn)
+        comparison = compare(found, measure)
+        files = write_comparison(out, comparison, lines_of(settings))
+        for note in comparison.notes:
+            output.warn(f"Warning: {note}")
+        payload = comparison.model_dump(mode="json") | {
+            "files": [str(each) for each in files],
+            "left_out": [each.name for each in settings if each.name not in found],
+        }
+        output.result(payload, table_of(comparison), f"Page: {out / 'comparison.html'}")
+
+    return sweep
+
+
+def _anonymizer(source: Path, manifest: Path, settings: Any) -> Callable[[Path, Advance], int]:
+    def release(out: Path, advance: Advance) -> int:
+        from ganonym.batch.run import run_batch
+
+        result = run_batch(source, out, settings, manifest, progress=advance)
+        return result.anonymized + result.skipped
+
+    return release
+
+
+def _treatment(source: Path, manifest: Path, settings: Any) -> Callable[[Path, Advance], int]:
+    def release(out: Path, advance: Advance) -> int:
+        from ganonym.batch.baseline import run_baseline
+
+        result = run_baseline(source, out, settings, manifest, progress=advance)
+        return result.anonymized + result.skipped
+
+    return release

@@ -1,0 +1,232 @@
+"""The evidence page gives nobody away; the internal report shows what must be fixed; both say what they must say."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from invented import group, invented, pairs
+from pydantic import BaseModel
+
+from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.report.card import card
+from ganonym.evaluate.report.evidence import Published, evidence_page, shown_groups
+from ganonym.evaluate.report.internal import WorstPair, internal_page
+
+CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg ≤ 4711 ≤ 0.4711 <b>4711"
+CHOSEN = {"verdict", "state", "decision", "kind"}  # of closed choices: the schema refuses anything else
+KEPT = {"id", "setting", "column", "tier"}  # decide where a row goes; below they are planted one by one
+
+
+def planted(value: Any, name: str, keep: frozenset[str] | set[str]) -> Any:
+    """The same value with the canary for every text, keys of dictionaries included."""
+    if isinstance(value, BaseModel):
+        return value.model_copy(
+            update={field: planted(getattr(value, field), field, keep) for field in type(value).model_fields}
+        )
+    if isinstance(value, tuple):
+        return tuple(planted(each, name, keep) for each in value)
+    if isinstance(value, dict):
+        return {f"{CANARY} {key}": planted(each, name, keep) for key, each in value.items()}
+    return CANARY if isinstance(value, str) and name not in keep else value
+
+
+def canaries(page: str) -> list[str]:
+    return [each for each in ("anary", "Kanarie", "IMG", "4711", "0815", "/mnt", ".jpg", "<b>") if each in page]
+
+
+@pytest.mark.parametrize("also", [None, *sorted(KEPT)])
+def test_no_text_of_the_assessment_reaches_the_evidence_page(also: str | None) -> None:
+    assessment: Assessment = planted(invented(), "", CHOSEN | KEPT - {also} if also else CHOSEN | KEPT)
+    page = evidence_page(assessment)
+    assert canaries(page) == []
+    assert "Sign-off" in page
+
+
+def test_limits_are_shown_as_numbers() -> None:
+    page = evidence_page(invented())
+    assert "≤ 9\u202f%" in page
+    assert "limit 9\u202f%" in page
+    assert "≥ 0.80" in page
+
+
+def test_the_canaries_would_be_seen() -> None:
+    page = internal_page(planted(invented(), "", CHOSEN))
+    assert {"anary", "Kanarie", "IMG", "4711", "0815"} <= set(canaries(page))
+    assert "<b>" not in page, "escaped"
+
+
+def test_no_picture_and_no_subject_is_on_the_evidence_page_but_on_the_internal_one() -> None:
+    inside = internal_page(invented(), pairs(3))
+    outside = evidence_page(invented())
+    for number, pair in enumerate(pairs(3)):
+        assert pair.original_uri in inside
+        assert pair.released_uri in inside
+        assert f"person-{number}/1.png" in inside
+        assert f"person-{number}" not in outside
+    assert "<img" not in outside
+    assert "data:image" not in outside.replace("img-src data:", "")
+
+
+def test_texts_approved_for_the_public_are_shown() -> None:
+    page = evidence_page(invented(), Published("Portraits of 2026", "k-same with k = 11", frozenset({"white"})))
+    assert all(each in page for each in ("Portraits of 2026", "k-same with k = 11", "white"))
+    assert "black" not in page
+
+
+def test_pictures_of_pairs_must_be_png() -> None:
+    with pytest.raises(ValueError, match="no PNG"):
+        WorstPair(b"GIF89a", b"GIF89a", "dlib", "same photo", "a", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown"),
+    [
+        ((40, 30, 32), (40, 30, 32)),
+        ((40, 30, 5), (40,)),  # 5 could be told from the total: the next smallest goes too
+        ((40, 6, 5), (40,)),  # together 11
+        ((40, 5, 5), ()),
+        ((12, 3), ()),
+        ((10, 9, 8), ()),
+    ],
+)
+def test_small_groups_and_what_would_tell_of_them_are_left_out(sizes: tuple[int, ...], shown: tuple[int, ...]) -> None:
+    rows = tuple(group("syndrome", f"label {index}", size, 1) for index, size in enumerate(sizes))
+    found = shown_groups(rows, frozenset({f"label {index}" for index in range(9)}))["Syndrome"]
+    assert tuple(each.finding.subjects for each in found if each.finding) == shown
+    names = [each.name for each in found]
+    assert [name for name in names if name.startswith("label")] == [f"label {sizes.index(size)}" for size in shown]
+    assert ("groups too small to be shown" in names) == (shown != sizes)
+
+
+def test_of_fewer_than_eleven_people_no_rate_is_given() -> None:
+    page = evidence_page(invented(n=10))
+    assert rates(page) == []
+    assert "fewer than 11 people" in page
+    assert rates(evidence_page(invented(n=11))) != []
+
+
+def rates(page: str) -> list[str]:
+    """Cells of numbers in the tables, and figures; limits and checks' bounds are no rates."""
+    cells = re.findall(r'<td class="n">([^<]*)</td>', page)
+    return [each for each in cells if re.search(r"\d", each) and not each.startswith(("≤", "≥"))] + re.findall(
+        "<svg", page
+    )
+
+
+class Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.opened: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.opened.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def parsed(page: str) -> Text:
+    parser = Text()
+    parser.feed(page)
+    parser.close()
+    return parser
+
+
+def text_of(page: str) -> str:
+    return " ".join(" ".join(parsed(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)).words).split())
+
+
+@cache
+def pages(**changes: Any) -> dict[str, str]:
+    """The three pages of an invented assessment."""
+    a = invented(**changes)
+    return {"internal": internal_page(a, pairs(1)), "evidence": evidence_page(a), "card": card(a)}
+
+
+@pytest.mark.parametrize("state", ["PASS", "FAIL", "INCONCLUSIVE", "NOT EVALUATED"])
+def test_the_verdict_comes_first(state: str) -> None:
+    for page in pages(verdict=state).values():
+        body = text_of(page[page.index("<body>") :]) if "<body>" in page else page.removeprefix("# ")
+        assert body.lstrip("✓✕?– ").startswith(state)
+
+
+def test_simulated_people_are_announced() -> None:
+    for simulated in (True, False):
+        for name, page in pages(simulated=simulated).items():
+            assert ("SIMULATED" in page) is simulated, name
+
+
+def test_forbidden_words_are_not_printed() -> None:
+    for page in pages().values():
+        said = re.sub(r"base64,[^\"]+", "", page)
+        assert not re.search(r"anonymous|GDPR|compliant", said, re.IGNORECASE)
+
+
+def test_sections_of_the_evidence_follow_the_template_of_the_agencies() -> None:
+    heads = re.findall(r"<h2[^>]*>\d+\. ([^<]+)</h2>", evidence_page(invented()))
+    assert heads == [
+        "Data", "Identifiers", "Method", "Threats tested", "Initial risk", "Threshold", "Residual risk", "Utility",
+        "Limits", "Validity", "Sign-off",
+    ]  # fmt: skip
+
+
+def test_pages_are_self_contained_and_described() -> None:
+    for name in ("internal", "evidence"):
+        page = pages()[name]
+        tags = parsed(page).opened
+        assert not {"script", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in tags}
+        assert sum(tag == "style" for tag, _ in tags) == 1
+        for tag, attributes in tags:
+            for key in ("src", "href", "xlink:href", "srcset", "action"):
+                assert (attributes.get(key) or "#").startswith(("#", "data:image/png;base64,")), (tag, attributes)
+            if tag == "img":
+                assert attributes.get("alt")
+        assert not re.search(r"url\((?!#)|@import", page)
+        ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        linked = [attributes["href"] for tag, attributes in tags if tag == "a"]
+        assert {each[1:] for each in linked if each} <= set(ids)
+        assert '<html lang="en">' in page
+        assert "default-src 'none'" in page
+        assert page.count("<h1") == 1
+
+
+def test_pages_are_the_same_each_time() -> None:
+    assert pages.__wrapped__() == pages()
+
+
+def test_an_empty_assessment_has_pages_too() -> None:
+    nothing = {
+        "findings": (),
+        "gates": (),
+        "controls": (),
+        "inferences": (),
+        "groups": (),
+        "utility": (),
+        "warnings": (),
+    }
+    for page in pages(**nothing, verdict="NOT EVALUATED").values():
+        assert "NOT EVALUATED" in page
+
+
+def test_the_internal_report_holds_the_numbers() -> None:
+    a = invented()
+    said = text_of(internal_page(a))
+    for each in a.findings:
+        assert each.attacker in said
+        assert f"{100 * each.rank1.upper:.1f}" in said
+    for gate in a.gates:
+        assert gate.reason in said
+
+
+def test_the_card_is_one_page_of_markdown() -> None:
+    text = card(invented(title="A | B <script> *c*"))
+    assert len(text.splitlines()) < 60
+    assert "<script" not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {6, 7}
