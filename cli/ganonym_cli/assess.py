@@ -35,7 +35,7 @@ def assess(
         list[str] | None, typer.Option(help="onnx:FILE:PRESET:SHA256, repeatable: one more recognizer to attack with.")
     ] = None,
     donors: Annotated[
-        Path | None, typer.Option(help="Photos of the real people of whom outputs are made: donor leak.")
+        Path | None, typer.Option(help="CSV: image, subject of the real people of whom outputs are made: donor leak.")
     ] = None,
     title: Annotated[str, typer.Option(help="What the reports are headed by.")] = "",
     seed: Seed = 0,

@@ -40,7 +40,7 @@ class Request:
     """What to assess, by which policy, and with what beyond the embedded attackers.
 
     `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs are
-    made. `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
+    made, and who they are. `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
     """
 
     release: Release
@@ -51,7 +51,7 @@ class Request:
     simulated: bool = False
     recognizers: tuple[OnnxView, ...] = ()
     mock: tuple[Path | None, ...] = ()
-    donors: tuple[Path, ...] = ()
+    donors: tuple[tuple[Path, str], ...] = ()
     perceptual: PerceptualDistance | None = None
     seed: int = 0
     jobs: int = 1

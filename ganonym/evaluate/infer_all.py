@@ -16,13 +16,16 @@ from ganonym.evaluate.inference import infer_attributes
 from ganonym.evaluate.membership import donor_leak, membership
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.sample import locate
+from ganonym.evaluate.scores import People
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
 
 VIEWS = ("dlib", "landmarks", "thumbnail")
 
 
-def infer_all(seen: Seen, release: Release, donors: Sequence[Path], seed: int) -> tuple[list[Inference], list[str]]:
+def infer_all(
+    seen: Seen, release: Release, donors: Sequence[tuple[Path, str]], seed: int
+) -> tuple[list[Inference], list[str]]:
     """Every inference there are people enough for, and notes on the others. Raises PhotoError for a broken donor."""
     out = [index for index, item in enumerate(release.items) if item.released is not None]
     rows = [release.items[index].row for index in out]
@@ -31,12 +34,13 @@ def infer_all(seen: Seen, release: Release, donors: Sequence[Path], seed: int) -
     try:
         found.append(membership(before, after, release.subjects, "recognizer", seed=seed))
         if donors:
-            samples = [
-                each for path in donors for each in locate([read_photo(path.parent, path.name)[0]], *default_backends())
-            ]
+            samples = locate([read_photo(path.parent, path.name)[0] for path, _ in donors], *default_backends())
             faces = templates(DlibView(), samples)
-            faces = faces[np.isfinite(faces).all(axis=1)]
-            found.append(donor_leak(after, before, release.subjects, faces, "donors", seed=seed))
+            known = np.isfinite(faces).all(axis=1)
+            people = People(
+                faces[known], tuple(name for (_, name), there in zip(donors, known.tolist(), strict=True) if there)
+            )
+            found.append(donor_leak(after, before, release.subjects, people, "donors", seed=seed))
     except UsageError as error:
         notes.append(f"not evaluated: {error}")
     return found, notes

@@ -30,7 +30,6 @@ from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
 from ganonym.manifest import read_manifest
 from ganonym.photos.decode import read_photo
-from ganonym.photos.walk import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
@@ -73,7 +72,7 @@ def run_assessment(
         simulated=SIMULATED in read_manifest(manifest).ignored,
         recognizers=views,
         mock=() if mock is None else _mock(originals, mock, manifest),
-        donors=() if donors is None else tuple(donors / name for name in walk(donors).photos),
+        donors=() if donors is None else _donors(donors),
         perceptual=_perceptual(),
         seed=seed,
         jobs=jobs,
@@ -94,6 +93,11 @@ def run_assessment(
 
 def _mock(originals: Path, mock: Path, manifest: Path) -> tuple[Path | None, ...]:
     return tuple(item.released for item in read_release(originals, mock, manifest, columns=()).items)
+
+
+def _donors(manifest: Path) -> tuple[tuple[Path, str], ...]:
+    """Photos, which lie below the manifest's folder, and who is on them."""
+    return tuple((manifest.parent / row.image, row.subject) for row in read_manifest(manifest).rows.values())
 
 
 def _perceptual() -> PerceptualDistance | None:
