@@ -68,7 +68,7 @@ def assess(
         )
     code = exit_code(found.verdict, load_policy(policy))
     payload = found.model_dump(mode="json") | {"report": str(out / "report.html"), "exit_code": code}
-    output.result(payload, f"{found.verdict}: {found.headline}", *_tables(found), f"Reports: {out}")
+    output.result(payload, found.headline, *_tables(found), f"Reports: {out}")
     raise typer.Exit(code)
 
 

@@ -109,7 +109,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         utility=kept,
         faults=integrity_faults(release, seen),
         copies=outputs_as_copies(release, seen),
-        smallest_class=equivalence(columns, release.subjects, k).smallest if release.columns else None,
+        smallest_class=equivalence(columns, release.subjects, k).smallest,
         declared_k=release.declared_k,
         statement=release.statement,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
@@ -36,7 +37,7 @@ def infer_all(
         if donors:
             samples = locate([read_photo(path.parent, path.name)[0] for path, _ in donors], *default_backends())
             faces = templates(DlibView(), samples)
-            known = np.isfinite(faces).all(axis=1)
+            known: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
             people = People(
                 faces[known], tuple(name for (_, name), there in zip(donors, known.tolist(), strict=True) if there)
             )
