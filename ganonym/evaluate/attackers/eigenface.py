@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
 from ganonym.faces.thumbnail import SIDE as THUMBNAIL
 from ganonym.types import Floats
+
+Taught: TypeAlias = Literal["released", "originals", "both"]
 
 SIDE = 32
 COMPONENTS = 100
@@ -63,18 +65,22 @@ class Discriminants:
 
 @dataclass(frozen=True, slots=True)
 class Eigenface:
-    """Discriminants learned on other people's released pictures or, not `informed`, on their originals."""
+    """Discriminants learned on other people's released pictures, on their originals, or on both.
 
-    informed: bool = True
+    With both, an original and what was made of it count as two photos of one person: what tells people apart before
+    and after alike. That finds more originals; released pictures alone tell more of how these vary among themselves.
+    """
+
+    taught: Taught = "released"
     view: EigenView = EigenView()
 
     @property
     def name(self) -> str:
-        return "eigen-lda" if self.informed else "eigen-lda naive"
+        return {"originals": "eigen-lda naive", "released": "eigen-lda", "both": "eigen-lda paired"}[self.taught]
 
     @property
     def tier(self) -> Tier:
-        return "A" if self.informed else "T0"
+        return "T0" if self.taught == "originals" else "A"
 
     def learn(self, lesson: Lesson) -> Discriminants:
         """PCA to at most COMPONENTS, then linear discriminants with the shrinkage of Ledoit and Wolf (2004).
@@ -85,7 +91,7 @@ class Eigenface:
         from sklearn.decomposition import PCA
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        rows, people = _usable(lesson.released if self.informed else lesson.originals, lesson.subjects)
+        rows, people = _usable(lesson, self.taught)
         repeated = sorted(name for name, count in Counter(people.tolist()).items() if count > 1)
         if len(repeated) < FEWEST_PAIRS:
             raise UsageError(
@@ -103,9 +109,15 @@ class Eigenface:
         return Discriminants(pca.mean_.astype(np.float64), axes)
 
 
-def _usable(rows: Rows, subjects: tuple[str, ...]) -> tuple[Floats, NDArray[Any]]:
+def _usable(lesson: Lesson, taught: Taught) -> tuple[Floats, NDArray[Any]]:
+    rows = {
+        "originals": lesson.originals,
+        "released": lesson.released,
+        "both": np.concatenate([lesson.originals, lesson.released]),
+    }[taught]
+    people = np.array(lesson.subjects * (len(rows) // len(lesson.subjects)) if lesson.subjects else [])
     finite = np.isfinite(rows).all(axis=1)
-    return rows[finite].astype(np.float64), np.array(subjects)[finite]
+    return rows[finite].astype(np.float64), people[finite]
 
 
 def _unit(rows: Floats) -> Floats:
