@@ -143,3 +143,15 @@ def test_too_few_people_are_an_error() -> None:
     with pytest.raises(UsageError, match="two photos of 5 other people, it got 4"):
         Eigenface().learn(Lesson(rows, missing, names))
     Eigenface("originals").learn(Lesson(rows, missing, names))
+
+
+@pytest.mark.parametrize("taught", get_args(Taught))
+def test_pictures_all_alike_are_chance_and_one_picture_a_person_is_found(taught: Taught) -> None:
+    """Black bars for everyone, and the same donor on all photos of a person: nothing varies as learning expects."""
+    before, names = faces(np.random.default_rng(11), 40, own=0.3, common=0.5)
+    for same in (np.zeros_like(before), np.repeat(before[:1], len(before), axis=0)):
+        outcome = by_setting(Eigenface(taught), before, same, names)[ANONYMIZED]
+        assert outcome.rank1.value == pytest.approx(outcome.chance)
+    donors = np.repeat(faces(np.random.default_rng(12), 40, own=1.0, common=0.0)[0][::2], 2, axis=0)
+    assert by_setting(Eigenface(taught), before, donors, names)[ANONYMIZED].rank1.value == 1.0
+    assert by_setting(Eigenface(taught), donors, donors, names)[OTHER_PHOTO].rank1.value == 1.0

@@ -26,6 +26,8 @@ Taught: TypeAlias = Literal["released", "originals", "both"]
 SIDE = 32
 COMPONENTS = 100
 FEWEST_PAIRS = 5
+_NOTHING = 1e-4  # of unit variance, as templates have
+_LEAST = 1e-3  # shrinkage that keeps the scatter of few photos invertible
 _ANCHORS = (ANCHORS + 0.5) * (SIDE / THUMBNAIL) - 0.5
 
 
@@ -98,15 +100,21 @@ class Eigenface:
                 f"the {self.name} attacker needs two photos of {FEWEST_PAIRS} other people, it got {len(repeated)}.",
                 "Give it more people, or leave it out.",
             )
+        mean = rows.mean(axis=0)
+        if np.abs(rows - mean).max() < _NOTHING:  # bars over all faces: nothing to learn from, so everyone ties
+            return Discriminants(mean, np.zeros((rows.shape[1], 1)))
         pca = PCA(min(COMPONENTS, len(rows) - 1), svd_solver="full").fit(rows)
         # People with one photo say what faces look like, but not how photos of one differ.
         chosen = np.isin(people, repeated)
         scores, people = pca.transform(rows[chosen]), people[chosen]
         within = np.concatenate([scores[people == name] - scores[people == name].mean(axis=0) for name in repeated])
+        if np.abs(within).max() < _NOTHING:  # one picture for all photos of a person: nothing to discount
+            return Discriminants(mean, pca.components_.T)
         shrinkage = float(ledoit_wolf_shrinkage(within, assume_centered=True))
+        shrinkage = min(max(shrinkage, _LEAST), 1.0)
         lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(scores, people)
         axes = pca.components_.T @ lda.scalings_[:, : len(repeated) - 1]
-        return Discriminants(pca.mean_.astype(np.float64), axes)
+        return Discriminants(mean, axes)
 
 
 def _usable(lesson: Lesson, taught: Taught) -> tuple[Floats, NDArray[Any]]:
