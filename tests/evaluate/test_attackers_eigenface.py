@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -9,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Templates, templates, uncorrelated
-from ganonym.evaluate.attackers.eigenface import Eigenface, EigenView
+from ganonym.evaluate.attackers.eigenface import Eigenface, EigenView, Taught
 from ganonym.evaluate.identity import Outcome, attack
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos
@@ -48,7 +50,7 @@ def points() -> Points:
 def test_people_are_found_under_light_that_hides_them_from_plain_correlation() -> None:
     before, names = faces(np.random.default_rng(1), 50, own=0.2, common=1.0)
     assert by_setting(PLAIN, before, before, names)[OTHER_PHOTO].rank1.value < 0.4
-    found = by_setting(Eigenface(informed=False), before, before, names)
+    found = by_setting(Eigenface("originals"), before, before, names)
     assert found[OTHER_PHOTO].rank1.value > 0.95
     assert found[SAME_PHOTO].rank1.value == 1.0
 
@@ -56,7 +58,7 @@ def test_people_are_found_under_light_that_hides_them_from_plain_correlation() -
 def test_unrelated_pictures_are_at_chance() -> None:
     before, names = faces(np.random.default_rng(2), 50, own=0.2, common=1.0)
     after = standardized(np.random.default_rng(3).normal(size=before.shape))
-    for attacker in (Eigenface(), Eigenface(informed=False)):
+    for attacker in (Eigenface(), Eigenface("originals"), Eigenface("both")):
         for outcome in by_setting(attacker, before, after, names).values():
             assert outcome.rank1.low <= outcome.chance <= outcome.rank1.high
 
@@ -67,16 +69,34 @@ def test_the_informed_attacker_learns_what_the_anonymizer_varies() -> None:
     before, names = faces(rng, 50, own=0.5, common=0.0)
     noise = rng.normal(size=(8, PIXELS))
     after = standardized(before + rng.normal(size=(len(before), 8)) @ noise * 2.0)
-    naive = by_setting(Eigenface(informed=False), before, after, names)[ANONYMIZED].rank1.value
+    naive = by_setting(Eigenface("originals"), before, after, names)[ANONYMIZED].rank1.value
     informed = by_setting(Eigenface(), before, after, names)[ANONYMIZED].rank1.value
     assert informed > 0.9
     assert naive < informed - 0.3
 
 
+def test_pairs_teach_what_outlasts_the_anonymizer() -> None:
+    """Half of what tells people apart is exchanged on every output, so only the other half finds originals."""
+    rng = np.random.default_rng(10)
+    kept, names = faces(rng, 50, own=0.25, common=0.0)
+    lost = faces(rng, 50, own=1.0, common=0.0)[0]
+    others = np.repeat(rng.permutation(lost[::2]), 2, axis=0)
+    before, after = standardized(kept + 2 * lost), standardized(kept + 2 * others)
+    found = {
+        taught: by_setting(Eigenface(taught), before, after, names)[OTHER_PHOTO].rank1.value
+        for taught in get_args(Taught)
+    }
+    assert found["both"] > 0.9
+    assert max(found["released"], found["originals"]) < found["both"] - 0.3
+    single, released = before[::2], after[::2]
+    (outcome,) = by_setting(Eigenface("both"), single, released, names[::2]).values()
+    assert outcome.rank1.value > 0.9
+
+
 def test_distances_are_sklearns_discriminant_space() -> None:
     """With no shrinkage to speak of, the chain PCA → LDA → cosine of scikit-learn orders all pairs alike."""
     rows, names = faces(np.random.default_rng(6), 40, own=0.3, common=1.0)
-    matcher = Eigenface(informed=False).learn(Lesson(rows, rows, names))
+    matcher = Eigenface("originals").learn(Lesson(rows, rows, names))
     distances = matcher(Templates(rows, False), Templates(rows, False))
     pca = PCA(79, svd_solver="full").fit(rows.astype(float))
     lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.05).fit(pca.transform(rows.astype(float)), names)
@@ -122,4 +142,16 @@ def test_too_few_people_are_an_error() -> None:
     missing[: 2 * 4] = rows[: 2 * 4]
     with pytest.raises(UsageError, match="two photos of 5 other people, it got 4"):
         Eigenface().learn(Lesson(rows, missing, names))
-    Eigenface(informed=False).learn(Lesson(rows, missing, names))
+    Eigenface("originals").learn(Lesson(rows, missing, names))
+
+
+@pytest.mark.parametrize("taught", get_args(Taught))
+def test_pictures_all_alike_are_chance_and_one_picture_a_person_is_found(taught: Taught) -> None:
+    """Black bars for everyone, and the same donor on all photos of a person: nothing varies as learning expects."""
+    before, names = faces(np.random.default_rng(11), 40, own=0.3, common=0.5)
+    for same in (np.zeros_like(before), np.repeat(before[:1], len(before), axis=0)):
+        outcome = by_setting(Eigenface(taught), before, same, names)[ANONYMIZED]
+        assert outcome.rank1.value == pytest.approx(outcome.chance)
+    donors = np.repeat(faces(np.random.default_rng(12), 40, own=1.0, common=0.0)[0][::2], 2, axis=0)
+    assert by_setting(Eigenface(taught), before, donors, names)[ANONYMIZED].rank1.value == 1.0
+    assert by_setting(Eigenface(taught), donors, donors, names)[OTHER_PHOTO].rank1.value == 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,13 @@ from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
 from ganonym.faces.thumbnail import SIDE as THUMBNAIL
 from ganonym.types import Floats
 
+Taught: TypeAlias = Literal["released", "originals", "both"]
+
 SIDE = 32
 COMPONENTS = 100
 FEWEST_PAIRS = 5
+_NOTHING = 1e-4  # of unit variance, as templates have
+_LEAST = 1e-3  # shrinkage that keeps the scatter of few photos invertible
 _ANCHORS = (ANCHORS + 0.5) * (SIDE / THUMBNAIL) - 0.5
 
 
@@ -63,18 +67,22 @@ class Discriminants:
 
 @dataclass(frozen=True, slots=True)
 class Eigenface:
-    """Discriminants learned on other people's released pictures or, not `informed`, on their originals."""
+    """Discriminants learned on other people's released pictures, on their originals, or on both.
 
-    informed: bool = True
+    With both, an original and what was made of it count as two photos of one person: what tells people apart before
+    and after alike. That finds more originals; released pictures alone tell more of how these vary among themselves.
+    """
+
+    taught: Taught = "released"
     view: EigenView = EigenView()
 
     @property
     def name(self) -> str:
-        return "eigen-lda" if self.informed else "eigen-lda naive"
+        return {"originals": "eigen-lda naive", "released": "eigen-lda", "both": "eigen-lda paired"}[self.taught]
 
     @property
     def tier(self) -> Tier:
-        return "A" if self.informed else "T0"
+        return "T0" if self.taught == "originals" else "A"
 
     def learn(self, lesson: Lesson) -> Discriminants:
         """PCA to at most COMPONENTS, then linear discriminants with the shrinkage of Ledoit and Wolf (2004).
@@ -85,27 +93,39 @@ class Eigenface:
         from sklearn.decomposition import PCA
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        rows, people = _usable(lesson.released if self.informed else lesson.originals, lesson.subjects)
+        rows, people = _usable(lesson, self.taught)
         repeated = sorted(name for name, count in Counter(people.tolist()).items() if count > 1)
         if len(repeated) < FEWEST_PAIRS:
             raise UsageError(
                 f"the {self.name} attacker needs two photos of {FEWEST_PAIRS} other people, it got {len(repeated)}.",
                 "Give it more people, or leave it out.",
             )
+        mean = rows.mean(axis=0)
+        if np.abs(rows - mean).max() < _NOTHING:  # bars over all faces: nothing to learn from, so everyone ties
+            return Discriminants(mean, np.zeros((rows.shape[1], 1)))
         pca = PCA(min(COMPONENTS, len(rows) - 1), svd_solver="full").fit(rows)
         # People with one photo say what faces look like, but not how photos of one differ.
         chosen = np.isin(people, repeated)
         scores, people = pca.transform(rows[chosen]), people[chosen]
         within = np.concatenate([scores[people == name] - scores[people == name].mean(axis=0) for name in repeated])
+        if np.abs(within).max() < _NOTHING:  # one picture for all photos of a person: nothing to discount
+            return Discriminants(mean, pca.components_.T)
         shrinkage = float(ledoit_wolf_shrinkage(within, assume_centered=True))
+        shrinkage = min(max(shrinkage, _LEAST), 1.0)
         lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(scores, people)
         axes = pca.components_.T @ lda.scalings_[:, : len(repeated) - 1]
-        return Discriminants(pca.mean_.astype(np.float64), axes)
+        return Discriminants(mean, axes)
 
 
-def _usable(rows: Rows, subjects: tuple[str, ...]) -> tuple[Floats, NDArray[Any]]:
+def _usable(lesson: Lesson, taught: Taught) -> tuple[Floats, NDArray[Any]]:
+    rows = {
+        "originals": lesson.originals,
+        "released": lesson.released,
+        "both": np.concatenate([lesson.originals, lesson.released]),
+    }[taught]
+    people = np.array(lesson.subjects * (len(rows) // len(lesson.subjects)) if lesson.subjects else [])
     finite = np.isfinite(rows).all(axis=1)
-    return rows[finite].astype(np.float64), np.array(subjects)[finite]
+    return rows[finite].astype(np.float64), people[finite]
 
 
 def _unit(rows: Floats) -> Floats:
