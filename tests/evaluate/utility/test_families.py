@@ -48,7 +48,8 @@ def rotated(points: Points, degrees: float) -> Points:
     [(-0.049, 0.1, "kept"), (-0.2, -0.051, "lost"), (-0.2, 0.0, "undecided"), (-0.05, -0.05, "undecided")],
 )
 def test_decisions(low: float, high: float, decision: str) -> None:
-    assert decide(Estimate(value=low, low=low, high=high), 0.05) == decision
+    for value in (low, high):  # the estimate itself decides nothing
+        assert decide(Estimate(value=value, low=low, high=high), 0.05) == decision
 
 
 def test_a_statistic_that_is_undefined_is_not_evaluated() -> None:
@@ -201,6 +202,12 @@ def test_detection_over_subjects_with_the_exact_interval(cohort: SimpleNamespace
     rows = named(list(detectability(cohort.inputs(shown, released=out), rng())))
     assert rows["face found in what was released"].decision == "kept"
     assert value(rows["photos released"].released) == pytest.approx(0.9)
+    uneven = replace(cohort, rows=cohort.rows[1:], points=cohort.points[1:])  # the first subject has one photo, unseen
+    row = named(list(detectability(uneven.inputs([None, *uneven.points[1:]]), rng())))[
+        "face found in what was released"
+    ]
+    assert value(row.released) == pytest.approx(79 / 80)
+    assert value(row.difference) == pytest.approx(-1 / 80)
     nothing = list(detectability(cohort.inputs([None] * 160, released=np.zeros(160, bool)), rng()))
     assert nothing[-1].decision == "not evaluated"
 

@@ -92,6 +92,10 @@ def test_rates_are_scikit_learns() -> None:
     assert macro_recall(calls.right(), classes)(drawn) == pytest.approx(
         balanced_accuracy_score(classes[drawn], calls.predicted[drawn])
     )
+    common = np.flatnonzero(classes < 3)  # a resample without the rarest class
+    assert macro_recall(calls.right(), classes)(common) == pytest.approx(
+        np.mean([calls.right()[classes == label].mean() for label in range(3)])
+    )
     rare = np.array([False, False, False, True])
     assert macro_recall(calls.right(), classes, rare)(everyone) == calls.right()[classes == 3].mean()
 
