@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ganonym.baselines.filters import Filter, filter_face
-from ganonym.faces.appearance import load_appearance
+from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.types import RGB, Box, Face, Points
 
 WEAK: dict[str, tuple[Filter, float]] = {"blur of 2 %": ("blur", 0.2), "eye bar": ("eyebar", 1.0)}
@@ -15,4 +17,10 @@ def weakened(name: str, rgb: RGB, points: Points) -> RGB:
     method, strength = WEAK[name]
     (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     face = Face(Box(left, top, right, bottom, 1.0), points, 0)
-    return filter_face(rgb, face, method, load_appearance(), strength)
+    return filter_face(rgb, face, method, _model(), strength)
+
+
+@cache
+def _model() -> AppearanceModel:
+    """Read and verified once a process, not once a photo."""
+    return load_appearance()
