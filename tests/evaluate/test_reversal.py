@@ -136,24 +136,24 @@ def test_crops_hold_the_face_where_the_landmarks_of_the_mean_face_lie() -> None:
 def test_dlib_names_restored_real_people_that_it_cannot_name_as_released(london_folder: Path) -> None:
     from ganonym.faces.find import default_backends
 
-    files = sorted(london_folder.glob("*_neutral.jpg"))[:42]
+    files = sorted(london_folder.glob("*_neutral.jpg"))[:32]
     samples = locate([np.asarray(Image.open(file).convert("RGB")) for file in files], *default_backends())
     originals = templates(CropView(), samples)
     texture = np.random.default_rng(7).normal(size=(SIDE, SIDE, 3)) * 30
     mix = np.array([[-0.5, 0.3, -0.2], [0.2, -0.6, -0.1], [-0.3, 0.1, -0.4]])
     hidden = (originals.astype(np.float32).reshape(-1, SIDE, SIDE, 3) - 128) @ mix + 128 + texture
     released = hidden.clip(0, 255).reshape(originals.shape).astype(np.float16)
-    taught = Lesson(originals[12:], released[12:], tuple(file.name for file in files[12:]))
-    probes, gallery = Templates(released[:12], released=True), Templates(originals[:12], released=False)
-    probes.rows[11] = np.nan
+    taught = Lesson(originals[8:], released[8:], tuple(file.name for file in files[8:]))
+    probes, gallery = Templates(released[:8], released=True), Templates(originals[:8], released=False)
+    probes.rows[7] = np.nan
 
     def hits(matcher: Restored) -> int:
         distances = matcher(probes, gallery)
-        assert np.isnan(distances[11]).all()
-        return int(np.sum(distances[:11].argmin(axis=1) == np.arange(11)))
+        assert np.isnan(distances[7]).all()
+        return int(np.sum(distances[:7].argmin(axis=1) == np.arange(7)))
 
     as_released = Restored(lambda crops: crops)
-    assert hits(as_released) <= 4
-    assert hits(Reversal(steps=15).learn(taught)) >= 9
+    assert hits(as_released) <= 3
+    assert hits(Reversal(steps=8).learn(taught)) >= 6
     clean = as_released(gallery, gallery)
-    assert np.array_equal(clean.argmin(axis=1), np.arange(12))
+    assert np.array_equal(clean.argmin(axis=1), np.arange(8))

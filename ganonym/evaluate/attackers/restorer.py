@@ -23,7 +23,7 @@ Crops = NDArray[np.float32]
 RESTORE_STEPS, BATCH = 200, 8
 RATE = 2e-3
 WIDTHS = (32, 64, 96)
-PENALTIES = tuple(10.0**power for power in range(-4, 3))
+PENALTIES = tuple(10.0**power for power in range(-3, 2))
 PENALTIES_IN_PLACE = (0.03, 1.0)
 FOLDS = 4
 
