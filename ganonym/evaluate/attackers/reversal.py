@@ -76,7 +76,7 @@ class Restored:
 class Reversal:
     """Learns to restore the crops of other people; the same lesson and `seed` give the same restorer.
 
-    `steps` of training bound its time: about 40 s on one core for RESTORE_STEPS.
+    `steps` of training bound its time: half a minute to a minute on one core for RESTORE_STEPS and 80 pairs.
     """
 
     view: View = CropView()
