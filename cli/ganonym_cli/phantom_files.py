@@ -17,12 +17,12 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from ganonym.batch.engines import thread_limit
 from ganonym.batch.files import write_output
 from ganonym.errors import EnvironmentFault
 from ganonym.phantom.plan import Cohort
 from ganonym.phantom.sitting import PhantomShape, photos_of, studio
 from ganonym.photos.encode import encode_png
+from ganonym.photos.isolate import thread_limit
 from ganonym.types import RGB
 
 Case: TypeAlias = tuple[str | None, int]

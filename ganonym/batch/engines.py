@@ -17,14 +17,13 @@ from pebble import ProcessExpired, ProcessPool
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, GanonymError, PhotoError
-from ganonym.photos.isolate import limit_worker
+from ganonym.photos.isolate import limit_worker, thread_limit
 from ganonym.types import Refusal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD = 4  # items in flight per worker: enough to keep it busy while an earlier, slower one is awaited
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Engine(Protocol):
@@ -198,18 +197,3 @@ def resident_peak() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
-
-
-@contextmanager
-def thread_limit(threads: int) -> Iterator[None]:
-    """Let child processes start with this many arithmetic threads; libraries read it when they are loaded."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

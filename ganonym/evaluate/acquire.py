@@ -23,7 +23,7 @@ from ganonym.evaluate.utility.landmark_error import landmark_noise
 from ganonym.evaluate.weak import WEAK, weakened
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import decode_pool, settle
+from ganonym.photos.isolate import decode_pool, settle, thread_limit
 from ganonym.types import RGB, Points
 
 PATIENCE = 120.0
@@ -129,7 +129,7 @@ def _stream(tasks: Sequence[Task], jobs: int) -> Iterator[Look | PhotoError]:
         for task in tasks:
             yield _tried(task)
         return
-    with decode_pool(jobs, memory=None) as pool:
+    with thread_limit(1), decode_pool(jobs, memory=None) as pool:
         yield from _settled(pool, tasks)
 
 

@@ -92,7 +92,11 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         )
     counts = _counts(release, seen)
     attacked = Attacked()
-    record(attack_all(attackers, FUSED, seen, release, np.random.default_rng([request.seed, 1]), attacked, tell))
+    record(
+        attack_all(
+            attackers, FUSED, seen, release, np.random.default_rng([request.seed, 1]), attacked, request.jobs, tell
+        )
+    )
     tell("judge", 0, 4)
     controls = control_all(seen, release, attacked.findings, request.seed)
     tell("judge", 1, 4)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -11,12 +13,14 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.attackers.fusion import COST as TIERS
 from ganonym.evaluate.attackers.fusion import fuse
 from ganonym.evaluate.conditioned import conditioned
 from ganonym.evaluate.finding import finding
 from ganonym.evaluate.group_rates import hits_of
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import ANONYMIZED, PARROT, Photos, Scores, score
+from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO, Photos, Scores, score
+from ganonym.photos.isolate import thread_limit
 
 FUSED = "fused"
 SHOWN = 12
@@ -49,6 +53,7 @@ def attack_all(
     release: Release,
     rng: np.random.Generator,
     attacked: Attacked,
+    jobs: int,
     tell: Tell,
 ) -> Iterator[Scores]:
     """Yield the scores of every attack after noting their finding in `attacked`.
@@ -72,20 +77,45 @@ def attack_all(
             attacked.surest[each.attacker, each.setting] = _surest(each)
             yield each
 
-    for done, attacker in enumerate(attackers):
+    for done, (attacker, found) in enumerate(_scored(attackers, seen, release, jobs)):
         tell("attack", done, len(attackers) + 1)
-        try:
-            for scores in score(attacker, photos_of(attacker.view.name, seen, release)):
-                if attacker.name in fused:
-                    parts.setdefault(scores.setting, []).append(scores)
-                yield from noted(scores)
-        except UsageError as error:
-            attacked.not_run.append((attacker.name, str(error)))
+        if isinstance(found, UsageError):
+            attacked.not_run.append((attacker.name, str(found)))
+            continue
+        for scores in found:
+            if attacker.name in fused:
+                parts.setdefault(scores.setting, []).append(scores)
+            yield from noted(scores)
     tell("attack", len(attackers), len(attackers) + 1)
     for together in parts.values():
         if len(together) > 1:
             yield from noted(fuse(together, FUSED))
     tell("attack", len(attackers) + 1, len(attackers) + 1)
+
+
+def _scored(
+    attackers: Sequence[Attacker], seen: Seen, release: Release, jobs: int
+) -> Iterator[tuple[Attacker, list[Scores] | UsageError]]:
+    """In the attackers' order, whatever finishes first; the dearest start first, as all wait for them in the end."""
+    work = [(attacker, photos_of(attacker.view.name, seen, release)) for attacker in attackers]
+    if jobs == 1:
+        yield from ((attacker, _tried(attacker, photos)) for attacker, photos in work)
+        return
+    with thread_limit(1), ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        order = sorted(range(len(work)), key=lambda place: -TIERS.index(work[place][0].tier))
+        waiting = {place: pool.submit(_tried, *work[place]) for place in order}
+        for place, attacker in enumerate(attackers):
+            yield attacker, waiting.pop(place).result()
+
+
+def _tried(attacker: Attacker, photos: Photos) -> list[Scores] | UsageError:
+    """Reversal costs minutes, so it is run where it tells most: on two folds, against originals."""
+    try:
+        if attacker.tier == "R":
+            return list(score(attacker, photos, folds=2, settings=(OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS)))
+        return list(score(attacker, photos))
+    except UsageError as error:
+        return error
 
 
 def released_values(release: Release, index: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -103,8 +103,10 @@ class _Block:
     distractors: int = 0
 
 
-def score(attacker: Attacker, photos: Photos, folds: int = FOLDS) -> Iterator[Scores]:
-    """Distances in every setting that the photos allow, one after the other.
+def score(
+    attacker: Attacker, photos: Photos, folds: int = FOLDS, settings: Collection[str] = SETTINGS
+) -> Iterator[Scores]:
+    """Distances in every one of `settings` that the photos allow, one after the other.
 
     A subject's first photo enters the gallery and is the probe of "same photo"; the others are the probes of the other
     settings, which are left out when no subject has two photos. What is learned, is learned from subjects outside the
@@ -131,26 +133,26 @@ def score(attacker: Attacker, photos: Photos, folds: int = FOLDS) -> Iterator[Sc
     known = before[first] if photos.distractors is None else np.concatenate([before[first], photos.distractors])
     extra = 0 if photos.distractors is None else len(photos.distractors)
     block = _Block(free, first, after[free], known, True, False, extra)
-    if free:
+    if free and not {OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS}.isdisjoint(settings):
         distances = of(block)
         chosen = set(first)
         for setting, wanted in ((OTHER_PHOTO, False), (SAME_PHOTO, True)):
             rows = [row for row, index in enumerate(free) if (index in chosen) is wanted]
-            if rows:
+            if rows and setting in settings:
                 yield scores(setting, replace(block, probes=[free[row] for row in rows]), distances[rows])
         if rest_free:
             yield scores(
                 ALL_PHOTOS, replace(block, probes=first_free), _fused(distances, names[free], names[first_free])
             )
-    if rest_free:
+    if rest_free and ANONYMIZED in settings:
         block = _Block(rest_free, first_free, after[rest_free], after[first_free], True, True)
         yield scores(ANONYMIZED, block, of(block))
     listed = {names[index] for index in first_free}
     asked = [index for index in rest if names[index] in listed]
-    if asked:
+    if asked and REVERSE in settings:
         block = _Block(asked, first_free, before[asked], after[first_free], False, True)
         yield scores(REVERSE, block, of(block))
-    if photos.mock is not None and free:
+    if photos.mock is not None and free and PARROT in settings:
         block = _Block(free, first, after[free], photos.mock[first], True, True)
         yield scores(PARROT, block, of(block))
 

@@ -9,8 +9,11 @@ A batch with its own pebble pool passes `limit_worker` as (part of) its initiali
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
+from collections.abc import Iterator
 from concurrent.futures import TimeoutError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +29,7 @@ DECODE_MEMORY = 2 * 2**30
 """Address space for a process that only decodes: a photo of 100 megapixels takes 0.8 GiB, or 1.4 GiB of floats."""
 
 DECODE_SECONDS = 60.0
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def limit_worker(memory: int | None = DECODE_MEMORY) -> None:
@@ -68,3 +72,18 @@ def settle(future: ProcessFuture[T], name: str) -> T:
         raise PhotoError("decoder-timeout", message, "Treat the file as hostile or damaged.") from error
     except MemoryError as error:
         raise PhotoError("too-large", f"{name!r} needs more memory than allowed.", "Save it smaller.") from error
+
+
+@contextmanager
+def thread_limit(threads: int) -> Iterator[None]:
+    """Let child processes start with this many arithmetic threads; libraries read it when they are loaded."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
