@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from ganonym.errors import GanonymError
-from ganonym_cli import anonymize, assess, baseline, compare, demo, doctor, phantom, plan, train, verify, weights
+from ganonym_cli import anonymize, assess, baseline, compare, demo, doctor, phantom, plan, sweep, train, verify, weights
 
 app = typer.Typer(
     name="ganonym",
@@ -25,6 +25,7 @@ app.command("anonymize", rich_help_panel="Photographs")(anonymize.anonymize)
 app.command("verify", rich_help_panel="Photographs")(verify.verify)
 app.command("assess", rich_help_panel="Photographs")(assess.assess)
 app.command("baseline", rich_help_panel="Photographs")(baseline.baseline)
+app.command("sweep", rich_help_panel="Photographs")(sweep.command())
 app.command("compare", rich_help_panel="Photographs")(compare.compare)
 app.command("plan", rich_help_panel="Photographs")(plan.plan)
 app.command("phantom", rich_help_panel="Photographs")(phantom.phantom)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment
 
-Assess: TypeAlias = "Callable[[Path, Path, Path, Path], Assessment]"
-"""Assess (originals, release, manifest, folder to write): what is in the folder afterwards is the assessor's matter."""
+Assess: TypeAlias = "Callable[..., Assessment]"
+"""As `run_assessment`: (originals, release, manifest, folder to write, policy=, title=, seed=, jobs=, tell=)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,15 @@ def listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
-def command(assess: Assess) -> Callable[..., None]:
-    """The command, given what assesses one release: `app.command("sweep")(command(assess))`."""
+def assess_files(*arguments: Any, **options: Any) -> Assessment:
+    """`run_assessment`, imported when it is needed."""
+    from ganonym.evaluate.run_assessment import run_assessment
+
+    return run_assessment(*arguments, **options)
+
+
+def command(assess: Assess = assess_files) -> Callable[..., None]:
+    """The command, given what assesses one release: `app.command("sweep")(command())`."""
 
     def sweep(
         source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of photographs.", show_default=False)],
@@ -115,6 +123,7 @@ def command(assess: Assess) -> Callable[..., None]:
         k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "2,5,11,20",
         epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε.")] = "0.5,1,2",
         baselines: Annotated[str, typer.Option(help="Well-known methods beside them, with commas.")] = "blur,pixelate",
+        policy: Annotated[str, typer.Option(help="public, controlled, internal, or a TOML file.")] = "public",
         measure: Annotated[
             str | None, typer.Option(help="What usefulness is judged by.", show_default="the first that all have")
         ] = None,
@@ -145,7 +154,17 @@ def command(assess: Assess) -> Callable[..., None]:
 
                 if setting.release(folder / "release", told) == 0:
                     raise UsageError("nothing was released.", "Choose a smaller k.")
-                return assess(source, folder / "release", manifest, folder)
+                return assess(
+                    source,
+                    folder / "release",
+                    manifest,
+                    folder,
+                    policy=policy,
+                    title=setting.name,
+                    seed=seed,
+                    jobs=jobs or os.cpu_count() or 1,
+                    tell=told,
+                )
 
             found = run_settings(settings, out, run_one, output.warn)
         comparison = compare(found, measure)

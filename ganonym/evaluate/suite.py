@@ -33,13 +33,16 @@ CHEAP: tuple[Attacker, ...] = (
     *METADATA,
     PLAIN_SHAPE,
     WhitenedShape(),
+    Eigenface("originals"),
 )
 ADAPTED: tuple[Attacker, ...] = (
     WhitenedShape(informed=True),
     Eigenface(),
+    Eigenface("both"),
     RidgeMap(DLIB_ORACLE.view),
     ProcrustesMap(DLIB_ORACLE.view),
     RetrainedMetric(DLIB_ORACLE.view),
+    RetrainedMetric(DLIB_ORACLE.view, mapped=True),
     FineTunedHead(DLIB_ORACLE.view),
     Reversal(),
 )

@@ -59,8 +59,11 @@ def test_the_command_releases_assesses_and_compares(tmp_path: Path) -> None:
     manifest = write_people(tmp_path / "photos", 3, 1, 0, lambda *_: None)
     seen: list[str] = []
 
-    def assess(originals: Path, release: Path, rows: Path, out: Path) -> Assessment:
+    def assess(originals: Path, release: Path, rows: Path, out: Path, **options: object) -> Assessment:
         assert (originals, rows) == (tmp_path / "photos", manifest)
+        assert {name: options[name] for name in ("policy", "title", "seed", "jobs")} == {
+            "policy": "internal", "title": out.name, "seed": 3, "jobs": 1
+        }  # fmt: skip
         seen.append(out.name)
         assert list((release / "images").rglob("*.png")), "something was released"
         return invented(random.Random(out.name).uniform(0.5, 30.0))
@@ -68,7 +71,9 @@ def test_the_command_releases_assesses_and_compares(tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(command(assess))
     arguments = [str(tmp_path / "photos"), "--manifest", str(manifest), "--out", str(tmp_path / "out"), "-k", "2"]
-    ended = CliRunner().invoke(app, [*arguments, "--baselines", "blur", "--jobs", "1", "--json"])
+    ended = CliRunner().invoke(
+        app, [*arguments, "--baselines", "blur", "--jobs", "1", "--seed", "3", "--policy", "internal", "--json"]
+    )
     assert ended.exit_code == 0, (ended.output, ended.exception)
     told = json.loads(ended.stdout)
     assert seen == ["k-same-k2", "blur"]

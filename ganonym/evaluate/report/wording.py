@@ -29,22 +29,41 @@ TIERS = {
     "A": "recognizer adapted to the method",
     "R": "restoration before recognition",
 }
-ATTACKERS = {
-    "thumbnail": "small grey picture",
-    "perceptual hash": "perceptual hash",
-    "phash": "perceptual hash",
-    "orb": "key points",
-    "background": "background only",
+_ATTACKERS = {
+    "thumbnail": "small grey picture of the face",
+    "inner face": "small grey picture of the inner face",
     "whole photo": "whole photograph, tiny",
+    "background": "background only",
+    "photo hash": "perceptual hash of the photograph",
+    "face hash": "perceptual hash of the face",
+    "keypoints": "key points of the photograph",
+    "metadata name": "file name",
+    "metadata order": "order of files",
+    "metadata time": "times of files",
+    "metadata size": "sizes of files",
+    "metadata embedded": "metadata inside the file",
     "shape plain": "face shape",
     "shape": "face shape, trained",
-    "metadata": "metadata",
+    "shape informed": "face shape, trained on outputs",
+    "eigen-lda": "grey values, trained on outputs",
+    "eigen-lda naive": "grey values, trained on originals",
+    "eigen-lda paired": "grey values, trained on pairs",
     "dlib": "face recognizer",
     "dlib oracle": "face recognizer, position known",
-    "map ridge": "learned map back",
-    "map procrustes": "learned rotation back",
+    "reversal": "restoration before recognition",
+    "fused": "several attackers fused",
+}
+_LEARNED = {
+    "ridge map": "learned map back",
+    "procrustes map": "learned rotation back",
     "retrained metric": "retrained comparison",
-    "fused": "all attackers fused",
+    "retrained metric after a map": "retrained comparison after a learned map",
+    "fine-tuned head": "fine-tuned recognizer",
+}
+ATTACKERS = _ATTACKERS | {
+    f"{kind} on {view}": f"{words}, {_ATTACKERS[view]}"
+    for kind, words in _LEARNED.items()
+    for view in ("dlib", "dlib oracle")
 }
 GATES = {
     "G0": "The files are complete, and no picture was passed through",
@@ -54,6 +73,7 @@ GATES = {
     "G3": "Linking released photographs of one person",
     "G4": "Undoing the treatment",
     "G5": "Inferring attributes that were not released",
+    "G5b": "Likeness to people of whom outputs are made",
     "G6": "The worst-protected group",
     "G7": "Singling out by released columns",
     "G8": "The declared guarantee was not contradicted",
@@ -79,15 +99,30 @@ FAMILIES = {
     "measures": "Facial measurements",
     "detectability": "Faces found by a detector",
     "detection": "Faces found by a detector",
+    "picture": "Agreement of pictures",
     "quality": "Picture quality",
+    "group": "Usefulness by group",
     "realism": "Realism of the set",
 }
+_KINDS = ("landmarks", "pixels")
 MEASURES = {
-    "macro top-1, trained on released": "Syndromes told apart (macro top-1) by a classifier of released pictures",
-    "macro top-1, applied to released": "Syndromes told apart (macro top-1) in released pictures by a ready classifier",
-    "agreement with the label": "Expression agrees with its label",
-    "NME of detected landmarks": "Error of facial landmarks (NME)",
-    "yaw error in degrees": "Error of head turn, degrees",
+    f"macro top-1 by {kind}, {cell}": f"Syndromes told apart (macro top-1) by {kind}, {cell}"
+    for kind in _KINDS
+    for cell in (
+        "trained on originals, tested on released",
+        "trained on released, tested on originals",
+        "trained and tested on released",
+    )
+} | {
+    "label, accuracy": "Expression agrees with its label",
+    "error in eye distances": "Error of facial landmarks, in eye distances",
+    "failures (no face, or error above 0.08)": "Released faces whose landmarks fail",
+    "AUC@0.08": "Agreement of facial landmarks (AUC@0.08)",
+    "mean correlation over all measures": "Facial measurements, mean correlation",
+    "yaw, mean absolute error in degrees": "Error of head turn, degrees",
+    "pitch, mean absolute error in degrees": "Error of head tilt, degrees",
+    "photos released": "Photographs released",
+    "face found in what was released": "Faces found in what was released",
 }
 """Names of measures as the evidence page says them; of others it says the family."""
 KINDS = {"attribute": "attribute", "donor": "likeness to training people", "membership": "membership in the release"}
