@@ -34,7 +34,7 @@ from ganonym.evaluate.verification import operating_point, pairs
 from ganonym.evaluate.weak import WEAK
 
 ROUNDS = 200
-REALISTIC = 1e-3
+STRANGERS = (1e-3, 1e-2, 1e-1)
 ADAPTED = ("ridge map", "procrustes map", "retrained metric", "fine-tuned head")
 
 
@@ -126,20 +126,21 @@ def integrity_faults(release: Release, seen: Seen) -> list[str]:
 def outputs_as_copies(release: Release, seen: Seen) -> tuple[str, ...]:
     """Why outputs still are their originals: pixels equal or nearly so, or a recognizer that takes them for it.
 
-    The recognizer's threshold is what one in a thousand pairs of strangers pass. Of a thousand outputs one passes by
-    chance, so they are named only where more pass than chance explains (binomial test, 5 %).
+    The recognizer's threshold is what one in a thousand pairs of strangers pass, or the rarest share that so many
+    people resolve. As many outputs pass by chance, so they are named only where more do (binomial test, 5 %).
     """
     from scipy.stats import binomtest
 
     photos = photos_of(DLIB.name, seen, release)
     strangers = next(iter(score(DLIB, clean(photos))), None)
-    point = None if strangers is None else operating_point(pairs(strangers), REALISTIC)
-    threshold = point.threshold if point is not None and point.resolved else None
+    points = [] if strangers is None else [operating_point(pairs(strangers), share) for share in STRANGERS]
+    point = next((each for each in points if each.resolved), None)
+    threshold = None if point is None else point.threshold
     gaps = np.linalg.norm(photos.originals - photos.released, axis=1)
     known = gaps[~np.isnan(gaps)]
-    if threshold is not None and len(known):
-        near = int((known <= threshold).sum())
-        threshold = threshold if binomtest(near, len(known), REALISTIC, "greater").pvalue <= 0.05 else None
+    if point is not None and len(known):
+        near = int((known <= point.threshold).sum())
+        threshold = point.threshold if binomtest(near, len(known), point.target, "greater").pvalue <= 0.05 else None
     copies = []
     for item, look, gap in zip(release.items, seen.looks, gaps.tolist(), strict=True):
         if look is not None and look.agreement is not None:

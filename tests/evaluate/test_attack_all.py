@@ -1,0 +1,207 @@
+"""All attackers over one release: planted leaks are found, columns narrow the gallery, nothing fails in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.evaluate.acquire import Look, Seen
+from ganonym.evaluate.attack_all import FUSED, Attacked, attack_all, released_values
+from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Matcher, Tier, View, euclidean
+from ganonym.evaluate.check import control_all, integrity_faults, outputs_as_copies
+from ganonym.evaluate.conditioned import CONDITIONED
+from ganonym.evaluate.release import Item, Release
+from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.utility.agreement import Agreement
+from ganonym.manifest import Row
+from ganonym.types import Floats
+
+PEOPLE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A view whose templates the test gives."""
+
+    name: str
+    width: int = 16
+
+    def template(self, sample: Sample) -> Floats | None:  # noqa: ARG002
+        raise AssertionError("there are no photos")
+
+
+def fixed(name: str) -> Fixed:
+    return Fixed(name, "T0", Given(name), euclidean)
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """An attacker that raises when it learns."""
+
+    error: Exception
+    name: str = "raises"
+    tier: Tier = "A"
+    view: View = field(default_factory=lambda: Given("clear"))
+
+    def learn(self, lesson: Lesson) -> Matcher:  # noqa: ARG002
+        raise self.error
+
+
+def release(columns: tuple[str, ...] = ()) -> Release:
+    items = tuple(
+        Item(
+            Row(f"{n}.png", f"s{n // 2:02d}", sex="female" if n // 2 % 2 else "male", age=30.0 + n // 2),
+            Path(f"in/{n}.png"),
+            Path(f"out/{n}.png"),
+        )
+        for n in range(2 * PEOPLE)
+    )
+    return Release(items, columns, None, "", ())
+
+
+def seen(rng: np.random.Generator) -> Seen:
+    """Views: "clear" releases people as they are, "noise" releases noise, "a" and "b" each a half of a person."""
+    own = np.repeat(rng.normal(size=(PEOPLE, 16)), 2, axis=0)
+    before = own + 0.05 * rng.normal(size=own.shape)
+    noise = rng.normal(size=own.shape)
+    weak = {name: before + 1.4 * rng.normal(size=own.shape) for name in ("a", "b")}
+    views = ("clear", "noise", "a", "b")
+    return Seen(dict.fromkeys(views, before), {"clear": before, "noise": noise} | weak, {}, {}, (None,) * len(own), ())
+
+
+def run(
+    attackers: list[Attacker], fused: tuple[str, ...] = (), columns: tuple[str, ...] = (), jobs: int = 1
+) -> Attacked:
+    attacked = Attacked()
+    rng = np.random.default_rng(1)
+    for scores in attack_all(
+        attackers, fused, seen(np.random.default_rng(0)), release(columns), rng, attacked, 1, lambda *_: None
+    ):
+        assert isinstance(scores, Scores)
+    return attacked
+
+
+def rate(attacked: Attacked, attacker: str, setting: str) -> float:
+    return next(each.rank1.value for each in attacked.findings if (each.attacker, each.setting) == (attacker, setting))
+
+
+def test_a_leak_is_found_and_noise_is_not() -> None:
+    attacked = run([fixed("clear"), fixed("noise")])
+    for setting in (OTHER_PHOTO, SAME_PHOTO, ANONYMIZED):
+        assert rate(attacked, "clear", setting) == 1.0
+        assert rate(attacked, "noise", setting) < 0.1
+        assert attacked.hits["clear", setting] == {f"s{n:02d}": 1.0 for n in range(PEOPLE)}
+    assert len(attacked.surest["clear", SAME_PHOTO]) == 12
+    assert all(index % 2 == 0 for index in attacked.surest["clear", SAME_PHOTO]), "first photos"
+
+
+def test_fused_attackers_are_stronger_than_each() -> None:
+    attacked = run([fixed("a"), fixed("b"), fixed("noise")], fused=("a", "b"))
+    assert rate(attacked, FUSED, SAME_PHOTO) > max(rate(attacked, name, SAME_PHOTO) for name in "ab") + 0.1
+
+
+def test_released_columns_narrow_the_gallery_for_attacks_on_originals() -> None:
+    attacked = run([fixed("a")], columns=("sex", "age"))
+    settings = {each.setting for each in attacked.findings}
+    assert OTHER_PHOTO + CONDITIONED in settings
+    assert ANONYMIZED + CONDITIONED not in settings
+    assert rate(attacked, "a", OTHER_PHOTO + CONDITIONED) > rate(attacked, "a", OTHER_PHOTO)
+    chance = {each.setting: each.chance for each in attacked.findings}
+    assert chance[OTHER_PHOTO + CONDITIONED] > 3 * chance[OTHER_PHOTO]
+    assert released_values(release(("sex", "age")), 2) == ("female", "30")
+
+
+def test_too_few_people_is_noted_and_every_other_error_is_one() -> None:
+    attacked = run([Raises(UsageError("too few people.")), fixed("clear")])
+    assert attacked.not_run == [("raises", "too few people.")]
+    assert {each.attacker for each in attacked.findings} == {"clear"}
+    with pytest.raises(EnvironmentFault, match="no weights"):
+        run([Raises(EnvironmentFault("no weights")), fixed("clear")])
+
+
+def test_processes_change_nothing() -> None:
+    from ganonym.evaluate.attackers.eigenface import Eigenface
+    from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE
+
+    rng = np.random.default_rng(3)
+    rows = {name: rng.normal(size=(2 * PEOPLE, 136)) for name in ("landmarks",)}
+    faces = {"eigen": rng.normal(size=(2 * PEOPLE, Eigenface().view.width)).astype(np.float32)}
+    both = Seen(rows | faces, rows | faces, {}, {}, (None,) * 2 * PEOPLE, ())
+    found = []
+    for jobs in (1, 2):
+        attacked = Attacked()
+        attackers: list[Attacker] = [PLAIN_SHAPE, Eigenface()]
+        draws = np.random.default_rng(1)
+        scores = attack_all(attackers, ("shape plain",), both, release(), draws, attacked, jobs, lambda *_: None)
+        found.append([each.distances.tobytes() for each in scores])
+        found.append(attacked.findings)
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+
+
+def templates(rng: np.random.Generator, recognized: bool) -> Seen:
+    """What dlib and the thumbnail would see of people, recognizable or not; released is noise."""
+    found: dict[str, Floats] = {}
+    weak: dict[tuple[str, str], Floats] = {}
+    released: dict[str, Floats] = {}
+    for name, width in (("dlib", 128), ("dlib oracle", 128), ("thumbnail", 576)):
+        own = np.repeat(rng.normal(size=(PEOPLE, width)), 2, axis=0) * (1.0 if recognized else 0.0)
+        rows = own + 0.1 * rng.normal(size=own.shape)
+        if name == "thumbnail":
+            rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
+        found[name], released[name] = rows, rng.normal(size=own.shape)
+        if name != "dlib":
+            weak |= {(method, name): rows + 0.1 * rng.normal(size=own.shape) for method in ("blur of 2 %", "eye bar")}
+    return Seen(found, released, {}, weak, (None,) * 2 * PEOPLE, ())
+
+
+@pytest.mark.parametrize("recognized", [True, False])
+def test_controls_hold_for_an_instrument_that_works_and_no_other(recognized: bool) -> None:
+    controls = control_all(templates(np.random.default_rng(4), recognized), release(), [], 0)
+    blocking = {each.id: each.holds for each in controls if each.blocks}
+    assert set(blocking) >= {"C1", "C2", "C3.1", "C3.2", "C3.3", "C4"}
+    assert blocking.pop("C4") is True
+    if recognized:
+        assert all(blocking.values()), controls
+    else:
+        assert (blocking["C1"], blocking["C3.2"], blocking["C3.3"]) == (False, None, None), controls
+
+
+def test_faults_of_files_are_named(tmp_path: Path) -> None:
+    from PIL import Image
+
+    clean, tagged, stray = (tmp_path / name for name in ("clean.jpg", "tagged.jpg", "stray.png"))
+    picture = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+    picture.save(clean)
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    picture.save(tagged, exif=exif)
+    items = tuple(Item(Row(f"{n}.jpg", f"s{n}"), tmp_path / "o.jpg", path) for n, path in enumerate((clean, tagged)))
+    nothing = Seen({}, {}, {}, {}, (None, None), ())
+    faults = integrity_faults(Release(items, (), None, "", (stray,)), nothing)
+    assert len(faults) == 2
+    assert "tagged.jpg carries EXIF" in faults[0]
+    assert "stray.png belongs to no photo" in faults[1]
+
+
+def test_outputs_near_their_originals_are_named_only_when_chance_does_not_explain_them() -> None:
+    people = templates(np.random.default_rng(5), True)
+    unlike = Agreement(pixel_equal=False, ssim_aligned=0.3)
+    looks = [Look({}, {}, {}, {}, None, None, None, None, unlike, 0.0, None, True, None) for _ in range(2 * PEOPLE)]
+    people = replace(people, looks=tuple(looks))
+    assert outputs_as_copies(release(), people) == (), "noise"
+    one, many = (people.released["dlib"].copy() for _ in range(2))
+    one[7] = people.originals["dlib"][7]
+    assert outputs_as_copies(release(), replace(people, released={"dlib": one})) == (), "one of 120 may be by chance"
+    many[:6] = people.originals["dlib"][:6]
+    named = outputs_as_copies(release(), replace(people, released={"dlib": many}))
+    assert {each.split(":")[0] for each in named} >= {f"{n}.png" for n in range(6)}
+    assert len(named) <= 9, "strangers of whom one in a hundred passes"
+    looks[3] = replace(looks[3], agreement=Agreement(pixel_equal=True, ssim_aligned=1.0))
+    (equal,) = outputs_as_copies(release(), replace(people, looks=tuple(looks)))
+    assert equal.startswith("3.png: the face is the original, pixel by pixel")
