@@ -1,0 +1,84 @@
+"""`ganonym assess` end to end on photographs of nobody: copies fail, with every report, and nothing is disclosed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganonym.evaluate.report.write_json import read_assessment
+from ganonym_cli.app import main
+from ganonym_cli.phantom import write_people
+
+PEOPLE, PHOTOS = 16, 2
+
+
+def assess(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    with pytest.raises(SystemExit) as ended:
+        main(["assess", *arguments, "--json"])
+    return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("nobody")
+    write_people(root / "photos", PEOPLE, PHOTOS, 5, lambda *_: None)
+    return root
+
+
+def test_copies_under_other_names_fail_and_every_report_is_written(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (photos / "people.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    released, pairs = tmp_path / "released", tmp_path / "pairs.csv"
+    released.mkdir()
+    with pairs.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("source", "output"))
+        for number, row in enumerate(rows):
+            shutil.copyfile(photos / "photos" / row["image"], released / f"{number}.png")
+            writer.writerow((row["image"], f"{number}.png"))
+    out = tmp_path / "out"
+    given = [str(photos / "photos"), str(released), "--manifest", str(photos / "people.csv"), "--pairs", str(pairs)]
+    code, told = assess([*given, "--out", str(out), "--jobs", "2", "--quiet"], capsys)
+    assert code == 3
+    assert told["verdict"] == "FAIL", told["headline"]
+    assert told["simulated"] is True
+    gates = {gate["id"]: gate["state"] for gate in told["gates"]}
+    assert gates["G0"] == gates["G2"] == gates["G2b"] == gates["G3"] == "FAIL"
+    assert gates["G1"] == "PASS", [each for each in told["controls"] if not each["holds"]]
+    assert told["counts"]["released"] == PEOPLE * PHOTOS
+    kept = {each["name"]: each for each in told["utility"]}
+    assert kept["error in eye distances"]["released"]["value"] == 0.0
+    assert kept["mean correlation over all measures"]["released"]["value"] == pytest.approx(1.0)
+    found = read_assessment(out)
+    assert found.model_dump(mode="json") == {name: told[name] for name in found.model_dump(mode="json")}
+    named = {(each.attacker, each.setting): each.rank1.value for each in found.findings}
+    for attacker in ("dlib", "thumbnail", "keypoints", "shape plain", "whole photo", "metadata size"):
+        assert named[attacker, "same photo"] >= 0.9, attacker
+    evidence, report = ((out / name).read_text(encoding="utf-8") for name in ("evidence.html", "report.html"))
+    assert "SIMULATED" in evidence.upper()
+    assert "data:image/png" in report
+    assert "data:image/png" not in evidence
+    for row in rows:
+        assert row["image"] not in evidence
+    assert (out / "trials.parquet").stat().st_size > 1000
+    assert (out / "card.md").read_text(encoding="utf-8").startswith("# FAIL")
+
+
+def test_wrong_requests_are_refused_with_the_remedy(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(photos / "photos"), str(photos / "photos"), "--manifest", str(photos / "people.csv")]
+    code, told = assess([*given, "--out", str(tmp_path / "o"), "--policy", "generous"], capsys)
+    assert (code, "generous" in told["error"]) == (2, True)
+    code, told = assess([*given, "--out", str(tmp_path / "o"), "--recognizer", "onnx:none"], capsys)
+    assert code == 2
+    code, told = assess([str(tmp_path), *given[1:], "--out", str(tmp_path / "o")], capsys)
+    assert (code, "are not below" in told["error"]) == (2, True)
+    assert not (tmp_path / "o").exists()
