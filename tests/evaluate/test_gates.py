@@ -18,7 +18,9 @@ from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT,
 from ganonym.evaluate.statistics import proportion, rate
 from ganonym.evaluate.verdict import exit_code, headline, verdict
 
-PUBLIC = load_policy("public")
+BUILT_IN = load_policy("public")
+# As a steward sets it who lists what must not be told.
+PUBLIC = BUILT_IN.model_copy(update={"inference": BUILT_IN.inference.model_copy(update={"mode": "required"})})
 COUNTS = Counts(
     photos=400, subjects=200, repeated_subjects=200, released=400, withheld=0, faces_in_originals=400,
     faces_in_released=400,
@@ -194,6 +196,12 @@ def test_no_number_keeps_no_limit() -> None:
     assert by_id(replace(CLEAN, inferences=(broken,)))["G5"].state == "INCONCLUSIVE"
     lost = finding(1).model_copy(update={"rank1": rate(1, 200).model_copy(update={"upper": nan})})
     assert by_id(replace(CLEAN, findings=(*CLEAN.findings, lost)))["G2"].state == "INCONCLUSIVE"
+
+
+def test_the_built_in_policy_reports_attributes_without_gating_them() -> None:
+    told = by_id(replace(CLEAN, inferences=(inference("sex", 0.3),)), BUILT_IN)
+    assert (told["G5"].state, told["G5"].blocks) == ("FAIL", False)
+    assert verdict(tuple(told.values())) == "PASS"
 
 
 def test_attributes_that_the_policy_names_must_be_evaluated() -> None:
