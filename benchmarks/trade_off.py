@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -95,14 +96,18 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="people")
     parser.add_argument("--release", choices=RELEASES, action="append", help="repeatable; all without it")
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, required=True, help="folder for releases and assessments; keep it private")
+    parser.add_argument("--out", type=Path, help="keep releases and assessments here, privately; goes on where it was")
     parser.add_argument("--policy", default="public")
     parser.add_argument("--only-make", action="store_true", help="make the releases, assess nothing")
     arguments = parser.parse_args()
     if not all((arguments.data / folder).is_dir() for folder in SETS[arguments.set]):
         print(f"skipped: no photographs at {arguments.data} (set GANONYM_DATA or give --data)")
         return
-    out = arguments.out / arguments.set
+    with tempfile.TemporaryDirectory() as temporary:
+        trade_off(arguments, (arguments.out or Path(temporary)) / arguments.set)
+
+
+def trade_off(arguments: argparse.Namespace, out: Path) -> None:
     prepare(arguments.data, SETS[arguments.set], out)
     names = arguments.release or list(RELEASES)
     for name in names:
