@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from ganonym.evaluate.statistics import Proportion, proportion
+from ganonym.evaluate.metrics.statistics import Proportion, proportion
 from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
 from ganonym.types import Floats

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
-from ganonym.evaluate.statistics import proportion
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Discriminant, Side, four_cells
 from ganonym.evaluate.utility.rates import macro_recall
 from ganonym.faces.appearance import load_appearance

@@ -28,9 +28,9 @@ import torch
 from faces import virtual_faces
 from leakage import photos_of
 
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
 from ganonym.evaluate.quality import Estimate, agreement, diversity, kernel_distance, nearest, precision_recall
-from ganonym.evaluate.statistics import proportion
 from ganonym.evaluate.stress import stress_shapes
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel

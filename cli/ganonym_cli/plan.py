@@ -13,7 +13,7 @@ from ganonym_cli.options import Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.evaluate.forecast import Forecast
-    from ganonym.evaluate.power import Power
+    from ganonym.evaluate.verdict.power import Power
 
 
 def plan(
@@ -28,9 +28,9 @@ def plan(
 ) -> None:
     """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people."""
     from ganonym.evaluate.forecast import forecast
-    from ganonym.evaluate.policy import POLICIES, load_policy
-    from ganonym.evaluate.power import power
-    from ganonym.evaluate.statistics import proportion
+    from ganonym.evaluate.metrics.statistics import proportion
+    from ganonym.evaluate.verdict.policy import POLICIES, load_policy
+    from ganonym.evaluate.verdict.power import power
     from ganonym.faces.shape import load_shape
     from ganonym.privacy.settings import PrivacySettings
 

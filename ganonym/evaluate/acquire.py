@@ -15,12 +15,12 @@ from pebble import ProcessFuture, ProcessPool
 
 from ganonym.errors import PhotoError
 from ganonym.evaluate.attackers.attacker import Rows, View
+from ganonym.evaluate.controls.weak import WEAK, weakened
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement, agree
 from ganonym.evaluate.utility.distance import PerceptualDistance
 from ganonym.evaluate.utility.inputs import face_crop
 from ganonym.evaluate.utility.landmark_error import landmark_noise
-from ganonym.evaluate.weak import WEAK, weakened
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import decode_pool, settle, thread_limit

@@ -17,19 +17,20 @@ from ganonym.evaluate.attack_all import Attacked, Tell, attack_all, released_val
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
-from ganonym.evaluate.check import control_all, integrity_faults, outputs_as_copies
-from ganonym.evaluate.equivalence import equivalence
-from ganonym.evaluate.gates import Evidence, gates
-from ganonym.evaluate.group_rates import group_findings
-from ganonym.evaluate.infer_all import infer_all
-from ganonym.evaluate.policy import Policy
+from ganonym.evaluate.controls.run import control_all
+from ganonym.evaluate.inferences.run import infer_all
+from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
+from ganonym.evaluate.metrics.equivalence import equivalence
+from ganonym.evaluate.metrics.group_rates import group_findings
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
 from ganonym.evaluate.suite import FUSED, suite, views_of
 from ganonym.evaluate.utility.assess import utility
 from ganonym.evaluate.utility.distance import EncoderView, PerceptualDistance
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
-from ganonym.evaluate.verdict import headline, valid_until, verdict
+from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.policy import Policy
+from ganonym.evaluate.verdict.verdict import headline, valid_until, verdict
 from ganonym.types import RGB
 
 FEATURES = EncoderView()

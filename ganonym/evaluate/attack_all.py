@@ -15,9 +15,9 @@ from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.fusion import COST as TIERS
 from ganonym.evaluate.attackers.fusion import fuse
-from ganonym.evaluate.conditioned import conditioned
-from ganonym.evaluate.finding import finding
-from ganonym.evaluate.group_rates import hits_of
+from ganonym.evaluate.metrics.conditioned import conditioned
+from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.metrics.group_rates import hits_of
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO, Photos, Scores, score
 from ganonym.photos.isolate import thread_limit

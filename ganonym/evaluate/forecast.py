@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.statistics import Proportion, proportion
+from ganonym.evaluate.metrics.statistics import Proportion, proportion
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split
 from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned

@@ -18,7 +18,6 @@ from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
 from ganonym.evaluate.pairs import read_release
-from ganonym.evaluate.policy import Policy, load_policy
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
@@ -28,6 +27,7 @@ from ganonym.evaluate.report.write_json import write_assessment, write_whole
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores
 from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
+from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import read_manifest
 from ganonym.photos.decode import read_photo
 from ganonym.weights import read_manifest as read_weights

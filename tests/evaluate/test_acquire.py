@@ -11,7 +11,7 @@ from skimage.data import astronaut
 from ganonym.evaluate.acquire import Seen, Task, acquire
 from ganonym.evaluate.attackers.landmark_shape import ShapeView
 from ganonym.evaluate.attackers.thumbnail import ThumbnailView
-from ganonym.evaluate.weak import WEAK
+from ganonym.evaluate.controls.weak import WEAK
 from ganonym.photos.encode import encode_png
 from ganonym.types import RGB
 

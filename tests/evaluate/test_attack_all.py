@@ -12,8 +12,9 @@ from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.acquire import Look, Seen
 from ganonym.evaluate.attack_all import FUSED, Attacked, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Matcher, Tier, View, euclidean
-from ganonym.evaluate.check import control_all, integrity_faults, outputs_as_copies
-from ganonym.evaluate.conditioned import CONDITIONED
+from ganonym.evaluate.controls.run import control_all
+from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
+from ganonym.evaluate.metrics.conditioned import CONDITIONED
 from ganonym.evaluate.release import Item, Release
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores

@@ -24,9 +24,9 @@ from ganonym.evaluate.attackers.metadata import (
     metadata_left,
 )
 from ganonym.evaluate.identity import Outcome, attack, see
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.statistics import proportion
 from ganonym.photos.encode import encode_jpeg, encode_png
 
 COUNT = 40

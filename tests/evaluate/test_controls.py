@@ -11,9 +11,26 @@ import pytest
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Matcher, Templates, euclidean
-from ganonym.evaluate.controls import acquisition, adapted, instrument, nulls, planted_leak, repeatable, weak_anonymizer
-from ganonym.evaluate.finding import finding
-from ganonym.evaluate.planted import attacked, clean, constant, donated, null_findings, rotated, strangers, watermarked
+from ganonym.evaluate.controls.holds import (
+    acquisition,
+    adapted,
+    instrument,
+    nulls,
+    planted_leak,
+    repeatable,
+    weak_anonymizer,
+)
+from ganonym.evaluate.controls.planted import (
+    attacked,
+    clean,
+    constant,
+    donated,
+    null_findings,
+    rotated,
+    strangers,
+    watermarked,
+)
+from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos, score
 from ganonym.types import Floats
 

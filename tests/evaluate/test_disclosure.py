@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, entropy
 
-from ganonym.evaluate.disclosure import CROWDS, _probabilities, crowds, disclosure
-from ganonym.evaluate.ranking import rank
+from ganonym.evaluate.metrics.disclosure import CROWDS, _probabilities, crowds, disclosure
+from ganonym.evaluate.metrics.ranking import rank
 
 from .simulated_scores import leaking, scores
 

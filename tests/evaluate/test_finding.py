@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganonym.evaluate.conditioned import conditioned
-from ganonym.evaluate.finding import finding
+from ganonym.evaluate.metrics.conditioned import conditioned
+from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO
-from ganonym.evaluate.statistics import proportion
 
 from .simulated_scores import leaking, scores
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.evaluate.assessment import Control, Counts, Estimate, Finding, Gate, GroupFinding, Inference, Utility
-from ganonym.evaluate.conditioned import CONDITIONED
-from ganonym.evaluate.gates import Evidence, gates
-from ganonym.evaluate.policy import Policy, load_policy
+from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.statistics import proportion, rate
 from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
-from ganonym.evaluate.statistics import proportion, rate
-from ganonym.evaluate.verdict import exit_code, headline, verdict
+from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.policy import Policy, load_policy
+from ganonym.evaluate.verdict.verdict import exit_code, headline, verdict
 
 BUILT_IN = load_policy("public")
 # As a steward sets it who lists what must not be told.

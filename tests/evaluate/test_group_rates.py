@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.evaluate.group_rates import group_findings, group_of, hits_of
+from ganonym.evaluate.metrics.group_rates import group_findings, group_of, hits_of
 from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
 from ganonym.manifest import Row
 

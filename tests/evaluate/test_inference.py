@@ -9,8 +9,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Templates, euclidean
-from ganonym.evaluate.inference import infer, infer_attributes
-from ganonym.evaluate.membership import donor_leak, membership
+from ganonym.evaluate.inferences.attributes import infer, infer_attributes
+from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.scores import People
 from ganonym.manifest import Row
 from ganonym.types import Floats
@@ -159,7 +159,7 @@ def test_membership_is_not_found_in_unrelated_outputs() -> None:
 
 
 def test_one_halvings_auc_is_sklearns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganonym.evaluate.membership.HALVINGS", 1)
+    monkeypatch.setattr("ganonym.evaluate.inferences.membership.HALVINGS", 1)
     originals = people(np.random.default_rng(13), 20, 1)
     released = originals + 0.8 * noise(13, 20)
     names = [f"s{index:02d}" for index in range(20)]

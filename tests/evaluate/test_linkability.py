@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from ganonym.evaluate.linkability import FEWEST, d_sys, linkability
+from ganonym.evaluate.metrics.linkability import FEWEST, d_sys, linkability
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.scores import ANONYMIZED
-from ganonym.evaluate.statistics import proportion
 
 from .simulated_scores import leaking, scores
 

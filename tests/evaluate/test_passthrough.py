@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganonym.evaluate.equivalence import equivalence
+from ganonym.evaluate.metrics.equivalence import equivalence
 from ganonym.evaluate.passthrough import Copy, pass_through
 
 

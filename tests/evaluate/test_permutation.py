@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import hypergeom, kstest
 
-from ganonym.evaluate.permutation import advantage, first_place, null
-from ganonym.evaluate.ranking import any_hit, rank
+from ganonym.evaluate.metrics.permutation import advantage, first_place, null
+from ganonym.evaluate.metrics.ranking import any_hit, rank
 
 from .simulated_scores import leaking, scores
 
@@ -100,7 +100,7 @@ def test_one_subject_alone_is_always_named() -> None:
 
 
 def test_memory_is_bounded_and_bounding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganonym.evaluate import permutation
+    from ganonym.evaluate.metrics import permutation
 
     simulated = leaking(rng(5), 40, photos=3)
     whole = null(simulated, rng(6), 300).rates

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.policy import POLICIES, load_policy
+from ganonym.evaluate.verdict.policy import POLICIES, load_policy
 
 
 def test_limits_of_the_protocol() -> None:

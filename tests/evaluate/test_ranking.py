@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
 
-from ganonym.evaluate.ranking import any_hit, rank
+from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.types import Floats
 
 MATRICES = arrays(np.float64, (6, 9), elements=st.integers(0, 5).map(float))

@@ -9,14 +9,14 @@ import pytest
 
 from ganonym.evaluate.assessment import Control, Counts, Finding
 from ganonym.evaluate.attackers.attacker import Fixed, euclidean
-from ganonym.evaluate.controls import acquisition, instrument, nulls, planted_leak, weak_anonymizer
-from ganonym.evaluate.finding import finding
-from ganonym.evaluate.gates import Evidence, gates
-from ganonym.evaluate.planted import attacked, clean, null_findings, rotated
-from ganonym.evaluate.policy import load_policy
+from ganonym.evaluate.controls.holds import acquisition, instrument, nulls, planted_leak, weak_anonymizer
+from ganonym.evaluate.controls.planted import attacked, clean, null_findings, rotated
+from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Photos, score
-from ganonym.evaluate.verdict import verdict
+from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.policy import load_policy
+from ganonym.evaluate.verdict.verdict import verdict
 from ganonym.types import Floats
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
-from ganonym.evaluate.ranking import rank
+from ganonym.evaluate.metrics.ranking import rank
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.bootstrap import Statistic, paired_bootstrap
-from ganonym.evaluate.statistics import proportion
+from ganonym.evaluate.metrics.bootstrap import Statistic, paired_bootstrap
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import decide, not_evaluated
 

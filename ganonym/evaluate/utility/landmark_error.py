@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.bootstrap import Statistic
+from ganonym.evaluate.metrics.bootstrap import Statistic
 from ganonym.evaluate.quality import landmark_error
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.bootstrap import Statistic, paired_bootstrap, subject_bootstrap
+from ganonym.evaluate.metrics.bootstrap import Statistic, paired_bootstrap, subject_bootstrap
 
 Decision = Literal["kept", "lost", "undecided"]
 Bounds = tuple[float, float] | None

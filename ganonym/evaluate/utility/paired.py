@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Estimate
-from ganonym.evaluate.bootstrap import Statistic, subject_bootstrap
+from ganonym.evaluate.metrics.bootstrap import Statistic, subject_bootstrap
 from ganonym.types import Floats
 
 FEWEST, ROUNDS = 10, 400

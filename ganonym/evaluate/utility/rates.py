@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.bootstrap import Statistic
+from ganonym.evaluate.metrics.bootstrap import Statistic
 from ganonym.evaluate.utility.four_cells import Calls
 
 Classes = NDArray[np.intp]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.bootstrap import Statistic, subject_bootstrap
+from ganonym.evaluate.metrics.bootstrap import Statistic, subject_bootstrap
 from ganonym.evaluate.utility.four_cells import Calls, Cell, Classifier, Discriminant, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import compared, not_evaluated

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.statistics import proportion
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.utility.detectability import detectability
 from ganonym.evaluate.utility.distance import distances
 from ganonym.evaluate.utility.dysmorphology import NAMES, dysmorphology, measures

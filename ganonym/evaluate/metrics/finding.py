@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganonym.evaluate import permutation
 from ganonym.evaluate.assessment import Finding
-from ganonym.evaluate.disclosure import crowds, disclosure
-from ganonym.evaluate.linkability import linkability
-from ganonym.evaluate.permutation import advantage
-from ganonym.evaluate.ranking import any_hit, rank
+from ganonym.evaluate.metrics import permutation
+from ganonym.evaluate.metrics.disclosure import crowds, disclosure
+from ganonym.evaluate.metrics.linkability import linkability
+from ganonym.evaluate.metrics.permutation import advantage
+from ganonym.evaluate.metrics.ranking import any_hit, rank
+from ganonym.evaluate.metrics.statistics import rate
+from ganonym.evaluate.metrics.verification import verification
 from ganonym.evaluate.scores import ANONYMIZED, Scores
-from ganonym.evaluate.statistics import rate
-from ganonym.evaluate.verification import verification
 
 PLACES = 20
 

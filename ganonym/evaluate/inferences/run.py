@@ -13,8 +13,8 @@ from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import templates
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DlibView
-from ganonym.evaluate.inference import infer_attributes
-from ganonym.evaluate.membership import donor_leak, membership
+from ganonym.evaluate.inferences.attributes import infer_attributes
+from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.sample import locate
 from ganonym.evaluate.scores import People

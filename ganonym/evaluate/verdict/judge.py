@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganonym.evaluate.assessment import Finding, GroupFinding, Inference, State
-from ganonym.evaluate.conditioned import CONDITIONED
-from ganonym.evaluate.policy import GroupRule, RateRule
-from ganonym.evaluate.statistics import exceeds, holm
+from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.statistics import exceeds, holm
+from ganonym.evaluate.verdict.policy import GroupRule, RateRule
 
 ALPHA = 0.05
 

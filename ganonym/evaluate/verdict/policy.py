@@ -135,4 +135,6 @@ def _checked(values: dict[str, Any], where: str) -> Policy:
         return Policy.model_validate(values)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise UsageError(f"{where}: {'; '.join(wrong)}.", "Compare it with ganonym/evaluate/policies/*.toml.") from None
+        raise UsageError(
+            f"{where}: {'; '.join(wrong)}.", "Compare it with ganonym/evaluate/verdict/policies/*.toml."
+        ) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.policy import Policy, RateRule
+from ganonym.evaluate.verdict.policy import Policy, RateRule
 
 ALPHA = 0.05
 PLANNED_HITS = 3

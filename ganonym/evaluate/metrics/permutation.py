@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.ranking import any_hit
+from ganonym.evaluate.metrics.ranking import any_hit
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ganonym.evaluate.assessment import GroupFinding
-from ganonym.evaluate.ranking import any_hit, rank
+from ganonym.evaluate.metrics.ranking import any_hit, rank
+from ganonym.evaluate.metrics.statistics import rate
 from ganonym.evaluate.scores import Scores
-from ganonym.evaluate.statistics import rate
 from ganonym.manifest import Row
 
 COLUMNS = ("sex", "age", "ethnicity", "syndrome", "site")

@@ -14,8 +14,8 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker, Rows
-from ganonym.evaluate.finding import finding
-from ganonym.evaluate.permutation import ROUNDS
+from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.metrics.permutation import ROUNDS
 from ganonym.evaluate.scores import Photos, score
 
 WATERMARK = 0.2

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Estimate
-from ganonym.evaluate.bootstrap import exact, resamples
+from ganonym.evaluate.metrics.bootstrap import exact, resamples
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 

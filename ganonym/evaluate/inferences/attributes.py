@@ -15,7 +15,7 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Estimate, Inference
 from ganonym.evaluate.attackers.attacker import Rows
 from ganonym.evaluate.attackers.lessons import finite
-from ganonym.evaluate.statistics import proportion
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.manifest import Row
 from ganonym.types import Floats
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Crowd
-from ganonym.evaluate.ranking import Ranks, rank
+from ganonym.evaluate.metrics.ranking import Ranks, rank
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 
 from ganonym.errors import GuaranteeBroken
 from ganonym.evaluate.assessment import PROTOCOL, Finding, Gate, State
-from ganonym.evaluate.policy import Policy
 from ganonym.evaluate.scores import PARROT
+from ganonym.evaluate.verdict.policy import Policy
 
 CONTROLS = "G1"
 
@@ -55,7 +55,7 @@ def headline(gates: Sequence[Gate], findings: Sequence[Finding], policy: Policy,
 def exit_code(state: State, policy: Policy) -> int:
     """0 or 3, see above.
 
-    >>> from ganonym.evaluate.policy import load_policy
+    >>> from ganonym.evaluate.verdict.policy import load_policy
     >>> [exit_code(state, load_policy("public")) for state in ("PASS", "FAIL", "INCONCLUSIVE", "NOT EVALUATED")]
     [0, 3, 3, 3]
     """

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganonym.evaluate.assessment import Control, Counts, Finding, Gate, GroupFinding, Inference, State, Utility
-from ganonym.evaluate.conditioned import CONDITIONED
-from ganonym.evaluate.judge import Judgement, excesses, groups, rates
-from ganonym.evaluate.policy import Mode, Policy, RateRule
+from ganonym.evaluate.metrics.conditioned import CONDITIONED
 from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+from ganonym.evaluate.verdict.judge import Judgement, excesses, groups, rates
+from ganonym.evaluate.verdict.policy import Mode, Policy, RateRule
 
 # "All photos" and the mock run also see the output of the very photo in the gallery; the stricter gate is theirs.
 CROSS_PHOTO = (OTHER_PHOTO, ALL_PHOTOS, REVERSE, PARROT)

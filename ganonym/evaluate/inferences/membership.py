@@ -15,9 +15,9 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
 from ganonym.evaluate.attackers.lessons import finite
-from ganonym.evaluate.inference import interval
+from ganonym.evaluate.inferences.attributes import interval
+from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.scores import People
-from ganonym.evaluate.statistics import proportion
 from ganonym.types import Floats
 
 FEWEST_SUBJECTS = 10

@@ -1,5 +1,4 @@
-"""Is the instrument sound, and are the files? Controls of the assessment, faults of the release, outputs that are
-still their originals."""
+"""Is the instrument sound? All controls of an assessment, C1 to C7."""
 
 from __future__ import annotations
 
@@ -14,9 +13,8 @@ from ganonym.evaluate.attack_all import photos_of
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.embedding_map import ProcrustesMap
-from ganonym.evaluate.attackers.metadata import metadata_left
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
-from ganonym.evaluate.controls import (
+from ganonym.evaluate.controls.holds import (
     acquisition,
     adapted,
     instrument,
@@ -25,16 +23,13 @@ from ganonym.evaluate.controls import (
     repeatable,
     weak_anonymizer,
 )
-from ganonym.evaluate.finding import finding
-from ganonym.evaluate.passthrough import Copy, pass_through
-from ganonym.evaluate.planted import attacked, clean, donated, null_findings, rotated, watermarked
+from ganonym.evaluate.controls.planted import attacked, clean, donated, null_findings, rotated, watermarked
+from ganonym.evaluate.controls.weak import WEAK
+from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import ANONYMIZED, SAME_PHOTO, Photos, score
-from ganonym.evaluate.verification import operating_point, pairs
-from ganonym.evaluate.weak import WEAK
 
 ROUNDS = 200
-STRANGERS = (1e-3, 1e-2, 1e-1)
 ADAPTED = ("ridge map", "procrustes map", "retrained metric", "fine-tuned head")
 
 
@@ -108,43 +103,3 @@ def _adapted(findings: Sequence[Finding]) -> Iterator[Control]:
         both = [(naive[each.setting], each) for each in findings if each.attacker == name and each.setting in naive]
         if both:
             yield adapted(*min(both, key=lambda pair: pair[1].rank1.value - pair[0].rank1.value))
-
-
-def integrity_faults(release: Release, seen: Seen) -> list[str]:
-    """Outputs that cannot be read, that carry metadata, and pictures that belong to no photo."""
-    faults = [
-        f"{item.row.image}: its output cannot be read ({look.problem})"
-        for item, look in zip(release.items, seen.looks, strict=True)
-        if look is not None and look.problem is not None
-    ]
-    for item in release.items:
-        if item.released is not None and (left := metadata_left(item.released)):
-            faults.append(f"{item.released.name} carries {', '.join(left)}")
-    return [*faults, *(f"{path.name} belongs to no photo of the manifest" for path in release.extra)]
-
-
-def outputs_as_copies(release: Release, seen: Seen) -> tuple[str, ...]:
-    """Why outputs still are their originals: pixels equal or nearly so, or a recognizer that takes them for it.
-
-    The recognizer's threshold is what one in a thousand pairs of strangers pass, or the rarest share that so many
-    people resolve. As many outputs pass by chance, so they are named only where more do (binomial test, 5 %).
-    """
-    from scipy.stats import binomtest
-
-    photos = photos_of(DLIB.name, seen, release)
-    strangers = next(iter(score(DLIB, clean(photos))), None)
-    points = [] if strangers is None else [operating_point(pairs(strangers), share) for share in STRANGERS]
-    point = next((each for each in points if each.resolved), None)
-    threshold = None if point is None else point.threshold
-    gaps = np.linalg.norm(photos.originals - photos.released, axis=1)
-    known = gaps[~np.isnan(gaps)]
-    if point is not None and len(known):
-        near = int((known <= point.threshold).sum())
-        threshold = point.threshold if binomtest(near, len(known), point.target, "greater").pvalue <= 0.05 else None
-    copies = []
-    for item, look, gap in zip(release.items, seen.looks, gaps.tolist(), strict=True):
-        if look is not None and look.agreement is not None:
-            ssim = look.agreement.ssim_face if look.agreement.ssim_face is not None else look.agreement.ssim_aligned
-            distance = None if np.isnan(gap) else float(gap)
-            copies.append(Copy(item.row.image, bool(look.agreement.pixel_equal), ssim, distance))
-    return pass_through(copies, threshold)

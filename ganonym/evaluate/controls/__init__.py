@@ -1,0 +1,1 @@
+"""Checks of the assessment itself, run on every release."""

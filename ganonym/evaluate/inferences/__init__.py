@@ -1,0 +1,1 @@
+"""What released pictures tell beyond names."""

@@ -1,0 +1,1 @@
+"""Policies, gates, and what follows from them."""
