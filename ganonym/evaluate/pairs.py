@@ -30,8 +30,8 @@ def read_release(
 
     By `pairs`, a CSV with columns source and output (paths relative to the two folders); else by the keymap of an OUT
     folder of ours; else by equal relative paths, where the suffix may differ and a known tail may follow the stem.
-    `columns`: manifest columns released beside the pictures; None takes them from OUT/manifest.csv, none without one. One
-    that is empty for everybody is left out.
+    `columns`: manifest columns released beside the pictures; None takes them from OUT/manifest.csv, none without one.
+    One that is empty for everybody is left out.
     Raises UsageError when a photo of the manifest is missing, when nothing pairs up, or a list names what is not there.
     """
     listed = read_manifest(manifest)
