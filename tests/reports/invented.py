@@ -126,7 +126,7 @@ def invented(leak: float = 1.0, useful: float = 0.93, n: int = SUBJECTS, **chang
         "controls": (
             control("C1", "clean originals", True, 0.98, "≥ 0.80"),
             control("C2", "weak anonymizers", True, 0.91, "≥ 0.78"),
-            control("C3", "planted leaks", True, 0.96, "≥ 0.80"),
+            control("C3.1", "planted leaks", True, 0.96, "≥ 0.80"),
             control("C4", "nothing to find", True, 0.012, "inside 0.000 to 0.040"),
             control("C5", "adaptive attackers", None, None, "≥ the plain one", blocks=False),
             control("C6", "faces found on originals", True, 0.0, "≤ 0.02"),

@@ -230,3 +230,8 @@ def test_the_card_is_one_page_of_markdown() -> None:
     assert "<script" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {6, 7}
+
+
+def test_every_numbered_control_is_listed() -> None:
+    page = evidence_page(invented())
+    assert "Planted leaks are found" in page

@@ -27,7 +27,7 @@ from ganonym.evaluate.controls.planted import attacked, clean, donated, null_fin
 from ganonym.evaluate.controls.weak import WEAK
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import ANONYMIZED, SAME_PHOTO, Photos, score
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos, score
 
 ROUNDS = 200
 ADAPTED = ("ridge map", "procrustes map", "retrained metric", "fine-tuned head")
@@ -50,6 +50,7 @@ def control_all(seen: Seen, release: Release, findings: Sequence[Finding], seed:
             for attacker in (DLIB_ORACLE, THUMBNAIL)
             if (method, attacker.view.name) in seen.weak
             for each in found(attacker, _weakened(seen, method, attacker, views[attacker.name]))
+            if each.setting in (OTHER_PHOTO, SAME_PHOTO)  # where the gallery is that of the clean attack
         ]
         controls.append(weak_anonymizer(everything, treated, method))
     controls += _planted(views, plain, rng)

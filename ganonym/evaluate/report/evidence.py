@@ -83,7 +83,9 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
         gates=[(gate, wording.GATES[gate.id], bounds(gate)) for gate in a.gates if gate.id in wording.GATES],
         controls=[
-            (each, wording.CONTROLS[each.id], _needed(each)) for each in a.controls if each.id in wording.CONTROLS
+            (each, wording.CONTROLS[kind], _needed(each))
+            for each in a.controls
+            if (kind := each.id.split(".")[0]) in wording.CONTROLS
         ],
         groups=shown_groups(a.groups, said.groups) if enough else {},
         inferences=[(_inferred(each), each) for each in a.inferences if enough and each.subjects >= MINIMUM_CELL],
