@@ -16,7 +16,7 @@ def card(assessment: Assessment) -> str:
     a = assessment
     simulated = ["", "**SIMULATED: the people in these pictures do not exist.**"] if a.simulated else []
     lines = [
-        f"# {_plain(a.headline)}",
+        f"# {_plain(a.headline if a.headline.startswith(a.verdict) else f'{a.verdict}: {a.headline}')}",
         *simulated,
         "",
         f"{_plain(a.title)}: {a.counts.subjects} people, {a.counts.photos} photographs, {a.counts.released} released, "
