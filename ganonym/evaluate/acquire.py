@@ -24,7 +24,7 @@ from ganonym.evaluate.utility.landmark_error import landmark_noise
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import decode_pool, settle, thread_limit
-from ganonym.types import RGB, Points
+from ganonym.types import RGB, Face, Points
 
 PATIENCE = 120.0
 _AHEAD = 8
@@ -161,15 +161,16 @@ def _tried(task: Task) -> Look | PhotoError:
 def look(task: Task) -> Look:
     """Look at one photo. Raises PhotoError when the original cannot be read; an output that cannot is a `problem`."""
     rgb = _read(task.original)
-    points = _face(rgb)
+    face = _face(rgb)
+    points = None if face is None else face.points
     before = Sample(rgb, points, points, task.original)
     after, problem = None, None
     if task.released is not None:
         try:
-            after = _output(task.released, rgb, points)
+            after = _output(task.released, rgb, face)
         except PhotoError as error:
             problem = error.message
-    mock = None if task.mock is None else _output(task.mock, rgb, points)
+    mock = None if task.mock is None else _output(task.mock, rgb, face)
     weak: dict[tuple[str, str], Rows] = {}
     if points is not None:
         for method in WEAK if task.weak_views else ():
@@ -196,14 +197,18 @@ def _read(path: Path) -> RGB:
     return read_photo(path.parent, path.name)[0]
 
 
-def _face(rgb: RGB) -> Points | None:
-    faces = find_faces(rgb, *default_backends())
-    return faces[0].points if faces else None
+def _face(rgb: RGB, turns: Sequence[int] = (0, 1, 2, 3)) -> Face | None:
+    return next(iter(find_faces(rgb, *default_backends(), turns)), None)
 
 
-def _output(path: Path, original: RGB, points: Points | None) -> Sample:
+def _output(path: Path, original: RGB, face: Face | None) -> Sample:
+    """An output of the photo's size has its geometry: it is searched the same way up, and the face's place is known."""
     rgb = _read(path)
-    return Sample(rgb, _face(rgb), points if rgb.shape == original.shape else None, path)
+    same = face is not None and rgb.shape == original.shape
+    found = _face(rgb, (face.turns,)) if same and face is not None else _face(rgb)
+    return Sample(
+        rgb, None if found is None else found.points, face.points if same and face is not None else None, path
+    )
 
 
 def _rows(views: Sequence[View], sample: Sample) -> dict[str, Rows]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,19 +32,21 @@ def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkMod
     return DlibDetector(), DlibLandmarks()
 
 
-def find_faces(rgb: RGB, detector: Detector, landmarks: LandmarkModel) -> list[Face]:
+def find_faces(
+    rgb: RGB, detector: Detector, landmarks: LandmarkModel, turns: Sequence[int] = (0, 1, 2, 3)
+) -> list[Face]:
     """All faces of `rgb`, largest first, in the photo's own pixels; empty when there is none.
 
-    The photo is searched upright, then (when no face is sure) at the other three quarter turns; the turn with the
-    surest face wins, and faces that overlap a surer one by more than half are duplicates.
+    The photo is searched at the first of the quarter `turns`, then (when no face is sure) at the others; the turn with
+    the surest face wins, and faces that overlap a surer one by more than half are duplicates.
     """
     best: list[Box] = []
     best_turns = 0
-    for turns in range(4):
-        boxes = detector.detect(np.rot90(rgb, turns))
+    for turn in turns:
+        boxes = detector.detect(np.rot90(rgb, turn))
         if boxes and (not best or boxes[0].score > best[0].score):
-            best, best_turns = boxes, turns
-        if turns == 0 and best and best[0].score >= SURE_SCORE:
+            best, best_turns = boxes, turn
+        if turn == turns[0] and best and best[0].score >= SURE_SCORE:
             break
     turned = np.ascontiguousarray(np.rot90(rgb, best_turns))
     faces = [_face(box, landmarks.locate(turned, box), best_turns, rgb.shape[:2]) for box in _distinct(best)]
