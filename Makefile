@@ -26,8 +26,6 @@ test: check ## check, then the test suite
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(STAMP) ## run every script of benchmarks/ (their README says what each needs)
-	$(BIN)/uv --version >/dev/null 2>&1 && uv=$(BIN)/uv || uv=uv; \
-	$$uv pip install --quiet --python $(BIN)/python --group bench
 	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 # Installs again only when pyproject.toml changed. `make setup PYTHON=...` chooses the interpreter of a new .venv.

