@@ -37,6 +37,9 @@ def assess(
     donors: Annotated[
         Path | None, typer.Option(help="CSV: image, subject of the real people of whom outputs are made: donor leak.")
     ] = None,
+    distractors: Annotated[
+        Path | None, typer.Option(help="Folder of photos of other people, one each: they make galleries larger.")
+    ] = None,
     title: Annotated[str, typer.Option(help="What the reports are headed by.")] = "",
     seed: Seed = 0,
     jobs: Jobs = None,
@@ -61,6 +64,7 @@ def assess(
             mock=mock,
             recognizers=tuple(recognizer or ()),
             donors=donors,
+            distractors=distractors,
             title=title,
             seed=seed,
             jobs=jobs or os.cpu_count() or 1,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,7 @@ class Seen:
 
     `originals`, `released`, `mock` by view, (n, d) with NaN rows; `weak` by (method, view) with NaN rows where the
     method was not tried. `unreadable`: (index, reason) of photos whose original cannot be read, which have no trial.
+    `distractors`, by view: originals of further people, one row each.
     """
 
     originals: dict[str, Rows]
@@ -81,6 +82,7 @@ class Seen:
     weak: dict[tuple[str, str], Rows]
     looks: tuple[Look | None, ...]
     unreadable: tuple[tuple[int, str], ...]
+    distractors: dict[str, Rows] = field(default_factory=dict)
 
 
 def acquire(tasks: Sequence[Task], jobs: int, tell: Callable[[str, int, int], None]) -> Seen:
@@ -118,6 +120,15 @@ def acquire(tasks: Sequence[Task], jobs: int, tell: Callable[[str, int, int], No
         tuple(looks),
         tuple(unreadable),
     )
+
+
+def acquire_distractors(
+    photos: Sequence[Path], views: tuple[View, ...], jobs: int, tell: Callable[[str, int, int], None]
+) -> dict[str, Rows]:
+    """Photos of people who are not in the release, by view (m, d); without a face, or unreadable, they are left out."""
+    seen = acquire([Task(path, None, None, views) for path in photos], jobs, tell)
+    kept = [index for index, look in enumerate(seen.looks) if look is not None and look.points is not None]
+    return {name: rows[kept] for name, rows in seen.originals.items()}
 
 
 def _slim(look: Look) -> Look:

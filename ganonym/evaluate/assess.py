@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.acquire import Seen, Task, acquire
+from ganonym.evaluate.acquire import Seen, Task, acquire, acquire_distractors
 from ganonym.evaluate.assessment import Assessment, Counts, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell, attack_all, released_values
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
@@ -42,8 +42,9 @@ WEAK_SUBJECTS = 60
 class Request:
     """What to assess, by which policy, and with what beyond the embedded attackers.
 
-    `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs are
-    made, and who they are. `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
+    `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs
+    are made, and who they are. `distractors`: photos of further people, candidates in every gallery of originals.
+    `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
     """
 
     release: Release
@@ -55,6 +56,7 @@ class Request:
     recognizers: tuple[OnnxView, ...] = ()
     mock: tuple[Path | None, ...] = ()
     donors: tuple[tuple[Path, str], ...] = ()
+    distractors: tuple[Path, ...] = ()
     perceptual: PerceptualDistance | None = None
     seed: int = 0
     jobs: int = 1
@@ -91,6 +93,9 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
             f"{len(seen.unreadable)} originals cannot be read: {seen.unreadable[0][1]}",
             "Take them out of the manifest, or mend them.",
         )
+    if request.distractors:
+        further = acquire_distractors(request.distractors, views_of(attackers), request.jobs, tell)
+        seen = replace(seen, distractors=further)
     counts = _counts(release, seen)
     attacked = Attacked()
     record(

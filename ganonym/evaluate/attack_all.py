@@ -24,6 +24,7 @@ from ganonym.photos.isolate import thread_limit
 
 FUSED = "fused"
 SHOWN = 12
+UNKNOWN = ("somebody who is not in the table",)
 Tell = Callable[[str, int, int], None]
 
 
@@ -43,7 +44,14 @@ class Attacked:
 def photos_of(view: str, seen: Seen, release: Release) -> Photos:
     """One view of a release."""
     withheld = np.array([item.released is None for item in release.items])
-    return Photos(seen.originals[view], seen.released[view], release.subjects, withheld, mock=seen.mock.get(view))
+    return Photos(
+        seen.originals[view],
+        seen.released[view],
+        release.subjects,
+        withheld,
+        mock=seen.mock.get(view),
+        distractors=seen.distractors.get(view),
+    )
 
 
 def attack_all(
@@ -70,7 +78,7 @@ def attack_all(
         both = [scores]
         if release.columns and scores.setting not in (ANONYMIZED, PARROT):
             probes = [columns[index] for index in scores.photos.tolist()]
-            both.append(conditioned(scores, probes, [value_of[name] for name in scores.gallery.tolist()]))
+            both.append(conditioned(scores, probes, [value_of.get(name, UNKNOWN) for name in scores.gallery.tolist()]))
         for each in both:
             attacked.findings.append(finding(each, rng))
             attacked.hits[each.attacker, each.setting] = hits_of(each)

@@ -30,6 +30,7 @@ from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import read_manifest
 from ganonym.photos.decode import read_photo
+from ganonym.photos.walk import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
@@ -49,6 +50,7 @@ def run_assessment(
     mock: Path | None = None,
     recognizers: Sequence[str] = (),
     donors: Path | None = None,
+    distractors: Path | None = None,
     title: str = "",
     seed: int = 0,
     jobs: int = 1,
@@ -73,6 +75,7 @@ def run_assessment(
         recognizers=views,
         mock=() if mock is None else _mock(originals, mock, manifest),
         donors=() if donors is None else _donors(donors),
+        distractors=() if distractors is None else tuple(distractors / name for name in walk(distractors).photos),
         perceptual=_perceptual(),
         seed=seed,
         jobs=jobs,

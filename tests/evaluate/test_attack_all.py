@@ -117,6 +117,21 @@ def test_released_columns_narrow_the_gallery_for_attacks_on_originals() -> None:
     assert released_values(release(("sex", "age")), 2) == ("female", "30")
 
 
+def test_distractors_are_in_every_gallery_of_originals_and_share_nobodys_columns() -> None:
+    rng = np.random.default_rng(0)
+    people = seen(rng)
+    crowd = replace(people, distractors={"clear": rng.normal(size=(30, 16))})
+    attacked = Attacked()
+    draws = np.random.default_rng(1)
+    for _ in attack_all([fixed("clear")], (), crowd, release(("sex",)), draws, attacked, 1, lambda *_: None):
+        pass
+    gallery = {each.setting: each.gallery for each in attacked.findings}
+    assert (gallery[OTHER_PHOTO], gallery[ANONYMIZED]) == (PEOPLE + 30, PEOPLE)
+    assert rate(attacked, "clear", OTHER_PHOTO) == rate(attacked, "clear", OTHER_PHOTO + CONDITIONED) == 1.0
+    chance = {each.setting: each.chance for each in attacked.findings}
+    assert chance[OTHER_PHOTO + CONDITIONED] == pytest.approx(1 / 30, abs=0.01), "thirty of each sex, no distractor"
+
+
 def test_too_few_people_is_noted_and_every_other_error_is_one() -> None:
     attacked = run([Raises(UsageError("too few people.")), fixed("clear")])
     assert attacked.not_run == [("raises", "too few people.")]
