@@ -77,22 +77,28 @@ def assess(
 
 
 def _tables(found: Assessment) -> list[Table]:
-    gates = Table("gate", "state", "limit", "found", title=f"Policy {found.policy}")
-    for gate in found.gates:
-        gates.add_row(f"{gate.id} {gate.name}", gate.state, gate.limit, gate.found)
-    settings = list(dict.fromkeys(each.setting for each in found.findings))
-    rates = Table("attacker", *settings, title="Subjects named at first guess [exact 95 % interval]")
-    for attacker in dict.fromkeys(each.attacker for each in found.findings):
-        cells = {each.setting: each.rank1 for each in found.findings if each.attacker == attacker}
-        rates.add_row(
-            attacker,
-            *(
-                f"{cells[name].value:.2f} [{cells[name].low:.2f}, {cells[name].high:.2f}]" if name in cells else ""
-                for name in settings
-            ),
-        )
-    kept = Table("utility", "", "original", "released", "difference", "decision")
-    for row in found.utility:
+    """Gates, the strongest attacker of every attack, and the utility that was decided; the reports hold the rest."""
+    from ganonym.evaluate.report.card import attack_rows, gate_rows
+
+    decided = [row for row in found.utility if row.decision in ("kept", "lost", "undecided")]
+    kept = Table(
+        "utility",
+        "original",
+        "released",
+        "difference",
+        "decision",
+        caption=f"{len(found.utility)} rows in the reports.",
+    )
+    for row in decided:
         values = (row.original, row.released, row.difference)
-        kept.add_row(row.family, row.name, *("" if one is None else f"{one.value:.3f}" for one in values), row.decision)
-    return [gates, rates, kept]
+        shown = ("" if one is None else f"{one.value:.3f}" for one in values)
+        kept.add_row(f"{row.family}: {row.name}", *shown, row.decision)
+    return [_table(f"Policy {found.policy}", gate_rows(found)), _table("People named", attack_rows(found)), kept]
+
+
+def _table(title: str, content: tuple[tuple[str, ...], list[tuple[str, ...]]]) -> Table:
+    heads, rows = content
+    table = Table(*heads, title=title)
+    for row in rows:
+        table.add_row(*row)
+    return table
