@@ -101,6 +101,19 @@ def test_a_leak_is_found_and_noise_is_not() -> None:
     assert all(index % 2 == 0 for index in attacked.surest["clear", SAME_PHOTO]), "first photos"
 
 
+def test_the_surest_names_come_first() -> None:
+    people = seen(np.random.default_rng(0))
+    far = people.originals["clear"].copy()
+    far[14:16] *= 10.0
+    people = replace(people, originals={"clear": far}, released={"clear": far})
+    attacked = Attacked()
+    draws = np.random.default_rng(1)
+    for _ in attack_all([fixed("clear")], (), people, release(), draws, attacked, 1, lambda *_: None):
+        pass
+    assert attacked.surest["clear", SAME_PHOTO][0] == 14
+    assert attacked.surest["clear", OTHER_PHOTO][0] == 15
+
+
 def test_fused_attackers_are_stronger_than_each() -> None:
     attacked = run([fixed("a"), fixed("b"), fixed("noise")], fused=("a", "b"))
     assert rate(attacked, FUSED, SAME_PHOTO) > max(rate(attacked, name, SAME_PHOTO) for name in "ab") + 0.1
