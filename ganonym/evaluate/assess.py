@@ -90,7 +90,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
     )
     if seen.unreadable:
         raise UsageError(
-            f"{len(seen.unreadable)} originals cannot be read: {seen.unreadable[0][1]}",
+            f"{len(seen.unreadable)} photos, or what was made of them, cannot be read: {seen.unreadable[0][1]}",
             "Take them out of the manifest, or mend them.",
         )
     if request.distractors:
@@ -113,7 +113,8 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
     groups = group_findings(
         [item.row for item in release.items], attacked.hits, (OTHER_PHOTO, SAME_PHOTO), policy.groups.smallest
     )
-    columns = [released_values(release, index) for index in range(len(release.items))]
+    table = [index for index, item in enumerate(release.items) if item.released is not None]
+    columns = [released_values(release, index) for index in table]
     k = policy.metadata.smallest_class
     evidence = Evidence(
         counts=counts,
@@ -124,7 +125,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         utility=kept,
         faults=integrity_faults(release, seen),
         copies=outputs_as_copies(release, seen),
-        smallest_class=equivalence(columns, release.subjects, k).smallest,
+        smallest_class=equivalence(columns, [release.subjects[index] for index in table], k).smallest,
         declared_k=release.declared_k,
         statement=release.statement,
     )

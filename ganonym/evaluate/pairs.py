@@ -41,11 +41,12 @@ def read_release(
     if missing := [image for image in listed.rows if image not in present]:
         raise UsageError(f"{len(missing)} photos of {manifest} are not below {originals}: {_some(missing)}.")
     pictures = [name for name in walk(anonymized).photos if PurePosixPath(name).parts[0] != KEYMAP.parts[0]]
-    keymap = anonymized / KEYMAP
+    keymap, bystanders = anonymized / KEYMAP, set[str]()
     if pairs is not None:
         output = _from_list(pairs, listed, pictures)
     elif keymap.is_file():
         output = _from_keymap(keymap, listed, pictures)
+        bystanders = {row["output"] for row in _read(keymap, ("output",))}
     else:
         output = _by_name(listed.rows, pictures)
     if not output:
@@ -57,7 +58,7 @@ def read_release(
         Item(row, originals / image, anonymized / output[image] if image in output else None)
         for image, row in listed.rows.items()
     )
-    used = set(output.values())
+    used = bystanders | set(output.values())
     published = _released_columns(anonymized / "manifest.csv") if columns is None else columns
     statement, declared = _declared(anonymized / "guarantee.json")
     return Release(

@@ -90,6 +90,7 @@ def test_our_keymap_decides_and_bystanders_are_left_out(folders: tuple[Path, Pat
     assert released(folders) == {"a/one.png": "images/x.png", "a/two.png": None, "b/one.png": "images/y.png"}
     release = read_release(*folders)
     assert release.columns == ("syndrome",), "nobody's age is known"
+    assert [path.relative_to(out).as_posix() for path in release.extra] == ["a/one.png"], "a bystander's is no stray"
     assert release.declared_k == pytest.approx(11)
     assert release.statement == "named at most once in eleven"
 

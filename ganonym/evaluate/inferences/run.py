@@ -27,21 +27,26 @@ VIEWS = ("dlib", "landmarks", "thumbnail")
 def infer_all(
     seen: Seen, release: Release, donors: Sequence[tuple[Path, str]], seed: int
 ) -> tuple[list[Inference], list[str]]:
-    """Every inference there are people enough for, and notes on the others. Raises PhotoError for a broken donor."""
+    """Every inference there are people enough for, and notes on the others.
+
+    Raises PhotoError for a broken donor, UsageError where donors are given and there are too few people to judge.
+    """
     out = [index for index, item in enumerate(release.items) if item.released is not None]
     rows = [release.items[index].row for index in out]
     found, notes = infer_attributes(rows, release.columns, [seen.released[name][out] for name in VIEWS], seed)
     before, after = seen.originals[DLIB.name], seen.released[DLIB.name]
     try:
         found.append(membership(before, after, release.subjects, "recognizer", seed=seed))
-        if donors:
-            samples = locate([read_photo(path.parent, path.name)[0] for path, _ in donors], *default_backends())
-            faces = templates(DlibView(), samples)
-            known: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
-            people = People(
-                faces[known], tuple(name for (_, name), there in zip(donors, known.tolist(), strict=True) if there)
-            )
-            found.append(donor_leak(after, before, release.subjects, people, "donors", seed=seed))
     except UsageError as error:
         notes.append(f"not evaluated: {error}")
+    if donors:  # asked for: that it cannot be answered is no answer
+        found.append(donor_leak(after, before, release.subjects, _people(donors), "donors", seed=seed))
     return found, notes
+
+
+def _people(photos: Sequence[tuple[Path, str]]) -> People:
+    """Descriptors of donors in whose photo a face is found."""
+    samples = locate([read_photo(path.parent, path.name)[0] for path, _ in photos], *default_backends())
+    faces = templates(DlibView(), samples)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
+    return People(faces[known], tuple(name for (_, name), there in zip(photos, known, strict=True) if there))

@@ -64,9 +64,10 @@ def salted(kind: str, name: str, salt: bytes) -> str:
 
 def _columns(scores: Scores, photos: Sequence[str], salt: bytes) -> dict[str, object]:
     owners = scores.owners.tolist()
-    ranks = rank(scores.distances, scores.truth)
+    ranks = rank(scores.distances, scores.truth, scores.mask)
     rows = np.arange(len(owners))
-    others = np.where(np.isnan(scores.distances), np.inf, scores.distances)
+    allowed = ~np.isnan(scores.distances) if scores.mask is None else scores.mask & ~np.isnan(scores.distances)
+    others = np.where(allowed, scores.distances, np.inf)
     others[rows, scores.truth] = np.inf
     return {
         "attacker": [scores.attacker] * len(owners),
@@ -77,7 +78,7 @@ def _columns(scores: Scores, photos: Sequence[str], salt: bytes) -> dict[str, ob
         "rank": ranks.middle,
         "ahead": ranks.ahead.astype(np.int32),
         "tied": ranks.tied.astype(np.int32),
-        "candidates": np.full(len(owners), ranks.candidates, np.int32),
+        "candidates": ranks.choices.astype(np.int32),
         "mated": _nullable(scores.distances[rows, scores.truth]),
         "nearest_other": _nullable(others.min(axis=1, initial=np.inf)),
         "failed": ranks.failed,
