@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from ganonym.evaluate.metrics.statistics import Proportion, proportion
 from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
+from ganonym.statistics.exact import Proportion, proportion
 from ganonym.types import Floats
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))

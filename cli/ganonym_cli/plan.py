@@ -28,11 +28,11 @@ def plan(
 ) -> None:
     """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people."""
     from ganonym.evaluate.forecast import forecast
-    from ganonym.evaluate.metrics.statistics import proportion
     from ganonym.evaluate.verdict.policy import POLICIES, load_policy
     from ganonym.evaluate.verdict.power import power
     from ganonym.faces.shape import load_shape
     from ganonym.privacy.settings import PrivacySettings
+    from ganonym.statistics.exact import proportion
 
     output = Output(as_json, quiet)
     tried = {f"k-same, k = {size:g}": PrivacySettings(k=int(size)) for size in numbers(k, "-k") if size <= subjects}

@@ -5,13 +5,11 @@ Memory is flat in the photos' size: what stays of each is a row a view, its land
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pebble import ProcessFuture, ProcessPool
 
 from ganonym.errors import PhotoError
 from ganonym.evaluate.attackers.attacker import Rows, View
@@ -23,11 +21,10 @@ from ganonym.evaluate.utility.inputs import face_crop
 from ganonym.evaluate.utility.landmark_error import landmark_noise
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import decode_pool, settle, thread_limit
+from ganonym.photos.isolate import in_workers
 from ganonym.types import RGB, Face, Points
 
 PATIENCE = 120.0
-_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def acquire(tasks: Sequence[Task], jobs: int, tell: Callable[[str, int, int], No
     looks: list[Look | None] = []
     unreadable: list[tuple[int, str]] = []
     tell("look", 0, len(tasks))
-    for index, found in enumerate(_stream(tasks, jobs)):
+    for index, found in enumerate(in_workers(look, tasks, _name, jobs, PATIENCE)):
         tell("look", index + 1, len(tasks))
         if isinstance(found, PhotoError):
             looks.append(None)
@@ -131,42 +128,12 @@ def acquire_distractors(
     return {name: rows[kept] for name, rows in seen.originals.items()}
 
 
+def _name(task: Task) -> str:
+    return task.original.name
+
+
 def _slim(look: Look) -> Look:
     return Look({}, {}, {}, {}, *(getattr(look, name) for name in Look.__slots__[4:]))
-
-
-def _stream(tasks: Sequence[Task], jobs: int) -> Iterator[Look | PhotoError]:
-    if jobs == 1:
-        for task in tasks:
-            yield _tried(task)
-        return
-    with thread_limit(1), decode_pool(jobs, memory=None) as pool:
-        yield from _settled(pool, tasks)
-
-
-def _settled(pool: ProcessPool, tasks: Iterable[Task]) -> Iterator[Look | PhotoError]:
-    waiting: deque[tuple[Task, ProcessFuture[Look | PhotoError]]] = deque()
-
-    def next_result() -> Look | PhotoError:
-        task, future = waiting.popleft()
-        try:
-            return settle(future, task.original.name)
-        except PhotoError as error:
-            return error
-
-    for task in tasks:
-        waiting.append((task, pool.schedule(_tried, args=(task,), timeout=PATIENCE)))
-        if len(waiting) >= _AHEAD:
-            yield next_result()
-    while waiting:
-        yield next_result()
-
-
-def _tried(task: Task) -> Look | PhotoError:
-    try:
-        return look(task)
-    except PhotoError as error:
-        return error
 
 
 def look(task: Task) -> Look:

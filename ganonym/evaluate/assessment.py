@@ -8,36 +8,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from ganonym.statistics.estimate import Estimate, Model, Rate
 
 SCHEMA_VERSION = 1
 PROTOCOL = "GAP-1"
 
 State = Literal["PASS", "FAIL", "INCONCLUSIVE", "NOT EVALUATED"]
-
-
-class Model(BaseModel):
-    """Immutable; unknown fields are errors, so that a reader of another version finds out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rate(Model):
-    """Share of `n` subjects with its exact interval (Clopper and Pearson 1934) and one-sided upper bound."""
-
-    value: float
-    low: float
-    high: float
-    upper: float
-    n: int
-
-
-class Estimate(Model):
-    """A value with its interval by bootstrap over subjects."""
-
-    value: float
-    low: float
-    high: float
 
 
 class OperatingPoint(Model):

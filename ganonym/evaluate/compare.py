@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Assessment, Estimate, Finding, Model, Rate, State
+from ganonym.evaluate.assessment import Assessment, Finding, State
 from ganonym.evaluate.report import wording
 from ganonym.evaluate.report.tradeoff import measure_of, utility_of
+from ganonym.statistics.estimate import Estimate, Model, Rate
 
 SCHEMA_VERSION = 1
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.metrics.statistics import Proportion, proportion
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split
 from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned
@@ -14,6 +13,7 @@ from ganonym.privacy.population import attacker_view, public_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
+from ganonym.statistics.exact import Proportion, proportion
 from ganonym.types import Floats
 
 # Landmarks of one person differ between photos by this much, in population SD of each identity direction.

@@ -9,9 +9,9 @@ import numpy as np
 
 from ganonym.evaluate.attackers.attacker import Attacker, templates
 from ganonym.evaluate.metrics.ranking import any_hit, rank
-from ganonym.evaluate.metrics.statistics import Proportion, proportion
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import FOLDS, Photos, Scores, score
+from ganonym.statistics.exact import Proportion, proportion
 from ganonym.types import Floats
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,11 +25,13 @@ from ganonym.photos.decode import read_photo
 from ganonym.types import RGB
 
 T = TypeVar("T")
+Task = TypeVar("Task")
 
 DECODE_MEMORY = 2 * 2**30
 """Address space for a process that only decodes: a photo of 100 megapixels takes 0.8 GiB, or 1.4 GiB of floats."""
 
 DECODE_SECONDS = 60.0
+_AHEAD = 8
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -72,6 +75,43 @@ def settle(future: ProcessFuture[T], name: str) -> T:
         raise PhotoError("decoder-timeout", message, "Treat the file as hostile or damaged.") from error
     except MemoryError as error:
         raise PhotoError("too-large", f"{name!r} needs more memory than allowed.", "Save it smaller.") from error
+
+
+def in_workers(
+    look: Callable[[Task], T], tasks: Sequence[Task], name_of: Callable[[Task], str], jobs: int, patience: float
+) -> Iterator[T | PhotoError]:
+    """`look` at every task, in order, in `jobs` processes of one thread each; in this one when `jobs` is 1.
+
+    A PhotoError, also of a dead worker or one that takes longer than `patience` seconds, is a result; other errors
+    are raised. `look` is a function of a module, for it is sent to the processes; so are tasks and results.
+    """
+    if jobs == 1:
+        for task in tasks:
+            yield _tried(look, task)
+        return
+    with thread_limit(1), decode_pool(jobs, memory=None) as pool:
+        waiting: deque[tuple[Task, ProcessFuture[T | PhotoError]]] = deque()
+
+        def first() -> T | PhotoError:
+            task, future = waiting.popleft()
+            try:
+                return settle(future, name_of(task))
+            except PhotoError as error:
+                return error
+
+        for task in tasks:
+            waiting.append((task, pool.schedule(_tried, args=(look, task), timeout=patience)))
+            if len(waiting) >= _AHEAD:
+                yield first()
+        while waiting:
+            yield first()
+
+
+def _tried(look: Callable[[Task], T], task: Task) -> T | PhotoError:
+    try:
+        return look(task)
+    except PhotoError as error:
+        return error
 
 
 @contextmanager

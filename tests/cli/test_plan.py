@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ganonym.evaluate.metrics.statistics import proportion
+from ganonym.statistics.exact import proportion
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 

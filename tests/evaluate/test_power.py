@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.evaluate.verdict.power import allowed_hits, chance_of, power, subjects_needed
+from ganonym.statistics.exact import proportion
 
 TABLE = {
     0.33: (8, 13, 17, 21),

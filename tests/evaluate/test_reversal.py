@@ -14,8 +14,8 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
 from ganonym.evaluate.attackers.restorer import Crops, regress, regress_in_place, train_restorer
 from ganonym.evaluate.attackers.reversal import SIDE, CropView, Restored, Reversal, places
-from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.sample import Sample, locate
+from ganonym.statistics.exact import proportion
 from ganonym.types import Floats
 
 SMALL = 16

@@ -11,8 +11,8 @@ from pyeer.eer_stats import calculate_roc, get_eer_values
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.metrics.verification import Pairs, det, equal_error, operating_point, pairs, roc, verification
+from ganonym.statistics.exact import proportion
 
 from .simulated_scores import leaking, scores
 

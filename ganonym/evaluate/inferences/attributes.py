@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Estimate, Inference
+from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Rows
 from ganonym.evaluate.attackers.lessons import finite
-from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.manifest import Row
+from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.exact import proportion
 from ganonym.types import Floats
 
 ATTRIBUTES = ("sex", "age", "ethnicity", "syndrome")

@@ -16,8 +16,8 @@ from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
 from ganonym.evaluate.attackers.lessons import finite
 from ganonym.evaluate.inferences.attributes import interval
-from ganonym.evaluate.metrics.statistics import proportion
 from ganonym.evaluate.scores import People
+from ganonym.statistics.exact import proportion
 from ganonym.types import Floats
 
 FEWEST_SUBJECTS = 10

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ganonym.evaluate.assessment import GroupFinding
 from ganonym.evaluate.metrics.ranking import any_hit, rank
-from ganonym.evaluate.metrics.statistics import rate
 from ganonym.evaluate.scores import Scores
 from ganonym.manifest import Row
+from ganonym.statistics.exact import rate
 
 COLUMNS = ("sex", "age", "ethnicity", "syndrome", "site")
 Hits = Mapping[str, float]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Estimate
-from ganonym.evaluate.metrics.bootstrap import exact, resamples
 from ganonym.evaluate.scores import Scores
+from ganonym.statistics.bootstrap import exact, resamples
+from ganonym.statistics.estimate import Estimate
 from ganonym.types import Floats
 
 FEWEST = 10

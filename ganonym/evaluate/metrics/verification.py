@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import OperatingPoint
-from ganonym.evaluate.metrics.statistics import rate
 from ganonym.evaluate.scores import Scores
+from ganonym.statistics.exact import rate
 from ganonym.types import Floats
 
 TARGETS = (1e-1, 1e-2, 1e-3)

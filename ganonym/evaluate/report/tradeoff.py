@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from ganonym.evaluate.assessment import Assessment, Estimate, Rate, Utility
+from ganonym.evaluate.assessment import Assessment, Utility
 from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, canvas, to_svg
 from ganonym.evaluate.report.labels import beside
 from ganonym.evaluate.report.wording import CLASSES, percent, worst
+from ganonym.statistics.estimate import Estimate, Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

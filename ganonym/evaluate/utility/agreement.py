@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.utility.alignment import aligned
+from ganonym.faces.upright import aligned
 from ganonym.types import RGB, Floats, Points
 
 FACE_SIDE, PHOTO_SIDE, ALIGNED_SIDE = 192, 256, 128

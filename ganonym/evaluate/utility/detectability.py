@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.metrics.bootstrap import Statistic, paired_bootstrap
-from ganonym.evaluate.metrics.statistics import proportion
+from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import decide, not_evaluated
+from ganonym.statistics.bootstrap import Statistic, paired_bootstrap
+from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.exact import proportion
 
 FAMILY = "detectability"
 

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
-from ganonym.evaluate.assessment import Estimate, Utility
+from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.quality import kernel_distance
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.utility.alignment import upright
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import not_evaluated, reported
 from ganonym.evaluate.utility.paired import mean_of
 from ganonym.faces.align import apply, crop
+from ganonym.faces.upright import upright
+from ganonym.statistics.estimate import Estimate
 from ganonym.types import CANVAS, RGB, Floats, Points
 from ganonym.weights import read_manifest, verified_path
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement
-from ganonym.evaluate.utility.alignment import aligned
+from ganonym.faces.upright import aligned
 from ganonym.manifest import Row
 from ganonym.types import RGB, Floats, Points
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.metrics.bootstrap import Statistic
 from ganonym.evaluate.quality import landmark_error
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs
@@ -17,6 +16,7 @@ from ganonym.evaluate.utility.paired import mean_of
 from ganonym.faces.align import apply, similarity
 from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.landmarks import LandmarkModel
+from ganonym.statistics.bootstrap import Statistic
 from ganonym.types import Box, Floats, Points
 
 FAMILY = "landmarks"

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.metrics.bootstrap import Statistic, paired_bootstrap, subject_bootstrap
+from ganonym.evaluate.assessment import Utility
+from ganonym.statistics.bootstrap import Statistic, paired_bootstrap, subject_bootstrap
+from ganonym.statistics.estimate import Estimate
 
 Decision = Literal["kept", "lost", "undecided"]
 Bounds = tuple[float, float] | None

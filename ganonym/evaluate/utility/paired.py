@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Estimate
-from ganonym.evaluate.metrics.bootstrap import Statistic, subject_bootstrap
+from ganonym.statistics.bootstrap import Statistic, subject_bootstrap
+from ganonym.statistics.estimate import Estimate
 from ganonym.types import Floats
 
 FEWEST, ROUNDS = 10, 400

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.calls import Calls
+from ganonym.classify.classifier import Classifier
+from ganonym.classify.methods.discriminant import Discriminant
+from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.metrics.bootstrap import Statistic, subject_bootstrap
-from ganonym.evaluate.utility.four_cells import Calls, Cell, Classifier, Discriminant, Side, four_cells
+from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import compared, not_evaluated
-from ganonym.evaluate.utility.rates import calibration_error, macro_f1, macro_recall
-from ganonym.evaluate.utility.small_network import SmallNetwork
 from ganonym.faces.shape import load_shape, normalize
+from ganonym.statistics.bootstrap import Statistic, subject_bootstrap
 from ganonym.types import Floats, Points
 
 FAMILY = "syndrome"

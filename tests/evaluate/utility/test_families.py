@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from ganonym.evaluate.assessment import Estimate, Utility
-from ganonym.evaluate.metrics.statistics import proportion
+from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.detectability import detectability
 from ganonym.evaluate.utility.distance import distances
 from ganonym.evaluate.utility.dysmorphology import NAMES, dysmorphology, measures
@@ -22,6 +21,8 @@ from ganonym.evaluate.utility.pixels import pictures
 from ganonym.evaluate.utility.pose import pose, turned
 from ganonym.faces.measures import LANDMARK_AXES
 from ganonym.faces.shape import from_canvas, join, load_shape, normalize, split, to_canvas
+from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.exact import proportion
 from ganonym.types import Points
 
 

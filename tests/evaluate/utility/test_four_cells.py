@@ -7,8 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, top_k_accuracy_score
 
-from ganonym.evaluate.utility.four_cells import CELLS, Calls, Discriminant, Inputs, Predictor, Side, four_cells
-from ganonym.evaluate.utility.rates import calibration_error, kappa, macro_f1, macro_recall
+from ganonym.classify.calls import Calls
+from ganonym.classify.classifier import Inputs, Predictor
+from ganonym.classify.methods.discriminant import Discriminant
+from ganonym.classify.metrics.rates import calibration_error, kappa, macro_f1, macro_recall
+from ganonym.evaluate.utility.four_cells import CELLS, Side, four_cells
 from ganonym.types import Floats
 
 

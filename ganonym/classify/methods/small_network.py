@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.evaluate.utility.four_cells import Inputs, Predictor
+from ganonym.classify.classifier import Inputs, Predictor
 from ganonym.types import Floats
 
 DIRECTIONS, CELL = 8, 4

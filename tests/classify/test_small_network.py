@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganonym.evaluate.utility.small_network import SmallNetwork, mirrored, oriented_gradients
+from ganonym.classify.methods.small_network import SmallNetwork, mirrored, oriented_gradients
 
 
 def stripes(seed: int, each: int = 40) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.metrics.bootstrap import Statistic
-from ganonym.evaluate.utility.four_cells import Calls
+from ganonym.classify.calls import Calls
+from ganonym.statistics.bootstrap import Statistic
 
 Classes = NDArray[np.intp]
 BINS = 15

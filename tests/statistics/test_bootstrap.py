@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganonym.evaluate.metrics.bootstrap import paired_bootstrap, subject_bootstrap
-from ganonym.evaluate.metrics.statistics import proportion
+from ganonym.statistics.bootstrap import paired_bootstrap, subject_bootstrap
+from ganonym.statistics.exact import proportion
 
 
 def names(subjects: int, photos: int = 1) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganonym.evaluate.assessment import Rate
+from ganonym.statistics.estimate import Rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Estimate
+from ganonym.statistics.estimate import Estimate
 from ganonym.types import Floats
 
 Statistic: TypeAlias = Callable[[NDArray[np.intp]], float]

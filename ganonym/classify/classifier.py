@@ -1,0 +1,49 @@
+"""What every classifier offers, so that one harness can train, test, save and explain them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.types import Floats
+
+Inputs: TypeAlias = NDArray[Any]
+"""What a classifier sees, (n, ...), one entry a photo."""
+Predictor: TypeAlias = Callable[[Inputs], Floats]
+"""Inputs (n, ...) → probabilities (n, c)."""
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+"""What was learned, by name: what goes into a safetensors file."""
+
+
+class Classifier(Protocol):
+    """Learns classes 0 … `count` − 1 (n,) from inputs (n, ...); not every class need occur."""
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor: ...
+
+
+class Trained(Protocol):
+    """A predictor that can be written to a file."""
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        """Inputs (n, ...) → probabilities (n, c), rows sum to 1. One photo's do not depend on the others'."""
+        ...
+
+    @property
+    def arrays(self) -> Arrays:
+        """All that was learned; `Published.restore` makes the same predictor of it, to the last bit."""
+        ...
+
+
+class Published(Protocol):
+    """A published system, as a frozen dataclass of its hyper-parameters: a `Classifier` whose result can be saved."""
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Trained:
+        """As `Classifier`. Deterministic by `seed`; no global random state is touched."""
+        ...
+
+    def restore(self, arrays: Arrays, count: int) -> Trained:
+        """Raises EnvironmentFault when `arrays` are not of this system."""
+        ...
