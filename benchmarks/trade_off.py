@@ -2,8 +2,8 @@
 
 Sets: `london` (81 people, neutral and smiling), `portraits` (298 officials, 53 with a second photo years apart), and
 `people`, both as one dataset: 134 people with two photos, which is what a bound of 0.09 needs. A row is a release in
---out: baselines, `deface`, synthesis from exact landmarks, and ours at several k; each is made once and assessed once,
-so an interrupted run goes on. Ends with `ganonym compare`. Nothing of what it writes may be published: it shows people.
+--out: baselines, `deface`, noise, grey squares, synthesis from exact landmarks, and ours at several k; each is made once
+and assessed once, so an interrupted run goes on. Ends with `ganonym compare`. Nothing of what it writes may be published: it shows people.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SETS = {"london": ("london",), "portraits": ("portraits",), "people": ("london", "portraits")}
 COLUMNS = ("image", "subject", "expression", "sex", "ethnicity", "age")
@@ -29,7 +32,9 @@ OURS["exact"] = ["anonymize", "--mechanism", "none", "--i-understand"]
 BASELINES = {
     name: ["baseline", name] for name in ("blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite")
 }
-RELEASES = {**BASELINES, "deface": [], **OURS}
+NOTHING = ("noise", "constant")
+"""Pictures that say nothing of anybody: what attackers reach on them is chance, or the harness is at fault."""
+RELEASES = {**BASELINES, "deface": [], **dict.fromkeys(NOTHING, []), **OURS}
 
 
 def prepare(data: Path, folders: tuple[str, ...], out: Path) -> None:
@@ -68,6 +73,13 @@ def release(name: str, out: Path) -> Path:
             run(sys.executable, "-m", "deface.deface", str(partial / folder.relative_to(photos)))
         for path in photos.rglob("*.jpg"):  # deface leaves the originals beside its outputs
             (partial / path.relative_to(photos)).unlink()
+    elif name in NOTHING:
+        rng = np.random.default_rng(0)
+        for path in sorted(photos.rglob("*.jpg")):
+            pixels = rng.integers(0, 256, (256, 256, 3)) if name == "noise" else np.full((256, 256, 3), 128)
+            blank = (partial / path.relative_to(photos)).with_suffix(".png")
+            blank.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(blank)
     else:
         command, *options = RELEASES[name]
         run(*GANONYM, command, *positional(command, options, photos, partial), "--quiet", codes=(0, 1))

@@ -3,7 +3,7 @@
 The restorer learns from pairs of other people (pix2pix, Isola et al. 2017, with the L1 loss only; Todt et al. 2024
 found most face anonymizations to be reversible in part by such means). Two steps: regression of original on released
 pixels, which undoes any fixed linear scrambling of places or colours, and a small U-Net that adds detail to what the
-regression gives. dlib describes both the restored and the original crops.
+regression gives. dlib describes the restored crops; originals it has described at their full size.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.evaluate.attackers.attacker import Lesson, Rows, Templates, Tier, View, stack
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.lessons import finite, pairs_of
 from ganonym.evaluate.attackers.restorer import RESTORE_STEPS, Crops, train_restorer
 from ganonym.evaluate.sample import Sample
@@ -37,18 +38,25 @@ def places(side: int) -> Points:
     return np.asarray((load_shape().mean - CENTRE) / EXTENT * side + side / 2 - 0.5)
 
 
+PIXELS = SIDE * SIDE * 3
+
+
 @dataclass(frozen=True, slots=True)
 class CropView:
-    """The aligned face in colour, 64 x 64, as a row of 0…255: all 68 landmarks by a similarity onto the mean face."""
+    """The aligned face in colour, 64 x 64, as a row of 0…255: all 68 landmarks by a similarity onto the mean face.
+
+    Behind the pixels stands dlib's descriptor of the photo: what restored crops of others are compared with.
+    """
 
     name: str = "crop"
-    width: int = SIDE * SIDE * 3
+    width: int = PIXELS + DESCRIPTOR
 
     def template(self, sample: Sample) -> Rows | None:
-        """(12288,) float16, None where it is not known where the face is. Raises EnvironmentFault."""
+        """(12288 + 128,) float16, None where it is not known where the face is. Raises EnvironmentFault."""
         if sample.place is None:
             return None
-        return crop(sample.rgb, similarity(sample.place, places(SIDE)), SIDE).astype(np.float16).ravel()
+        pixels = crop(sample.rgb, similarity(sample.place, places(SIDE)), SIDE).ravel()
+        return np.concatenate([pixels, DLIB_ORACLE.view.template(sample)]).astype(np.float16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +72,10 @@ class Restored:
         return np.asarray(cdist(self._described(probes), self._described(gallery)))
 
     def _described(self, side: Templates) -> Floats:
+        if not side.released:
+            return np.asarray(side.rows[:, PIXELS:], dtype=np.float64)
         there = finite(side.rows)
-        pixels = side.rows[there].astype(np.float32)
-        crops = self.restorer(pixels) if side.released else pixels
+        crops = self.restorer(side.rows[there, :PIXELS].astype(np.float32))
         exact: NDArray[np.uint8] = np.round(crops.clip(0, 255)).astype(np.uint8)
         found = iter(exact)
         return np.asarray(stack((_descriptor(next(found).tobytes()) if ok else None for ok in there), DESCRIPTOR))
@@ -90,8 +99,8 @@ class Reversal:
         pairs = pairs_of(lesson, self.name)
         return Restored(
             train_restorer(
-                pairs.released.astype(np.float32),
-                pairs.originals.astype(np.float32),
+                pairs.released[:, :PIXELS].astype(np.float32),
+                pairs.originals[:, :PIXELS].astype(np.float32),
                 pairs.subject,
                 self.steps,
                 self.seed,
@@ -99,7 +108,7 @@ class Reversal:
         )
 
 
-@lru_cache(maxsize=4096)  # the same originals are described for every fold and setting
+@lru_cache(maxsize=4096)  # the same photos are restored for several settings
 def _descriptor(pixels: bytes) -> Floats:
     """dlib's descriptor (128,) of a crop."""
     face: RGB = np.frombuffer(pixels, dtype=np.uint8).reshape(SIDE, SIDE, 3)

@@ -28,6 +28,8 @@ from ganonym.types import CANVAS, RGB, Floats, Points
 from ganonym.weights import read_manifest, verified_path
 
 if TYPE_CHECKING:
+    from ganonym.faces.appearance import AppearanceModel
+    from ganonym.faces.encoder import Encoder
     from ganonym.synthesis.losses import Perceptual
 
 FAMILY = "realism"
@@ -45,13 +47,22 @@ def face_features(sample: Sample) -> Floats | None:
     Raises EnvironmentFault when its weights are missing or altered.
     """
     from ganonym.evaluate.pictures import on_neutral_backdrop
-    from ganonym.faces.appearance import load_appearance
-    from ganonym.faces.encoder import encode, load_encoder
+    from ganonym.faces.encoder import encode
 
     if sample.points is None:
         return None
     canvas, points = _canvas(sample.rgb, sample.points)
-    return np.asarray(encode([on_neutral_backdrop(canvas, points, load_appearance())], load_encoder())[0])
+    model, encoder = _models()
+    return np.asarray(encode([on_neutral_backdrop(canvas, points, model)], encoder)[0])
+
+
+@cache
+def _models() -> tuple[AppearanceModel, Encoder]:
+    """Once a process: each loading verifies the weights."""
+    from ganonym.faces.appearance import load_appearance
+    from ganonym.faces.encoder import load_encoder
+
+    return load_appearance(), load_encoder()
 
 
 @dataclass(frozen=True, slots=True)
