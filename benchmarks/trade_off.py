@@ -2,8 +2,9 @@
 
 Sets: `london` (81 people, neutral and smiling), `portraits` (298 officials, 53 with a second photo years apart), and
 `people`, both as one dataset: 134 people with two photos, which is what a bound of 0.09 needs. A row is a release in
---out: baselines, `deface`, noise, grey squares, synthesis from exact landmarks, and ours at several k; each is made once
-and assessed once, so an interrupted run goes on. Ends with `ganonym compare`. Nothing of what it writes may be published: it shows people.
+--out: baselines, `deface`, noise, grey squares, synthesis from exact landmarks, and ours at several k; each is made
+once and assessed once, so an interrupted run goes on. Ends with `ganonym compare`. Nothing of what it writes may be
+published: it shows people.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ BASELINES = {
 }
 NOTHING = ("noise", "constant")
 """Pictures that say nothing of anybody: what attackers reach on them is chance, or the harness is at fault."""
-RELEASES = {**BASELINES, "deface": [], **dict.fromkeys(NOTHING, []), **OURS}
+RELEASES = {**BASELINES, "deface": [], **{name: [] for name in NOTHING}, **OURS}
 
 
 def prepare(data: Path, folders: tuple[str, ...], out: Path) -> None:
