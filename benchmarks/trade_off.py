@@ -132,7 +132,7 @@ def trade_off(arguments: argparse.Namespace, out: Path) -> None:
             manifest = ["--manifest", str(out / "people.csv"), "--policy", arguments.policy, "--out", str(target)]
             run(*GANONYM, "assess", str(out / "photos"), str(folder), *manifest, "--quiet", codes=(0, 3))
         print(f"{name}: made in {made:.0f} s, in all {time.perf_counter() - started:.0f} s", flush=True)
-    if not arguments.only_make:
+    if not arguments.only_make and len(names) > 1:
         assessed = [str(out / "assessments" / name) for name in names]
         run(*GANONYM, "compare", *assessed, "--out", str(out / "comparison"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +35,9 @@ def compare(
     from ganonym.evaluate.report.comparison import write_comparison
     from ganonym.evaluate.report.write_json import read_assessment
 
-    found = {name: read_assessment(folder) for name, folder in names_of(folders).items()}
-    comparison = comparing.compare(found, measure, different_data)
+    named = names_of(folders)
+    found = {name: read_assessment(folder) for name, folder in named.items()}
+    comparison = comparing.compare(found, measure, different_data, trials_of(named))
     files = write_comparison(out, comparison)
     output = Output(as_json, quiet)
     for note in comparison.notes:
@@ -46,6 +47,12 @@ def compare(
         table_of(comparison),
         f"Page: {out / 'comparison.html'}",
     )
+
+
+def trials_of(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """trials.parquet of the assessments that still have it, by name; it is not shared with every assessment."""
+    files = {name: folder / "trials.parquet" for name, folder in folders.items()}
+    return {name: file for name, file in files.items() if file.is_file()}
 
 
 def names_of(folders: Sequence[Path]) -> dict[str, Path]:
@@ -70,13 +77,16 @@ def table_of(comparison: Comparison) -> Table:
     """The comparison for the terminal."""
     from ganonym.evaluate.report.comparison import place
 
-    table = Table("run", "verdict", "named at worst", "class", "rank", "useful", "rank in class")
+    table = Table("run", "verdict", "named at worst", "class", "rank", "useful", "rank in class", "named more")
+    more = {each.name: each.difference for each in comparison.differences}
     for run in comparison.runs:
         limit = f"≤ {run.privacy_class:.2f}" if run.privacy_class < 1 else "> 0.33"
         risk = f"{run.risk.value:.3f} [{run.risk.low:.3f}, {run.risk.high:.3f}], ≤ {run.risk.upper:.3f}"
         use = run.utility
         useful = "" if use is None else f"{use.value:.3f} [{use.low:.3f}, {use.high:.3f}]"
+        gap = more.get(run.name)
+        paired = "" if gap is None else f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
         table.add_row(
-            run.name, run.verdict, risk, limit, place(run.privacy_place), useful, place(run.utility_place)
+            run.name, run.verdict, risk, limit, place(run.privacy_place), useful, place(run.utility_place), paired
         )  # fmt: skip
     return table

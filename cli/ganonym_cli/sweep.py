@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from ganonym_cli.compare import table_of
+from ganonym_cli.compare import table_of, trials_of
 from ganonym_cli.console import Advance, Output
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
@@ -167,7 +167,7 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
                 )
 
             found = run_settings(settings, out, run_one, output.warn)
-        comparison = compare(found, measure)
+        comparison = compare(found, measure, trials=trials_of({name: out / "runs" / name for name in found}))
         files = write_comparison(out, comparison, lines_of(settings))
         for note in comparison.notes:
             output.warn(f"Warning: {note}")

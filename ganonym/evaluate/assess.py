@@ -148,6 +148,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         inferences=tuple(inferences),
         groups=tuple(groups),
         utility=tuple(kept),
+        strata=tuple(attacked.strata),
         warnings=(*(f"not run: {name}: {why}" for name, why in attacked.not_run), *notes),
         provenance=request.provenance,
     ), attacked

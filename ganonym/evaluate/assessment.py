@@ -166,7 +166,7 @@ class Provenance(Model):
 
 
 class Assessment(Model):
-    """Everything that was found, with the verdict first."""
+    """Everything that was found, with the verdict first. `strata`: findings over some of the trials; none is judged."""
 
     schema_version: int = SCHEMA_VERSION
     protocol: str = PROTOCOL
@@ -185,5 +185,6 @@ class Assessment(Model):
     inferences: tuple[Inference, ...]
     groups: tuple[GroupFinding, ...]
     utility: tuple[Utility, ...]
+    strata: tuple[Finding, ...] = ()
     warnings: tuple[str, ...]
     provenance: Provenance

@@ -18,8 +18,19 @@ from ganonym.evaluate.attackers.fusion import fuse
 from ganonym.evaluate.metrics.conditioned import conditioned
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.group_rates import hits_of
+from ganonym.evaluate.metrics.sessions import NOBODY, across_sessions
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO, Photos, Scores, score
+from ganonym.evaluate.scores import (
+    ALL_PHOTOS,
+    ANONYMIZED,
+    OTHER_PHOTO,
+    PARROT,
+    SAME_PHOTO,
+    Photos,
+    Scores,
+    first_and_rest,
+    score,
+)
 from ganonym.photos.isolate import thread_limit
 
 FUSED = "fused"
@@ -32,10 +43,12 @@ Tell = Callable[[str, int, int], None]
 class Attacked:
     """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run.
 
-    By (attacker, setting): `hits`, whom it named; `surest`, the photos that it named with the widest margin.
+    `strata`: of trials across sessions only. By (attacker, setting): `hits`, whom it named; `surest`, the photos that
+    it named with the widest margin.
     """
 
     findings: list[Finding] = field(default_factory=list)
+    strata: list[Finding] = field(default_factory=list)
     hits: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     surest: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     not_run: list[tuple[str, str]] = field(default_factory=list)
@@ -73,6 +86,11 @@ def attack_all(
     columns = [released_values(release, index) for index in range(len(release.items))]
     value_of = dict(zip(reversed(release.subjects), reversed(columns), strict=True))  # a subject's first photo decides
     parts: dict[str, list[Scores]] = {}
+    sessions = [item.row.session for item in release.items]
+    everybody, _ = first_and_rest(release.subjects, range(len(sessions)))
+    listed, _ = first_and_rest(
+        release.subjects, [index for index, item in enumerate(release.items) if item.released is not None]
+    )
 
     def noted(scores: Scores) -> Iterator[Scores]:
         both = [scores]
@@ -84,6 +102,12 @@ def attack_all(
             attacked.hits[each.attacker, each.setting] = hits_of(each)
             attacked.surest[each.attacker, each.setting] = _surest(each)
             yield each
+        if scores.setting in (OTHER_PHOTO, ANONYMIZED):
+            known = listed if scores.setting == ANONYMIZED else everybody
+            photos = known + [NOBODY] * (len(scores.gallery) - len(known))
+            apart = across_sessions(scores, sessions, photos)
+            if apart is not None:
+                attacked.strata.append(finding(apart, rng))
 
     for done, (attacker, found) in enumerate(_scored(attackers, seen, release, jobs)):
         tell("attack", done, len(attackers) + 1)

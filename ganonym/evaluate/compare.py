@@ -6,10 +6,12 @@ ranked by one measure of utility (evaluation protocol §6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Assessment, Finding, State
+from ganonym.evaluate.paired_risk import difference, risk_by_subject
 from ganonym.evaluate.report import wording
 from ganonym.evaluate.report.tradeoff import measure_of, utility_of
 from ganonym.statistics.estimate import Estimate, Model, Rate
@@ -45,20 +47,41 @@ class Run(Model):
     utility_place: Place | None
 
 
+class Difference(Model):
+    """How many more people are named in the run `name` than in `against`, each by its worst attack: paired by subject.
+
+    Over the `subjects` whom both attacks tried; below 0 fewer are named.
+    """
+
+    name: str
+    against: str
+    difference: Estimate
+    subjects: int
+
+
 class Comparison(Model):
-    """Runs by privacy class, the more useful first. `measure` None: there is no measure that all runs have."""
+    """Runs by privacy class, the more useful first. `measure` None: there is no measure that all runs have.
+
+    `differences` of every run from the first.
+    """
 
     schema_version: int = SCHEMA_VERSION
     measure: str | None
     same_data: bool
     notes: tuple[str, ...]
     runs: tuple[Run, ...]
+    differences: tuple[Difference, ...] = ()
 
 
 def compare(
-    assessments: Mapping[str, Assessment], measure: str | None = None, different_data: bool = False
+    assessments: Mapping[str, Assessment],
+    measure: str | None = None,
+    different_data: bool = False,
+    trials: Mapping[str, Path] | None = None,
 ) -> Comparison:
     """Compare runs by name; `measure` is a name among their utility, by default the first that all have.
+
+    `trials`: trials.parquet of the runs, from which paired differences are told where originals are the same.
 
     Raises UsageError with fewer than two runs, a run without findings, originals that differ (unless `different_data`),
     and a measure that a run lacks.
@@ -101,7 +124,26 @@ def compare(
             )
         )  # fmt: skip
     runs.sort(key=lambda run: (run.privacy_class, -(run.utility.value if run.utility else 0.0), run.name))
-    return Comparison(measure=measure, same_data=same, notes=_notes(assessments, same, measure), runs=tuple(runs))
+    return Comparison(
+        measure=measure,
+        same_data=same,
+        notes=_notes(assessments, same, measure),
+        runs=tuple(runs),
+        differences=_differences(runs, trials or {}) if same else (),
+    )
+
+
+def _differences(runs: Sequence[Run], trials: Mapping[str, Path]) -> tuple[Difference, ...]:
+    risks = {
+        run.name: risk_by_subject(trials[run.name], run.attacker, run.setting) for run in runs if run.name in trials
+    }
+    first, *others = runs
+    found = []
+    for run in others:
+        gap = difference(risks.get(run.name, {}), risks.get(first.name, {}))
+        if gap is not None:
+            found.append(Difference(name=run.name, against=first.name, difference=gap[0], subjects=gap[1]))
+    return tuple(found)
 
 
 def _strongest(assessment: Assessment) -> Finding:

@@ -67,7 +67,17 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
         strongest=wording.worst(assessment.findings),
         measure=measure,
         pairs=pairs,
+        strata=_strongest(assessment.strata),
     )
+
+
+def _strongest(findings: Sequence[Finding]) -> list[Finding]:
+    """Of every setting, the finding with the highest bound."""
+    best: dict[str, Finding] = {}
+    for each in findings:
+        if each.setting not in best or each.rank1.upper > best[each.setting].rank1.upper:
+            best[each.setting] = each
+    return list(best.values())
 
 
 def _attacker(finding: Finding) -> str:

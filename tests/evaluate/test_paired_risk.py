@@ -1,0 +1,67 @@
+"""Paired differences: read from trials, over the same people, narrower than what two intervals say apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.metrics.group_rates import hits_of
+from ganonym.evaluate.paired_risk import difference, risk_by_subject
+from ganonym.evaluate.report.trials import salted, write_trials
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Scores
+
+SALT = b"0123456789abcdef"
+PEOPLE = 60
+
+
+def scores(seed: int, attacker: str = "x", setting: str = OTHER_PHOTO, named: int = 20) -> Scores:
+    """Two photos of everybody; the first `named` people are found on one of them, ties among whole distances."""
+    rng = np.random.default_rng(seed)
+    owners = np.repeat([f"p{index:02d}" for index in range(PEOPLE)], 2)
+    distances = rng.integers(5, 9, (2 * PEOPLE, PEOPLE)).astype(float)
+    distances[np.arange(0, 2 * named, 2), np.arange(named)] = 1.0
+    return Scores(attacker, "T0", setting, distances, owners, np.unique(owners), np.arange(2 * PEOPLE))
+
+
+def test_risks_are_those_of_the_scores(tmp_path: Path) -> None:
+    wanted = scores(1)
+    path = tmp_path / "trials.parquet"
+    photos = [f"{index}.png" for index in range(2 * PEOPLE)]
+    write_trials(path, [scores(2, "y"), wanted, scores(3, "x", ANONYMIZED)], photos, SALT)
+    found = risk_by_subject(path, "x", OTHER_PHOTO)
+    assert found == pytest.approx({salted("subject", name, SALT): hit for name, hit in hits_of(wanted).items()})
+    assert risk_by_subject(path, "z", OTHER_PHOTO) == {}
+
+
+def test_what_runs_share_cancels() -> None:
+    """30 people are named in both, 8 more in one: McNemar's exact test is sure, and so is the paired interval."""
+    names = [f"p{index}" for index in range(100)]
+    many = {name: float(index < 38) for index, name in enumerate(names)}
+    few = {name: float(index < 30) for index, name in enumerate(names)}
+    told = difference(many, few)
+    assert told is not None
+    found, subjects = told
+    assert (found.value, subjects) == (pytest.approx(0.08), 100)
+    assert binomtest(8, 8).pvalue < 0.05
+    assert found.low > 0
+    back = difference(few, many)
+    assert back is not None
+    assert back[0].value == pytest.approx(-0.08)
+
+
+def test_other_people_are_no_pairs() -> None:
+    assert difference({"a": 1.0}, {"b": 1.0}) is None
+    told = difference({"a": 1.0, "b": 0.0}, {"b": 0.0, "c": 1.0})
+    assert told is not None
+    assert told[1] == 1
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "trials.parquet"
+    path.write_bytes(b"no parquet")
+    with pytest.raises(EnvironmentFault, match=r"trials\.parquet"):
+        risk_by_subject(path, "x", OTHER_PHOTO)

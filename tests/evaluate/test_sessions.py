@@ -1,0 +1,50 @@
+"""Trials across sessions: only those whose own photo in the gallery is of another sitting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ganonym.evaluate.metrics.sessions import NOBODY, across_sessions
+from ganonym.evaluate.scores import OTHER_PHOTO, Scores
+
+
+def trials() -> Scores:
+    """Photos 0, 2, 5 are in the gallery; 1 shows whom 0 shows, 3 and 4 whom 2 shows. A distractor is a candidate."""
+    distances = np.arange(12.0).reshape(3, 4)
+    owners, gallery = np.array(["a", "b", "b"]), np.array(["a", "b", "c", "distractor 0"])
+    return Scores("x", "T0", OTHER_PHOTO, distances, owners, gallery, np.array([1, 3, 4]))
+
+
+KNOWN = [0, 2, 5, NOBODY]
+
+
+def test_only_trials_whose_mate_is_of_another_session_stay() -> None:
+    found = across_sessions(trials(), ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
+    assert found is not None
+    assert found.photos.tolist() == [3]
+    assert found.owners.tolist() == ["b"]
+    assert found.distances.tolist() == [[4.0, 5.0, 6.0, 7.0]]
+    assert found.setting == "other photo, other session"
+
+
+def test_an_unknown_session_is_no_other_session() -> None:
+    found = across_sessions(trials(), ["s1", None, None, "s1", "s2", "s1"], KNOWN)
+    assert found is None
+    found = across_sessions(trials(), ["s1", None, "s1", "s1", "s2", "s1"], KNOWN)
+    assert found is not None
+    assert found.photos.tolist() == [4]
+
+
+def test_one_stratum_only_is_told_as_it_is() -> None:
+    assert across_sessions(trials(), ["s1"] * 6, KNOWN) is None
+    assert across_sessions(trials(), ["s1", "s2", "s1", "s2", "s2", "s1"], KNOWN) is None
+
+
+def test_masks_follow_their_trials() -> None:
+    mask = np.array([[True, True, False, False], [False, True, True, False], [True, True, True, True]])
+    scores = trials()
+    masked = Scores("x", "T0", OTHER_PHOTO, scores.distances, scores.owners, scores.gallery, scores.photos, mask)
+    found = across_sessions(masked, ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
+    assert found is not None
+    assert found.mask is not None
+    assert found.mask.tolist() == [mask[1].tolist()]
