@@ -11,7 +11,22 @@ from collections.abc import Sequence
 import typer
 
 from ganonym.errors import GanonymError
-from ganonym_cli import anonymize, assess, baseline, compare, demo, doctor, phantom, plan, sweep, train, verify, weights
+from ganonym_cli import (
+    anonymize,
+    assess,
+    baseline,
+    classify,
+    compare,
+    demo,
+    doctor,
+    measure,
+    phantom,
+    plan,
+    sweep,
+    train,
+    verify,
+    weights,
+)
 
 app = typer.Typer(
     name="ganonym",
@@ -28,7 +43,9 @@ app.command("baseline", rich_help_panel="Photographs")(baseline.baseline)
 app.command("sweep", rich_help_panel="Photographs")(sweep.command())
 app.command("compare", rich_help_panel="Photographs")(compare.compare)
 app.command("plan", rich_help_panel="Photographs")(plan.plan)
+app.command("measure", rich_help_panel="Photographs")(measure.measure)
 app.command("phantom", rich_help_panel="Photographs")(phantom.phantom)
+app.add_typer(classify.app, name="classify", rich_help_panel="Photographs")
 app.add_typer(train.app, name="train", rich_help_panel="Model")
 app.add_typer(weights.app, name="weights", rich_help_panel="Model")
 app.command("doctor", rich_help_panel="Model")(doctor.doctor)

@@ -1,0 +1,40 @@
+"""What `ganonym classify evaluate` tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from ganonym_cli.console import Output
+
+if TYPE_CHECKING:
+    from ganonym.classify.cohort import Cohort
+    from ganonym.classify.cross_validation import Rated
+
+
+def tell(output: Output, name: str, cohort: Cohort, found: Rated) -> None:
+    """Rates over all classes and of each against the rest, as tables or JSON."""
+    whole = Table("rate", "value", "95 % interval")
+    for k, each in found.top.items():
+        whole.add_row(f"macro top-{k}", f"{each.value:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+    for what, each in (("macro F1", found.f1), ("calibration error", found.calibration)):
+        whole.add_row(what, f"{each.value:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+    single = Table("class", "people", "sensitivity", "specificity", "PPV", "NPV", "F1", "AUROC")
+    for label, row in zip(cohort.names, found.classes, strict=True):
+        rates = (row.sensitivity, row.specificity, row.ppv, row.npv, row.f1, row.auroc)
+        cells = ["–" if each is None else f"{each.value:.2f} [{each.low:.2f}, {each.high:.2f}]" for each in rates]
+        single.add_row(label, str(row.affected), *cells)
+    payload: dict[str, Any] = {
+        "name": name,
+        "simulated": cohort.simulated,
+        "photos": found.photos,
+        "subjects": found.subjects,
+        "top": {str(k): each.model_dump() for k, each in found.top.items()},
+        "f1": found.f1.model_dump(),
+        "calibration": found.calibration.model_dump(),
+        "classes": {label: row.model_dump() for label, row in zip(cohort.names, found.classes, strict=True)},
+        "left_out": [{"image": image, "reason": reason} for image, reason in cohort.left_out],
+    }
+    said = "SIMULATED syndromes. " if cohort.simulated else ""
+    output.result(payload, f"{name}: {said}{found.photos} tested, {found.subjects} people.", whole, single)

@@ -1,0 +1,84 @@
+"""How well a published system does on people whom it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.classify.calls import Calls, record
+from ganonym.classify.classifier import Classifier, Inputs
+from ganonym.classify.metrics.binary import Binary, one_vs_rest
+from ganonym.classify.metrics.folds import FOLDS, Fold, subject_folds
+from ganonym.classify.metrics.rates import calibration_error, macro_f1
+from ganonym.classify.metrics.topk import accuracies
+from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
+from ganonym.statistics.estimate import Estimate
+from ganonym.types import Floats
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """Rates of a classifier with 95 % intervals by bootstrap over subjects.
+
+    `top` macro top-k by k; `f1` macro; `calibration` the expected calibration error; `classes` each against the rest.
+    """
+
+    photos: int
+    subjects: int
+    top: Mapping[int, Estimate]
+    f1: Estimate
+    calibration: Estimate
+    classes: Sequence[Binary]
+
+
+def cross_validated(
+    method: Classifier,
+    inputs: Inputs,
+    classes: NDArray[np.intp],
+    subjects: Sequence[str],
+    count: int,
+    seed: int,
+    folds: int = FOLDS,
+    tell: Tell = lambda *_: None,
+) -> Floats:
+    """Probabilities (n, count) of every photo by a classifier that never saw its subject.
+
+    Raises UsageError or ValueError as the method and `subject_folds` do.
+    """
+    parts: Sequence[Fold] = subject_folds(classes, subjects, seed, folds)
+    chances = np.full((len(classes), count), np.nan)
+    for number, fold in enumerate(parts):
+        tell("train", number, len(parts))
+        trained = method.learn(inputs[fold.train], classes[fold.train], count, seed + number)
+        chances[fold.test] = trained(inputs[fold.test])
+    tell("train", len(parts), len(parts))
+    return chances
+
+
+def called(chances: Floats, classes: NDArray[np.intp]) -> Calls:
+    """What probabilities (n, c) call, and the place of the true class (n,)."""
+    photos, count = chances.shape
+    calls = Calls(np.full(photos, -1, np.intp), np.full(photos, count + 1, np.intp), np.full(photos, np.nan))
+    record(calls, np.arange(photos, dtype=np.intp), chances, classes, np.ones(count, dtype=bool))
+    return calls
+
+
+def rated(
+    chances: Floats, classes: NDArray[np.intp], subjects: Sequence[str], seed: int, rounds: int = ROUNDS
+) -> Rated:
+    """Rates of probabilities (n, c) of photos of `subjects` that were not learned from."""
+    rng = np.random.default_rng(seed)
+    calls, count = called(chances, classes), chances.shape[1]
+    return Rated(
+        photos=len(classes),
+        subjects=len(set(subjects)),
+        top=accuracies(calls.rank, classes, subjects, count, rng, rounds),
+        f1=subject_bootstrap(macro_f1(calls, classes), subjects, rng, rounds),
+        calibration=subject_bootstrap(calibration_error(calls), subjects, rng, rounds),
+        classes=one_vs_rest(calls.predicted, classes, subjects, count, rng, chances, rounds),
+    )

@@ -1,0 +1,128 @@
+"""Norms in files: the published ones that come along, one's own as TOML or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ganonym.classify.measurement.norms import OLDEST, Norm
+from ganonym.classify.measurement.table import MEASUREMENTS, UNITS, unit_of
+from ganonym.errors import UsageError
+from ganonym.types import Sex
+
+BUNDLED = Path(__file__).with_name("norms.toml")
+COLUMNS = ("measure", "unit", "mean", "sd", "source", "sex", "low", "high", "n", "ancestry")
+_REQUIRED = COLUMNS[:5]
+_HELP = "A CSV has the columns " + ", ".join(COLUMNS) + "; a cohort file is written by --save-norms."
+
+
+@cache
+def published() -> tuple[Norm, ...]:
+    """The published norms that come along (`norms.toml` names the source of each)."""
+    return read_norms(BUNDLED)
+
+
+def read_norms(path: Path) -> tuple[Norm, ...]:
+    """Norms of a .toml or .csv file (UTF-8), each row with the columns of `COLUMNS`; sex, ages, n, ancestry may lack.
+
+    Raises UsageError naming the file and the row that is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = list(_csv_rows(text)) if path.suffix.lower() == ".csv" else list(_toml_rows(tomllib.loads(text)))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+        raise UsageError(f"cannot read norms from {path}: {_words(error)}.", _HELP) from error
+    norms = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            norms.append(_norm(row))
+        except (ValueError, TypeError, KeyError) as error:
+            raise UsageError(f"{path}, norm {number}: {_words(error)}.", _HELP) from error
+    if not norms:
+        raise UsageError(f"{path} holds no norms.", _HELP)
+    return tuple(norms)
+
+
+def norms_toml(norms: Sequence[Norm]) -> str:
+    """The file that `read_norms` reads back to the same norms, to the last bit."""
+    parts = ["# Norms of facial measurements. They describe a cohort, nobody in it; written by ganonym measure.\n"]
+    for each in norms:
+        lines = [f"measure = {_quoted(each.measure)}", f"unit = {_quoted(each.unit)}", f"mean = {each.mean!r}"]
+        lines += [
+            f"sd = {each.sd!r}",
+            f"source = {_quoted(each.source)}",
+            f"low = {each.low!r}",
+            f"high = {each.high!r}",
+        ]
+        lines += [f"{name} = {_quoted(text)}" for name in ("sex", "ancestry") if (text := getattr(each, name))]
+        lines += [f"n = {each.n}"] if each.n is not None else []
+        parts.append("\n[[norm]]\n" + "\n".join(lines) + "\n")
+    return "".join(parts)
+
+
+def _toml_rows(tables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    sources = tables.get("sources", {})
+    for table in tables["norm"]:
+        row = dict(table)
+        row["source"] = sources.get(row.get("source"), row.get("source"))
+        pairs = {key: row.pop(key) for key in ("male", "female", "both") if key in row}
+        for key, (mean, sd) in pairs.items():
+            yield row | {"mean": mean, "sd": sd} | ({} if key == "both" else {"sex": key})
+        if not pairs:
+            yield row
+
+
+def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
+    for row in csv.DictReader(io.StringIO(text, newline=""), strict=True):
+        if None in row or None in row.values():
+            raise ValueError("a row has another number of cells than the header")
+        yield {key.strip().lower(): value.strip() for key, value in row.items() if value.strip()}
+
+
+def _norm(row: Mapping[str, Any]) -> Norm:
+    if lacking := [name for name in _REQUIRED if row.get(name) in (None, "")]:
+        raise ValueError(f"{', '.join(lacking)} missing")
+    if unknown := sorted(set(row) - set(COLUMNS)):
+        raise ValueError(f"unknown column {unknown[0]!r}")
+    key, unit = str(row["measure"]), str(row["unit"])
+    if key not in MEASUREMENTS:
+        raise ValueError(f"unknown measure {key!r}")
+    if unit not in {unit_of(key, each) for each in UNITS}:
+        raise ValueError(f"{key} has no unit {unit!r}")
+    mean, sd, low, high = (float(row.get(name, other)) for name, other in _NUMBERS.items())
+    n = None if row.get("n") is None else int(row["n"])
+    if not (math.isfinite(mean) and math.isfinite(sd) and sd > 0):
+        raise ValueError(f"mean {mean}, SD {sd}: an SD must be positive")
+    if not 0 <= low < high <= OLDEST:
+        raise ValueError(f"ages {low} to {high}")
+    if n is not None and n < 2:
+        raise ValueError(f"an SD of n = {n}")
+    return Norm(key, mean, sd, unit, str(row["source"]), _sex(row.get("sex")), low, high, n, row.get("ancestry"))
+
+
+_NUMBERS = {"mean": math.nan, "sd": math.nan, "low": 0.0, "high": OLDEST}
+
+
+def _sex(text: object) -> Sex | None:
+    if text not in (None, "female", "male"):
+        raise ValueError(f"sex {text!r} is neither female nor male")
+    return "female" if text == "female" else "male" if text == "male" else None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: as in JSON, which escapes no more than TOML does."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

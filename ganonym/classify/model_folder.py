@@ -1,0 +1,150 @@
+"""A trained classifier as a folder: model.safetensors, model.toml and the recipe. Nothing is pickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from ganonym.classify.case import Case
+from ganonym.classify.classifier import Arrays, Trained
+from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.recipe import Recipe, parse_recipe
+from ganonym.classify.systems import Look, system_of
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.types import Floats
+from ganonym.weights import read_tensors, sha256_file
+
+FORMAT = 1
+WEIGHTS, CARD, RECIPE = "model.safetensors", "model.toml", "recipe.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is: of which `settings` and `seed`, whom it knows, and of whom it learned.
+
+    `names` of its classes in order; `photos` and `subjects` learned from; `simulated`: phantoms were among them.
+    `foundation`: SHA-256 over the parameters of the recognizer it started from. `seen`: digests of the photographs, so
+    that a test on any of them is noticed; names of subjects are nowhere, for they can be guessed from a digest.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    names: tuple[str, ...]
+    photos: int
+    subjects: int
+    simulated: bool
+    foundation: str
+    seen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A classifier that is ready for portraits."""
+
+    recipe: Recipe
+    card: Card
+    look: Look
+    trained: Trained
+
+    def chances(self, cohort: Cohort) -> tuple[Seen, Floats]:
+        """What the model sees of a cohort, and its probabilities (m, c) of the classes `card.names`."""
+        seen = self.look(cohort)
+        return seen, self.trained(seen.inputs)
+
+    def learned_from(self, cases: Sequence[Case]) -> list[str]:
+        """The images that the model has learned from: a test on them proves nothing. Raises OSError."""
+        known = set(self.card.seen)
+        return [case.image for case in cases if digest_of(case) in known]
+
+
+def digest(arrays: Arrays) -> str:
+    """SHA-256 over names, types, shapes and values, hex."""
+    told = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        told.update(f"{name} {array.dtype} {array.shape}\0".encode())
+        told.update(array.tobytes())
+    return told.hexdigest()
+
+
+def digest_of(case: Case) -> str:
+    """The digest of a photograph's file by which a model knows it again, 32 hex digits. Raises OSError."""
+    return sha256_file(case.path)[:32]
+
+
+def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> None:
+    """Write a new folder. Raises UsageError when it holds a model, EnvironmentFault when it cannot be written."""
+    if (folder / CARD).exists():
+        raise UsageError(f"{folder} already holds a model.", "Choose another folder.")
+    arrays = {name: np.ascontiguousarray(array) for name, array in trained.arrays.items()}
+    lines = [
+        f"format = {FORMAT}",
+        f"seed = {card.seed}",
+        f"names = {_toml(list(card.names))}",
+        f"photos = {card.photos}",
+        f"subjects = {card.subjects}",
+        f"simulated = {_toml(card.simulated)}",
+        f"foundation = {_toml(card.foundation)}",
+        f"weights = {_toml(digest(arrays))}",
+        f"seen = {_toml(list(card.seen))}",
+        "",
+        "[settings]",
+        *(f"{name} = {_toml(value)}" for name, value in sorted(card.settings.items())),
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WEIGHTS).write_bytes(save(arrays))
+        (folder / RECIPE).write_text(recipe.text, "utf-8")
+        (folder / CARD).write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
+
+
+def load_model(folder: Path, foundation: Arrays) -> Model:
+    """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
+    recognizer than `foundation`.
+    """
+    try:
+        found = tomllib.loads((folder / CARD).read_text("utf-8"))
+        text = (folder / RECIPE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
+    if found.get("format") != FORMAT:
+        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+    try:
+        card = Card(
+            settings=found["settings"],
+            seed=found["seed"],
+            names=tuple(found["names"]),
+            photos=found["photos"],
+            subjects=found["subjects"],
+            simulated=found["simulated"],
+            foundation=found["foundation"],
+            seen=tuple(found["seen"]),
+        )
+        weights = found["weights"]
+    except KeyError as error:
+        raise EnvironmentFault(f"{folder / CARD} lacks {error}.", "Restore it, or train anew.") from error
+    if card.foundation != digest(foundation):
+        raise EnvironmentFault(
+            f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
+        )
+    arrays, _ = read_tensors(folder / WEIGHTS)
+    if digest(arrays) != weights:
+        raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
+    recipe = parse_recipe(text, str(folder / RECIPE))
+    system = system_of(recipe.system, card.settings, foundation)
+    return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
+
+
+def _toml(value: object) -> str:
+    """JSON's booleans, numbers, texts and lists of them are TOML's; text outside ASCII is escaped."""
+    return json.dumps(value)

@@ -1,0 +1,237 @@
+"""From a recipe's settings to a published system: how it looks at a portrait, and how it learns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ganonym.classify.classifier import Arrays, Inputs, Published
+from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.regions import REGIONS, region_crops
+from ganonym.classify.encoders import IResNetEncoder
+from ganonym.classify.fit import Schedule
+from ganonym.classify.networks.iresnet import form_of, iresnet_of, published
+from ganonym.classify.portrait import Portrait
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.weights import read_tensors, sha256_file, verified_path
+
+Look: TypeAlias = Callable[[Cohort], Seen]
+PhotoLook: TypeAlias = Callable[[Sequence[Portrait]], Inputs]
+"""Portraits of n photos → what a system of single photos learns from, (n, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """`look` turns a cohort into inputs, `method` learns from them."""
+
+    look: Look
+    method: Published
+
+
+def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays) -> System:
+    """The system called `kind` with all of `settings`. Raises UsageError when either is unknown or one lacks.
+
+    `foundation`: parameters of the iResNet that systems with a pretrained recognizer start from (`read_foundation`).
+    """
+    builders: dict[str, Callable[..., System]] = {
+        "deepgestalt": _deepgestalt,
+        "gestaltmatcher": _gestaltmatcher,
+        "margin": _margin,
+        "meta-baseline": _meta_baseline,
+        "prototypes": _prototypes,
+        "cnn": _cnn,
+        "screening": _screening,
+        "measurement": _measurement,
+        "ordinal": _ordinal,
+        "photo-set": _photo_set,
+    }
+    if kind not in builders:
+        raise UsageError(f"there is no system {kind!r}.", f"There are {', '.join(builders)}.")
+    builder = builders[kind]
+    wanted = [name for name in inspect.signature(builder).parameters if name != "foundation"]
+    missing, extra = set(wanted) - set(settings), set(settings) - set(wanted)
+    if missing or extra:
+        told = [f"lack {', '.join(sorted(missing))}"] if missing else []
+        told += [f"have {', '.join(sorted(extra))}, which means nothing"] if extra else []
+        raise UsageError(f"the settings of {kind} {' and '.join(told)}.", f"They are {', '.join(wanted)}.")
+    return builder(foundation, **settings)
+
+
+def read_foundation(path: Path | None = None, sha256: str | None = None) -> Arrays:
+    """Parameters of the iResNet at `path`, or of the bundled gestalt encoder. Raises EnvironmentFault.
+
+    A file of the user's is read only when its SHA-256 is `sha256`.
+    """
+    if path is None:
+        return read_tensors(verified_path("gestalt"))[0]
+    if not path.is_file():
+        raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of an iResNet.")
+    found = sha256_file(path)
+    if found != sha256:
+        raise EnvironmentFault(
+            f"{path} has SHA-256 {found}, not {sha256}.", "Give its digest with --sha256 if you trust the file."
+        )
+    return read_tensors(path)[0]
+
+
+def by_photo(look: PhotoLook) -> Look:
+    """One input a photo."""
+
+    def seen(cohort: Cohort) -> Seen:
+        images = tuple(case.image for case in cohort.cases)
+        return Seen(look(cohort.portraits), cohort.classes, cohort.subjects, images)
+
+    return seen
+
+
+def by_subject(look: PhotoLook) -> Look:
+    """One input a subject (`photo_set.pack`): embeddings of up to six photos; age, sex and ancestry of the first."""
+    from ganonym.classify.methods.photo_set import PHOTOS, Vocabulary, pack
+
+    def seen(cohort: Cohort) -> Seen:
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(cohort.subjects):
+            rows.setdefault(name, []).append(row)
+        found = look(cohort.portraits)
+        first = [own[0] for own in rows.values()]
+        metadata = Vocabulary((), ()).encode([cohort.cases[row] for row in first])
+        packed = pack([found[own[:PHOTOS]].astype(np.float32) for own in rows.values()], metadata)
+        return Seen(packed, cohort.classes[first], tuple(rows), tuple(cohort.cases[row].image for row in first))
+
+    return seen
+
+
+def embedded(foundation: Arrays) -> PhotoLook:
+    """Portraits → embeddings (n, d) of unit length by the foundation."""
+    encoder = IResNetEncoder("foundation", iresnet_of(foundation))
+    side = form_of(foundation).side
+
+    def look(faces: Sequence[Portrait]) -> Inputs:
+        found = encoder(np.stack([arcface_crop(face, side) for face in faces]))
+        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
+
+    return look
+
+
+def _crops(side: int) -> PhotoLook:
+    return lambda faces: np.stack([arcface_crop(face, side) for face in faces])
+
+
+def _deepgestalt(
+    foundation: Arrays,  # noqa: ARG001
+    side: int,
+    width: float,
+    epochs: int,
+    batch: int,
+    rate: float,
+    course: str,
+    regions: list[str],
+) -> System:
+    from ganonym.classify.methods.deepgestalt import DeepGestalt
+
+    chosen: Any = course
+    schedule = Schedule(epochs, batch, "sgd", rate, clip=0.1, course=chosen)
+    method = DeepGestalt(tuple(regions or REGIONS), side, width, schedule)
+    return System(by_photo(lambda faces: np.stack([region_crops(face, side) for face in faces])), method)
+
+
+def _gestaltmatcher(foundation: Arrays, model: str, epochs: int, draws: int) -> System:
+    from ganonym.classify.methods.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher
+
+    tunings = {"a": MODEL_A, "b": MODEL_B}
+    if model not in tunings:
+        raise UsageError(f"GestaltMatcher has no model {model!r}.", "There are a (iResNet-50) and b (iResNet-100).")
+    method = GestaltMatcher(foundation, tunings[model], epochs, None if draws < 0 else draws)
+    return System(by_photo(_crops(form_of(foundation).side)), method)
+
+
+def _margin(
+    foundation: Arrays, head: str, pretrained: bool, depth: int, epochs: int, batch: int, rate: float
+) -> System:
+    from ganonym.classify.heads.margin import ArcFace, CosFace, Head, Softmax
+    from ganonym.classify.methods.margin import MarginNetwork
+
+    heads: dict[str, Head] = {"arcface": ArcFace(), "cosface": CosFace(), "softmax": Softmax()}
+    if head not in heads:
+        raise UsageError(f"there is no head {head!r}.", f"There are {', '.join(heads)}.")
+    form = published(depth) if depth else form_of(foundation)
+    schedule = Schedule(epochs, batch, "sgd", rate, decay=5e-4)
+    return System(
+        by_photo(_crops(form_of(foundation).side if pretrained else form.side)),
+        MarginNetwork(heads[head], foundation if pretrained else form, schedule),
+    )
+
+
+def _meta_baseline(
+    foundation: Arrays, width: int, epochs: int, ways: int, shots: int, queries: int, steps: int
+) -> System:
+    from ganonym.classify.fewshot.encoders import Projection
+    from ganonym.classify.fewshot.episodes import Shape
+    from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
+
+    baseline = ClassifierBaseline(Projection(width), Schedule(epochs, 128, "sgd", 0.1, decay=5e-4))
+    return System(by_photo(embedded(foundation)), MetaBaseline(baseline, Shape(ways, shots, queries), steps))
+
+
+def _prototypes(foundation: Arrays) -> System:
+    from ganonym.classify.fewshot.prototypes import SimpleShot
+
+    return System(by_photo(embedded(foundation)), SimpleShot())
+
+
+def _cnn(
+    foundation: Arrays,  # noqa: ARG001
+    architecture: str,
+    narrowing: int,
+    side: int,
+    epochs: int,
+    rate: float,
+    weighted: bool,
+) -> System:
+    from ganonym.classify.methods.cnn import ConvolutionalNetwork
+
+    known: Any = architecture
+    schedule = Schedule(epochs, 32, "adam", rate, decay=1e-4)
+    method = ConvolutionalNetwork(known, narrowing, side or None, weighted, None, schedule)
+    return System(by_photo(_crops(112)), method)
+
+
+def _screening(foundation: Arrays, strength: float) -> System:
+    from ganonym.classify.methods.screening import Logistic
+
+    return System(by_photo(embedded(foundation)), Logistic(strength))
+
+
+def _measurement(foundation: Arrays, learner: str, strength: float, trees: int) -> System:  # noqa: ARG001
+    from ganonym.classify.methods.measurement import AstleyClarren, MeasuredForest, MeasuredLogistic
+
+    learners: dict[str, Published] = {
+        "logistic": MeasuredLogistic(strength),
+        "forest": MeasuredForest(trees),
+        "rule": AstleyClarren(),
+    }
+    if learner not in learners:
+        raise UsageError(f"measurements are not learned by {learner!r}.", f"There are {', '.join(learners)}.")
+    return System(by_photo(lambda faces: np.stack([face.points for face in faces])), learners[learner])
+
+
+def _ordinal(foundation: Arrays, width: int, epochs: int) -> System:
+    from ganonym.classify.fewshot.encoders import Projection
+    from ganonym.classify.methods.ordinal import OrdinalGrading
+
+    schedule = Schedule(epochs, 32, "adamw", 2e-3, decay=1e-2)
+    return System(by_photo(embedded(foundation)), OrdinalGrading(Projection(width), schedule))
+
+
+def _photo_set(foundation: Arrays, width: int, hidden: int, epochs: int) -> System:
+    from ganonym.classify.fewshot.encoders import Projection
+    from ganonym.classify.methods.photo_set import PhotoSet
+
+    schedule = Schedule(epochs, 32, "adamw", 2e-3, decay=1e-2)
+    return System(by_subject(embedded(foundation)), PhotoSet(Projection(width), hidden, schedule=schedule))

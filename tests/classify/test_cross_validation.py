@@ -1,0 +1,61 @@
+"""Cross-validation never shows a classifier the person it is asked about, and rates what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
+
+from ganonym.classify.classifier import Inputs, Predictor
+from ganonym.classify.cross_validation import called, cross_validated, rated
+from ganonym.types import Floats
+
+
+class Memory:
+    """Remembers the persons it learned from, and knows no more: a leak of subjects is all it can live on."""
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
+        known = {int(person): int(label) for person, label in zip(inputs[:, 0], classes, strict=True)}
+
+        def predict(others: Inputs) -> Floats:
+            chances = np.full((len(others), count), 0.1)
+            for row, person in enumerate(others[:, 0]):
+                if int(person) in known:
+                    chances[row, known[int(person)]] = 1.0
+            return chances / chances.sum(axis=1, keepdims=True)
+
+        return predict
+
+
+def people(count: int = 30, photos: int = 3, classes: int = 3) -> tuple[Inputs, NDArray[np.intp], list[str]]:
+    person = np.repeat(np.arange(count), photos)
+    return person[:, None], (person % classes).astype(np.intp), [f"p{each}" for each in person]
+
+
+def test_whoever_only_remembers_people_says_nothing() -> None:
+    inputs, classes, subjects = people()
+    chances = cross_validated(Memory(), inputs, classes, subjects, 3, 0)
+    assert np.allclose(chances, 1 / 3)
+    alone = [f"photo {row}" for row in range(len(subjects))]
+    leaking = cross_validated(Memory(), inputs, classes, alone, 3, 0)
+    assert (leaking.argmax(axis=1) == classes).mean() > 0.9, "with photos for people it is the leak it would be"
+
+
+def test_rates_agree_with_sklearn() -> None:
+    rng = np.random.default_rng(2)
+    _, classes, subjects = people(40, 2, 4)
+    chances = rng.dirichlet(np.ones(4), len(classes))
+    chances[np.arange(len(classes)), classes] += 0.4
+    chances /= chances.sum(axis=1, keepdims=True)
+    found = rated(chances, classes, subjects, 0, rounds=60)
+    calls = called(chances, classes)
+    assert np.array_equal(calls.predicted, chances.argmax(axis=1))
+    assert found.top[1].value == pytest.approx(balanced_accuracy_score(classes, calls.predicted))
+    # Classes are of one size here, so that the macro rate is the micro rate.
+    assert found.top[4].value == 1.0
+    assert (calls.rank <= 2).mean() == pytest.approx(top_k_accuracy_score(classes, chances, k=2))
+    assert found.f1.value == pytest.approx(f1_score(classes, calls.predicted, average="macro"))
+    assert (found.photos, found.subjects) == (80, 40)
+    assert found.top[1].low < found.top[1].value < found.top[1].high
+    assert len(found.classes) == 4
