@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ganonym_cli.console import Output
-from ganonym_cli.options import Json, Quiet, Seed
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 app = typer.Typer(no_args_is_help=True, help="Fit the bundled weights anew.")
 
@@ -170,4 +171,41 @@ def encoder(
     file = out or checkpoints_folder() / "encoder.safetensors"
     train_encoder(data, run, file, EncoderRecipe(steps=steps, seed=seed), output.note)
     output.note("To use it from checkpoints/: ganonym weights accept encoder")
+    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def gestalt(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Manifest of people with several photographs each.", show_default=False),
+    ],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
+    ] = None,
+    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
+        "runs/gestalt"
+    ),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps, of 64 photographs each.")] = 700,
+    seed: Seed = 1,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The encoder that published classifiers start from: tells people apart, knows no syndrome; resumes when stopped.
+
+    The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
+    """
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.gestalt import GestaltRecipe, read_crops, train_gestalt
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "gestalt.safetensors"
+    recipe = GestaltRecipe(steps=steps, seed=seed)
+    crops = read_crops(
+        data, images or data.parent / "photos", recipe.form.side, jobs or os.cpu_count() or 1, output.note
+    )
+    train_gestalt(crops, run, file, recipe, output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept gestalt")
     output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
