@@ -72,6 +72,8 @@ def measure(
     for each in readings:
         if each.failed:
             output.warn(f"{each.person.name}: {each.failed}")
+        elif each.refused and save_norms is not None:
+            output.note(f"{each.person.name} is left out of the norms: {each.refused}")
     output.result(
         _payload(readings, request, written),
         *(part for each in readings if not each.failed for part in _shown(each, request)),

@@ -203,14 +203,19 @@ def _norms_of(readings: Sequence[Reading], request: Request) -> str:
     fixed = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}[request.unit]
     keys = [key for key in MEASUREMENTS if key != fixed]  # a length over itself is one in everybody
     values = {key: np.array([each.scores[key].value for each in kept]) for key in keys}
-    norms = cohort_norms(
-        values,
-        [each.person.subject for each in kept],
-        request.unit,
-        "own controls",
-        [each.person.sex for each in kept],
-        [each.person.age for each in kept],
-    )
+    try:
+        norms = cohort_norms(
+            values,
+            [each.person.subject for each in kept],
+            request.unit,
+            "own controls",
+            [each.person.sex for each in kept],
+            [each.person.age for each in kept],
+        )
+    except UsageError as error:
+        left = len(readings) - len(kept)
+        more = f" Of the photos with a face {left} are not frontal enough and were left out." if left else ""
+        raise UsageError(error.message + more, error.remedy) from error
     return norms_toml(norms)
 
 

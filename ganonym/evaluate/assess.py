@@ -27,6 +27,7 @@ from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
 from ganonym.evaluate.suite import FUSED, suite, views_of
 from ganonym.evaluate.utility.assess import utility
 from ganonym.evaluate.utility.distance import EncoderView, PerceptualDistance
+from ganonym.evaluate.utility.gestalt import GestaltView
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.verdict.gates import Evidence, gates
 from ganonym.evaluate.verdict.policy import Policy
@@ -34,6 +35,7 @@ from ganonym.evaluate.verdict.verdict import headline, valid_until, verdict
 from ganonym.types import RGB
 
 FEATURES = EncoderView()
+GESTALT = GestaltView()
 WEAK_SUBJECTS = 60
 """On so many subjects the weak anonymizers of control C2 are tried: each costs two more descriptors a photo."""
 
@@ -74,7 +76,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
     """
     release, policy = request.release, request.policy
     attackers = suite(request.recognizers)
-    views = (*views_of(attackers), FEATURES)
+    views = (*views_of(attackers), FEATURES, GESTALT)
     weak = (DLIB_ORACLE.view, THUMBNAIL.view)
     tried = set(list(dict.fromkeys(_repeated_first(release.subjects)))[:WEAK_SUBJECTS])
     mock = request.mock or (None,) * len(release.items)
@@ -189,6 +191,8 @@ def _utility_inputs(request: Request, seen: Seen) -> UtilityInputs:
         landmark_noise=np.array([look.noise for look in looks]),
         original_features=np.asarray(seen.originals[FEATURES.name], dtype=np.float64),
         released_features=np.asarray(seen.released[FEATURES.name], dtype=np.float64),
+        original_gestalt=np.asarray(seen.originals[GESTALT.name], dtype=np.float64),
+        released_gestalt=np.asarray(seen.released[GESTALT.name], dtype=np.float64),
         perceptual=None
         if request.perceptual is None
         else np.array([np.nan if look.perceptual is None else look.perceptual for look in looks]),

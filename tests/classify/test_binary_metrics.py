@@ -125,6 +125,18 @@ def test_no_false_alarm_among_thirty_is_no_certainty_about_a_rare_disease() -> N
     assert at_prevalence(truth[:30], truth[:30], alone(30), 0.1, np.random.default_rng(0)) is None
 
 
+def test_the_interval_of_a_predictive_value_is_that_of_both_rates_by_bonferroni() -> None:
+    truth, called, _ = drawn(7)
+    found = at_prevalence(truth, called, alone(80), 0.03, np.random.default_rng(0))
+    hits, ill, clear, well = (int(each.sum()) for each in (truth & called, truth, ~truth & ~called, ~truth))
+    sensitivity, specificity = proportion(hits, ill, 0.975), proportion(clear, well, 0.975)
+    assert found is not None
+    for index, estimate in enumerate((found.ppv, found.npv)):
+        assert estimate is not None
+        assert estimate.low == pytest.approx(predictive_values(sensitivity.low, specificity.low, 0.03)[index])
+        assert estimate.high == pytest.approx(predictive_values(sensitivity.high, specificity.high, 0.03)[index])
+
+
 def test_the_interval_of_a_predictive_value_covers_it() -> None:
     rng = np.random.default_rng(6)
     truth = np.arange(90) < 40

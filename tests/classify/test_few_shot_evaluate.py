@@ -23,7 +23,9 @@ from ganonym.classify.fewshot.scores import cosine_to_means
 from ganonym.errors import UsageError
 
 
-def cohort(classes: int = 6, each: int = 6, noise: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
+def cohort(
+    classes: int = 6, each: int = 6, noise: float = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
     """Two photos a subject, classes at right angles."""
     labels = np.repeat(np.arange(classes), 2 * each)
     found = np.eye(classes)[labels] + noise * np.random.default_rng(0).normal(size=(len(labels), classes))
@@ -49,7 +51,10 @@ def test_chance_is_one_over_ways_and_intervals_are_what_they_say() -> None:
     for _ in range(600):
         one = draw(drawn_from, rng)
         scores = cosine_to_means(
-            torch.from_numpy(noise[one.support]), torch.from_numpy(one.support_ways), torch.from_numpy(noise[one.query]), 4
+            torch.from_numpy(noise[one.support]),
+            torch.from_numpy(one.support_ways),
+            torch.from_numpy(noise[one.query]),
+            4,
         )
         shares.append((scores.numpy().argmax(axis=1) == one.query_ways).mean())
     assert found.over_episodes.value == pytest.approx(np.mean(shares))

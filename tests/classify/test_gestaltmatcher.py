@@ -111,6 +111,20 @@ def test_classes_are_weighted_by_their_own_numbers() -> None:
     np.testing.assert_allclose(trained(crops[:1])[0], np.array([8, 24, 12]) / 44, atol=5e-3)
 
 
+def test_half_of_each_descriptor_is_dropped_in_training_only() -> None:
+    crops, _ = coloured(1)
+    neck = GestaltMatcher(base(), epochs=0, draws=0).learn(crops, np.arange(48) % 12, 12, seed=3).neck
+    with torch.no_grad():
+        neck.classifier.weight.copy_(torch.eye(12))
+        neck.classifier.bias.zero_()
+        maps = torch.randn(200, FORM.features, generator=torch.Generator().manual_seed(0))
+        whole, dropped = neck.scores(maps), neck.scores(maps, torch.Generator().manual_seed(1))
+    left = dropped != 0
+    torch.testing.assert_close(dropped[left], 2 * whole[left])
+    assert left.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    torch.testing.assert_close(whole, neck(maps))
+
+
 def test_a_class_without_photos_is_hardly_called() -> None:
     crops, classes = coloured(1)
     trained = GestaltMatcher(base(), QUICK, epochs=20, draws=0).learn(crops, 2 * classes, 5, seed=3)

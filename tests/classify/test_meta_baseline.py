@@ -20,7 +20,7 @@ from ganonym.classify.fit import Schedule
 from ganonym.errors import EnvironmentFault, UsageError
 
 FAST = ClassifierBaseline(Projection(6), Schedule(40, 64, "adam", 1e-2))
-META = MetaBaseline(FAST, Shape(4, 1, 3), 120, 2, Schedule(optimizer="adam", rate=3e-3, course="constant"))
+META = MetaBaseline(FAST, Shape(4, 1, 3), 60, 2, Schedule(optimizer="adam", rate=2e-2, course="constant"))
 
 
 def faces(seed: int, classes: int, each: int = 8) -> tuple[NDArray[np.float32], NDArray[np.intp], list[str]]:
@@ -34,7 +34,7 @@ def faces(seed: int, classes: int, each: int = 8) -> tuple[NDArray[np.float32], 
     return (found + 0.05 * rng.normal(size=found.shape)).astype(np.float32), labels, subjects
 
 
-BASE = faces(1, 10)
+BASE = faces(1, 10, 16)
 NOVEL = faces(2, 8)
 
 
@@ -58,10 +58,10 @@ def test_what_frequent_classes_teach_serves_classes_never_seen() -> None:
     trained = META.learn(inputs, classes, 10, 0, subjects)
     meta = novel_accuracy(trained.embed(NOVEL[0]))
     assert raw < 0.45
-    assert baseline > raw + 0.15
-    assert meta > baseline + 0.05  # as published: 63.2 against 58.9 on miniImageNet
+    assert baseline > raw + 0.25
+    assert meta > baseline + 0.1  # as published: 63.2 against 58.9 on miniImageNet
     known = trained.taught(NOVEL[0], NOVEL[1], 8)
-    assert (known(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.75
+    assert (known(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.85
     assert known.network is trained.network
 
 
@@ -73,7 +73,7 @@ def test_prototypical_and_matching_networks_are_trained_by_the_same_episodes(sco
         network.weight.copy_(torch.randn(6, 24, generator=torch.Generator().manual_seed(0)) / 5)
     before = novel_accuracy(embedded(network, NOVEL[0]).numpy())
     drawn_from = pool(classes, subjects, Shape(4, 2, 3))
-    episodes_on(network, inputs, drawn_from, score, 250, 2, Schedule(optimizer="adam", rate=1e-2), 0)
+    episodes_on(network, inputs, drawn_from, score, 120, 2, Schedule(optimizer="adam", rate=2e-2), 0)
     assert novel_accuracy(embedded(network, NOVEL[0]).numpy()) > before + 0.15
 
 
@@ -113,7 +113,7 @@ def test_without_a_step_meta_baseline_is_classifier_baseline_at_temperature_10()
 
 def test_subjects_decide_which_episodes_can_be_drawn() -> None:
     inputs, classes, subjects = BASE
-    few = np.flatnonzero(np.arange(160) % 16 < 6)  # three subjects a class, two photos each
+    few = np.flatnonzero(np.arange(320) % 32 < 6)  # three subjects a class, two photos each
     people = [subjects[row] for row in few]
     with pytest.raises(UsageError, match="0 of 10 classes have 1 \\+ 3 subjects"):
         META.learn(inputs[few], classes[few], 10, 0, people)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from ganonym.classify.case import Case
+from ganonym.classify.metrics.topk import accuracies, places
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.evaluate import evaluate
 from ganonym.classify.retrieval.protocol import Plan, Split, draw, frequent_disorders, published
-from ganonym.classify.retrieval.ranking import by_patient
+from ganonym.classify.retrieval.ranking import by_image, by_patient
 from ganonym.errors import UsageError
 
 
@@ -152,6 +153,25 @@ def test_a_planted_signal_is_found_and_none_is_chance() -> None:
     assert without.top[1].low < 1 / 8 < without.top[1].high
 
 
+def test_intervals_are_those_of_the_bootstrap_over_the_patients_tested() -> None:
+    """One split, so that the mean over splits is the plain macro recall, and its interval known; twice, the same."""
+    cases = cohort({"A": 9, "B": 8, "C": 7}, photos=3)
+    encodings = encoded(cases, 0.35)
+    split = draw(cases, ["A", "B", "C"], 3, frequent_share=0.6).frequent
+    assert split is not None
+    (found,) = evaluate(Plan(split, ()), cases, encodings, np.random.default_rng(7), rounds=120)
+    twice = evaluate(Plan(None, (split, split)), cases, encodings, np.random.default_rng(7), rounds=120)[0]
+    disorders = np.array([ord(case.disorder or "") for case in cases]) - ord("A")
+    subjects = [case.subject for case in cases]
+    _, ranking = by_image(encodings.vectors, disorders, subjects)(split.test, split.gallery)
+    rank = places(ranking.disorders, disorders[split.test], 3)
+    people = [subjects[row] for row in split.test]
+    expected = accuracies(rank, disorders[split.test], people, 3, np.random.default_rng(7), 120)[1]
+    for estimate in (found.top[1], twice.top[1]):
+        assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
+    assert 0 < expected.low < expected.high < 1
+
+
 def test_photos_of_a_patient_together_are_counted_by_patient() -> None:
     cases = cohort({name: 5 for name in "abcdef"}, photos=4)
     rng = np.random.default_rng(5)
@@ -170,7 +190,7 @@ def test_published_splits_are_read() -> None:
         replace(case, split=split)
         for case, split in zip(
             cohort({"A": 4}, 1) + cohort({"x": 2}, 1) * 2,
-            ["train", "val", "gallery", "test", "gallery 0", "test 0", "test 10", "gallery 10"],
+            ["train", "val", "gallery", "test", "gallery 2", "test 2", "test 10", "gallery 10"],
             strict=True,
         )
     ]

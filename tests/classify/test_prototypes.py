@@ -22,7 +22,7 @@ METHODS: list[Published] = [PrototypicalNetwork(), SimpleShot()]
 
 
 def means() -> np.ndarray:
-    return np.array([EMBEDDINGS[CLASSES == each].mean(axis=0) for each in (0, 1, 2, 4)])
+    return np.array([EMBEDDINGS[each == CLASSES].mean(axis=0) for each in (0, 1, 2, 4)])
 
 
 def test_distances_and_cosines_are_scipys() -> None:
@@ -65,7 +65,7 @@ def test_simpleshot_centres_and_normalises() -> None:
     centre = EMBEDDINGS.mean(axis=0)
     own = (EMBEDDINGS - centre) / np.linalg.norm(EMBEDDINGS - centre, axis=1, keepdims=True)
     np.testing.assert_allclose(centred_unit(EMBEDDINGS, centre), own, atol=1e-12)
-    averages = np.array([own[CLASSES == each].mean(axis=0) for each in (0, 1, 2, 4)])
+    averages = np.array([own[each == CLASSES].mean(axis=0) for each in (0, 1, 2, 4)])
     alike = 1 - cdist(OTHERS - centre, averages, "cosine")
     found = SimpleShot().learn(EMBEDDINGS, CLASSES, 5, 0)(OTHERS)
     np.testing.assert_allclose(found[:, [0, 1, 2, 4]], softmax(10 * alike, axis=1), atol=1e-12)

@@ -84,7 +84,8 @@ RULES = [
     ),
     ({"PHIL": 2.1, "UVERM": -2.1}, {"Long philtrum", "Thin upper lip vermilion"}),
     ({"PHIL": -2.1, "UVERM": 2.1}, {"Short philtrum", "Thick upper lip vermilion"}),
-    ({"LIPL": 2.1, "LVERM": 2.1, "TENT": 2.1}, {"Long upper lip", "Thick lower lip vermilion", "Tented upper lip vermilion"}),
+    ({"LIPL": 2.1, "LVERM": 2.1}, {"Long upper lip", "Thick lower lip vermilion"}),
+    ({"TENT": 2.1}, {"Tented upper lip vermilion"}),
     ({"LVERM": -2.1, "CPHW": -2.1}, {"Thin lower lip vermilion", "Narrow philtrum"}),
     ({"CPHW": 2.1, "MOUTHW": 2.1}, {"Broad philtrum", "Wide mouth"}),
     ({"MOUTHW": -2.1, "CORNERY": -2.1}, {"Narrow mouth", "Downturned corners of mouth"}),
@@ -173,7 +174,7 @@ def mean_face() -> NDArray[np.float64]:
 def test_views_are_read_off_landmarks() -> None:
     face = mean_face()
     calm = view(face, Pose(0, 0, 0))
-    assert calm.smile == pytest.approx(0.0, abs=1e-9)
+    assert calm.smile == pytest.approx(0.0, abs=1e-6)
     assert set(calm.spoilers()) <= {"open mouth"}
     opened = face.copy()
     opened[[65, 66, 67, *range(55, 60)], 1] += 20

@@ -27,15 +27,15 @@ def region_boxes(points: Points, margin: float = MARGIN) -> Floats:
     """Left, top, right and bottom (4, 4) of the `REGIONS` of an upright face with landmarks (68, 2), in its pixels.
 
     The size of a face is the geometric mean of the width and height of its landmarks, `margin` a share of it added on
-    either side. Parts are centred halfway from ear to ear: the upper at the eyes, raised by a tenth of their own height
-    for the forehead, the middle at the nose tip, the lower at the mouth.
+    either side. Parts are centred halfway from ear to ear: the middle at the nose tip, the upper a tenth of its height
+    above the eyes, for the forehead, the lower as much below the mouth, for the chin.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     size = float(np.sqrt(np.prod(high - low)))
     side = size * (1 + 2 * margin)
     across, down = (low + high) / 2
     eyes, nose, mouth = points[36:48, 1].mean(), points[30, 1], points[48:60, 1].mean()
-    middles = [down - FOREHEAD * size, eyes - side / 20, nose, mouth]
+    middles = [down - FOREHEAD * size, eyes - side / 20, nose, mouth + side / 20]
     heights = [side, side / 2, side / 2, side / 2]
     return np.array(
         [

@@ -62,8 +62,8 @@ def to_tensor(inputs: Inputs) -> Tensor:
     (torch.Size([1, 3, 2, 2]), tensor(1.))
     """
     if inputs.dtype == np.uint8 and inputs.ndim == 4:
-        return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return torch.from_numpy(np.ascontiguousarray(inputs, np.float32))
+        return torch.tensor(inputs).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(inputs, np.float32, order="C"))  # a copy: fields of records are not aligned
 
 
 def tensor_shape(inputs: Inputs) -> tuple[int, ...]:

@@ -227,5 +227,5 @@ def _tensors(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         raise UsageError(f"case {int(inputs['shown'].any(axis=1).argmin())} shows no photo; pack() asks for one.")
     photos = inputs["photos"]
     flat = to_tensor(photos.reshape(-1, *photos.shape[2:]))
-    shown = torch.from_numpy(np.ascontiguousarray(inputs["shown"]))
+    shown = torch.tensor(inputs["shown"])
     return flat.view(*photos.shape[:2], *flat.shape[1:]), shown, to_tensor(inputs["metadata"])

@@ -35,7 +35,7 @@ def subject_folds(
     number = min(folds, int(people.max(initial=0)))
     if number < 2:
         raise ValueError(f"{folds} folds of classes with at most {int(people.max(initial=0))} subjects: two are needed")
-    order = np.lexsort((classes, np.array(subjects)))
+    order = np.lexsort((classes, np.array(subjects)))  # sums of shares in another order could tip ties
     splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():  # a class smaller than the number of folds is absent from some, as it must be
         warnings.filterwarnings("ignore", "The least populated class")

@@ -43,9 +43,10 @@ def evaluate(
 ) -> list[Accuracy]:
     """Macro top-1, 5, 10 and 30 in the settings F/F, R/R, F/F+R and R/F+R, those that `plan` has.
 
-    `aggregate` is one of the searches in `ranking`. Intervals are by bootstrap over the patients tested; the gallery
-    and the encoder stay as they are. A disorder that the gallery lacks is missed. Raises UsageError naming the images
-    without encoding.
+    `aggregate` is one of the searches in `ranking`. Intervals are by bootstrap over the patients tested; gallery and
+    encoder stay as they are, so that another gallery's accuracy lies outside more often than one time in twenty (one in
+    five of simulated cohorts of 40 patients). A disorder that the gallery lacks is missed. Raises UsageError naming the
+    images without encoding.
     """
     if plan.frequent is None and not plan.rare:
         raise UsageError("no disorder has two patients: there is nothing to evaluate.")

@@ -108,8 +108,9 @@ def published(cases: Sequence[Case]) -> Plan:
         found[number] = split
     frequent = found.pop("", None)
     plan = Plan(frequent, tuple(found[number] for number in sorted(found, key=int)))
-    for split in (frequent, *plan.rare):
-        _no_leak(cases, [each for each in (frequent, split) if each is not None])
+    always = [] if frequent is None else [frequent]
+    for splits in ([*always], *([*always, split] for split in plan.rare)):
+        _no_leak(cases, splits)
     return plan
 
 

@@ -34,6 +34,8 @@ class UtilityInputs:
     original_features   (n, d) of a face network by `distance.face_features` (the bundled encoder), NaN rows without a
                         face; None when they were not computed
     released_features   the same of the released pictures
+    original_gestalt    (n, d) by `gestalt.GestaltView`, NaN rows without a face; None when they were not computed
+    released_gestalt    the same of the released pictures
     perceptual          (n,) LPIPS by `distance.PerceptualDistance`, NaN where it cannot be measured; None without
                         its weights
     margin              how much lower a rate may be than on originals and still count as kept
@@ -52,6 +54,8 @@ class UtilityInputs:
     landmark_noise: Floats | None = None
     original_features: Floats | None = None
     released_features: Floats | None = None
+    original_gestalt: Floats | None = None
+    released_gestalt: Floats | None = None
     perceptual: Floats | None = None
     margin: float = 0.05
     minimum_cell: int = 30
@@ -63,7 +67,8 @@ class UtilityInputs:
         for name in ("released", "original_points", "released_points", "in_place", "agreement"):
             if len(getattr(self, name)) != count:
                 raise ValueError(f"{len(getattr(self, name))} entries of {name} for {count} photos")
-        for name in ("landmark_noise", "original_features", "released_features", "perceptual"):
+        features = ("original_features", "released_features", "original_gestalt", "released_gestalt")
+        for name in ("landmark_noise", *features, "perceptual"):
             entry = getattr(self, name)
             if entry is not None and len(entry) != count:
                 raise ValueError(f"{len(entry)} entries of {name} for {count} photos")

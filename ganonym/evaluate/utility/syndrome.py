@@ -1,4 +1,4 @@
-"""Are syndromes still recognised? Two classifiers, of landmarks and of pixels, each in four train/test cells."""
+"""Are syndromes still recognised? Classifiers of landmarks, pixels and gestalt, each in four train/test cells."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def diagnose(inputs: UtilityInputs, seed: int, network: Classifier = NETWORK) ->
     """Every photo with a syndrome called in the four cells, by landmarks and by pixels.
 
     Classes of fewer than two subjects are left out, because nobody could be learned from; None when fewer than two
-    classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" the `network` on aligned crops.
+    classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" the `network` on aligned crops,
+    "gestalt" a shrinkage LDA on embeddings of the bundled gestalt encoder, where they were computed.
     """
     people = defaultdict(set)
     for row in inputs.rows:
@@ -75,6 +76,12 @@ def diagnose(inputs: UtilityInputs, seed: int, network: Classifier = NETWORK) ->
         "landmarks": four_cells(Discriminant(), shapes[0], shapes[1], classes, subjects, seed),
         "pixels": four_cells(network, crops[0], crops[1], classes, subjects, seed),
     }
+    if inputs.original_gestalt is not None and inputs.released_gestalt is not None:
+        before, after = (
+            Side(np.nan_to_num(rows[photos]), seen & np.isfinite(rows[photos]).all(axis=1))
+            for rows, seen in ((inputs.original_gestalt, found), (inputs.released_gestalt, shown))
+        )
+        calls["gestalt"] = four_cells(Discriminant(), before, after, classes, subjects, seed)
     return Diagnosed(photos, classes, subjects, names, np.array([len(people[name]) for name in names], np.intp), calls)
 
 

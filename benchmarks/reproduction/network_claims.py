@@ -1,0 +1,141 @@
+"""Claims about networks: the reference cohort in, rows of the table out."""
+
+from __future__ import annotations
+
+import numpy as np
+from reference import CONTROL, Reference, only
+from rows import SEED, Row, above, called_in_folds, macro
+
+from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.regions import region_crops
+from ganonym.classify.fit import Schedule
+from ganonym.classify.heads.margin import ArcFace, CosFace
+from ganonym.classify.methods import deepgestalt
+from ganonym.classify.methods.cnn import narrow
+from ganonym.classify.methods.gestaltmatcher import GestaltMatcher
+from ganonym.classify.methods.margin import MarginNetwork
+from ganonym.classify.metrics.folds import subject_folds
+from ganonym.classify.networks.iresnet import form_of, iresnet_of
+from ganonym.classify.retrieval.distances import ensemble_distances, unit
+from ganonym.classify.retrieval.ranking import nearest_case
+from ganonym.classify.retrieval.views import VIEWS, seen
+
+MARGINS = Schedule(epochs=12, batch=32, optimizer="sgd", rate=0.01, decay=5e-4)
+
+
+def regions(ref: Reference) -> list[Row]:
+    inputs = np.stack([region_crops(face, 48) for face in ref.cohort.portraits])
+    classes, method = ref.cohort.classes, deepgestalt.small()
+    full, averaged = (np.full(len(classes), -1, np.intp) for _ in range(2))
+    for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):
+        trained = method.learn(inputs[fold.train], classes[fold.train], len(ref.cohort.names), number)
+        averaged[fold.test] = trained(inputs[fold.test]).argmax(axis=1)
+        full[fold.test] = trained.by_region(inputs[fold.test], "full").argmax(axis=1)
+    return [
+        above(
+            "regions averaged > full face alone",
+            "Gurovich 2019",
+            "averaging over regions is the method",
+            macro(averaged, classes),
+            macro(full, classes),
+            ref.subjects,
+        )
+    ]
+
+
+def pretrained(ref: Reference) -> list[Row]:
+    """Shen's four groups: Williams-Beuren, Noonan, Alagille, and everybody else's controls."""
+    few = only(ref.cohort, ref.of("WBS", "NS", "ALGS", CONTROL))
+    crops = np.stack([arcface_crop(face, form_of(ref.foundation).side) for face in few.portraits])
+    arms = {
+        "cosface": MarginNetwork(CosFace(), ref.foundation, MARGINS),
+        "arcface": MarginNetwork(ArcFace(), ref.foundation, MARGINS),
+        "scratch": MarginNetwork(CosFace(), form_of(ref.foundation), MARGINS),
+    }
+    called = {
+        name: called_in_folds(arm, crops, few.classes, few.subjects, len(few.names)) for name, arm in arms.items()
+    }
+    rate = {name: macro(predicted, few.classes) for name, predicted in called.items()}
+    return [
+        above(
+            "pretrained on identities > from scratch (CosFace, 4 groups)",
+            "Shen 2024",
+            "best of four arms: pretrained + CosFace, accuracy 0.848",
+            rate["cosface"],
+            rate["scratch"],
+            few.subjects,
+        ),
+        above(
+            "CosFace > ArcFace, both pretrained",
+            "Shen 2024",
+            "pretrained + CosFace is best",
+            rate["cosface"],
+            rate["arcface"],
+            few.subjects,
+        ),
+    ]
+
+
+def ensemble(ref: Reference) -> list[Row]:
+    classes, count = ref.cohort.classes, len(ref.cohort.names)
+    crops = np.stack([arcface_crop(face, form_of(ref.foundation).side) for face in ref.cohort.portraits])
+    base = iresnet_of(ref.foundation)
+    from ganonym.classify.encoders import IResNetEncoder
+
+    plain = IResNetEncoder("base", base)
+    of_base = [unit(plain(seen(crops, view))) for view in VIEWS]
+    single, many, untuned = (np.full(len(classes), -1, np.intp) for _ in range(3))
+    for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):
+        tuned = GestaltMatcher(ref.foundation, epochs=30, draws=4).learn(
+            crops[fold.train], classes[fold.train], count, number
+        )
+        views = [unit(tuned.embed(seen(crops, view))) for view in VIEWS]
+        for calls, vectors in ((single, views[:1]), (many, [*views, *of_base]), (untuned, of_base[:1])):
+            distances = ensemble_distances(
+                [each[fold.test] for each in vectors], [each[fold.train] for each in vectors]
+            )
+            calls[fold.test] = nearest_case(distances, classes[fold.train]).disorders[:, 0]
+    return [
+        above(
+            "ensemble of models and views > one model, one view",
+            "Hustinx 2023",
+            "the ensemble with 12 views is best",
+            macro(many, classes),
+            macro(single, classes),
+            ref.subjects,
+        ),
+        above(
+            "tuned on syndromes > healthy faces only",
+            "Hsieh 2022",
+            "0.219 > 0.169 of frequent disorders",
+            macro(single, classes),
+            macro(untuned, classes),
+            ref.subjects,
+        ),
+    ]
+
+
+def class_weights(ref: Reference) -> list[Row]:
+    """Classes are thinned out to 24, 20, 16, 12, 9, 7, 5, 4, 4 and 4 people first: equal ones need no weights."""
+    kept = []
+    for number, people in enumerate((24, 20, 16, 12, 9, 7, 5, 4, 4, 4)):
+        names = sorted({ref.subjects[row] for row in np.flatnonzero(ref.cohort.classes == number)})[:people]
+        kept += [row for row, name in enumerate(ref.subjects) if name in names]
+    rare = only(ref.cohort, np.array(sorted(kept), dtype=np.intp))
+    crops = np.stack([arcface_crop(face) for face in rare.portraits])
+    called = {
+        weighted: called_in_folds(
+            narrow("resnet50", epochs=15, weighted=weighted), crops, rare.classes, rare.subjects, len(rare.names)
+        )
+        for weighted in (True, False)
+    }
+    return [
+        above(
+            "class weights raise macro recall (ResNet-50, unequal classes)",
+            "Wu 2019",
+            "mean recall 0.770 with weights",
+            macro(called[True], rare.classes),
+            macro(called[False], rare.classes),
+            rare.subjects,
+        )
+    ]

@@ -1,0 +1,141 @@
+"""`ganonym classify` from a table of cases to a picture of what a network saw, on phantoms."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ganonym.classify.gestaltmatcher_csv import read_cases
+
+Run = Callable[..., Any]
+SYNDROMES = "WBS=4,KBG=4,control=4"
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from ganonym.phantom.plan import cohort_of
+    from ganonym_cli.phantom import class_sizes, write_cohort
+
+    folder = tmp_path_factory.mktemp("cohort")
+    write_cohort(folder / "photos", cohort_of(class_sizes(SYNDROMES, 4), 2, 3), 1, lambda *_: None)
+    return folder
+
+
+def test_recipes_are_listed(ganonym: Run) -> None:
+    told = json.loads(ganonym("classify", "recipes", "--json").out)
+    assert "Gurovich" in told["deepgestalt"]["paper"]
+    assert len(told) >= 9
+
+
+def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    pytest.importorskip("captum")
+    table, model = cohort / "people.csv", tmp_path / "model"
+    small = ("--set", "epochs=3", "--set", 'regions=["full"]', "--jobs", 1)
+    trained = ganonym("classify", "train", "deepgestalt", "--data", table, "--out", model, *small, "--json")
+    assert trained.code == 0, trained.err
+    told = json.loads(trained.out)
+    assert told["classes"] == ["PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS"]
+    assert (told["photos"], told["subjects"], told["simulated"]) == (24, 12, True)
+    assert "SIMULATED" in trained.err
+    assert "Not as published" in trained.err
+    assert {each.name for each in model.iterdir()} == {"model.safetensors", "model.toml", "recipe.toml"}
+
+    photos = sorted((cohort / "photos").rglob("*.png"))[:2]
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200)).save(blank)
+    asked = ganonym("classify", "predict", model, *photos, blank, "--top", 2, "--jobs", 1, "--json")
+    assert asked.code == 1, "one photograph shows nobody"
+    told = json.loads(asked.out)
+    assert [len(each) for each in told["photos"].values()] == [2, 2]
+    assert all(a["probability"] >= b["probability"] for a, b in told["photos"].values())
+    assert told["left_out"] == [{"photo": str(blank), "reason": "no face was found"}]
+    assert told["simulated"]
+
+    picture = tmp_path / "seen" / "map.png"
+    shown = ganonym("classify", "explain", model, photos[0], "--out", picture, "--json")
+    assert shown.code == 0, shown.err
+    best = told["photos"][str(photos[0])][0]["name"]
+    told = json.loads(shown.out)
+    assert told["class"] == best
+    assert sum(told["shares"].values()) == pytest.approx(1.0)
+    with Image.open(picture) as opened:
+        assert opened.size == (48, 48)
+
+    again = ganonym("classify", "evaluate", model, "--data", table, "--jobs", 1)
+    assert again.code == 2
+    assert "learned from 24" in again.err
+
+
+def test_evaluate_in_folds_and_with_an_answer_written_into_the_picture(
+    ganonym: Run, cohort: Path, tmp_path: Path
+) -> None:
+    """Faces get their class's colour: whoever reads pictures finds it; landmarks do not see it."""
+    colours = {"PHANTOM-WBS": (0.3, 1.0, 1.0), "PHANTOM-KBG": (1.0, 1.0, 0.3), "PHANTOM-CONTROL": (1.0, 0.3, 1.0)}
+    photos = tmp_path / "photos"
+    for case in read_cases(cohort / "people.csv", cohort / "photos"):
+        assert case.disorder is not None
+        with Image.open(case.path) as opened:
+            bands = opened.convert("RGB").split()
+        tinted = [
+            band.point(lambda value, share=share: int(value * share))
+            for band, share in zip(bands, colours[case.disorder], strict=True)
+        ]
+        (photos / case.image).parent.mkdir(parents=True, exist_ok=True)
+        Image.merge("RGB", tinted).save(photos / case.image)
+    common = ("--data", cohort / "people.csv", "--folds", 3, "--jobs", 1, "--json")
+    found = ganonym("classify", "evaluate", "nearest-mean", *common, "--images", photos)
+    assert found.code == 0, found.err
+    told = json.loads(found.out)
+    assert told["simulated"]
+    assert (told["photos"], told["subjects"]) == (24, 12)
+    assert told["top"]["1"]["value"] >= 0.9
+    plain = json.loads(ganonym("classify", "evaluate", "nearest-mean", *common).out)
+    assert plain["top"]["1"]["value"] < told["top"]["1"]["value"]
+    binary = json.loads(
+        ganonym("classify", "evaluate", "vcfs-screening", *common, "--positive", "PHANTOM-KBG", "--images", photos).out
+    )
+    assert list(binary["classes"]) == ["not PHANTOM-KBG", "PHANTOM-KBG"]
+    assert binary["classes"]["PHANTOM-KBG"]["sensitivity"]["value"] >= 0.75
+
+
+def test_a_set_of_photographs_is_one_case(ganonym: Run, cohort: Path) -> None:
+    found = ganonym(
+        "classify", "evaluate", "photo-set", "--data", cohort / "people.csv", "--folds", 2, "--jobs", 1,
+        "--set", "epochs=2", "--json",
+    )  # fmt: skip
+    assert found.code == 0, found.err
+    told = json.loads(found.out)
+    assert (told["photos"], told["subjects"]) == (12, 12)
+
+
+def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    table = cohort / "people.csv"
+    for arguments, said in (
+        (("train", "horoscope", "--data", table, "--out", tmp_path / "m"), "no recipe"),
+        (("train", "deepgestalt", "--data", table, "--out", tmp_path / "m", "--set", "moon=full"), "no such setting"),
+        (("train", "deepgestalt", "--data", table, "--out", tmp_path / "m", "--preset", "huge"), "no preset"),
+        (("evaluate", "nearest-mean", "--data", table, "--positive", "PHANTOM-XYZ", "--jobs", 1), "nobody|no case"),
+        (("predict", tmp_path, table), "no model"),
+    ):
+        ended = ganonym("classify", *arguments)
+        assert ended.code in (2, 4)
+        assert any(each in ended.err for each in said.split("|")), ended.err
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    """A table with a photograph that is not there is refused as a whole, with its line."""
+    table = tmp_path / "few.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "subject", "syndrome"])
+        writer.writerow(["nobody.png", "a", "x"])
+    ended = ganonym("classify", "evaluate", "nearest-mean", "--data", table, "--images", cohort / "photos")
+    assert ended.code == 2
+    assert "line 2" in ended.err
