@@ -13,12 +13,13 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.fusion import COST as TIERS
 from ganonym.evaluate.attackers.fusion import fuse
 from ganonym.evaluate.metrics.conditioned import conditioned
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.group_rates import hits_of
-from ganonym.evaluate.metrics.sessions import NOBODY, across_sessions
+from ganonym.evaluate.metrics.strata import NOBODY, across_sessions, distinctive, of_people
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import (
     ALL_PHOTOS,
@@ -43,8 +44,8 @@ Tell = Callable[[str, int, int], None]
 class Attacked:
     """Grows as the attacks go on: one finding an attacker and setting, and (attacker, reason) of what was not run.
 
-    `strata`: of trials across sessions only. By (attacker, setting): `hits`, whom it named; `surest`, the photos that
-    it named with the widest margin.
+    `strata`: of some of the trials (`metrics.strata`). By (attacker, setting): `hits`, whom it named; `surest`, the
+    photos that it named with the widest margin.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -87,6 +88,9 @@ def attack_all(
     value_of = dict(zip(reversed(release.subjects), reversed(columns), strict=True))  # a subject's first photo decides
     parts: dict[str, list[Scores]] = {}
     sessions = [item.row.session for item in release.items]
+    # Without the recognizer's view, which a choice of attackers may leave out, nobody is known to be distinctive.
+    recognized = seen.originals.get(DLIB_ORACLE.view.name)
+    rare = frozenset() if recognized is None else distinctive(recognized, release.subjects)
     everybody, _ = first_and_rest(release.subjects, range(len(sessions)))
     listed, _ = first_and_rest(
         release.subjects, [index for index, item in enumerate(release.items) if item.released is not None]
@@ -105,9 +109,8 @@ def attack_all(
         if scores.setting in (OTHER_PHOTO, ANONYMIZED):
             known = listed if scores.setting == ANONYMIZED else everybody
             photos = known + [NOBODY] * (len(scores.gallery) - len(known))
-            apart = across_sessions(scores, sessions, photos)
-            if apart is not None:
-                attacked.strata.append(finding(apart, rng))
+            some = (across_sessions(scores, sessions, photos), of_people(scores, rare))
+            attacked.strata += [finding(each, rng) for each in some if each is not None]
 
     for done, (attacker, found) in enumerate(_scored(attackers, seen, release, jobs)):
         tell("attack", done, len(attackers) + 1)

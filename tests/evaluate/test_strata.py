@@ -1,10 +1,10 @@
-"""Trials across sessions: only those whose own photo in the gallery is of another sitting."""
+"""Strata: trials whose own photo in the gallery is of another sitting, and those of people who resemble nobody."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ganonym.evaluate.metrics.sessions import NOBODY, across_sessions
+from ganonym.evaluate.metrics.strata import DISTINCTIVE, NOBODY, across_sessions, distinctive, of_people
 from ganonym.evaluate.scores import OTHER_PHOTO, Scores
 
 
@@ -48,3 +48,26 @@ def test_masks_follow_their_trials() -> None:
     assert found is not None
     assert found.mask is not None
     assert found.mask.tolist() == [mask[1].tolist()]
+
+
+def test_the_most_distinctive_are_those_far_from_everybody_else() -> None:
+    """Ten people on a line; two stand far off. Two photos each, the second of one of them near somebody else."""
+    places = np.array([0.0, 1, 2, 3, 4, 5, 6, 7, 50, 90])
+    templates = np.repeat(places, 2)[:, None]
+    subjects = [f"p{index}" for index in range(10) for _ in range(2)]
+    assert distinctive(templates, subjects) == {"p8", "p9"}
+    templates[17] = 7.4  # of p8
+    templates[0] = -3.0
+    assert distinctive(templates, subjects) == {"p9", "p0"} or distinctive(templates, subjects) == {"p9", "p1"}
+    templates[18:] = np.nan
+    assert "p9" not in distinctive(templates, subjects)
+    assert distinctive(templates[:14], subjects[:14]) == frozenset(), "seven people have no quarter worth a rate"
+
+
+def test_trials_of_some_people_keep_all_candidates() -> None:
+    found = of_people(trials(), {"b", "z"})
+    assert found is not None
+    assert found.setting == OTHER_PHOTO + DISTINCTIVE
+    assert found.photos.tolist() == [3, 4]
+    assert found.distances.shape == (2, 4)
+    assert of_people(trials(), {"z"}) is None
