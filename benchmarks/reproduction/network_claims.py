@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from reference import CONTROL, Reference, only
+from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
 from ganonym.classify.crops.arcface import arcface_crop
@@ -45,7 +45,7 @@ def regions(ref: Reference) -> list[Row]:
 
 def pretrained(ref: Reference) -> list[Row]:
     """Shen's four groups: Williams-Beuren, Noonan, Alagille, and everybody else's controls."""
-    few = only(ref.cohort, ref.of("WBS", "NS", "ALGS", CONTROL))
+    few = only(ref.cohort, ref.of("WBS", "NS", "ALGS", "CONTROL"))
     crops = np.stack([arcface_crop(face, form_of(ref.foundation).side) for face in few.portraits])
     arms = {
         "cosface": MarginNetwork(CosFace(), ref.foundation, MARGINS),

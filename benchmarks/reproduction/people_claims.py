@@ -76,7 +76,7 @@ def angles(ref: Reference) -> list[Row]:
         return [Row(*claim, why=turned)]
     from ganonym.classify.methods.screening import Logistic
 
-    positive = (ref.cohort.classes == ref.cohort.names.index("22q11")).astype(np.intp)
+    positive = (ref.cohort.classes == ref.cohort.names.index("PHANTOM-22q11")).astype(np.intp)
     right = called_in_folds(Logistic(), ref.embeddings, positive, ref.cohort.subjects, 2) == positive
     ahead = np.isin(np.arange(len(right)), found.kept)
 
@@ -136,8 +136,8 @@ def measured(ref: Reference) -> list[Row]:
     """Fetal alcohol syndrome against controls, by ratios between landmarks, above a coin."""
     from ganonym.classify.methods.measurement import AstleyClarren, MeasuredLogistic
 
-    few = only(ref.cohort, ref.of("FAS", CONTROL))
-    sick = few.classes == few.names.index("FAS")
+    few = only(ref.cohort, ref.of("FAS", "CONTROL"))
+    sick = few.classes == few.names.index("PHANTOM-FAS")
     points = np.stack([face.points for face in few.portraits])
     scores = {
         name: cross_validated(method, points, sick.astype(np.intp), few.subjects, 2, SEED)[:, 1]

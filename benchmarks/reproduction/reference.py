@@ -20,7 +20,7 @@ from ganonym.classify.systems import embedded, read_foundation
 from ganonym.types import Floats
 
 PEOPLE, PHOTOS, SEED, K = 24, 2, 5, 11
-CONTROL = "control"
+CONTROL = "PHANTOM-CONTROL"
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Reference:
         return list(self.cohort.subjects)
 
     def of(self, *names: str) -> NDArray[np.intp]:
-        """Photographs of classes."""
-        wanted = [self.cohort.names.index(name) for name in names]
+        """Photographs of classes, named without PHANTOM."""
+        wanted = [self.cohort.names.index(f"PHANTOM-{name}") for name in names]
         return np.flatnonzero(np.isin(self.cohort.classes, wanted))
 
 

@@ -209,3 +209,30 @@ def gestalt(
     train_gestalt(crops, run, file, recipe, output.note)
     output.note("To use it from checkpoints/: ganonym weights accept gestalt")
     output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def reference(
+    data: Annotated[
+        Path, typer.Option("--data", help="people.csv of ganonym phantom --syndromes.", show_default=False)
+    ],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The classifier of SIMULATED syndromes that assessments ask, on embeddings of the bundled gestalt encoder.
+
+    The bundled one: ganonym phantom cohort --syndromes all --people 100 --photos 2 --seed 900, then this.
+    """
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_train.reference import train_reference
+
+    output = Output(as_json, quiet)
+    file = out or checkpoints_folder() / "reference.safetensors"
+    train_reference(data, images or data.parent / "photos", file, jobs or os.cpu_count() or 1, output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept reference")
+    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")

@@ -14,7 +14,7 @@ class Case:
 
     `image` is the name by which tables call it, `path` the file. `disorder` None: unknown, to be predicted. `present`
     and `absent` are HPO ids ("HP:0000316"). `age` in years. `split` is a published part of a data set ("train", "test",
-    or the number of a random split); None without one. `simulated`: nobody, made by `ganonym phantom`.
+    or with the number of a random split, "test 3"); None without one. `simulated`: nobody, made by `ganonym phantom`.
     """
 
     image: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from ganonym.weights import sha256_file
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(4, 4, 6, 8), embedding=10, side=32)
 
 
+@cache
 def network(seed: int = 0) -> IResNet:
     made = seeded(lambda: IResNet(FORM), seed)
     assert isinstance(made, IResNet)
-    pictures = torch.randn(32, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    pictures = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
     pictures += pictures[:, :, :1, :1]
     with torch.no_grad():  # running statistics as a trained network has them
         for _ in range(30):

@@ -166,3 +166,18 @@ def test_the_roundest_outline_is_a_circle() -> None:
     points[[48, 49, 50, 51, 52, 53, 54, 64, 63, 62, 61, 60]] = np.column_stack([np.cos(angles), np.sin(angles)])
     # A regular polygon of n corners: perimeter² / area = 4 n tan(π / n).
     assert float(measurements(points)["LIPROUND"]) == pytest.approx(4 * 12 * math.tan(math.pi / 12))
+
+
+def test_right_is_the_subjects_right_the_images_left() -> None:
+    points = drawn()
+    points[45] = points[42] + 4 * np.array([math.cos(2 * RISE), -math.sin(2 * RISE)])
+    points[[43, 44], 1] -= 0.4
+    points[24, 1] += 1
+    found = measurements(points, "mm", mm_per_px=1.0)
+    assert (found["PFLEN right"], found["PFLEN left"]) == (pytest.approx(3), pytest.approx(4))
+    assert (found["PFHGT right"], found["PFHGT left"]) == (pytest.approx(1), pytest.approx(1.4))
+    assert found["PFINC left"] + found["PFINC right"] == pytest.approx(30)
+    assert found["PFINC left"] > found["PFINC right"]
+    pulled = drawn()
+    pulled[19, 1] -= 3
+    assert measurements(pulled)["BROWARCH right"] > measurements(pulled)["BROWARCH left"]

@@ -86,7 +86,7 @@ def heat(values: Floats, limit: float | None = None) -> RGB:
     ±`limit` is the darkest colour, by default the largest value there is.
 
     >>> heat(np.array([[-2.0, 0.0, 2.0]])).tolist()
-    [[[5, 48, 97], [247, 247, 246], [103, 0, 31]]]
+    [[[5, 48, 97], [247, 246, 246], [103, 0, 31]]]
     """
     limit = float(np.abs(values).max()) if limit is None else limit
     share = 0.5 + 0.5 * values / limit if limit > 0 else np.full(values.shape, 0.5)

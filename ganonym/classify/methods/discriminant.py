@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Inputs, Predictor
+from ganonym.classify.classifier import Arrays, Inputs
+from ganonym.errors import EnvironmentFault
 from ganonym.types import Floats
 
 
@@ -20,7 +21,7 @@ class Discriminant:
 
     alike: bool = True
 
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedDiscriminant:  # noqa: ARG002
         """Of inputs (n, d); nothing is drawn, so `seed` plays no part."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -28,10 +29,45 @@ class Discriminant:
         priors = np.full(len(known), 1 / len(known)) if self.alike else None
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
         model.fit(inputs, classes)
+        weights, bias = model.coef_, model.intercept_
+        if len(weights) == 1:  # of two classes scikit-learn keeps the second's score over the first's
+            weights, bias = np.vstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], bias])
+        return TrainedDiscriminant(weights.copy(), bias.copy(), known.astype(np.int64), count)
 
-        def predict(others: Inputs) -> Floats:
-            chances = np.zeros((len(others), count))
-            chances[:, known] = model.predict_proba(others)
-            return chances
+    def restore(self, arrays: Arrays, count: int) -> TrainedDiscriminant:
+        """Raises EnvironmentFault when `arrays` are of another system or of other classes."""
+        shapes = {name: array.shape for name, array in arrays.items()}
+        number, width = shapes.get("weights", (0, 0)) if len(shapes.get("weights", ())) == 2 else (0, 0)
+        if shapes != {"weights": (number, width), "bias": (number,), "known": (number,)} or not number:
+            raise EnvironmentFault(f"{shapes} are no linear discriminant.", "Train it anew.")
+        known = np.asarray(arrays["known"], np.int64)
+        if not (np.diff(known) > 0).all() or known[0] < 0 or known[-1] >= count:
+            raise EnvironmentFault(f"these are not discriminants of {count} classes.", "Train them anew.")
+        return TrainedDiscriminant(
+            np.asarray(arrays["weights"], np.float64), np.asarray(arrays["bias"], np.float64), known, count
+        )
 
-        return predict
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedDiscriminant:
+    """`weights` (k, d) and `bias` (k,) of the `known` (k,) of `count` classes."""
+
+    weights: Floats
+    bias: Floats
+    known: NDArray[np.int64]
+    count: int
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        """Inputs (n, d) → probabilities (n, count); 0 of classes that were not learned."""
+        from scipy.special import softmax
+
+        chances = np.zeros((len(inputs), self.count))
+        # Row by row: a matrix product may round a row differently in other company.
+        scores = [(self.weights * row).sum(axis=1) + self.bias for row in np.asarray(inputs, np.float64)]
+        if scores:
+            chances[:, self.known] = softmax(np.stack(scores), axis=1)
+        return chances
+
+    @property
+    def arrays(self) -> Arrays:
+        return {"weights": self.weights, "bias": self.bias, "known": self.known}

@@ -96,8 +96,9 @@ def network(architecture: Architecture, classes: int, narrowing: int = 1) -> nn.
         elif isinstance(module, (nn.BatchNorm2d, nn.Linear)):
             module.reset_parameters()
     for module in narrow.modules():
-        if hasattr(module, "zero_init_last"):  # residual blocks of ResNet start as the identity (Goyal et al. 2017)
-            module.zero_init_last()
+        start = getattr(module, "zero_init_last", None)  # ResNet's blocks start as the identity (Goyal et al. 2017)
+        if callable(start):
+            start()
     return narrow
 
 

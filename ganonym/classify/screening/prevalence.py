@@ -71,7 +71,7 @@ def predictive_intervals(table: Fourfold, prevalence: float, confidence: float =
 
     >>> ppv, npv = predictive_intervals(Fourfold(90, 10, 20, 80), 0.1)
     >>> [round(each, 3) for each in (ppv.value, ppv.low, ppv.high)]
-    [0.333, 0.24, 0.442]
+    [0.333, 0.252, 0.427]
     """
     values = predictive_values(table.sensitivity, table.specificity, prevalence)
     z = _quantile(confidence)

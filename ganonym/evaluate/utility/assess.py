@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.utility.deployed import deployed
 from ganonym.evaluate.utility.detectability import detectability
 from ganonym.evaluate.utility.distance import distances
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
@@ -29,6 +30,7 @@ def utility(inputs: UtilityInputs, rng_seed: int) -> list[Utility]:
     diagnosed = diagnose(inputs, rng_seed)
     return [
         *syndromes(inputs, diagnosed, next(streams)),
+        *deployed(inputs, np.random.default_rng([rng_seed, 9])),
         *dysmorphology(inputs, next(streams)),
         *expression(inputs, next(streams), rng_seed),
         *landmarks(inputs, next(streams)),
