@@ -53,17 +53,21 @@ def test_help_takes_under_300_ms_of_cpu(tmp_path: Path) -> None:
     assert min(cpu() for _ in range(6)) < 0.3
 
 
+COMMANDS = (
+    "demo", "anonymize", "verify", "assess", "baseline", "sweep", "compare", "plan", "measure", "phantom", "classify",
+    "train", "weights", "doctor",
+)  # fmt: skip
+
+
 def test_help_fits_80_columns_and_names_every_command() -> None:
     result = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
-    for name in ("demo", "anonymize", "verify", "baseline", "plan", "phantom", "train", "weights", "doctor"):
+    for name in COMMANDS:
         assert f"│ {name} " in result.stdout
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "anonymize", "verify", "baseline", "plan", "phantom", "train", "weights", "doctor"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "80"})
     assert result.exit_code == 0

@@ -139,3 +139,20 @@ def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: P
     ended = ganonym("classify", "evaluate", "nearest-mean", "--data", table, "--images", cohort / "photos")
     assert ended.code == 2
     assert "line 2" in ended.err
+
+
+def test_the_reference_is_learned_from_nobody_who_lives(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    from ganonym.classify.reference import load_reference
+
+    file = tmp_path / "reference.safetensors"
+    ended = ganonym("train", "reference", "--data", cohort / "people.csv", "--out", file, "--jobs", 1)
+    assert ended.code == 0, ended.err
+    assert load_reference(file).names == ("PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS")
+    told = (cohort / "people.csv").read_text().splitlines()
+    table = tmp_path / "people.csv"
+    table.write_text("\n".join([*told[:5], told[5].removesuffix("true") + "false", *told[6:]]))
+    images = ("--images", cohort / "photos", "--jobs", 1)
+    ended = ganonym("train", "reference", "--data", table, "--out", tmp_path / "other", *images)
+    assert ended.code == 2
+    assert "not simulated" in ended.err
+    assert not (tmp_path / "other").exists()
