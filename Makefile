@@ -26,7 +26,7 @@ test: check ## check, then the test suite
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(STAMP) ## run every script of benchmarks/ (their README says what each needs)
-	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	set -e; for script in benchmarks/*.py benchmarks/reproduction/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 # Installs again only when pyproject.toml changed. `make setup PYTHON=...` chooses the interpreter of a new .venv.
 $(STAMP): pyproject.toml
