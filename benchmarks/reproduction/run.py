@@ -22,7 +22,7 @@ from rows import Row
 
 from ganonym.statistics.estimate import Estimate
 
-CLAIMS = (regions, pretrained, ensemble, few_shot, angles, class_weights, leaks, dysmorphism, measured, released)
+CLAIMS = (few_shot, angles, leaks, dysmorphism, measured, released, class_weights, ensemble, pretrained, regions)
 
 
 def main() -> None:
