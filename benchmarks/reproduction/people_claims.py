@@ -12,7 +12,7 @@ from rows import SEED, Row, above, called_in_folds, macro
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.fewshot.encoders import Projection
 from ganonym.classify.fewshot.episodes import Shape
-from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline, MetricClassifier
+from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
 from ganonym.classify.fit import Schedule
 from ganonym.classify.metrics.binary import auroc
 from ganonym.classify.metrics.folds import leaking_folds, subject_folds
@@ -21,10 +21,13 @@ from ganonym.classify.screening.frontal import frontal
 
 
 def few_shot(ref: Reference) -> list[Row]:
-    """Every class is rare once: nobody of it is learned from, two of its people are in the gallery."""
+    """Every class is rare once: nobody of it is learned from, two of its people are in the gallery.
+
+    Rare among rare, and rare among all: GestaltMatcher's settings R/R and R/F+R.
+    """
     classes, subjects = ref.cohort.classes, np.array(ref.subjects)
     count = len(ref.cohort.names)
-    plain, meta = (np.full(len(classes), -1, np.intp) for _ in range(2))
+    calls = {(kind, among): np.full(len(classes), -1, np.intp) for kind in ("plain", "meta") for among in ("R", "F+R")}
     probed = np.zeros(len(classes), dtype=bool)
     baseline = ClassifierBaseline(Projection(64), Schedule(40, 128, "sgd", 0.1, decay=5e-4))
     for part in range(3):
@@ -33,39 +36,31 @@ def few_shot(ref: Reference) -> list[Row]:
         known = {number: index for index, number in enumerate(sorted(set(classes[frequent].tolist())))}
         labels = np.array([known[number] for number in classes[frequent].tolist()], dtype=np.intp)
         own = {number: sorted(set(subjects[classes == number]))[:2] for number in rare}
-        gallery = np.flatnonzero(np.isin(subjects, [name for names in own.values() for name in names]))
-        probes = np.flatnonzero(np.isin(classes, rare) & ~np.isin(np.arange(len(classes)), gallery))
+        few = np.flatnonzero(np.isin(subjects, [name for names in own.values() for name in names]))
+        probes = np.flatnonzero(np.isin(classes, rare) & ~np.isin(np.arange(len(classes)), few))
         probed[probes] = True
-        everything = np.concatenate([frequent, gallery])
-        transfer = baseline.learn(ref.embeddings[frequent], labels, len(known), SEED)
-        episodic = MetaBaseline(baseline, Shape(5, 1, 3), steps=300).learn(
-            ref.embeddings[frequent], labels, len(known), SEED, subjects[frequent].tolist()
-        )
-        for calls, learned in ((plain, transfer), (meta, episodic)):
-            calls[probes] = _nearest_mean(learned, ref.embeddings, everything, classes, count, probes)
+        learned = {
+            "plain": baseline.learn(ref.embeddings[frequent], labels, len(known), SEED),
+            "meta": MetaBaseline(baseline, Shape(5, 1, 3), steps=300).learn(
+                ref.embeddings[frequent], labels, len(known), SEED, subjects[frequent].tolist()
+            ),
+        }
+        for kind, classifier in learned.items():
+            for among, gallery in (("R", few), ("F+R", np.concatenate([frequent, few]))):
+                taught = classifier.taught(ref.embeddings[gallery], classes[gallery], count)
+                calls[kind, among][probes] = taught(ref.embeddings[probes]).argmax(axis=1)
     rows = np.flatnonzero(probed)
     return [
         above(
-            "few-shot meta-learning > plain transfer, rare classes",
+            f"few-shot meta-learning > plain transfer, rare classes among {said}",
             "Sümer 2023",
             "meta-learning improves retrieval",
-            macro(meta[rows], classes[rows]),
-            macro(plain[rows], classes[rows]),
+            macro(calls["meta", among][rows], classes[rows]),
+            macro(calls["plain", among][rows], classes[rows]),
             subjects[rows].tolist(),
         )
+        for among, said in (("R", "rare ones"), ("F+R", "all"))
     ]
-
-
-def _nearest_mean(
-    learned: MetricClassifier,
-    embeddings: NDArray[np.float64],
-    gallery: NDArray[np.intp],
-    classes: NDArray[np.intp],
-    count: int,
-    probes: NDArray[np.intp],
-) -> NDArray[np.intp]:
-    taught = learned.taught(embeddings[gallery], classes[gallery], count)
-    return np.asarray(taught(embeddings[probes]).argmax(axis=1))
 
 
 def angles(ref: Reference) -> list[Row]:

@@ -21,7 +21,7 @@ ROUNDS, SEED = 1000, 3
 class Row:
     """`one` is claimed to be above `other`; `difference` is one − other over the same people.
 
-    `why` it cannot be told, where it cannot.
+    `published` is empty where no paper claims anything. `why` it cannot be told, where it cannot.
     """
 
     claim: str
@@ -36,9 +36,10 @@ class Row:
     def told(self) -> str:
         if self.difference is None:
             return f"not testable: {self.why}"
+        yes, no = ("reproduced", "REVERSED") if self.published else ("lower", "higher")
         if self.difference.low > 0:
-            return "reproduced"
-        return "REVERSED" if self.difference.high < 0 else "not told apart"
+            return yes
+        return no if self.difference.high < 0 else "not told apart"
 
 
 def above(claim: str, source: str, published: str, one: Statistic, other: Statistic, subjects: Sequence[str]) -> Row:

@@ -67,7 +67,7 @@ def test_maps_are_those_worked_out_by_hand(tiny: nn.Module) -> None:
         expected = by_hand(tiny, seen, target, (12, 12))
         assert expected.max() == 1
         np.testing.assert_allclose(grad_cam(tiny, tiny.maps, seen, target), expected, atol=1e-9)
-    each = [0, 3, 1, 2] * 5
+    each = [0, 3, 1, 2, 1] * 4  # no two passes alike
     found = grad_cam(tiny, tiny.maps, seen, each, size=(30, 18))
     assert found.shape == (20, 30, 18)
     for row, target in enumerate(each):

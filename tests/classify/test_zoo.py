@@ -94,8 +94,9 @@ def test_first_weights_are_the_seeds_and_he_s() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
-    convolution = one["layer4.0.conv2.weight"]  # 64 → 64 channels, 3 × 3
-    assert convolution.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
+    convolution = one["layer4.0.conv3.weight"]  # 64 → 256 channels, 1 × 1
+    assert convolution.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.02)
+    assert not one["layer4.0.bn3.weight"].any()  # a block that adds nothing yet
     assert one["bn1.running_var"].tolist() == [1.0] * 8
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganonym.classify.crops.arcface import TEMPLATE
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
 from ganonym.evaluate.attackers.onnx_recognizer import (
-    PLACES,
     PRESETS,
     OnnxView,
     aligned,
@@ -53,7 +53,7 @@ def face(rng: np.random.Generator, side: int = 200) -> tuple[Points, Floats, Flo
     angle, size = rng.uniform(-0.6, 0.6), rng.uniform(1.0, 1.3)
     linear = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = np.array([side / 2, side / 2]) - linear @ np.array([55.5, 55.5])
-    five = PLACES @ linear.T + shift
+    five = TEMPLATE @ linear.T + shift
     points = rng.uniform(0, side, (68, 2))
     points[36:42], points[42:48] = five[0], five[1]
     points[36:42] += np.array([[-3, 0], [-1, -1], [1, -1], [3, 0], [1, 1], [-1, 1]])

@@ -14,16 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.crops.arcface import arcface_matrix
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Fixed
 from ganonym.evaluate.attackers.lessons import cosine
 from ganonym.evaluate.sample import Sample
-from ganonym.faces.align import crop, similarity
+from ganonym.faces.align import crop
 from ganonym.onnx_session import PRESETS, SIDE, template, width
 from ganonym.types import RGB, Points
-
-# Image left eye, image right eye, nose tip, image left and right mouth corner.
-PLACES = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,7 @@ class OnnxView:
 
 def aligned(rgb: RGB, points: Points) -> RGB:
     """The face with landmarks `points` (68, 2) as (112, 112, 3); black outside the photo."""
-    five = np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[30], points[48], points[54]])
-    return crop(rgb, similarity(five, PLACES), SIDE)
+    return crop(rgb, arcface_matrix(points), SIDE)
 
 
 def recognizer(view: OnnxView) -> Fixed:
