@@ -37,4 +37,5 @@ def tell(output: Output, name: str, cohort: Cohort, found: Rated) -> None:
         "left_out": [{"image": image, "reason": reason} for image, reason in cohort.left_out],
     }
     said = "SIMULATED syndromes. " if cohort.simulated else ""
-    output.result(payload, f"{name}: {said}{found.photos} tested, {found.subjects} people.", whole, single)
+    left = f"; {len(cohort.left_out)} photographs left out" if cohort.left_out else ""
+    output.result(payload, f"{name}: {said}{found.photos} tested, {found.subjects} people{left}.", whole, single)

@@ -1,4 +1,4 @@
-"""Which attackers an assessment runs. Adding one changes results: it comes with a new SUITE version."""
+"""Which attackers an assessment runs. Adding or altering one changes results: with a new SUITE version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ganonym.evaluate.attackers.reversal import Reversal
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
 from ganonym.evaluate.attackers.whole_photo import WHOLE_PHOTO
 
-SUITE = "2026-11"
+SUITE = "2026-11.2"
 CHEAP: tuple[Attacker, ...] = (
     THUMBNAIL,
     INNER_FACE,

@@ -20,6 +20,7 @@ from ganonym.classify.metrics.binary import (
     predictive_values,
     share,
 )
+from ganonym.errors import UsageError
 from ganonym.statistics.exact import proportion
 
 
@@ -100,7 +101,7 @@ def test_predictive_values_are_those_of_a_population_counted_out() -> None:
     assert npv == pytest.approx(949_050 / (949_050 + 200))
     assert predictive_values(0.0, 1.0, 0.1)[1] == pytest.approx(0.9)
     assert math.isnan(predictive_values(0.0, 1.0, 0.1)[0])
-    with pytest.raises(ValueError, match="prevalence"):
+    with pytest.raises(UsageError, match="prevalence"):
         predictive_values(0.8, 0.9, 1.5)
 
 

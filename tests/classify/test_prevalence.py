@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.metrics import class_likelihood_ratios
 
+from ganonym.classify.metrics.binary import predictive_values
 from ganonym.classify.screening.prevalence import (
     Fourfold,
     likelihood_ratios,
     predictive_intervals,
-    predictive_values,
 )
 from ganonym.errors import UsageError
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from ganonym.classify.crops.arcface import arcface_crop
 from ganonym.classify.fit import seeded
+from ganonym.classify.heads.margin import cosface_logits, cosines
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, normalised
 from ganonym.classify.portrait import Portrait, portraits
 from ganonym.errors import UsageError
@@ -119,8 +120,7 @@ def train_gestalt(crops: Crops, run: Path, output: Path, recipe: GestaltRecipe, 
 
 def cosface(features: Tensor, centres: Tensor, person: Tensor) -> Tensor:
     """Cross-entropy of scaled cosines (n, d) · (c, d)ᵀ less a margin at the true one (CosFace, equation 4)."""
-    cosines = functional.normalize(features) @ functional.normalize(centres).T
-    return functional.cross_entropy(SCALE * (cosines - MARGIN * functional.one_hot(person, len(centres))), person)
+    return functional.cross_entropy(cosface_logits(cosines(features, centres.T), person, MARGIN, SCALE), person)
 
 
 def varied(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Arrays, Inputs, Published, Trained
+from ganonym.classify.metrics.binary import predictive_values
 from ganonym.classify.screening.frontal import YAW, Frontal, frontal
-from ganonym.classify.screening.prevalence import predictive_values
 from ganonym.classify.screening.threshold import Rule, choose_threshold
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.errors import UsageError
 from ganonym.statistics.bootstrap import ROUNDS, Statistic, exact, subject_bootstrap
 from ganonym.statistics.estimate import Estimate, Model
 from ganonym.statistics.exact import proportion
@@ -109,14 +110,16 @@ def area(
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
-    """PPV and NPV by Bayes' theorem where `prevalence` (0 … 1) have the condition; NaN where nobody is called so.
+    """PPV and NPV by Bayes' theorem where `prevalence` have the condition, all in 0 … 1; NaN where nobody is called so.
+
+    Raises UsageError unless 0 < `prevalence` < 1.
 
     >>> ppv, npv = predictive_values(0.9, 0.9, 0.001)
     >>> round(ppv, 4), round(npv, 4)
     (0.0089, 0.9999)
     """
-    if not 0.0 <= prevalence <= 1.0:
-        raise ValueError(f"a prevalence of {prevalence} is no share of people")
+    if not 0.0 < prevalence < 1.0:
+        raise UsageError(f"a prevalence of {prevalence} is no prior.", "Give one between 0 and 1.")
     hits, alarms = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
     misses, clear = (1 - sensitivity) * prevalence, specificity * (1 - prevalence)
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ganonym.classify.metrics.binary import predictive_values
 from ganonym.errors import UsageError
 from ganonym.statistics.estimate import Estimate
 
@@ -44,22 +45,6 @@ class Fourfold:
     @property
     def specificity(self) -> float:
         return self.cleared / self.controls
-
-
-def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
-    """Positive and negative predictive value by Bayes' rule, all in 0…1; NaN when nobody is called so.
-
-    Raises UsageError unless 0 < `prevalence` < 1.
-
-    >>> ppv, npv = predictive_values(0.95, 0.95, 0.001)
-    >>> round(ppv, 4), round(npv, 6)
-    (0.0187, 0.999947)
-    """
-    if not 0.0 < prevalence < 1.0:
-        raise UsageError(f"a prevalence of {prevalence} is no prior.", "Give one between 0 and 1.")
-    hit, alarmed = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    cleared, missed = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    return _share(hit, alarmed), _share(cleared, missed)
 
 
 def predictive_intervals(table: Fourfold, prevalence: float, confidence: float = 0.95) -> tuple[Estimate, Estimate]:
@@ -142,7 +127,3 @@ def _ratio(above: float, below: float) -> float:
     if below:
         return above / below
     return math.inf if above else math.nan
-
-
-def _share(right: float, wrong: float) -> float:
-    return right / (right + wrong) if right + wrong else math.nan

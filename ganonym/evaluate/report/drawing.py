@@ -1,7 +1,7 @@
 """From a matplotlib figure to SVG text: the same bytes every time, light and dark by the colours of the page.
 
-Figures are drawn in placeholder colours that become CSS variables; the page (or the SVG itself, when it stands alone)
-says what they are in daylight and in the dark. One unit is one CSS pixel on a phone.
+Figures are drawn in colours that stand for CSS variables and become them; the page (or the SVG itself, when it stands
+alone) says what they are in daylight and in the dark. One unit is one CSS pixel on a phone.
 """
 
 from __future__ import annotations
