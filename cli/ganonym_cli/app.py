@@ -15,7 +15,6 @@ from ganonym_cli import (
     anonymize,
     assess,
     baseline,
-    classify,
     compare,
     demo,
     doctor,
@@ -27,6 +26,7 @@ from ganonym_cli import (
     verify,
     weights,
 )
+from ganonym_cli.classify.app import app as classify_app
 
 app = typer.Typer(
     name="ganonym",
@@ -45,7 +45,7 @@ app.command("compare", rich_help_panel="Photographs")(compare.compare)
 app.command("plan", rich_help_panel="Photographs")(plan.plan)
 app.command("measure", rich_help_panel="Photographs")(measure.measure)
 app.command("phantom", rich_help_panel="Photographs")(phantom.phantom)
-app.add_typer(classify.app, name="classify", rich_help_panel="Photographs")
+app.add_typer(classify_app, name="classify", rich_help_panel="Photographs")
 app.add_typer(train.app, name="train", rich_help_panel="Model")
 app.add_typer(weights.app, name="weights", rich_help_panel="Model")
 app.command("doctor", rich_help_panel="Model")(doctor.doctor)

@@ -1,0 +1,80 @@
+"""`ganonym classify evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganonym_cli.classify.options import (
+    Changes,
+    Data,
+    Digest,
+    Encoder,
+    Images,
+    Positive,
+    Size,
+    cohort_of,
+    preset_of,
+    settings_of,
+)
+from ganonym_cli.classify.tables import tell
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
+
+
+def evaluate(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|RECIPE",
+            help="A model's folder, to be tested; or a recipe, to be trained and tested in folds.",
+            show_default=False,
+        ),
+    ],
+    data: Data,
+    images: Images = None,
+    preset: Size = "small",
+    changes: Changes = None,
+    positive: Positive = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = 5,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rates on people whom the classifier did not learn from, with intervals over people."""
+    from ganonym.classify.cross_validation import cross_validated, rated
+    from ganonym.classify.model_folder import CARD, load_model
+    from ganonym.classify.systems import read_foundation, system_of
+    from ganonym.errors import UsageError
+    from ganonym_train.recipes import find_recipe
+
+    output = Output(as_json, quiet)
+    foundation = read_foundation(encoder, sha256)
+    with output.progress() as advance:
+        if (Path(what) / CARD).is_file():
+            model = load_model(Path(what), foundation)
+            cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names)
+            known = model.learned_from(cohort.cases)
+            if known:
+                raise UsageError(
+                    f"the model has learned from {len(known)} of these photographs, {known[0]} among them.",
+                    "Test it on other people.",
+                )
+            seen, chances = model.chances(cohort)
+            name = model.recipe.name
+        else:
+            recipe = find_recipe(what)
+            settings = settings_of(recipe.settings(preset_of(preset)), changes)
+            system = system_of(recipe.system, settings, foundation)
+            cohort = cohort_of(data, images, positive, jobs, output, advance)
+            seen, name = system.look(cohort), recipe.name
+            chances = cross_validated(
+                system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance
+            )
+        found = rated(chances, seen.classes, seen.subjects, seed)
+    tell(output, name, cohort, found)

@@ -1,0 +1,39 @@
+"""`ganonym classify explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.classify.options import Digest, Encoder
+from ganonym_cli.console import Output
+from ganonym_cli.options import Json, Quiet
+
+
+def explain(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    photo: Annotated[Path, typer.Argument(help="A photograph.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="PNG to write: it shows the person.", show_default=False)],
+    name: Annotated[str | None, typer.Option("--class", help="Class to explain.", show_default="the likeliest")] = None,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Where on the face a network saw a class (Grad-CAM), as a picture and as shares of the face's regions."""
+    from ganonym.classify.explain.model import explained
+    from ganonym.classify.model_folder import load_model
+    from ganonym.classify.systems import read_foundation
+    from ganonym.photos.encode import encode_png
+
+    output = Output(as_json, quiet)
+    found = explained(load_model(model, read_foundation(encoder, sha256)), photo, name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(encode_png(found.picture))
+    table = Table("region", "share of the map")
+    for region, share in found.shares.items():
+        table.add_row(region, f"{share:.2f}")
+    output.result({"class": found.name, "picture": str(out), "shares": dict(found.shares)}, table)

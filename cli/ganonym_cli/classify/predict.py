@@ -1,0 +1,53 @@
+"""`ganonym classify predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.classify.options import Digest, Encoder, workers
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, Quiet
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    photos: Annotated[list[Path], typer.Argument(help="Photographs.", show_default=False)],
+    top: Annotated[int, typer.Option("--top", min=1, help="So many classes of each.")] = 5,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rank the classes that a model knows for each photograph. No diagnosis: a similarity to what it learned from."""
+    from ganonym.classify.case import Case
+    from ganonym.classify.cohort import gather
+    from ganonym.classify.metrics.topk import ranked
+    from ganonym.classify.model_folder import load_model
+    from ganonym.classify.systems import read_foundation
+
+    output = Output(as_json, quiet)
+    found = load_model(model, read_foundation(encoder, sha256))
+    names = found.card.names
+    # Nothing is known of them: every photo is a person of its own, of some class or other.
+    cases = [Case(str(path), path, str(path), names[0]) for path in photos]
+    cohort = gather(cases, workers(jobs), names)
+    seen, chances = found.chances(cohort)
+    table = Table("photograph", "classes, the likeliest first")
+    told = {}
+    for image, row, order in zip(seen.images, chances, ranked(chances), strict=True):
+        listed = [(names[index], float(row[index])) for index in order[:top]]
+        told[image] = [{"name": name, "probability": chance} for name, chance in listed]
+        table.add_row(image, ", ".join(f"{name} {chance:.2f}" for name, chance in listed))
+    for image, reason in cohort.left_out:
+        output.warn(f"{image}: {reason}")
+    if found.card.simulated:
+        output.note("The model learned from SIMULATED syndromes.")
+    left = [{"photo": image, "reason": reason} for image, reason in cohort.left_out]
+    output.result({"simulated": found.card.simulated, "photos": told, "left_out": left}, table)
+    if left:
+        raise typer.Exit(1)

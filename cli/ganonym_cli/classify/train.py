@@ -1,0 +1,88 @@
+"""`ganonym classify recipes` and `train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.classify.options import (
+    Changes,
+    Data,
+    Digest,
+    Encoder,
+    Images,
+    Positive,
+    Size,
+    cohort_of,
+    preset_of,
+    settings_of,
+)
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
+
+
+def recipes(as_json: Json = False) -> None:
+    """List the published systems that come along."""
+    from ganonym_train.recipes import bundled
+
+    found = bundled()
+    table = Table("recipe", "system", "paper")
+    for name, recipe in found.items():
+        table.add_row(name, recipe.name, recipe.paper)
+    Output(as_json).result({name: {"name": each.name, "paper": each.paper} for name, each in found.items()}, table)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
+    images: Images = None,
+    preset: Size = "small",
+    changes: Changes = None,
+    positive: Positive = None,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a published system on a table of cases; OUT holds weights, card and recipe."""
+    from ganonym.classify.model_folder import Card, digest, digest_of, save_model
+    from ganonym.classify.systems import read_foundation, system_of
+    from ganonym_train.recipes import find_recipe
+
+    output = Output(as_json, quiet)
+    chosen = find_recipe(recipe)
+    settings = settings_of(chosen.settings(preset_of(preset)), changes)
+    foundation = read_foundation(encoder, sha256)
+    system = system_of(chosen.system, settings, foundation)
+    with output.progress() as advance:
+        cohort = cohort_of(data, images, positive, jobs, output, advance)
+        seen = system.look(cohort)
+        advance("train", 0, 1)
+        trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
+        advance("train", 1, 1)
+    card = Card(
+        settings=settings,
+        seed=seed,
+        names=cohort.names,
+        photos=len(cohort.cases),
+        subjects=len(set(cohort.subjects)),
+        simulated=cohort.simulated,
+        foundation=digest(foundation),
+        seen=tuple(digest_of(case) for case in cohort.cases),
+    )
+    save_model(out, chosen, card, trained)
+    for deviation in chosen.deviations:
+        output.note(f"Not as published: {deviation}.")
+    if cohort.simulated:
+        output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
+    payload = {"model": str(out), "classes": list(cohort.names), "photos": card.photos, "subjects": card.subjects}
+    output.result(
+        payload | {"simulated": card.simulated, "left_out": len(cohort.left_out)},
+        f"{chosen.name}: {card.photos} photographs of {card.subjects} people, {len(cohort.names)} classes: {out}",
+    )
