@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+CPU = "cpu"
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
 
@@ -18,6 +19,9 @@ LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """`rate` follows `course` over all steps; `clip` bounds each value of the gradient; `decay` is the weight decay.
+
+    `device`: where networks that follow it live and compute, as torch names it. Random numbers are always drawn on the
+    processor, so that a seed means the same draws everywhere; sums of a GPU still differ in their last digits.
 
     A published schedule is written down as such in its recipe; where it waits for a plateau of a validation score, the
     cosine stands in, because folds of rare disorders are too small to hold a validation set (the recipe says so).
@@ -31,6 +35,7 @@ class Schedule:
     decay: float = 0.0
     clip: float | None = None
     course: Literal["constant", "cosine"] = "cosine"
+    device: str = CPU
 
 
 def fit(parameters: Iterable[Any], loss_of: LossOf, photos: int, schedule: Schedule, seed: int) -> None:
@@ -74,6 +79,11 @@ def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
         return make()
+
+
+def home(network: nn.Module) -> torch.device:
+    """The device on which a network's parameters are, and its batches should be."""
+    return next(network.parameters()).device
 
 
 def gestalt_weights(classes: NDArray[np.intp], count: int) -> NDArray[np.float64]:

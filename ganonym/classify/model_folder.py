@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from ganonym.classify.case import Case
 from ganonym.classify.classifier import Arrays, Trained
 from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.fit import CPU
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.systems import Look, system_of
 from ganonym.errors import EnvironmentFault, UsageError
@@ -108,9 +109,9 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
 
 
-def load_model(folder: Path, foundation: Arrays) -> Model:
+def load_model(folder: Path, foundation: Arrays, device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    recognizer than `foundation`.
+    recognizer than `foundation`. `device`: where its networks compute.
     """
     try:
         found = tomllib.loads((folder / CARD).read_text("utf-8"))
@@ -141,7 +142,7 @@ def load_model(folder: Path, foundation: Arrays) -> Model:
     if digest(arrays) != weights:
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
     recipe = parse_recipe(text, str(folder / RECIPE))
-    system = system_of(recipe.system, card.settings, foundation)
+    system = system_of(recipe.system, card.settings, foundation, device)
     return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
 
 

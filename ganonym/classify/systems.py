@@ -15,7 +15,7 @@ from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.crops.arcface import arcface_crop
 from ganonym.classify.crops.regions import REGIONS, region_crops
 from ganonym.classify.encoders import IResNetEncoder
-from ganonym.classify.fit import Schedule
+from ganonym.classify.fit import CPU, Schedule
 from ganonym.classify.networks.iresnet import form_of, iresnet_of, published
 from ganonym.classify.portrait import Portrait
 from ganonym.errors import EnvironmentFault, UsageError
@@ -34,10 +34,12 @@ class System:
     method: Published
 
 
-def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays) -> System:
+def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays, device: str = CPU) -> System:
     """The system called `kind` with all of `settings`. Raises UsageError when either is unknown or one lacks.
 
     `foundation`: parameters of the iResNet that systems with a pretrained recognizer start from (`read_foundation`).
+    `device`: where networks of faces compute (`fit.Schedule`); what learns from embeddings or landmarks is small and
+    stays on the processor.
     """
     builders: dict[str, Callable[..., System]] = {
         "deepgestalt": _deepgestalt,
@@ -54,13 +56,13 @@ def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays) -> Sys
     if kind not in builders:
         raise UsageError(f"there is no system {kind!r}.", f"There are {', '.join(builders)}.")
     builder = builders[kind]
-    wanted = [name for name in inspect.signature(builder).parameters if name != "foundation"]
+    wanted = [name for name in inspect.signature(builder).parameters if name not in ("foundation", "device")]
     missing, extra = set(wanted) - set(settings), set(settings) - set(wanted)
     if missing or extra:
         told = [f"lack {', '.join(sorted(missing))}"] if missing else []
         told += [f"have {', '.join(sorted(extra))}, which means nothing"] if extra else []
         raise UsageError(f"the settings of {kind} {' and '.join(told)}.", f"They are {', '.join(wanted)}.")
-    return builder(foundation, **settings)
+    return builder(foundation, device, **settings)
 
 
 def read_foundation(path: Path | None = None, sha256: str | None = None) -> Arrays:
@@ -107,9 +109,9 @@ def by_subject(look: PhotoLook) -> Look:
     return seen
 
 
-def embedded(foundation: Arrays) -> PhotoLook:
+def embedded(foundation: Arrays, device: str = CPU) -> PhotoLook:
     """Portraits → embeddings (n, d) of unit length by the foundation."""
-    encoder = IResNetEncoder("foundation", iresnet_of(foundation))
+    encoder = IResNetEncoder("foundation", iresnet_of(foundation).to(device))
     side = form_of(foundation).side
 
     def look(faces: Sequence[Portrait]) -> Inputs:
@@ -125,6 +127,7 @@ def _crops(side: int) -> PhotoLook:
 
 def _deepgestalt(
     foundation: Arrays,  # noqa: ARG001
+    device: str,
     side: int,
     width: float,
     epochs: int,
@@ -136,23 +139,23 @@ def _deepgestalt(
     from ganonym.classify.methods.deepgestalt import DeepGestalt
 
     chosen: Any = course
-    schedule = Schedule(epochs, batch, "sgd", rate, clip=0.1, course=chosen)
+    schedule = Schedule(epochs, batch, "sgd", rate, clip=0.1, course=chosen, device=device)
     method = DeepGestalt(tuple(regions or REGIONS), side, width, schedule)
     return System(by_photo(lambda faces: np.stack([region_crops(face, side) for face in faces])), method)
 
 
-def _gestaltmatcher(foundation: Arrays, model: str, epochs: int, draws: int) -> System:
+def _gestaltmatcher(foundation: Arrays, device: str, model: str, epochs: int, draws: int) -> System:
     from ganonym.classify.methods.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher
 
     tunings = {"a": MODEL_A, "b": MODEL_B}
     if model not in tunings:
         raise UsageError(f"GestaltMatcher has no model {model!r}.", "There are a (iResNet-50) and b (iResNet-100).")
-    method = GestaltMatcher(foundation, tunings[model], epochs, None if draws < 0 else draws)
+    method = GestaltMatcher(foundation, tunings[model], epochs, None if draws < 0 else draws, device)
     return System(by_photo(_crops(form_of(foundation).side)), method)
 
 
 def _margin(
-    foundation: Arrays, head: str, pretrained: bool, depth: int, epochs: int, batch: int, rate: float
+    foundation: Arrays, device: str, head: str, pretrained: bool, depth: int, epochs: int, batch: int, rate: float
 ) -> System:
     from ganonym.classify.heads.margin import ArcFace, CosFace, Head, Softmax
     from ganonym.classify.methods.margin import MarginNetwork
@@ -161,7 +164,7 @@ def _margin(
     if head not in heads:
         raise UsageError(f"there is no head {head!r}.", f"There are {', '.join(heads)}.")
     form = published(depth) if depth else form_of(foundation)
-    schedule = Schedule(epochs, batch, "sgd", rate, decay=5e-4)
+    schedule = Schedule(epochs, batch, "sgd", rate, decay=5e-4, device=device)
     return System(
         by_photo(_crops(form_of(foundation).side if pretrained else form.side)),
         MarginNetwork(heads[head], foundation if pretrained else form, schedule),
@@ -169,24 +172,25 @@ def _margin(
 
 
 def _meta_baseline(
-    foundation: Arrays, width: int, epochs: int, ways: int, shots: int, queries: int, steps: int
+    foundation: Arrays, device: str, width: int, epochs: int, ways: int, shots: int, queries: int, steps: int
 ) -> System:
     from ganonym.classify.fewshot.encoders import Projection
     from ganonym.classify.fewshot.episodes import Shape
     from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
 
     baseline = ClassifierBaseline(Projection(width), Schedule(epochs, 128, "sgd", 0.1, decay=5e-4))
-    return System(by_photo(embedded(foundation)), MetaBaseline(baseline, Shape(ways, shots, queries), steps))
+    return System(by_photo(embedded(foundation, device)), MetaBaseline(baseline, Shape(ways, shots, queries), steps))
 
 
-def _prototypes(foundation: Arrays) -> System:
+def _prototypes(foundation: Arrays, device: str) -> System:
     from ganonym.classify.fewshot.prototypes import SimpleShot
 
-    return System(by_photo(embedded(foundation)), SimpleShot())
+    return System(by_photo(embedded(foundation, device)), SimpleShot())
 
 
 def _cnn(
     foundation: Arrays,  # noqa: ARG001
+    device: str,
     architecture: str,
     narrowing: int,
     side: int,
@@ -197,18 +201,24 @@ def _cnn(
     from ganonym.classify.methods.cnn import ConvolutionalNetwork
 
     known: Any = architecture
-    schedule = Schedule(epochs, 32, "adam", rate, decay=1e-4)
+    schedule = Schedule(epochs, 32, "adam", rate, decay=1e-4, device=device)
     method = ConvolutionalNetwork(known, narrowing, side or None, weighted, None, schedule)
     return System(by_photo(_crops(112)), method)
 
 
-def _screening(foundation: Arrays, strength: float) -> System:
+def _screening(foundation: Arrays, device: str, strength: float) -> System:
     from ganonym.classify.methods.screening import Logistic
 
-    return System(by_photo(embedded(foundation)), Logistic(strength))
+    return System(by_photo(embedded(foundation, device)), Logistic(strength))
 
 
-def _measurement(foundation: Arrays, learner: str, strength: float, trees: int) -> System:  # noqa: ARG001
+def _measurement(
+    foundation: Arrays,  # noqa: ARG001
+    device: str,  # noqa: ARG001
+    learner: str,
+    strength: float,
+    trees: int,
+) -> System:
     from ganonym.classify.methods.measurement import AstleyClarren, MeasuredForest, MeasuredLogistic
 
     learners: dict[str, Published] = {
@@ -221,17 +231,17 @@ def _measurement(foundation: Arrays, learner: str, strength: float, trees: int) 
     return System(by_photo(lambda faces: np.stack([face.points for face in faces])), learners[learner])
 
 
-def _ordinal(foundation: Arrays, width: int, epochs: int) -> System:
+def _ordinal(foundation: Arrays, device: str, width: int, epochs: int) -> System:
     from ganonym.classify.fewshot.encoders import Projection
     from ganonym.classify.methods.ordinal import OrdinalGrading
 
     schedule = Schedule(epochs, 32, "adamw", 2e-3, decay=1e-2)
-    return System(by_photo(embedded(foundation)), OrdinalGrading(Projection(width), schedule))
+    return System(by_photo(embedded(foundation, device)), OrdinalGrading(Projection(width), schedule))
 
 
-def _photo_set(foundation: Arrays, width: int, hidden: int, epochs: int) -> System:
+def _photo_set(foundation: Arrays, device: str, width: int, hidden: int, epochs: int) -> System:
     from ganonym.classify.fewshot.encoders import Projection
     from ganonym.classify.methods.photo_set import PhotoSet
 
     schedule = Schedule(epochs, 32, "adamw", 2e-3, decay=1e-2)
-    return System(by_subject(embedded(foundation)), PhotoSet(Projection(width), hidden, schedule=schedule))
+    return System(by_subject(embedded(foundation, device)), PhotoSet(Projection(width), hidden, schedule=schedule))

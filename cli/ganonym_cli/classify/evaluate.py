@@ -10,12 +10,14 @@ import typer
 from ganonym_cli.classify.options import (
     Changes,
     Data,
+    Device,
     Digest,
     Encoder,
     Images,
     Positive,
     Size,
     cohort_of,
+    device_of,
     preset_of,
     settings_of,
 )
@@ -41,6 +43,7 @@ def evaluate(
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = 5,
     encoder: Encoder = None,
     sha256: Digest = None,
+    device: Device = "auto",
     seed: Seed = 0,
     jobs: Jobs = None,
     as_json: Json = False,
@@ -54,10 +57,10 @@ def evaluate(
     from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
-    foundation = read_foundation(encoder, sha256)
+    foundation, place = read_foundation(encoder, sha256), device_of(device, output)
     with output.progress() as advance:
         if (Path(what) / CARD).is_file():
-            model = load_model(Path(what), foundation)
+            model = load_model(Path(what), foundation, place)
             cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names)
             known = model.learned_from(cohort.cases)
             if known:
@@ -70,7 +73,7 @@ def evaluate(
         else:
             recipe = find_recipe(what)
             settings = settings_of(recipe.settings(preset_of(preset)), changes)
-            system = system_of(recipe.system, settings, foundation)
+            system = system_of(recipe.system, settings, foundation, place)
             cohort = cohort_of(data, images, positive, jobs, output, advance)
             seen, name = system.look(cohort), recipe.name
             chances = cross_validated(

@@ -32,6 +32,9 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Alter a setting; repeatable.", show_default=False),
 ]
+Device = Annotated[
+    str, typer.Option("--device", help="Where networks compute: cpu, cuda, or auto, a GPU where there is one.")
+]
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Tell this disorder from all else.", show_default="all classes")
 ]
@@ -69,6 +72,22 @@ def preset_of(text: str) -> Preset:
     from typing import cast
 
     return cast("Preset", text)  # Recipe.settings refuses anything else
+
+
+def device_of(text: str, output: Output) -> str:
+    """As torch names it. Raises UsageError for an unknown one, EnvironmentFault for a GPU that is not there."""
+    from torch import cuda
+
+    from ganonym.errors import EnvironmentFault, UsageError
+
+    if text not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {text} is nothing to compute on.", "Give cpu, cuda or auto.")
+    if text == "cuda" and not cuda.is_available():
+        raise EnvironmentFault("there is no GPU that torch can use.", "Give --device cpu, or install a driver.")
+    if text == "cpu" or not cuda.is_available():
+        return "cpu"
+    output.note("On the GPU: the same seed gives the same draws, sums differ in their last digits.")
+    return "cuda"
 
 
 def workers(jobs: int | None) -> int:

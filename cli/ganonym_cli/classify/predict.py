@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ganonym_cli.classify.options import Digest, Encoder, workers
+from ganonym_cli.classify.options import Device, Digest, Encoder, device_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet
 
@@ -19,6 +19,7 @@ def predict(
     top: Annotated[int, typer.Option("--top", min=1, help="So many classes of each.")] = 5,
     encoder: Encoder = None,
     sha256: Digest = None,
+    device: Device = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -31,7 +32,7 @@ def predict(
     from ganonym.classify.systems import read_foundation
 
     output = Output(as_json, quiet)
-    found = load_model(model, read_foundation(encoder, sha256))
+    found = load_model(model, read_foundation(encoder, sha256), device_of(device, output))
     names = found.card.names
     # Nothing is known of them: every photo is a person of its own, of some class or other.
     cases = [Case(str(path), path, str(path), names[0]) for path in photos]

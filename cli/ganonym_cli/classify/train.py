@@ -11,12 +11,14 @@ from rich.table import Table
 from ganonym_cli.classify.options import (
     Changes,
     Data,
+    Device,
     Digest,
     Encoder,
     Images,
     Positive,
     Size,
     cohort_of,
+    device_of,
     preset_of,
     settings_of,
 )
@@ -45,6 +47,7 @@ def train(
     positive: Positive = None,
     encoder: Encoder = None,
     sha256: Digest = None,
+    device: Device = "auto",
     seed: Seed = 0,
     jobs: Jobs = None,
     as_json: Json = False,
@@ -59,7 +62,7 @@ def train(
     chosen = find_recipe(recipe)
     settings = settings_of(chosen.settings(preset_of(preset)), changes)
     foundation = read_foundation(encoder, sha256)
-    system = system_of(chosen.system, settings, foundation)
+    system = system_of(chosen.system, settings, foundation, device_of(device, output))
     with output.progress() as advance:
         cohort = cohort_of(data, images, positive, jobs, output, advance)
         seen = system.look(cohort)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays, Inputs
-from ganonym.classify.fit import Schedule, fit, inverse_weights, seeded
+from ganonym.classify.fit import Schedule, fit, home, inverse_weights, seeded
 from ganonym.classify.networks.zoo import Architecture, Pretrained, adopt, fill, look, network, prepared, skeleton
 from ganonym.errors import UsageError
 from ganonym.types import Floats
@@ -38,8 +38,8 @@ class TrainedNetwork:
     side: int
 
     def pictures(self, inputs: Inputs) -> Tensor:
-        """Crops (n, h, w, 3) uint8 as `network` sees them: float32 (n, 3, side, side)."""
-        return prepared(inputs, self.side, look(self.architecture))
+        """Crops (n, h, w, 3) uint8 as `network` sees them, where it is: float32 (n, 3, side, side)."""
+        return prepared(inputs, self.side, look(self.architecture)).to(home(self.network))
 
     def __call__(self, inputs: Inputs) -> Floats:
         with torch.inference_mode():
@@ -47,7 +47,7 @@ class TrainedNetwork:
                 self.network(self.pictures(inputs[start : start + AT_ONCE])).double().softmax(dim=1)
                 for start in range(0, len(inputs), AT_ONCE)
             ]
-        return np.asarray(torch.cat(parts).numpy()) if parts else np.zeros((0, self._classes))
+        return np.asarray(torch.cat(parts).numpy(force=True)) if parts else np.zeros((0, self._classes))
 
     @property
     def _classes(self) -> int:
@@ -81,13 +81,15 @@ class ConvolutionalNetwork:
         learner = seeded(lambda: network(self.architecture, count, self.narrowing), seed)
         if self.start is not None:
             adopt(learner, self.start)
+        device = self.schedule.device
+        learner.to(device)
         trained = TrainedNetwork(learner, self.architecture, self._side())
-        labels = torch.from_numpy(classes.astype(np.int64))
-        weights = torch.from_numpy(inverse_weights(classes, count)).float() if self.weighted else None
+        labels = torch.from_numpy(classes.astype(np.int64)).to(device)
+        weights = torch.from_numpy(inverse_weights(classes, count)).float().to(device) if self.weighted else None
 
         def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
             pictures = trained.pictures(inputs[rows.numpy()])
-            mirrored = torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5
+            mirrored = (torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5).to(device)
             scores = learner(torch.where(mirrored, pictures.flip(3), pictures))
             return functional.cross_entropy(scores, labels[rows], weights)
 
@@ -100,7 +102,7 @@ class ConvolutionalNetwork:
         """Raises EnvironmentFault when `arrays` are not of this architecture, narrowing and number of classes."""
         bare = skeleton(self.architecture, count, self.narrowing)
         fill(bare, arrays, f"the saved {self.architecture}")
-        return TrainedNetwork(bare.eval(), self.architecture, self._side())
+        return TrainedNetwork(bare.eval().to(self.schedule.device), self.architecture, self._side())
 
     def _side(self) -> int:
         return self.side or look(self.architecture).side

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.crops.regions import REGIONS
-from ganonym.classify.fit import Schedule, fit, gestalt_weights, seeded
+from ganonym.classify.fit import CPU, Schedule, fit, gestalt_weights, home, seeded
 from ganonym.classify.methods.region_augment import Augmentation, augmented
 from ganonym.classify.networks.casia import Casia
 from ganonym.errors import EnvironmentFault, UsageError
@@ -91,7 +91,7 @@ class DeepGestalt:
         """Raises EnvironmentFault when `arrays` are not of these regions, this width or this many classes."""
         networks = {}
         for region in self.regions:
-            networks[region] = _network(count, self.width, 0)
+            networks[region] = _network(count, self.width, 0, self.schedule.device)
             _load(networks[region], _of(arrays, region), f"DeepGestalt's network {region!r} of {count} classes")
         extra = sorted({name.split(".")[0] for name in arrays} - set(self.regions))
         if extra:
@@ -102,9 +102,12 @@ class DeepGestalt:
         return DeepGestaltTrained(self, networks)
 
     def _network(self, region: str, count: int, seed: int) -> Casia:
-        network = _network(count, self.width, seed)
+        network = _network(count, self.width, seed, self.schedule.device)
         if self.pretrained is not None:
-            head = {name: each.numpy() for name, each in network.classifier.state_dict(prefix="classifier.").items()}
+            head = {
+                name: each.numpy(force=True)
+                for name, each in network.classifier.state_dict(prefix="classifier.").items()
+            }
             body = {name: each for name, each in _of(self.pretrained, region).items() if name not in head}
             _load(network, body | head, f"a pretrained network {region!r}")
         return network
@@ -138,14 +141,14 @@ class DeepGestaltTrained:
         found = np.zeros((len(crops), network.count))
         with torch.inference_mode():
             for start in range(0, len(crops), TOGETHER):
-                scores = network(stretched(crops[start : start + TOGETHER]))
-                found[start : start + TOGETHER] = scores.double().softmax(dim=1).numpy()
+                scores = network(stretched(crops[start : start + TOGETHER]).to(home(network)))
+                found[start : start + TOGETHER] = scores.double().softmax(dim=1).numpy(force=True)
         return found
 
     @property
     def arrays(self) -> Arrays:
         return {
-            f"{region}.{name}": each.numpy().copy()
+            f"{region}.{name}": each.numpy(force=True).copy()
             for region, network in self.networks.items()
             for name, each in network.state_dict().items()
         }
@@ -181,22 +184,22 @@ def stretched(crops: NDArray[np.uint8]) -> Tensor:
 def _learn(
     network: Casia, crops: NDArray[np.uint8], labels: Tensor, weights: Tensor, method: DeepGestalt, seed: int
 ) -> None:
-    images = stretched(crops)
+    images, device = stretched(crops), home(network)
 
     def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
-        varied = augmented(images[rows], generator, method.augmentation)
-        return functional.cross_entropy(network(varied, generator), labels[rows], weights)
+        varied = augmented(images[rows], generator, method.augmentation).to(device)
+        return functional.cross_entropy(network(varied, generator), labels[rows].to(device), weights.to(device))
 
     network.train()
     fit(network.parameters(), loss_of, len(images), method.schedule, seed)
     network.eval()
 
 
-def _network(count: int, width: float, seed: int) -> Casia:
+def _network(count: int, width: float, seed: int, device: str = CPU) -> Casia:
     network = seeded(lambda: Casia(count, width), seed)
     assert isinstance(network, Casia)
     # Channels last in memory: a third to a half faster on a processor, where channels are few.
-    return network.eval().to(memory_format=torch.channels_last)
+    return network.eval().to(device).to(memory_format=torch.channels_last)
 
 
 def _load(network: Casia, arrays: Arrays, what: str) -> None:

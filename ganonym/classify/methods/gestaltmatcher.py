@@ -24,8 +24,9 @@ from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.encoders import checked
-from ganonym.classify.fit import Schedule, fit, gestalt_weights, seeded
+from ganonym.classify.fit import CPU, Schedule, fit, gestalt_weights, home, seeded
 from ganonym.classify.methods.gestalt_augment import augmented
+from ganonym.classify.networks.dropout import dropped
 from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats
@@ -57,13 +58,14 @@ class GestaltMatcher:
     """A recognizer `base` (parameters of an iResNet), tuned on crops of `crops.arcface` in `epochs` passes.
 
     `draws`: None, as published, alters and encodes each photo anew in every pass; a number keeps so many altered
-    versions of each, encoded once; 0 keeps the photo as it is.
+    versions of each, encoded once; 0 keeps the photo as it is. `device` as in `Schedule`.
     """
 
     base: Arrays = field(repr=False, compare=False)
     tuning: Tuning = MODEL_A
     epochs: int = 50
     draws: int | None = None
+    device: str = CPU
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedGestalt:
         """Of crops (n, side, side, 3) uint8 RGB, side 112 for published networks.
@@ -71,13 +73,13 @@ class GestaltMatcher:
         Raises UsageError with fewer than two photos or other crops, EnvironmentFault when `base` is no iResNet, or
         torchvision is missing and photos are to be altered.
         """
-        network, neck = _parts(self.base, count, seed)
+        network, neck = _parts(self.base, count, seed, self.device)
         crops = checked(inputs, network.form.side)
         if len(crops) < 2:
             raise UsageError(f"{len(crops)} photos are too few to learn from.", "Two are the least.")
         maps_of = _maps(network, crops, self.draws, seed)
-        labels = torch.from_numpy(classes.astype(np.int64))
-        weights = torch.from_numpy(gestalt_weights(classes, count)).float()
+        labels = torch.from_numpy(classes.astype(np.int64)).to(self.device)
+        weights = torch.from_numpy(gestalt_weights(classes, count)).float().to(self.device)
 
         def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
             return functional.cross_entropy(neck.scores(maps_of(rows, generator), generator), labels[rows], weights)
@@ -102,7 +104,7 @@ class GestaltMatcher:
             raise EnvironmentFault(
                 "these weights were not tuned on this recognizer.", "Give the base file they were trained with."
             )
-        network, neck = _parts(self.base, count, 0)
+        network, neck = _parts(self.base, count, 0, self.device)
         try:
             neck.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in kept.items()})
         except RuntimeError as error:
@@ -129,8 +131,7 @@ class Neck(nn.Module):
         """(n, c); with a generator half of each descriptor is dropped, as in training."""
         descriptors = self(maps)
         if generator is not None:
-            kept = torch.rand(descriptors.shape, generator=generator) >= DROPOUT
-            descriptors = descriptors * kept / (1 - DROPOUT)
+            descriptors = dropped(descriptors, DROPOUT, generator)
         scores: Tensor = self.classifier(descriptors)
         return scores
 
@@ -158,7 +159,7 @@ class TrainedGestalt:
 
     @property
     def arrays(self) -> Arrays:
-        return {name: value.numpy() for name, value in self.neck.state_dict().items()} | {DIGEST: self.base}
+        return {name: value.numpy(force=True) for name, value in self.neck.state_dict().items()} | {DIGEST: self.base}
 
     def _each(self, crops: Inputs, found: Callable[[Tensor], Tensor]) -> Floats:
         crops = checked(crops, self.network.form.side)
@@ -167,14 +168,14 @@ class TrainedGestalt:
                 found(feature_maps(self.network, crops[start : start + BATCH])).double()
                 for start in range(0, max(len(crops), 1), BATCH)
             ]
-        return np.asarray(torch.cat(parts).numpy())
+        return np.asarray(torch.cat(parts).numpy(force=True))
 
 
 def feature_maps(network: IResNet, crops: NDArray[np.uint8]) -> Tensor:
     """What the frozen part gives, (n, features) float32, of crops (n, side, side, 3) uint8 RGB; without gradients."""
     with torch.no_grad():
         parts = [
-            network.feature_map(normalised(crops[start : start + BATCH]))
+            network.feature_map(normalised(crops[start : start + BATCH]).to(home(network)))
             for start in range(0, max(len(crops), 1), BATCH)
         ]
     return torch.cat(parts)
@@ -190,11 +191,11 @@ def digest(arrays: Arrays) -> NDArray[np.uint8]:
     return np.frombuffer(found.digest(), np.uint8)
 
 
-def _parts(base: Arrays, count: int, seed: int) -> tuple[IResNet, Neck]:
+def _parts(base: Arrays, count: int, seed: int, device: str) -> tuple[IResNet, Neck]:
     network = iresnet_of(base).requires_grad_(False)
     neck = seeded(lambda: Neck(network.fc.requires_grad_(True), network.features, count), seed)
     assert isinstance(neck, Neck)
-    return network, neck
+    return network.to(device), neck.to(device)
 
 
 def _maps(

@@ -60,13 +60,14 @@ class MarginNetwork:
         crops = checked(inputs, network.form.side)
         if len(crops) < 2:
             raise UsageError(f"{len(crops)} photos are too few to learn from.", "Two are the least.")
-        loss = seeded(lambda: self.head.loss(network.form.embedding, count), seed + 1)
-        labels = torch.from_numpy(classes.astype(np.int64))
+        device = self.schedule.device
+        loss = seeded(lambda: self.head.loss(network.form.embedding, count), seed + 1).to(device)
+        labels = torch.from_numpy(classes.astype(np.int64)).to(device)
 
         def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
             images = normalised(crops[rows.numpy()])
             mirror = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-            seen = network(torch.where(mirror, images.flip(3), images), generator)
+            seen = network(torch.where(mirror, images.flip(3), images).to(device), generator)
             found: Tensor = loss(seen, labels[rows])
             return found
 
@@ -80,7 +81,7 @@ class MarginNetwork:
     def restore(self, arrays: Arrays, count: int) -> TrainedMargin:
         """Raises EnvironmentFault when `arrays` are of another system or of other classes."""
         own = {name[len(NETWORK) :]: array for name, array in arrays.items() if name.startswith(NETWORK)}
-        network = iresnet_of(own)
+        network = iresnet_of(own).to(self.schedule.device)
         weights = arrays.get(HEAD + WEIGHTS)
         if weights is None or weights.shape != (network.form.embedding, count):
             raise EnvironmentFault(
@@ -91,10 +92,10 @@ class MarginNetwork:
     def _network(self, seed: int) -> IResNet:
         start = self.start
         if not isinstance(start, IResNetForm):
-            return iresnet_of(start)
+            return iresnet_of(start).to(self.schedule.device)
         drawn = seeded(lambda: IResNet(start), seed)
         assert isinstance(drawn, IResNet)
-        return drawn
+        return drawn.to(self.schedule.device)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,7 @@ class TrainedMargin:
     def __call__(self, inputs: Inputs) -> Floats:
         """Crops (n, side, side, 3) uint8 RGB → probabilities (n, c). Raises UsageError on other crops."""
         with torch.inference_mode():
-            chances = self.head.logits(torch.from_numpy(self.embed(inputs)), self.weights.double()).softmax(dim=1)
+            chances = self.head.logits(torch.from_numpy(self.embed(inputs)), self.weights.double().cpu()).softmax(dim=1)
         return np.asarray(chances.numpy())
 
     def embed(self, crops: NDArray[np.uint8]) -> Floats:
@@ -122,8 +123,8 @@ class TrainedMargin:
 
     @property
     def arrays(self) -> Arrays:
-        own = {NETWORK + name: value.numpy() for name, value in self.network.state_dict().items()}
-        return own | {HEAD + WEIGHTS: self.weights.numpy()}
+        own = {NETWORK + name: value.numpy(force=True) for name, value in self.network.state_dict().items()}
+        return own | {HEAD + WEIGHTS: self.weights.numpy(force=True)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.networks.dropout import dropped
+
 WIDTHS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
 """Channels of two convolutions a stage; stages are parted by max-pooling."""
 DROPOUT = 0.5
@@ -58,8 +60,7 @@ class Casia(nn.Module):
         """With a generator half of the features are left out, as in training."""
         features = self.features(crops)
         if generator is not None:
-            kept = torch.rand(features.shape, generator=generator) >= DROPOUT
-            features = features * kept / (1 - DROPOUT)
+            features = dropped(features, DROPOUT, generator)
         scores: Tensor = self.classifier[0](features)
         return scores
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays
+from ganonym.classify.networks.dropout import dropped
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
 
@@ -108,8 +109,7 @@ class IResNet(nn.Module):
         With a generator the share `dropout` of features is left out, as in training.
         """
         if generator is not None and self.dropout > 0:
-            kept = torch.rand(flat.shape, generator=generator) >= self.dropout
-            flat = flat * kept / (1 - self.dropout)
+            flat = dropped(flat, self.dropout, generator)
         embedding: Tensor = self.features(self.fc(flat))
         return embedding
 
@@ -210,6 +210,6 @@ def embeddings(network: IResNet, crops: NDArray[np.uint8], batch: int = 64, unit
     found = np.zeros((len(crops), network.form.embedding), np.float32)
     with torch.inference_mode():
         for start in range(0, len(crops), batch):
-            part = network(normalised(crops[start : start + batch]))
-            found[start : start + batch] = (functional.normalize(part) if unit else part).numpy()
+            part = network(normalised(crops[start : start + batch]).to(network.fc.weight.device))
+            found[start : start + batch] = (functional.normalize(part) if unit else part).numpy(force=True)
     return found
