@@ -110,7 +110,8 @@ def score(
 
     A subject's first photo enters the gallery and is the probe of "same photo"; the others are the probes of the other
     settings, which are left out when no subject has two photos. What is learned, is learned from subjects outside the
-    fold under attack, and from the background. Errors of the attacker are passed on.
+    fold under attack, and from the background. Errors of the attacker are passed on; ArithmeticError when it gives no
+    distance for two templates that are there, which would count as if the photo could not be acquired.
     """
     fold_of = {name: index % folds for index, name in enumerate(dict.fromkeys(photos.subjects))}
     fold = np.array([fold_of[name] for name in photos.subjects], dtype=int)
@@ -121,7 +122,11 @@ def score(
     first_free, rest_free = first_and_rest(photos.subjects, free)
 
     def of(block: _Block) -> Floats:
-        return _distances(block, matchers, fold)
+        found = _distances(block, matchers, fold)
+        probes, gallery = (np.isnan(rows).any(axis=1) for rows in (block.probe_rows, block.gallery_rows))
+        if np.isnan(found[~probes][:, ~gallery]).any():
+            raise ArithmeticError(f"{attacker.name} compared two templates and gave no distance")
+        return found
 
     def scores(setting: str, block: _Block, distances: Floats) -> Scores:
         gallery = np.concatenate([names[block.gallery], [f"distractor {n}" for n in range(block.distractors)]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image, ImageFilter
 from scipy.spatial import procrustes
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Templates, templates
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Templates, Tier, View, templates
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
@@ -117,6 +118,31 @@ def test_an_informed_attacker_learns_what_the_anonymizer_varies() -> None:
     assert {name for name, _ in informed} == {"shape informed"}
     assert naive["shape", ANONYMIZED] < 0.4
     assert informed["shape informed", ANONYMIZED] > 0.9
+
+
+def test_an_informed_attacker_is_not_blinded_by_one_face_for_all_photos_of_a_person() -> None:
+    """Nothing varies within a person then, which must make linking certain and not impossible."""
+    originals = [sample(points) for points in shapes(np.random.default_rng(11), 30, 2.0, 0.5, 0.3)]
+    released = [originals[index - index % 2] for index in range(len(originals))]
+    found = rank1(attack_samples([WhitenedShape(informed=True)], originals, released, twice(30)))
+    assert found["shape informed", ANONYMIZED] == 1.0
+
+
+def test_an_attacker_without_an_answer_is_an_error() -> None:
+    """A distance that is no number would pass for a photo that cannot be acquired."""
+
+    @dataclass(frozen=True)
+    class Mute:
+        name: str = "mute"
+        tier: Tier = "T0"
+        view: View = PLAIN_SHAPE.view
+
+        def learn(self, lesson: Lesson) -> Matcher:  # noqa: ARG002
+            return lambda probes, gallery: np.full((len(probes.rows), len(gallery.rows)), np.nan)
+
+    originals = [sample(points) for points in shapes(np.random.default_rng(12), 10, 2.0, 0.5, 0.3)]
+    with pytest.raises(ArithmeticError, match="mute"):
+        attack_samples([Mute()], originals, originals, twice(10))
 
 
 def test_a_learned_metric_passes_over_photos_without_a_face() -> None:

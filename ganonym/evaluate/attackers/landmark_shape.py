@@ -118,8 +118,18 @@ class WhitenedShape:
             person = _tangent(templates[indices], mean)
             deviations.append((person - person.mean(axis=0)) * np.sqrt(len(indices) / (len(indices) - 1)))
         covariance, _ = ledoit_wolf(np.concatenate(deviations), assume_centered=True)
-        values, vectors = np.linalg.eigh(covariance)
-        return Metric(mean, vectors / np.sqrt(values))
+        return Metric(mean, _whitener(covariance))
+
+
+def _whitener(covariance: Floats) -> Floats:
+    """Rotation and scaling (d, d) after which `covariance` is the unit matrix.
+
+    Directions of no variation count as a billionth of the largest, and all alike where nothing varies: an anonymizer
+    that gives every photo of a person the same face leaves no covariance, and is then attacked by plain distance.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    largest = float(values[-1])
+    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-9 * largest) if largest > 0 else np.ones_like(values)))
 
 
 def _procrustes_mean(shapes: NDArray[np.complex128]) -> NDArray[np.complex128]:
