@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -197,17 +198,58 @@ def gestalt(
 
     The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
+    from ganonym.classify.crops.arcface import arcface_crop
     from ganonym.weights import checkpoints_folder, sha256_file
-    from ganonym_train.gestalt import GestaltRecipe, read_crops, train_gestalt
+    from ganonym_train.gestalt import GestaltRecipe, train_gestalt
+    from ganonym_train.identities import read_crops
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "gestalt.safetensors"
     recipe = GestaltRecipe(steps=steps, seed=seed)
-    crops = read_crops(
-        data, images or data.parent / "photos", recipe.form.side, jobs or os.cpu_count() or 1, output.note
-    )
+    cut = partial(arcface_crop, side=recipe.form.side)
+    crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
     train_gestalt(crops, run, file, recipe, output.note)
     output.note("To use it from checkpoints/: ganonym weights accept gestalt")
+    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+
+
+@app.command()
+def regions(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Manifest of people with several photographs each.", show_default=False),
+    ],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
+    ] = None,
+    run: Annotated[Path, typer.Option("--run", help="Folder for finished regions; resumed when present.")] = Path(
+        "runs/regions"
+    ),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="small: bundled; full: DeepGestalt's own size.")] = "small",
+    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, or auto.")] = "auto",
+    seed: Seed = 1,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """DeepGestalt's four networks, which tell people apart by a region of the face and know no syndrome.
+
+    The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
+    """
+    from ganonym.classify.crops.regions import region_crops
+    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym_cli.classify.options import device_of
+    from ganonym_train.identities import read_crops
+    from ganonym_train.regions import recipe_of, train_regions
+
+    output = Output(as_json, quiet)
+    recipe = recipe_of(preset, seed, device_of(device, output))
+    file = out or checkpoints_folder() / "regions.safetensors"
+    cut = partial(region_crops, side=recipe.method.side)
+    crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
+    train_regions(crops, run, file, recipe, output.note)
+    output.note("To use it from checkpoints/: ganonym weights accept regions")
     output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
 
 

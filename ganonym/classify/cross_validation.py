@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ganonym.classify.calls import Calls, record
 from ganonym.classify.classifier import Classifier, Inputs
 from ganonym.classify.metrics.binary import Binary, one_vs_rest
-from ganonym.classify.metrics.folds import FOLDS, Fold, subject_folds
+from ganonym.classify.metrics.calibration import cross_scaled, fit_temperature, logits
+from ganonym.classify.metrics.folds import FOLDS, Fold, numbered, subject_folds
 from ganonym.classify.metrics.rates import calibration_error, macro_f1
 from ganonym.classify.metrics.topk import accuracies
 from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
@@ -58,6 +59,26 @@ def cross_validated(
         chances[fold.test] = trained(inputs[fold.test])
     tell("train", len(parts), len(parts))
     return chances
+
+
+@dataclass(frozen=True, slots=True)
+class Tempered:
+    """`temperature` that makes out-of-fold probabilities likeliest, and the calibration `error` of those each divided
+    by the temperature of the other folds."""
+
+    temperature: float
+    error: Estimate
+
+
+def tempered(
+    chances: Floats, classes: NDArray[np.intp], subjects: Sequence[str], seed: int, folds: int = FOLDS
+) -> Tempered:
+    """What temperature scaling (Guo et al. 2017) would do to the result of `cross_validated` with the same folds."""
+    scores = logits(chances)
+    number = numbered(subject_folds(classes, subjects, seed, folds), len(classes))
+    calls = called(cross_scaled(scores, classes, number), classes)
+    error = subject_bootstrap(calibration_error(calls), subjects, np.random.default_rng(seed))
+    return Tempered(fit_temperature(scores, classes), error)
 
 
 def called(chances: Floats, classes: NDArray[np.intp]) -> Calls:

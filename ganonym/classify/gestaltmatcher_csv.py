@@ -49,7 +49,7 @@ class _Row:
         return "" if text.lower() in _MISSING else text
 
 
-def read_cases(table: Path, images: Path) -> list[Case]:
+def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case]:
     """The cases of a table, in its order; `images` is the folder of the photographs.
 
     A ganonym manifest (CSV with `image`, `subject`, and `syndrome`, `sex`, `age`, `ethnicity`; beside them `hpo` and
@@ -59,7 +59,8 @@ def read_cases(table: Path, images: Path) -> list[Case]:
     `age_month`, `gender`, `ethnicity_category`). Of a split list, `Case.split` is "train", "val", "gallery" or "test",
     as its name says (gmdb_rare_test_images_v1.1.0.csv), with the number in its column behind, "test 3": what
     `retrieval.protocol.published` reads. An image without file name is `image_id` with a suffix of pictures, as it is,
-    or else as GestaltMatcher's cropper calls its results.
+    or else as GestaltMatcher's cropper calls its results. `label`: the column to tell apart instead of disorders, such
+    as the gene of one syndrome.
 
     Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image twice
     (of one split), outside the folder or without file, terms that are none or both present and absent, sex, age,
@@ -79,7 +80,20 @@ def read_cases(table: Path, images: Path) -> list[Case]:
             f"Needed are {', '.join(MANIFEST)}, or of GestaltMatcher {', '.join(SPLIT)} or {', '.join(METADATA)}.",
         )
     _raise(table, rows)
-    return cases
+    return cases if label is None else _relabelled(table, cases, columns, rows, label.strip().lower())
+
+
+def _relabelled(
+    table: Path, cases: Sequence[Case], columns: Sequence[str], rows: Sequence[_Row], label: str
+) -> list[Case]:
+    if label not in columns:
+        raise UsageError(f"{table} has no column {label!r}.", f"It has {', '.join(columns)}.")
+    known: dict[str, str] = {}
+    for case, row in zip(cases, rows, strict=True):
+        if known.setdefault(case.subject, row.text(label)) != row.text(label):
+            row.wrong.append(f"subject {case.subject!r} has another {label} than before")
+    _raise(table, rows)
+    return [replace(case, disorder=row.text(label) or None) for case, row in zip(cases, rows, strict=True)]
 
 
 def with_metadata(cases: Sequence[Case], metadata: Sequence[Case]) -> list[Case]:

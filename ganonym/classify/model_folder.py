@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ganonym.classify.case import Case
 from ganonym.classify.classifier import Arrays, Trained
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.fit import CPU
+from ganonym.classify.metrics.calibration import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.systems import Look, system_of
 from ganonym.errors import EnvironmentFault, UsageError
@@ -32,8 +33,9 @@ class Card:
     """What a model is: of which `settings` and `seed`, whom it knows, and of whom it learned.
 
     `names` of its classes in order; `photos` and `subjects` learned from; `simulated`: phantoms were among them.
-    `foundation`: SHA-256 over the parameters of the recognizer it started from. `seen`: digests of the photographs, so
-    that a test on any of them is noticed; names of subjects are nowhere, for they can be guessed from a digest.
+    `temperature`: what its scores are divided by, 1 as learned. `foundation`: SHA-256 over the parameters of the
+    network it started from. `seen`: digests of the photographs, so that a test on any of them is noticed; names of
+    subjects are nowhere, for they can be guessed from a digest.
     """
 
     settings: Mapping[str, Any]
@@ -44,6 +46,7 @@ class Card:
     simulated: bool
     foundation: str
     seen: tuple[str, ...]
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Model:
     def chances(self, cohort: Cohort) -> tuple[Seen, Floats]:
         """What the model sees of a cohort, and its probabilities (m, c) of the classes `card.names`."""
         seen = self.look(cohort)
-        return seen, self.trained(seen.inputs)
+        found = self.trained(seen.inputs)
+        return seen, found if self.card.temperature == 1.0 else scaled(logits(found), self.card.temperature)
 
     def learned_from(self, cases: Sequence[Case]) -> list[str]:
         """The images that the model has learned from: a test on them proves nothing. Raises OSError."""
@@ -93,6 +97,7 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         f"photos = {card.photos}",
         f"subjects = {card.subjects}",
         f"simulated = {_toml(card.simulated)}",
+        f"temperature = {card.temperature!r}",
         f"foundation = {_toml(card.foundation)}",
         f"weights = {_toml(digest(arrays))}",
         f"seen = {_toml(list(card.seen))}",
@@ -109,9 +114,10 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
 
 
-def load_model(folder: Path, foundation: Arrays, device: str = CPU) -> Model:
+def load_model(folder: Path, foundation_of: Callable[[str], Arrays], device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    recognizer than `foundation`. `device`: where its networks compute.
+    pretrained network than `foundation_of` gives for the kind of its system (`systems.read_foundation`). `device`:
+    where its networks compute.
     """
     try:
         found = tomllib.loads((folder / CARD).read_text("utf-8"))
@@ -130,10 +136,13 @@ def load_model(folder: Path, foundation: Arrays, device: str = CPU) -> Model:
             simulated=found["simulated"],
             foundation=found["foundation"],
             seen=tuple(found["seen"]),
+            temperature=found["temperature"],
         )
         weights = found["weights"]
     except KeyError as error:
         raise EnvironmentFault(f"{folder / CARD} lacks {error}.", "Restore it, or train anew.") from error
+    recipe = parse_recipe(text, str(folder / RECIPE))
+    foundation = foundation_of(recipe.system)
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
@@ -141,7 +150,6 @@ def load_model(folder: Path, foundation: Arrays, device: str = CPU) -> Model:
     arrays, _ = read_tensors(folder / WEIGHTS)
     if digest(arrays) != weights:
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
-    recipe = parse_recipe(text, str(folder / RECIPE))
     system = system_of(recipe.system, card.settings, foundation, device)
     return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
 

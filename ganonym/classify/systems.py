@@ -37,7 +37,7 @@ class System:
 def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays, device: str = CPU) -> System:
     """The system called `kind` with all of `settings`. Raises UsageError when either is unknown or one lacks.
 
-    `foundation`: parameters of the iResNet that systems with a pretrained recognizer start from (`read_foundation`).
+    `foundation`: parameters of the pretrained network that the system starts from (`read_foundation`).
     `device`: where networks of faces compute (`fit.Schedule`); what learns from embeddings or landmarks is small and
     stays on the processor.
     """
@@ -65,15 +65,16 @@ def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays, device
     return builder(foundation, device, **settings)
 
 
-def read_foundation(path: Path | None = None, sha256: str | None = None) -> Arrays:
-    """Parameters of the iResNet at `path`, or of the bundled gestalt encoder. Raises EnvironmentFault.
+def read_foundation(path: Path | None = None, sha256: str | None = None, kind: str = "gestaltmatcher") -> Arrays:
+    """What the system called `kind` starts from: the file at `path`, or the bundled one. Raises EnvironmentFault.
 
-    A file of the user's is read only when its SHA-256 is `sha256`.
+    An iResNet for all but "deepgestalt", which starts from its four region networks. A file of the user's is read only
+    when its SHA-256 is `sha256`.
     """
     if path is None:
-        return read_tensors(verified_path("gestalt"))[0]
+        return read_tensors(verified_path("regions" if kind == "deepgestalt" else "gestalt"))[0]
     if not path.is_file():
-        raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of an iResNet.")
+        raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of a pretrained network.")
     found = sha256_file(path)
     if found != sha256:
         raise EnvironmentFault(
@@ -126,7 +127,7 @@ def _crops(side: int) -> PhotoLook:
 
 
 def _deepgestalt(
-    foundation: Arrays,  # noqa: ARG001
+    foundation: Arrays,
     device: str,
     side: int,
     width: float,
@@ -135,12 +136,15 @@ def _deepgestalt(
     rate: float,
     course: str,
     regions: list[str],
+    pretrained: bool,
 ) -> System:
     from ganonym.classify.methods.deepgestalt import DeepGestalt
 
     chosen: Any = course
     schedule = Schedule(epochs, batch, "sgd", rate, clip=0.1, course=chosen, device=device)
-    method = DeepGestalt(tuple(regions or REGIONS), side, width, schedule)
+    method = DeepGestalt(
+        tuple(regions or REGIONS), side, width, schedule, pretrained=foundation if pretrained else None
+    )
     return System(by_photo(lambda faces: np.stack([region_crops(face, side) for face in faces])), method)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from ganonym.classify.classifier import Inputs, Predictor
-from ganonym.classify.cross_validation import called, cross_validated, rated
+from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
 from ganonym.types import Floats
 
 
@@ -59,3 +59,15 @@ def test_rates_agree_with_sklearn() -> None:
     assert (found.photos, found.subjects) == (80, 40)
     assert found.top[1].low < found.top[1].value < found.top[1].high
     assert len(found.classes) == 4
+
+
+def test_the_temperature_of_a_boaster_is_found() -> None:
+    """Classes are drawn from known probabilities, whose scores are then tripled: three is the temperature."""
+    rng = np.random.default_rng(4)
+    honest = rng.dirichlet(np.ones(3), 1200)
+    classes = np.array([rng.choice(3, p=row) for row in honest])
+    boasted = honest**3 / (honest**3).sum(axis=1, keepdims=True)
+    subjects = [f"p{row}" for row in range(len(classes))]
+    found = tempered(boasted, classes, subjects, 0)
+    assert found.temperature == pytest.approx(3.0, rel=0.15)
+    assert found.error.value < 0.05 < rated(boasted, classes, subjects, 0, rounds=20).calibration.value

@@ -72,6 +72,20 @@ def test_metadata_in_full(tmp_path: Path) -> None:
     assert other == Case("17", images / "17.png", "p2", "KBG", None, 0.75)
 
 
+def test_another_column_may_be_told_apart(tmp_path: Path) -> None:
+    images = photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    rows = (
+        ("1", "p1", "a.jpg", "NSD1", "SOTOS", "", "", "", "", "", "", ""),
+        ("2", "p2", "b.jpg", "", "SOTOS", "", "", "", "", "", "", ""),
+    )
+    assert [case.disorder for case in read_cases(metadata(tmp_path, *rows), images, " Gene_Names")] == ["NSD1", None]
+    with pytest.raises(UsageError, match="no column 'karyotype'"):
+        read_cases(metadata(tmp_path, *rows), images, "karyotype")
+    twice = (*rows, ("3", "p1", "c.jpg", "EZH2", "SOTOS", "", "", "", "", "", "", ""))
+    with pytest.raises(UsageError, match="line 4: subject 'p1' has another gene_names"):
+        read_cases(metadata(tmp_path, *twice), images, "gene_names")
+
+
 def test_split_lists_carry_their_part_and_number(tmp_path: Path) -> None:
     images = photos(tmp_path, "1_rot_aligned.jpg", "2.jpg", "2_rot_aligned.jpg", "3.png")
     rare = "image_id,subject,label,split\n1,p,5,0\n2,q,5,0\n1,p,5,1\n2,q,5,1\n"

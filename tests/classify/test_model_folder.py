@@ -39,13 +39,13 @@ def cohort(folder: Path, people: int = 12) -> Cohort:
     return Cohort(tuple(cases), tuple(faces), ("narrow", "wide"), np.array(classes, np.intp), ())
 
 
-def written(folder: Path, learned: Cohort) -> Path:
+def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
     recipe = find_recipe("fas-measurement")
     settings = altered(recipe.settings("small"), ["learner=forest", "trees=5"])
     system = system_of(recipe.system, settings, NOBODY)
     trained = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
     seen = tuple(digest_of(case) for case in learned.cases)
-    card = Card(settings, 3, learned.names, 12, 12, True, digest(NOBODY), seen)
+    card = Card(settings, 3, learned.names, 12, 12, True, digest(NOBODY), seen, temperature)
     save_model(folder / "model", recipe, card, trained)
     return folder / "model"
 
@@ -55,7 +55,7 @@ def test_a_model_is_the_same_after_its_folder(tmp_path: Path) -> None:
     folder = written(tmp_path, learned)
     system = system_of("measurement", {"learner": "forest", "strength": 0.05, "trees": 5}, NOBODY)
     wanted = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
-    model = load_model(folder, NOBODY)
+    model = load_model(folder, lambda _: NOBODY)
     seen, chances = model.chances(learned)
     assert np.array_equal(chances, wanted(system.look(learned).inputs))
     assert (chances.argmax(axis=1) == learned.classes).mean() > 0.9
@@ -65,10 +65,20 @@ def test_a_model_is_the_same_after_its_folder(tmp_path: Path) -> None:
     assert model.recipe.name == "Ratios between landmarks"
 
 
+def test_the_temperature_of_its_card_is_applied(tmp_path: Path) -> None:
+    learned = cohort(tmp_path)
+    (tmp_path / "hot").mkdir()
+    plain = load_model(written(tmp_path, learned), lambda _: NOBODY).chances(learned)[1]
+    hot = load_model(written(tmp_path / "hot", learned, 2.0), lambda _: NOBODY).chances(learned)[1]
+    roots = np.sqrt(np.maximum(plain, 1e-12))
+    assert np.allclose(hot, roots / roots.sum(axis=1, keepdims=True))
+    assert not np.allclose(hot, plain)
+
+
 def test_it_knows_photographs_that_it_learned_from_and_no_names(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     folder = written(tmp_path, learned)
-    model = load_model(folder, NOBODY)
+    model = load_model(folder, lambda _: NOBODY)
     new = tmp_path / "new.png"
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(new)
     renamed = tmp_path / "renamed.png"
@@ -83,23 +93,23 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already holds a model"):
         written(tmp_path, cohort(tmp_path))
     with pytest.raises(EnvironmentFault, match="another recognizer"):
-        load_model(folder, {"weight": np.arange(5.0)})
+        load_model(folder, lambda _: {"weight": np.arange(5.0)})
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(EnvironmentFault, match="card"):
-        load_model(folder, NOBODY)
+        load_model(folder, lambda _: NOBODY)
     (folder / WEIGHTS).write_bytes(whole)
     card = (folder / CARD).read_text()
     (folder / CARD).write_text(card.replace("format = 1", "format = 2"))
     with pytest.raises(EnvironmentFault, match="format 2"):
-        load_model(folder, NOBODY)
+        load_model(folder, lambda _: NOBODY)
     (folder / CARD).write_text(card.replace("seed = 3\n", ""))
     with pytest.raises(EnvironmentFault, match="seed"):
-        load_model(folder, NOBODY)
+        load_model(folder, lambda _: NOBODY)
     (folder / CARD).write_text(card)
     (folder / RECIPE).unlink()
     with pytest.raises(EnvironmentFault, match="no model"):
-        load_model(folder, NOBODY)
+        load_model(folder, lambda _: NOBODY)
 
 
 def test_the_digest_sees_names_types_shapes_and_values() -> None:

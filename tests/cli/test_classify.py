@@ -109,6 +109,25 @@ def test_evaluate_in_folds_and_with_an_answer_written_into_the_picture(
     assert binary["classes"]["PHANTOM-KBG"]["sensitivity"]["value"] >= 0.75
 
 
+def test_few_classes_or_another_column_and_honest_probabilities(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    table = ("--data", cohort / "people.csv", "--jobs", 1, "--json")
+    only = ("--only", "PHANTOM-WBS", "--only", "PHANTOM-KBG")
+    told = json.loads(ganonym("classify", "evaluate", "nearest-mean", *table, *only, "--folds", 2).out)
+    assert (list(told["classes"]), told["photos"]) == (["PHANTOM-KBG", "PHANTOM-WBS"], 16)
+    assert told["temperature"] > 0
+    assert 0 <= told["scaled_calibration"]["value"] <= 1
+    told = json.loads(ganonym("classify", "evaluate", "nearest-mean", *table, "--label", "sex", "--folds", 2).out)
+    assert list(told["classes"]) == ["female", "male"]
+    model = tmp_path / "model"
+    told = json.loads(ganonym("classify", "train", "nearest-mean", *table, *only, "--out", model, "--calibrate").out)
+    assert told["classes"] == ["PHANTOM-KBG", "PHANTOM-WBS"]
+    assert f"temperature = {told['temperature']!r}" in (model / "model.toml").read_text()
+    assert told["temperature"] != 1.0
+    ended = ganonym("classify", "evaluate", "nearest-mean", *table, "--only", "PHANTOM-XYZ")
+    assert ended.code == 2
+    assert "nobody" in ended.err
+
+
 def test_a_set_of_photographs_is_one_case(ganonym: Run, cohort: Path) -> None:
     found = ganonym(
         "classify", "evaluate", "photo-set", "--data", cohort / "people.csv", "--folds", 2, "--jobs", 1,

@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ganonym.classify.networks.iresnet import IResNetForm, load_iresnet
-from ganonym_train.gestalt import MARGIN, SCALE, Crops, GestaltRecipe, cosface, rank1, train_gestalt, varied
+from ganonym.classify.networks.iresnet import IResNetForm, embeddings, load_iresnet
+from ganonym_train.gestalt import MARGIN, SCALE, GestaltRecipe, cosface, train_gestalt, varied
+from ganonym_train.identities import Crops, rank1
 
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(8, 8, 16, 16), embedding=16, side=32)
 RECIPE = GestaltRecipe(steps=4, batch=8, save_every=2, form=FORM)
@@ -61,7 +62,8 @@ def load_rank(
     folder: Path, crops: Crops, recipe: GestaltRecipe, unseen: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> float:
     train_gestalt(crops, folder, folder / "out.safetensors", recipe, lambda _: None)
-    return rank1(load_iresnet(folder / "out.safetensors"), crops.pixels[unseen], crops.person[unseen])
+    network = load_iresnet(folder / "out.safetensors")
+    return rank1(embeddings(network, crops.pixels[unseen]), crops.person[unseen])
 
 
 def test_the_loss_is_that_of_pytorch_metric_learning() -> None:
@@ -84,11 +86,10 @@ def test_variations_stay_pictures_and_follow_the_generator() -> None:
 
 
 def test_rank1_counts_photos_whose_nearest_shows_the_same_person() -> None:
-    network = load_network()
-    pixels = people(4, 2).pixels
-    assert rank1(network, pixels, np.repeat(np.arange(4), 2)) == 1.0
-    assert rank1(network, pixels, np.arange(8)) == 0.0
-    assert np.isnan(rank1(network, pixels[:0], np.zeros(0, np.intp)))
+    vectors = embeddings(load_network(), people(4, 2).pixels)
+    assert rank1(vectors, np.repeat(np.arange(4), 2)) == 1.0
+    assert rank1(vectors, np.arange(8)) == 0.0
+    assert np.isnan(rank1(vectors[:0], np.zeros(0, np.intp)))
 
 
 def load_network():  # type: ignore[no-untyped-def]

@@ -1,8 +1,7 @@
 """Train the bundled gestalt encoder: a small iResNet that tells people apart, before it learns any syndrome.
 
-What published systems do on CASIA-WebFace or Glint360K with licences that forbid bundling (Gurovich et al. 2019,
-Hustinx et al. 2023), here on virtual people, who need none: `ganonym phantom` photographs them, any manifest of people
-with several photographs each does as well. CosFace (Wang et al., CVPR 2018) on identities; the head is thrown away.
+CosFace (Wang et al., CVPR 2018) on virtual people (`identities`); the head is thrown away. GestaltMatcher-Arc and
+others start from it.
 """
 
 from __future__ import annotations
@@ -14,22 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.crops.arcface import arcface_crop
 from ganonym.classify.fit import seeded
 from ganonym.classify.heads.margin import cosface_logits, cosines
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, normalised
-from ganonym.classify.portrait import Portrait, portraits
-from ganonym.errors import UsageError
-from ganonym.manifest import read_manifest
 from ganonym_train.checkpoint import export_half, load_checkpoint, save_checkpoint
+from ganonym_train.identities import Crops, rank1
 
 FORM = IResNetForm(blocks=(1, 1, 2, 1), widths=(16, 32, 64, 128), embedding=128, side=96)
 MARGIN, SCALE = 0.35, 30.0
-HELD_OUT = 60
 _SHIFT = 3
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -54,36 +48,13 @@ class _State:
     optimizer: torch.optim.Optimizer
 
 
-@dataclass(frozen=True, slots=True)
-class Crops:
-    """Crops (n, side, side, 3) uint8 and who is on them, (n,) numbers from 0."""
-
-    pixels: NDArray[np.uint8]
-    person: NDArray[np.intp]
-
-
-def read_crops(manifest: Path, folder: Path, side: int, jobs: int, log: Callable[[str], None]) -> Crops:
-    """The aligned faces of a manifest's photographs below `folder`. Raises UsageError when nobody has two."""
-    rows = list(read_manifest(manifest).rows.values())
-    found = portraits([folder / row.image for row in rows], jobs)
-    kept = [index for index, each in enumerate(found) if isinstance(each, Portrait)]
-    log(f"{len(kept)} of {len(rows)} photographs show a face")
-    people = [rows[index].subject for index in kept]
-    if len(kept) < 2 or len(set(people)) == len(people):
-        raise UsageError(f"{manifest} shows nobody on two photographs.", "Identities need several photographs each.")
-    person = np.unique(np.array(people), return_inverse=True)[1].astype(np.intp)
-    crops = [arcface_crop(each, side) for each in found if isinstance(each, Portrait)]
-    return Crops(np.stack(crops), person)
-
-
 def train_gestalt(crops: Crops, run: Path, output: Path, recipe: GestaltRecipe, log: Callable[[str], None]) -> None:
     """Train, checkpoint into the folder `run`, write the network in half precision to `output`.
 
-    The last people, HELD_OUT of them and at most a fifth, are kept out and say how well unseen people are told apart.
+    Some people are kept out (`Crops.unseen`) and say how well strangers are told apart.
     Resumed when `run` holds a checkpoint; each step depends on (seed, step) alone.
     """
-    people = int(crops.person.max()) + 1
-    unseen = crops.person >= people - min(HELD_OUT, people // 5)
+    people, unseen = crops.people, crops.unseen
     pixels, person = crops.pixels[~unseen], torch.from_numpy(crops.person[~unseen])
     network = seeded(lambda: IResNet(recipe.form), recipe.seed)
     assert isinstance(network, IResNet)
@@ -110,7 +81,7 @@ def train_gestalt(crops: Crops, run: Path, output: Path, recipe: GestaltRecipe, 
         if step % recipe.save_every == 0 or step == recipe.steps:
             save_checkpoint(state, step, run / "checkpoint.safetensors")
             export_half(network, output, "gestalt")
-            score = rank1(network.eval(), crops.pixels[unseen], crops.person[unseen])
+            score = rank1(embeddings(network.eval(), crops.pixels[unseen]), crops.person[unseen])
             rate = (step - done) / (time.monotonic() - started)
             log(
                 f"step {step} of {recipe.steps}, {rate:.2f} steps/s, loss {float(loss.detach()):.3f}, "
@@ -138,13 +109,3 @@ def varied(pictures: Tensor, generator: torch.Generator) -> Tensor:
     lit = moved * uniform(0.7, 1.3) + uniform(-0.25, 0.25) + uniform(-0.1, 0.1, 3)
     grey = (lit * torch.tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True).expand_as(lit)
     return torch.where(uniform(0, 1) < 0.2, grey, lit).clamp(-1, 1)
-
-
-def rank1(network: IResNet, pixels: NDArray[np.uint8], person: NDArray[np.intp]) -> float:
-    """Share of photographs (n, s, s, 3) whose nearest other photograph shows the same person; NaN of none."""
-    if not len(pixels):
-        return float("nan")
-    found = embeddings(network, pixels)
-    likeness = found @ found.T
-    np.fill_diagonal(likeness, -2.0)
-    return float(np.mean(person[likeness.argmax(axis=1)] == person))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from ganonym_cli.classify.options import (
     Digest,
     Encoder,
     Images,
+    Label,
+    Only,
     Positive,
     Size,
     cohort_of,
@@ -39,6 +42,8 @@ def evaluate(
     images: Images = None,
     preset: Size = "small",
     changes: Changes = None,
+    label: Label = None,
+    only: Only = None,
     positive: Positive = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = 5,
     encoder: Encoder = None,
@@ -50,34 +55,36 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Rates on people whom the classifier did not learn from, with intervals over people."""
-    from ganonym.classify.cross_validation import cross_validated, rated
+    from ganonym.classify.cross_validation import cross_validated, rated, tempered
     from ganonym.classify.model_folder import CARD, load_model
     from ganonym.classify.systems import read_foundation, system_of
     from ganonym.errors import UsageError
     from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
-    foundation, place = read_foundation(encoder, sha256), device_of(device, output)
+    place = device_of(device, output)
     with output.progress() as advance:
         if (Path(what) / CARD).is_file():
-            model = load_model(Path(what), foundation, place)
-            cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names)
+            model = load_model(Path(what), partial(read_foundation, encoder, sha256), place)
+            cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names, label, only)
             known = model.learned_from(cohort.cases)
             if known:
                 raise UsageError(
                     f"the model has learned from {len(known)} of these photographs, {known[0]} among them.",
                     "Test it on other people.",
                 )
-            seen, chances = model.chances(cohort)
+            scaled, (seen, chances) = None, model.chances(cohort)
             name = model.recipe.name
         else:
             recipe = find_recipe(what)
             settings = settings_of(recipe.settings(preset_of(preset)), changes)
+            foundation = read_foundation(encoder, sha256, recipe.system)
             system = system_of(recipe.system, settings, foundation, place)
-            cohort = cohort_of(data, images, positive, jobs, output, advance)
+            cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only)
             seen, name = system.look(cohort), recipe.name
             chances = cross_validated(
                 system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance
             )
+            scaled = tempered(chances, seen.classes, seen.subjects, seed, folds)
         found = rated(chances, seen.classes, seen.subjects, seed)
-    tell(output, name, cohort, found)
+    tell(output, name, cohort, found, scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def explain(
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
-    found = explained(load_model(model, read_foundation(encoder, sha256)), photo, name)
+    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(encode_png(found.picture))
     table = Table("region", "share of the map")

@@ -24,7 +24,7 @@ Images = Annotated[
 ]
 Encoder = Annotated[
     Path | None,
-    typer.Option("--encoder", help="An iResNet (safetensors) to start from.", show_default="the bundled one"),
+    typer.Option("--encoder", help="A pretrained network (safetensors) to start from.", show_default="the bundled one"),
 ]
 Digest = Annotated[str | None, typer.Option("--sha256", help="Digest of --encoder.", show_default=False)]
 Size = Annotated[str, typer.Option("--preset", help="small: two cores; full: as published, for a GPU.")]
@@ -34,6 +34,13 @@ Changes = Annotated[
 ]
 Device = Annotated[
     str, typer.Option("--device", help="Where networks compute: cpu, cuda, or auto, a GPU where there is one.")
+]
+Label = Annotated[
+    str | None, typer.Option("--label", help="Column of --data to tell apart.", show_default="the disorder")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Leave all other classes out; repeatable.", show_default="all classes"),
 ]
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Tell this disorder from all else.", show_default="all classes")
@@ -48,12 +55,20 @@ def cohort_of(
     output: Output,
     advance: Advance,
     names: tuple[str, ...] | None = None,
+    label: str | None = None,
+    only: list[str] | None = None,
 ) -> Cohort:
+    """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gather` does."""
     from ganonym.classify.cohort import gather
     from ganonym.classify.gestaltmatcher_csv import read_cases
+    from ganonym.errors import UsageError
 
     beside = data.parent / "photos"
-    cases = read_cases(data, images or (beside if beside.is_dir() else data.parent))
+    cases = read_cases(data, images or (beside if beside.is_dir() else data.parent), label)
+    absent = sorted(set(only or ()) - {str(case.disorder) for case in cases})
+    if absent:
+        raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
+    cases = [case for case in cases if not only or case.disorder in only]
     cohort = gather(cases, workers(jobs), names, positive, advance)
     for image, reason in cohort.left_out[:10]:
         output.warn(f"{image}: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def predict(
     from ganonym.classify.systems import read_foundation
 
     output = Output(as_json, quiet)
-    found = load_model(model, read_foundation(encoder, sha256), device_of(device, output))
+    found = load_model(model, partial(read_foundation, encoder, sha256), device_of(device, output))
     names = found.card.names
     # Nothing is known of them: every photo is a person of its own, of some class or other.
     cases = [Case(str(path), path, str(path), names[0]) for path in photos]

@@ -15,6 +15,8 @@ from ganonym_cli.classify.options import (
     Digest,
     Encoder,
     Images,
+    Label,
+    Only,
     Positive,
     Size,
     cohort_of,
@@ -44,7 +46,12 @@ def train(
     images: Images = None,
     preset: Size = "small",
     changes: Changes = None,
+    label: Label = None,
+    only: Only = None,
     positive: Positive = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Fit a temperature in five folds, so that probabilities are honest.")
+    ] = False,
     encoder: Encoder = None,
     sha256: Digest = None,
     device: Device = "auto",
@@ -54,6 +61,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a published system on a table of cases; OUT holds weights, card and recipe."""
+    from ganonym.classify.cross_validation import cross_validated
+    from ganonym.classify.metrics.calibration import fit_temperature, logits
     from ganonym.classify.model_folder import Card, digest, digest_of, save_model
     from ganonym.classify.systems import read_foundation, system_of
     from ganonym_train.recipes import find_recipe
@@ -61,11 +70,17 @@ def train(
     output = Output(as_json, quiet)
     chosen = find_recipe(recipe)
     settings = settings_of(chosen.settings(preset_of(preset)), changes)
-    foundation = read_foundation(encoder, sha256)
+    foundation = read_foundation(encoder, sha256, chosen.system)
     system = system_of(chosen.system, settings, foundation, device_of(device, output))
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance)
+        cohort = cohort_of(data, images, positive, jobs, output, advance, label=label, only=only)
         seen = system.look(cohort)
+        temperature = 1.0
+        if calibrate:
+            chances = cross_validated(
+                system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, tell=advance
+            )
+            temperature = fit_temperature(logits(chances), seen.classes)
         advance("train", 0, 1)
         trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
         advance("train", 1, 1)
@@ -78,6 +93,7 @@ def train(
         simulated=cohort.simulated,
         foundation=digest(foundation),
         seen=tuple(digest_of(case) for case in cohort.cases),
+        temperature=temperature,
     )
     save_model(out, chosen, card, trained)
     for deviation in chosen.deviations:
@@ -86,6 +102,6 @@ def train(
         output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
     payload = {"model": str(out), "classes": list(cohort.names), "photos": card.photos, "subjects": card.subjects}
     output.result(
-        payload | {"simulated": card.simulated, "left_out": len(cohort.left_out)},
+        payload | {"temperature": temperature, "simulated": card.simulated, "left_out": len(cohort.left_out)},
         f"{chosen.name}: {card.photos} photographs of {card.subjects} people, {len(cohort.names)} classes: {out}",
     )

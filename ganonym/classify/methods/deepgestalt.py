@@ -159,6 +159,19 @@ def small(regions: tuple[str, ...] = REGIONS) -> DeepGestalt:
     return DeepGestalt(regions=regions, side=48, width=0.25, schedule=QUICK)
 
 
+def descriptors(method: DeepGestalt, inputs: Inputs, region: str) -> Floats:
+    """What a `pretrained` network of one region sees in crops (n, 4, side, side) before any class: (n, features)."""
+    if method.pretrained is None:
+        raise UsageError("a network that learned nothing describes nothing.", "Give `pretrained`.")
+    network, crops = method._network(region, 1, 0), method._crops(inputs)[:, REGIONS.index(region), None]
+    with torch.inference_mode():
+        parts = [
+            network.features(stretched(crops[start : start + TOGETHER]).to(home(network)))
+            for start in range(0, max(len(crops), 1), TOGETHER)
+        ]
+    return np.asarray(torch.cat(parts).double().numpy(force=True))
+
+
 def one_against_rest(classes: NDArray[np.intp], target: int) -> NDArray[np.intp]:
     """1 where a class (n,) is `target`, else 0: the paper's binary experiments, learned with `count` 2.
 

@@ -1,0 +1,73 @@
+"""Train the bundled region networks: DeepGestalt's four, which tell people apart before they learn any syndrome.
+
+Gurovich et al. (Nature Medicine 2019) pretrain on CASIA-WebFace; here identities are virtual people (`identities`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from ganonym.classify.classifier import Arrays
+from ganonym.classify.crops.regions import REGIONS
+from ganonym.classify.fit import CPU, Schedule
+from ganonym.classify.methods.deepgestalt import DeepGestalt, descriptors
+from ganonym.errors import UsageError
+from ganonym.weights import read_tensors
+from ganonym_train.identities import Crops, rank1
+
+SMALL = Schedule(12, 64, "sgd", 0.1, decay=5e-4, clip=0.1)
+FULL = Schedule(60, 256, "sgd", 0.1, decay=5e-4, clip=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionsRecipe:
+    """Everything that decides the weights, beside the photographs. `method` holds size, schedule and augmentation."""
+
+    method: DeepGestalt
+    seed: int
+
+
+def recipe_of(preset: str, seed: int = 1, device: str = CPU) -> RegionsRecipe:
+    """ "small" as bundled, "full" of the published size; schedules are ours. Raises UsageError for any other."""
+    if preset == "small":
+        return RegionsRecipe(DeepGestalt(side=48, width=0.25, schedule=replace(SMALL, device=device)), seed)
+    if preset == "full":
+        return RegionsRecipe(DeepGestalt(schedule=replace(FULL, device=device)), seed)
+    raise UsageError(f"there is no preset {preset!r}.", "There are small and full.")
+
+
+def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, log: Callable[[str], None]) -> None:
+    """Train one region after the other, each kept in the folder `run`; write all in half precision to `output`.
+
+    `crops` are of `crops.regions`, (n, 4, side, side). Some people are kept out (`Crops.unseen`). A region whose file
+    is in `run` is not trained again: use a folder for each recipe and set of photographs.
+    """
+    unseen, person = crops.unseen, crops.person
+    known = ~unseen
+    run.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
+    for region in REGIONS:
+        file = run / f"{region}.safetensors"
+        method = replace(recipe.method, regions=(region,))
+        if not file.is_file():
+            count = int(person[known].max()) + 1
+            _save(method.pretrain(crops.pixels[known], person[known], count, recipe.seed), file)
+        own = read_tensors(file)[0]
+        found = descriptors(replace(method, pretrained=own), crops.pixels[unseen], region)
+        log(f"{region}: rank-1 of {len(set(person[unseen].tolist()))} unseen people {rank1(found, person[unseen]):.3f}")
+        arrays |= {name: each.astype(np.float16) if each.dtype.kind == "f" else each for name, each in own.items()}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    _save(arrays, output)
+
+
+def _save(arrays: Arrays, file: Path) -> None:
+    partial = file.with_suffix(".partial")
+    save_file(
+        {name: np.ascontiguousarray(each) for name, each in arrays.items()}, partial, metadata={"kind": "regions"}
+    )
+    partial.replace(file)
