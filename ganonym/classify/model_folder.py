@@ -112,13 +112,7 @@ def load_model(folder: Path, foundation: Arrays) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
     recognizer than `foundation`.
     """
-    try:
-        found = tomllib.loads((folder / CARD).read_text("utf-8"))
-        text = (folder / RECIPE).read_text("utf-8")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
-    if found.get("format") != FORMAT:
-        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+    found, text = _read(folder)
     try:
         card = Card(
             settings=found["settings"],
@@ -143,6 +137,23 @@ def load_model(folder: Path, foundation: Arrays) -> Model:
     recipe = parse_recipe(text, str(folder / RECIPE))
     system = system_of(recipe.system, card.settings, foundation)
     return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
+
+
+def foundation_of(folder: Path) -> str:
+    """The digest of the recognizer that the model in `folder` started from. Raises EnvironmentFault without a card."""
+    return str(_read(folder)[0].get("foundation"))
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], str]:
+    """Card and recipe."""
+    try:
+        found = tomllib.loads((folder / CARD).read_text("utf-8"))
+        text = (folder / RECIPE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
+    if found.get("format") != FORMAT:
+        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+    return found, text
 
 
 def _toml(value: object) -> str:
