@@ -65,7 +65,9 @@ def match(
         there = encoded(known, ensemble, encodings, advance)
         probes = look(asked, ensemble, None, workers(jobs))
         found = matches(encoded(probes, ensemble), there, known.cases, top)
-    table = Table("photograph", "disorder", "distance", "nearest photograph")
+    table = Table()
+    for head in ("photograph", "disorder", "distance", "nearest photograph"):
+        table.add_column(head, overflow="fold")  # a path that is cut short names nothing
     told = {}
     for case, row in zip(probes.cases, found, strict=True):
         told[case.image] = [

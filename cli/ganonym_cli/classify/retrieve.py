@@ -136,9 +136,9 @@ def refuse(models: Sequence[Model], cases: Sequence[Case], plan: Plan, output: O
 
 
 def shown(found: Sequence[Accuracy]) -> Table:
-    """A row a setting; "–" beyond the disorders that its gallery has."""
+    """A row a setting, test/gallery; "–" beyond the disorders that its gallery has."""
     ranks = sorted({k for each in found for k in each.top})
-    table = Table("test/gallery", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
+    table = Table("setting", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
     for each in found:
         rates = [each.top.get(k) for k in ranks]
         cells = ["–" if rate is None else f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]" for rate in rates]
