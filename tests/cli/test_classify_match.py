@@ -117,6 +117,11 @@ def test_retrieve_tells_the_four_settings(ganonym: Run, cohort: Path, tmp_path: 
         assert (each["gallery"], each["test"], each["candidates"], each["splits"]) == wanted[name]
         assert all(0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1 for rate in each["top"].values())
     assert told["settings"]["R/R"]["top"]["1"]["value"] == 1, "there is one disorder to choose from"
+    known = read_cases(cohort / "people.csv", cohort / "photos")
+    people = {case.image: (case.disorder, case.subject) for case in known}
+    learnable = [people[image] for image in told["learnable"]]
+    assert len(set(learnable)) == 4, "what a model may learn from, to be tested on the others"
+    assert {disorder for disorder, _ in learnable} == {*FREQUENT}
     left = {each["image"]: each["reason"] for each in told["left_out"]}
     assert left == {
         "blank.png": "no face was found",
@@ -158,6 +163,7 @@ def test_a_model_is_not_tested_on_what_it_learned_from(ganonym: Run, cohort: Pat
         zip(SETTINGS, (2, 1, 2, 1), strict=True)
     )
     assert "not unseen" not in good.err
+    assert "SIMULATED" in good.err
     bad = table(tmp_path / "b.csv", cohort, swapped)
     refused = ganonym("classify", "retrieve", "--data", bad, *with_model)
     assert refused.code == 2

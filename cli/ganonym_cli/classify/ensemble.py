@@ -102,6 +102,8 @@ def ensemble_of(
     if not found:
         found = [members.bundled()]
         output.note("The bundled encoder learned to tell virtual people apart; it has seen no patient, no syndrome.")
+    if any(model.card.simulated for _, model in trained):
+        output.note("A model learned from SIMULATED syndromes: it knows nothing of patients.")
     return Ensemble(tuple(found), VIEWS if views else VIEWS[:1]), [model for _, model in trained]
 
 

@@ -108,6 +108,7 @@ def retrieve(
         "subjects": len({case.subject for case in cases if case.image not in set(plan.left_out)}),
         "settings": {each.setting: each.model_dump(exclude={"setting"}) for each in found},
         "left_out": [{"image": image, "reason": reason} for image, reason in left_out],
+        "learnable": [] if plan.frequent is None else [cases[row].image for row in plan.frequent.gallery.tolist()],
     }
     said = "SIMULATED syndromes. " if looked.simulated else ""
     drawn = "Published splits" if given else f"Splits drawn (seed {seed}); frequent: more than {frequent} patients"

@@ -13,7 +13,7 @@ from ganonym.classify.methods.margin import TrainedMargin
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
 from ganonym.classify.networks.onnx_encoder import OnnxEncoder
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.onnx_session import SIDE
+from ganonym.onnx_session import SIDE, width
 from ganonym.weights import sha256_file, verified_path
 
 BUNDLED = "gestalt"
@@ -43,7 +43,7 @@ def of_file(path: Path, sha256: str) -> Member:
 def of_onnx(path: Path, sha256: str, preset: str = "arcface") -> Member:
     """A network of the user's. Raises UsageError and EnvironmentFault as `OnnxEncoder` does, for a bad file at once."""
     encoder = OnnxEncoder(path, sha256, preset)
-    assert encoder.width > 0  # reads the file
+    width(path, sha256)  # reads the file
     return Member(encoder, SIDE, f"{sha256.lower()} {preset}")
 
 
