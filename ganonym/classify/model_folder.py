@@ -114,18 +114,12 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
 
 
-def load_model(folder: Path, foundation_of: Callable[[str], Arrays], device: str = CPU) -> Model:
+def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    pretrained network than `foundation_of` gives for the kind of its system (`systems.read_foundation`). `device`:
+    pretrained network than `find_foundation` gives for the kind of its system (`systems.read_foundation`). `device`:
     where its networks compute.
     """
-    try:
-        found = tomllib.loads((folder / CARD).read_text("utf-8"))
-        text = (folder / RECIPE).read_text("utf-8")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
-    if found.get("format") != FORMAT:
-        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+    found, text = _read(folder)
     try:
         card = Card(
             settings=found["settings"],
@@ -142,7 +136,7 @@ def load_model(folder: Path, foundation_of: Callable[[str], Arrays], device: str
     except KeyError as error:
         raise EnvironmentFault(f"{folder / CARD} lacks {error}.", "Restore it, or train anew.") from error
     recipe = parse_recipe(text, str(folder / RECIPE))
-    foundation = foundation_of(recipe.system)
+    foundation = find_foundation(recipe.system)
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
@@ -152,6 +146,23 @@ def load_model(folder: Path, foundation_of: Callable[[str], Arrays], device: str
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
     system = system_of(recipe.system, card.settings, foundation, device)
     return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
+
+
+def foundation_of(folder: Path) -> str:
+    """The digest of the network that the model in `folder` started from. Raises EnvironmentFault without a card."""
+    return str(_read(folder)[0].get("foundation"))
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], str]:
+    """Card and recipe."""
+    try:
+        found = tomllib.loads((folder / CARD).read_text("utf-8"))
+        text = (folder / RECIPE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
+    if found.get("format") != FORMAT:
+        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+    return found, text
 
 
 def _toml(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,18 +64,28 @@ def cohort_of(
     from ganonym.classify.gestaltmatcher_csv import read_cases
     from ganonym.errors import UsageError
 
-    beside = data.parent / "photos"
-    cases = read_cases(data, images or (beside if beside.is_dir() else data.parent), label)
+    cases = read_cases(data, folder_of(data, images), label)
     absent = sorted(set(only or ()) - {str(case.disorder) for case in cases})
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
     cases = [case for case in cases if not only or case.disorder in only]
     cohort = gather(cases, workers(jobs), names, positive, advance)
-    for image, reason in cohort.left_out[:10]:
-        output.warn(f"{image}: {reason}")
-    if len(cohort.left_out) > 10:
-        output.warn(f"… and {len(cohort.left_out) - 10} more photographs left out")
+    warn_of(cohort.left_out, output)
     return cohort
+
+
+def folder_of(table: Path, images: Path | None) -> Path:
+    """Where the photographs of a table are: `images`, or "photos" beside it, or its own folder."""
+    beside = table.parent / "photos"
+    return images or (beside if beside.is_dir() else table.parent)
+
+
+def warn_of(left_out: Sequence[tuple[str, str]], output: Output) -> None:
+    """Name the first photographs that are left out, and count the others."""
+    for image, reason in left_out[:10]:
+        output.warn(f"{image}: {reason}")
+    if len(left_out) > 10:
+        output.warn(f"… and {len(left_out) - 10} more photographs left out")
 
 
 def settings_of(settings: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:

@@ -114,6 +114,12 @@ def published(cases: Sequence[Case]) -> Plan:
     return plan
 
 
+def tested(cases: Sequence[Case], plan: Plan) -> list[Case]:
+    """The cases under test in any split, each image once: what no encoder may have learned from."""
+    splits = [plan.frequent, *plan.rare] if plan.frequent else [*plan.rare]
+    return [*{cases[row].image: cases[row] for split in splits for row in split.test.tolist()}.values()]
+
+
 def _no_leak(cases: Sequence[Case], splits: Sequence[Split]) -> None:
     """Also between frequent and rare: they share a gallery in F/F+R and R/F+R."""
     gallery = {cases[index].subject for split in splits for index in split.gallery.tolist()}

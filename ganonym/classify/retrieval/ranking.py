@@ -6,7 +6,7 @@ answered for. Five are here: each photo for itself (GestaltMatcher 2021, 2023) a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -115,6 +115,15 @@ def by_fused_vectors(vectors: Sequence[Floats], disorders: Rows, subjects: Seque
         return test[first], _sorted(names, centres, nearest)
 
     return search
+
+
+POOLS: Mapping[str, Callable[[Sequence[Floats], Rows, Sequence[str]], Search]] = {
+    "image": by_image,
+    "patient": by_patient,
+    "disorder": by_disorder,
+    "patient-and-disorder": by_patient_and_disorder,
+    "fused": by_fused_vectors,
+}
 
 
 def _between(vectors: Sequence[Floats], test: Rows, gallery: Rows) -> Floats:

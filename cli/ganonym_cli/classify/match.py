@@ -1,0 +1,104 @@
+"""`ganonym classify match`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ganonym_cli.classify.ensemble import (
+    BaseDigests,
+    Bases,
+    Digests,
+    Encoders,
+    Kept,
+    Models,
+    Onnx,
+    OnnxDigests,
+    Views,
+    cases_of,
+    ensemble_of,
+    refuse_nobody,
+    tell_kept,
+    told_of,
+)
+from ganonym_cli.classify.options import Images, warn_of, workers
+from ganonym_cli.console import Output
+from ganonym_cli.options import Jobs, Json, Quiet
+
+
+def match(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photographs.", show_default=False)],
+    gallery: Annotated[
+        list[Path],
+        typer.Option("--gallery", help="A table of cases with disorders, as --data; repeatable.", show_default=False),
+    ],
+    images: Images = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="So many disorders of each.")] = 5,
+    model: Models = None,
+    encoder: Encoders = None,
+    sha256: Digests = None,
+    onnx: Onnx = None,
+    onnx_sha256: OnnxDigests = None,
+    base: Bases = None,
+    base_sha256: BaseDigests = None,
+    views: Views = True,
+    encodings: Kept = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The disorders of a gallery nearest to each photograph, as GestaltMatcher. No diagnosis: a distance of faces."""
+    from ganonym.classify.case import Case
+    from ganonym.classify.retrieval.match import matches
+    from ganonym.classify.retrieval.photographs import encoded, look
+
+    output = Output(as_json, quiet)
+    ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, output)
+    # Nothing is known of them: every photo is a person of its own, of some disorder or other.
+    asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
+    with output.progress() as advance:
+        known = look(cases_of(gallery, images), ensemble, encodings, workers(jobs), advance)
+        refuse_nobody(known)
+        there = encoded(known, ensemble, encodings, advance)
+        probes = look(asked, ensemble, None, workers(jobs))
+        found = matches(encoded(probes, ensemble), there, known.cases, top)
+    table = Table()
+    for head in ("photograph", "disorder", "distance", "nearest photograph"):
+        table.add_column(head, overflow="fold")  # a path that is cut short names nothing
+    told = {}
+    for case, row in zip(probes.cases, found, strict=True):
+        told[case.image] = [
+            {
+                "disorder": each.disorder,
+                "distance": each.distance,
+                "image": each.case.image,
+                "subject": each.case.subject,
+            }
+            for each in row
+        ]
+        for place, each in enumerate(row):
+            table.add_row("" if place else case.image, each.disorder, f"{each.distance:.3f}", each.case.image)
+    tell_kept(output, encodings, known.stored is not None)
+    warn_of(known.left_out, output)
+    for image, reason in probes.left_out:
+        output.warn(f"{image}: {reason}")
+    if known.simulated:
+        output.note("The gallery holds SIMULATED syndromes.")
+    people, names = {case.subject for case in known.cases}, {case.disorder for case in known.cases}
+    payload = {
+        "simulated": known.simulated,
+        "gallery": {
+            "photos": len(there.images),
+            "subjects": len(people),
+            "disorders": len(names),
+            "left_out": [{"image": image, "reason": reason} for image, reason in known.left_out],
+        },
+        "photos": told,
+        "left_out": [{"photo": image, "reason": reason} for image, reason in probes.left_out],
+    }
+    output.result(payload | told_of(ensemble), table)
+    if probes.left_out:
+        raise typer.Exit(1)

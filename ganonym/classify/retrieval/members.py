@@ -1,0 +1,79 @@
+"""Encoders as members of an ensemble: of files, of trained models, or the bundled one, each with its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganonym.classify.classifier import Arrays
+from ganonym.classify.encoders import FaceEncoder, TrainedEncoder, read_encoder
+from ganonym.classify.methods.gestaltmatcher import TrainedGestalt
+from ganonym.classify.methods.margin import TrainedMargin
+from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
+from ganonym.classify.networks.onnx_encoder import OnnxEncoder
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.onnx_session import SIDE, width
+from ganonym.weights import sha256_file, verified_path
+
+BUNDLED = "gestalt"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """An encoder of crops of `side` px; `digest` says which weights it has and how it is fed."""
+
+    encoder: FaceEncoder
+    side: int
+    digest: str
+
+
+def bundled() -> Member:
+    """The gestalt encoder that comes along: it can tell virtual people apart. Raises EnvironmentFault."""
+    path = verified_path(BUNDLED)
+    return of_file(path, sha256_file(path))
+
+
+def of_file(path: Path, sha256: str) -> Member:
+    """The iResNet in a safetensors file. Raises EnvironmentFault as `encoders.read_encoder` does."""
+    encoder = read_encoder(path, sha256)
+    return Member(encoder, encoder.network.form.side, sha256.lower())
+
+
+def of_onnx(path: Path, sha256: str, preset: str = "arcface") -> Member:
+    """A network of the user's. Raises UsageError and EnvironmentFault as `OnnxEncoder` does, for a bad file at once."""
+    encoder = OnnxEncoder(path, sha256, preset)
+    width(path, sha256)  # reads the file
+    return Member(encoder, SIDE, f"{sha256.lower()} {preset}")
+
+
+def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]]) -> tuple[Member, Model]:
+    """What a trained model sees before it decides; `foundations` are read until its own recognizer is among them.
+
+    Raises UsageError when it is of a system that makes no vectors of single crops, EnvironmentFault as `load_model`.
+    """
+
+    def found(kind: str) -> Arrays:
+        if kind not in ("gestaltmatcher", "margin"):
+            raise UsageError(
+                f"{folder} is a model of {kind}, which makes no vectors to compare photographs by.",
+                "Give one of gestaltmatcher or of a margin head.",
+            )
+        return _foundation(folder, foundations)
+
+    model = load_model(folder, found)
+    trained = model.trained
+    assert isinstance(trained, TrainedGestalt | TrainedMargin)
+    encoder = TrainedEncoder(folder.name, trained.width, trained.embed)
+    return Member(encoder, trained.network.form.side, digest(trained.arrays)), model
+
+
+def _foundation(folder: Path, foundations: Sequence[Callable[[], Arrays]]) -> Arrays:
+    wanted = foundation_of(folder)
+    for read in foundations:
+        arrays = read()
+        if digest(arrays) == wanted:
+            return arrays
+    raise EnvironmentFault(
+        f"the model in {folder} started from another recognizer.", "Give its file with --base and --base-sha256."
+    )

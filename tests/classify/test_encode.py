@@ -1,0 +1,215 @@
+"""Encodings of an ensemble, and the file that keeps them: every vector at its place, to the last bit, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from ganonym.classify.case import Case
+from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.encoders import TrainedEncoder
+from ganonym.classify.portrait import Portrait
+from ganonym.classify.retrieval.distances import Encodings, ensemble_distances
+from ganonym.classify.retrieval.encode import encode
+from ganonym.classify.retrieval.encodings_file import PERSONAL, Stored, read_encodings, write_encodings
+from ganonym.classify.retrieval.match import matches
+from ganonym.classify.retrieval.members import Member, bundled, of_file
+from ganonym.classify.retrieval.photographs import Ensemble, Looked, encoded, look
+from ganonym.classify.retrieval.views import VIEWS, View
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.faces.shape import load_shape, to_canvas
+from ganonym.types import Pose
+from ganonym.weights import verified_path
+
+
+def faces(count: int) -> list[Portrait]:
+    """Coarse noise behind mean landmarks that wander: of nobody."""
+    rng = np.random.default_rng(count)
+    mean = np.array(to_canvas(load_shape().mean))
+    canvas = [np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((16, 16, 1))).astype(np.uint8) for _ in range(count)]
+    return [Portrait(each, mean + rng.normal(size=(68, 2)), Pose(0.0, 0.0, 0.0)) for each in canvas]
+
+
+def pixels(photos: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """One pixel, left of the middle and red: mirrored and grey, another one."""
+    return photos[:, 20, 10].astype(float) + 1
+
+
+PIXELS = Member(TrainedEncoder("pixels", 3, pixels), 112, "p1")
+NAMES = tuple("abcdefg")
+
+
+def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
+    known = faces(7)
+    member = bundled()
+    once = encode(NAMES, known, [member], VIEWS[:1])
+    crops = np.stack([arcface_crop(face, member.side) for face in known])
+    assert (once.images, len(once.vectors)) == (NAMES, 1)
+    assert np.array_equal(once.vectors[0], member.encoder(crops))
+
+    told: list[tuple[str, int, int]] = []
+    both = encode(NAMES, known, [PIXELS, member], VIEWS, lambda *each: told.append(each))
+    assert [each.shape[1] for each in both.vectors] == [3] * 4 + [member.encoder.width] * 4
+    assert np.array_equal(both.vectors[4], once.vectors[0])
+    crops = np.stack([arcface_crop(face, 112) for face in known])
+    place = {view: index for index, view in enumerate(VIEWS)}
+    assert np.array_equal(both.vectors[place[View(False, False)]], crops[:, 20, 10] + 1.0)
+    assert np.array_equal(both.vectors[place[View(True, False)]], crops[:, 20, 101] + 1.0)
+    luma = np.rint(crops[:, 20, 101] @ [0.299, 0.587, 0.114])
+    assert np.array_equal(both.vectors[place[View(True, True)]], np.repeat(luma[:, None] + 1, 3, axis=1))
+    assert told == [("encode", 7, 7)]
+
+
+def test_many_are_encoded_in_parts_each_at_its_place() -> None:
+    known = faces(70)
+    found = encode([str(index) for index in range(70)], known, [PIXELS], VIEWS[:1])
+    assert np.array_equal(found.vectors[0], np.stack([arcface_crop(each)[20, 10] for each in known]) + 1.0)
+    assert [each.shape for each in encode([], [], [PIXELS]).vectors] == [(0, 3)] * 4
+    with pytest.raises(UsageError, match="no encoder"):
+        encode(NAMES, faces(7), [])
+
+
+def test_an_encoder_twice_is_as_once() -> None:
+    known = faces(7)
+    once, twice = (encode(NAMES, known, [PIXELS] * number) for number in (1, 2))
+    assert len(twice.vectors) == 2 * len(once.vectors)
+    wanted = ensemble_distances(once.of(NAMES[:3]), once.of(NAMES[3:]))
+    np.testing.assert_allclose(ensemble_distances(twice.of(NAMES[:3]), twice.of(NAMES[3:])), wanted, atol=1e-15)
+
+
+def test_the_file_gives_back_equal_bits_and_is_its_owners_only(tmp_path: Path) -> None:
+    found = encode(NAMES, faces(7), [PIXELS, bundled()])
+    stored = Stored(tuple(f"digest {name}" for name in NAMES), found.vectors, {"other": "no face was found"})
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    for path in (one, two):
+        write_encodings(path, stored, [PIXELS, bundled()], VIEWS)
+    assert one.read_bytes() == two.read_bytes()
+    assert one.stat().st_mode & 0o777 == 0o600
+    assert {each.name for each in tmp_path.iterdir()} == {one.name, two.name}
+    back = read_encodings(one, [PIXELS, bundled()], VIEWS)
+    assert (back.photos, dict(back.blind)) == (stored.photos, dict(stored.blind))
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(back.vectors, found.vectors, strict=True))
+    assert "personal data" in PERSONAL
+
+
+@pytest.mark.parametrize(
+    ("members", "views", "said"),
+    [
+        ([replace(PIXELS, digest="p2")], VIEWS, "other encoders"),
+        ([PIXELS, PIXELS], VIEWS, "other encoders"),
+        ([PIXELS], VIEWS[:1], "other views"),
+        ([PIXELS], VIEWS[::-1], "other views"),
+    ],
+)
+def test_what_others_made_is_refused(tmp_path: Path, members: list[Member], views: tuple[View, ...], said: str) -> None:
+    path = tmp_path / "kept.safetensors"
+    write_encodings(path, Stored(NAMES, encode(NAMES, faces(7), [PIXELS]).vectors, {}), [PIXELS], VIEWS)
+    with pytest.raises(UsageError, match=said) as caught:
+        read_encodings(path, members, views)
+    assert "Delete it" in caught.value.remedy
+
+
+def test_what_holds_no_encodings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kept.safetensors"
+    path.write_bytes(b"a pickle, maybe")
+    with pytest.raises(EnvironmentFault, match="not a safetensors file"):
+        read_encodings(path, [PIXELS], VIEWS)
+    save_file({"fc.weight": np.zeros((3, 4), np.float32)}, path)
+    with pytest.raises(EnvironmentFault, match="no encodings"):
+        read_encodings(path, [PIXELS], VIEWS)
+    write_encodings(path, Stored(NAMES, (np.ones((6, 3)),) * 4, {}), [PIXELS], VIEWS)
+    with pytest.raises(EnvironmentFault, match="damaged"):
+        read_encodings(path, [PIXELS], VIEWS)
+    with pytest.raises(EnvironmentFault, match=r"cannot write.*none"):
+        write_encodings(tmp_path / "none" / "kept", Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VIEWS)
+
+
+def test_only_the_encoder_that_was_meant_takes_part() -> None:
+    with pytest.raises(EnvironmentFault, match="you gave 0000"):
+        of_file(verified_path("gestalt"), "0" * 64)
+
+
+ENSEMBLE = Ensemble((PIXELS,), VIEWS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files whose first byte says which of some faces they show; "-" shows nobody."""
+    known = faces(10)
+
+    def seen(paths: list[Path], jobs: int, tell: Callable[[str, int, int], None]) -> list[Portrait | None]:
+        shown = [path.read_text()[0] for path in paths]
+        return [known[int(each)] if each.isdigit() else None for each in shown]
+
+    monkeypatch.setattr("ganonym.classify.retrieval.photographs.portraits", seen)
+    for name, text in {"a": "0", "b": "1", "c": "1", "none": "-", "d": "4"}.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def cases(folder: Path, names: str = "d none a b c a") -> list[Case]:
+    return [Case(name, folder / name, f"person {name}", "x", split=str(row)) for row, name in enumerate(names.split())]
+
+
+def both(known: list[Case], file: Path | None) -> tuple[Looked, Encodings]:
+    looked = look(known, ENSEMBLE, file)
+    return looked, encoded(looked, ENSEMBLE, file)
+
+
+def test_a_table_is_the_same_by_way_of_a_file(folder: Path) -> None:
+    file = folder / "kept.safetensors"
+    plain, wanted = both(cases(folder), None)
+    written, new = both(cases(folder), file)
+    assert (written.stored, plain.left_out) == (None, (("none", "no face was found"),))
+    for path in folder.iterdir():
+        if path != file:
+            path.rename(folder / f"moved {path.name}")
+    moved = [replace(case, path=folder / f"moved {case.image}") for case in reversed(cases(folder, "d none a b c"))]
+    read, back = both(moved, file)
+    assert read.stored is not None
+    assert not read.faces
+    assert read.left_out == written.left_out == plain.left_out
+    assert [case.image for case in plain.cases] == ["d", "a", "b", "c", "a"], "an image may be in several splits"
+    assert wanted.images == ("d", "a", "b", "c")
+    for other in (new, back):
+        same = zip(wanted.vectors, other.of(wanted.images), strict=True)
+        assert all(np.array_equal(one, two) for one, two in same)
+
+
+def test_a_file_that_does_not_know_a_photograph_is_refused(folder: Path) -> None:
+    file = folder / "kept.safetensors"
+    both(cases(folder), file)
+    kept = file.read_bytes()
+    both(cases(folder, "a d"), file)
+    (folder / "b").write_text("1, touched")
+    (folder / "new").write_text("3")
+    with pytest.raises(UsageError, match=r"nothing of 2 photographs.*b, new") as caught:
+        look(cases(folder, "a b c new"), ENSEMBLE, file)
+    assert "Delete it" in caught.value.remedy
+    assert file.read_bytes() == kept
+    with pytest.raises(UsageError, match="Make it first"):
+        look(cases(folder), ENSEMBLE, folder / "none yet" / "kept")
+
+
+def test_an_image_is_one_photograph_of_one_person(folder: Path) -> None:
+    one = cases(folder, "a")[0]
+    for other in (replace(one, subject="another"), replace(one, disorder="y"), replace(one, path=folder / "b")):
+        with pytest.raises(UsageError, match="two photographs"):
+            look([one, other], ENSEMBLE)
+    unknown = look([replace(one, disorder=None), *cases(folder, "b")], ENSEMBLE)
+    assert unknown.left_out == (("a", "its disorder is not given"),)
+
+
+def test_matches_are_the_nearest_of_each_disorder() -> None:
+    known = [Case(name, Path(name), name, disorder) for name, disorder in zip("abcd", "yxyz", strict=True)]
+    there = Encodings(tuple("dcba"), (np.array([[0.0, 1], [4, 3], [3, 4], [1, 0]]),))
+    found = matches(Encodings(("p", "q"), (np.array([[2.0, 0], [0, 5]]),)), there, known, 2)
+    told = [[(each.disorder, round(each.distance, 9), each.case.image) for each in row] for row in found]
+    assert told == [[("y", 0.0, "a"), ("x", 0.4, "b")], [("z", 0.0, "d"), ("x", 0.2, "b")]]
+    assert matches(Encodings((), (np.zeros((0, 2)),)), there, known, 2) == []
