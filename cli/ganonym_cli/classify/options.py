@@ -12,8 +12,14 @@ from ganonym_cli.console import Advance, Output
 
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort
-    from ganonym.classify.recipe import Preset
+    from ganonym.classify.recipe import Preset, Recipe
+    from ganonym.classify.systems import System
+    from ganonym.statistics.estimate import Estimate
 
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.", show_default=False)
+]
+Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects.")]
 Data = Annotated[
     Path,
     typer.Option("--data", help="A manifest, or a table of GestaltMatcher's.", show_default=False),
@@ -59,6 +65,18 @@ def cohort_of(
     return cohort
 
 
+def system_for(
+    name: str, preset: str, changes: list[str] | None, encoder: Path | None, sha256: str | None
+) -> tuple[Recipe, System]:
+    """A recipe by its name, and the system that it and the other options of its kind describe."""
+    from ganonym.classify.systems import read_foundation, system_of
+    from ganonym_train.recipes import find_recipe
+
+    recipe = find_recipe(name)
+    settings = settings_of(recipe.settings(preset_of(preset)), changes)
+    return recipe, system_of(recipe.system, settings, read_foundation(encoder, sha256))
+
+
 def settings_of(settings: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:
     from ganonym.classify.recipe import altered
 
@@ -69,6 +87,14 @@ def preset_of(text: str) -> Preset:
     from typing import cast
 
     return cast("Preset", text)  # Recipe.settings refuses anything else
+
+
+def with_interval(each: Estimate) -> str:
+    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+
+
+def left_out(cohort: Cohort) -> list[dict[str, str]]:
+    return [{"image": image, "reason": reason} for image, reason in cohort.left_out]
 
 
 def workers(jobs: int | None) -> int:
