@@ -63,11 +63,11 @@ def dysmorphism(
             system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), place, seed, folds, advance
         )
     scores = {
-        "unaffected_class": (f"1 − probability of {unaffected}", f"all {found.disorders + 1} classes"),
-        "result_list": ("look of the ranked list, judged by logistic regression", "patients; then lists of both"),
-        "highest": ("ranked list alone: its highest probability", "patients"),
+        "unaffected_class": (f"1 − probability of {unaffected}", "patients and unaffected people"),
+        "result_list": ("look of the ranked list", "patients; lists of both"),
+        "highest": ("highest probability of the list", "patients"),
     }
-    table = Table("score", "learned from", "AUROC [95 % interval over people]")
+    table = Table("score", "learned from", "AUROC [95 % interval]")
     for key, (score, learned) in scores.items():
         table.add_row(score, learned, with_interval(getattr(found, key)))
     said = "SIMULATED syndromes. " if cohort.simulated else ""
@@ -84,5 +84,7 @@ def dysmorphism(
         f"{found.disorders} disorders and {found.unaffected} unaffected people; {len(cohort.left_out)} photographs "
         "left out.",
         table,
-        "0.5 says nothing, 1 parts them. Everybody is scored by what learned from other people.",
+        "0.5 says nothing, 1 parts them; everybody is scored by what learned from other people. The ranked list is of "
+        "disorders only, for unaffected people too; its look is judged by a logistic regression on its probabilities, "
+        "its highest probability is the list alone.",
     )

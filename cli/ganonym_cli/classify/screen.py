@@ -135,8 +135,8 @@ def _cells(rates: ScreeningRates) -> dict[str, str]:
         "accuracy": with_interval(rates.accuracy),
         "PPV": _predictive(rates.ppv),
         "NPV": _predictive(rates.npv),
-        "positive likelihood ratio": _ratio(rates.positive_ratio),
-        "negative likelihood ratio": _ratio(rates.negative_ratio),
+        "likelihood ratio +": _ratio(rates.positive_ratio),
+        "likelihood ratio −": _ratio(rates.negative_ratio),
         "AUROC": with_interval(rates.auroc),
     }
 
@@ -146,7 +146,7 @@ def _predictive(each: Estimate | None) -> str:
     if each is None:
         return "–"
     rare = [part for one in (each.value, each.low, each.high) for part in (one, 1 - one) if part > 1e-9]
-    digits = max(3, 1 - math.floor(math.log10(min(rare))))
+    digits = max(3, -math.floor(math.log10(min(rare))))
     return f"{each.value:.{digits}f} [{each.low:.{digits}f}, {each.high:.{digits}f}]"
 
 
