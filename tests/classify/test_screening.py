@@ -36,7 +36,7 @@ def test_a_planted_sign_is_found_better_from_the_front() -> None:
     assert found.frontal is not None
     assert found.frontal.accuracy.value > 0.95
     assert 0.65 < found.any_angle.accuracy.value < 0.9
-    assert (found.any_angle.photos, found.any_angle.patients, found.any_angle.controls) == (160, 40, 40)
+    assert (found.any_angle.photos, found.any_angle.patients, found.any_angle.others) == (160, 40, 40)
     assert (found.frontal.photos, found.frontal.patients) == (80, 40)
     assert found.angles.left.tolist() == list(range(1, 160, 2))
 

@@ -54,7 +54,7 @@ def test_pooled_rates_are_counts_by_hand() -> None:
     for rates, among in ((found.any_angle, np.ones(80, bool)), (found.frontal, ahead)):
         (cleared, alarmed), (missed, hit) = confusion_matrix(positive[among], called[among])
         assert rates.photos == among.sum()
-        assert (rates.patients, rates.controls) == (14, 26)
+        assert (rates.patients, rates.others) == (14, 26)
         assert rates.sensitivity.value == pytest.approx(hit / (hit + missed))
         assert rates.specificity.value == pytest.approx(cleared / (cleared + alarmed))
         assert rates.accuracy.value == pytest.approx((hit + cleared) / among.sum())

@@ -58,7 +58,7 @@ def test_what_is_written_into_the_picture_is_screened_for(ganonym: Run, cohort: 
     assert told["positive"] == "PHANTOM-KBG"
     assert [each["reason"] for each in told["left_out"]] == ["no face was found"]
     rates = told["any_angle"]
-    assert (rates["photos"], rates["patients"], rates["controls"]) == (24, 5, 7)
+    assert (rates["photos"], rates["patients"], rates["others"]) == (24, 5, 7)
     assert [rates[name]["value"] for name in ("sensitivity", "specificity", "auroc", "ppv")] == [1.0] * 4
     assert rates["ppv"]["low"] < 0.05, "five patients and seven others do not prove a rare disorder"
     assert (rates["positive_ratio"]["value"], rates["positive_ratio"]["high"]) == (None, None)

@@ -107,7 +107,7 @@ def screen(
     output.result(
         payload,
         f"{chosen.name}, {positive} against all else: {said}{who.photos} photographs of {who.patients} patients and "
-        f"{who.controls} others, each called by what learned from other people.",
+        f"{who.others} others, each called by what learned from other people.",
         _table(found),
         f"{turned}; {len(cohort.left_out)} photographs left out.",
         f"Thresholds of the folds, for {aim}: " + ", ".join(_threshold(each) for each in found.thresholds) + ".",
@@ -129,7 +129,7 @@ def _table(found: Screened) -> Table:
 def _cells(rates: ScreeningRates) -> dict[str, str]:
     return {
         "photographs": str(rates.photos),
-        "patients / others": f"{rates.patients} / {rates.controls}",
+        "patients / others": f"{rates.patients} / {rates.others}",
         "sensitivity": with_interval(rates.sensitivity),
         "specificity": with_interval(rates.specificity),
         "accuracy": with_interval(rates.accuracy),

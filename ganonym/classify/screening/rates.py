@@ -49,7 +49,7 @@ class Called:
 
 
 class ScreeningRates(Model):
-    """Rates over `photos` photos of `patients` and `controls` (people).
+    """Rates over `photos` photos of `patients` and `others` (people).
 
     `prevalence` None: predictive values are those of the photos at hand. A rate is None where the calls leave it
     undefined (nobody called positive). `auroc` compares scores, whatever the threshold; those of folds are pooled.
@@ -57,7 +57,7 @@ class ScreeningRates(Model):
 
     photos: int
     patients: int
-    controls: int
+    others: int
     prevalence: float | None
     sensitivity: Estimate
     specificity: Estimate
@@ -131,7 +131,7 @@ def _rates(
     return ScreeningRates(
         photos=len(photos),
         patients=found.affected,
-        controls=found.others,
+        others=found.others,
         prevalence=terms.prevalence,
         sensitivity=_defined(found.sensitivity),
         specificity=_defined(found.specificity),
