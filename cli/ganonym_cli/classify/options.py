@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from ganonym.classify.systems import System
     from ganonym.statistics.estimate import Estimate
 
-RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a TOML file.", show_default=False)
-]
+RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
 Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects.")]
 Data = Annotated[
     Path,
