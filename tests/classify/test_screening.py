@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ganonym.classify.methods.screening import BinaryScreening, Logistic, Screen, assess
+from ganonym.classify.screening.rates import Terms
 from ganonym.classify.screening.threshold import Rule
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Pose
@@ -31,12 +32,12 @@ def test_a_planted_sign_is_found_better_from_the_front() -> None:
     vectors, positive, subjects, _ = cohort(1)
     screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
     others, truth, people, poses = cohort(2)
-    found = assess(screen, others, truth, people, poses, seed=0, rounds=100)
+    found = assess(screen, others, truth, people, poses, seed=0, terms=Terms(rounds=100))
     assert found.frontal is not None
     assert found.frontal.accuracy.value > 0.95
     assert 0.65 < found.any_angle.accuracy.value < 0.9
-    assert (found.any_angle.photos, found.any_angle.subjects) == (160, 80)
-    assert (found.frontal.photos, found.frontal.subjects) == (80, 80)
+    assert (found.any_angle.photos, found.any_angle.patients, found.any_angle.others) == (160, 40, 40)
+    assert (found.frontal.photos, found.frontal.patients) == (80, 40)
     assert found.angles.left.tolist() == list(range(1, 160, 2))
 
 
@@ -46,8 +47,8 @@ def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
     some = np.r_[0:40, 41:160:2]  # unequal numbers
     truth, people = positive[some], [subjects[row] for row in some]
     angles = [poses[row] for row in some]
-    rates = assess(screen, vectors[some], truth, people, angles, 0, rounds=50).any_angle
-    (cleared, alarmed), (missed, hit) = confusion_matrix(truth, screen.positive(vectors[some]))
+    rates = assess(screen, vectors[some], truth, people, angles, 0, Terms(rounds=50)).any_angle
+    (cleared, alarmed), (missed, hit) = confusion_matrix(truth, screen.call(vectors[some]).positive)
     assert rates.sensitivity.value == pytest.approx(hit / (hit + missed))
     assert rates.specificity.value == pytest.approx(cleared / (cleared + alarmed))
     assert rates.accuracy.value == pytest.approx((hit + cleared) / len(some))
@@ -56,7 +57,7 @@ def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
     assert rates.npv.value == pytest.approx(cleared / (cleared + missed))
     for each in (rates.sensitivity, rates.specificity, rates.ppv, rates.npv, rates.accuracy):
         assert each.low < each.value < each.high
-    rare = assess(screen, vectors[some], truth, people, angles, 0, prevalence=0.01, rounds=50).any_angle
+    rare = assess(screen, vectors[some], truth, people, angles, 0, Terms(0.01, rounds=50)).any_angle
     assert rare.ppv is not None
     odds = rates.sensitivity.value / (1 - rates.specificity.value) * 0.01 / 0.99
     assert rare.ppv.value == pytest.approx(odds / (1 + odds))
@@ -67,12 +68,12 @@ def test_intervals_are_by_person() -> None:
     """Every photo ten times over says nothing new."""
     vectors, positive, subjects, poses = cohort(4, people=24)
     screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
-    once = assess(screen, vectors, positive, subjects, poses, 0, rounds=100).any_angle
+    once = assess(screen, vectors, positive, subjects, poses, 0, Terms(rounds=100)).any_angle
     many = np.repeat(np.arange(48), 10)
     repeated = [subjects[row] for row in many], [poses[row] for row in many]
-    tenfold = assess(screen, vectors[many], positive[many], *repeated, 0, rounds=100).any_angle
+    tenfold = assess(screen, vectors[many], positive[many], *repeated, 0, Terms(rounds=100)).any_angle
     assert tenfold.sensitivity.low == pytest.approx(once.sensitivity.low)
-    assert tenfold.photos == 480 and tenfold.subjects == 24  # noqa: PT018
+    assert tenfold.photos == 480 and tenfold.patients == 12  # noqa: PT018
 
 
 def test_head_is_scikit_learns_and_sees_each_photo_alone() -> None:
@@ -97,11 +98,12 @@ def test_the_arrays_make_the_same_screen() -> None:
     assert again.head(vectors).tobytes() == screen.head(vectors).tobytes()
     assert not any(name in repr(screen.arrays) for name in ("person", "subject"))
     assert (
-        screen.positive(vectors)[positive].mean()
+        screen.call(vectors).positive[positive].mean()
         > 0.9
         > BinaryScreening(rule=Rule("specificity", 0.95))
         .learn(vectors, positive, subjects, seed=0)
-        .positive(vectors)[positive]
+        .call(vectors)
+        .positive[positive]
         .mean()
     )
     with pytest.raises(EnvironmentFault, match="no threshold"):
@@ -114,13 +116,19 @@ def test_what_is_undefined_is_none_and_what_cannot_be_rated_is_refused() -> None
     vectors, positive, subjects, _ = cohort(7, people=20)
     head = Logistic().learn(vectors, positive.astype(np.intp), 2, seed=0)
     nobody = Screen(head, float("inf"))
-    found = assess(nobody, vectors, positive, subjects, [None] * 40, seed=0, rounds=20)
+    found = assess(nobody, vectors, positive, subjects, [None] * 40, seed=0, terms=Terms(rounds=20))
     assert found.frontal is None
     assert found.any_angle.ppv is None
     assert found.any_angle.specificity.value == 1.0
+    assert found.any_angle.positive_ratio is None
+    assert found.any_angle.negative_ratio is not None
+    assert found.any_angle.negative_ratio.value == 1.0
+    assert found.any_angle.auroc.value > 0.5
     with pytest.raises(UsageError, match="patients and controls"):
         assess(nobody, vectors[:2], positive[:2], subjects[:2], [None] * 2, seed=0)
     with pytest.raises(UsageError, match="no prior"):
-        assess(nobody, vectors, positive, subjects, [None] * 40, seed=0, prevalence=1.0)
+        Terms(prevalence=1.0)
+    with pytest.raises(UsageError, match="degrees of yaw"):
+        Terms(yaw=-1.0)
     with pytest.raises(UsageError, match="two classes"):
         Logistic().learn(vectors, positive.astype(np.intp), 3, seed=0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from ganonym_cli.classify.dysmorphism import dysmorphism
 from ganonym_cli.classify.evaluate import evaluate
 from ganonym_cli.classify.explain import explain
 from ganonym_cli.classify.match import match
 from ganonym_cli.classify.predict import predict
 from ganonym_cli.classify.retrieve import retrieve
+from ganonym_cli.classify.screen import screen
 from ganonym_cli.classify.train import recipes, train
 
 app = typer.Typer(no_args_is_help=True, help="The published facial-syndrome classifiers.")
-for command in (recipes, train, predict, evaluate, explain, match, retrieve):
+for command in (recipes, train, predict, evaluate, screen, dysmorphism, explain, match, retrieve):
     app.command()(command)

@@ -21,8 +21,7 @@ from ganonym_cli.classify.options import (
     Size,
     cohort_of,
     device_of,
-    preset_of,
-    settings_of,
+    system_for,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
@@ -57,15 +56,13 @@ def evaluate(
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from ganonym.classify.cross_validation import cross_validated, rated, tempered
     from ganonym.classify.model_folder import CARD, load_model
-    from ganonym.classify.systems import read_foundation, system_of
+    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
-    place = device_of(device, output)
     with output.progress() as advance:
         if (Path(what) / CARD).is_file():
-            model = load_model(Path(what), partial(read_foundation, encoder, sha256), place)
+            model = load_model(Path(what), partial(read_foundation, encoder, sha256), device_of(device, output))
             cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names, label, only)
             known = model.learned_from(cohort.cases)
             if known:
@@ -76,12 +73,10 @@ def evaluate(
             scaled, (seen, chances) = None, model.chances(cohort)
             name = model.recipe.name
         else:
-            recipe = find_recipe(what)
-            settings = settings_of(recipe.settings(preset_of(preset)), changes)
-            foundation = read_foundation(encoder, sha256, recipe.system)
-            system = system_of(recipe.system, settings, foundation, place)
+            chosen = system_for(what, preset, changes, encoder, sha256, device, output)
+            system = chosen.system
             cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only)
-            seen, name = system.look(cohort), recipe.name
+            seen, name = system.look(cohort), chosen.recipe.name
             chances = cross_validated(
                 system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance
             )

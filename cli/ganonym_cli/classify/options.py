@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,14 @@ import typer
 from ganonym_cli.console import Advance, Output
 
 if TYPE_CHECKING:
+    from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
-    from ganonym.classify.recipe import Preset
+    from ganonym.classify.recipe import Preset, Recipe
+    from ganonym.classify.systems import System
+    from ganonym.statistics.estimate import Estimate
 
+RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
+Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects.")]
 Data = Annotated[
     Path,
     typer.Option("--data", help="A manifest, or a table of GestaltMatcher's.", show_default=False),
@@ -46,6 +52,16 @@ Only = Annotated[
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Tell this disorder from all else.", show_default="all classes")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A recipe with its settings as altered, what its system starts from, and the system."""
+
+    recipe: Recipe
+    settings: Mapping[str, Any]
+    foundation: Arrays
+    system: System
 
 
 def cohort_of(
@@ -88,6 +104,26 @@ def warn_of(left_out: Sequence[tuple[str, str]], output: Output) -> None:
         output.warn(f"… and {len(left_out) - 10} more photographs left out")
 
 
+def system_for(
+    name: str,
+    preset: str,
+    changes: list[str] | None,
+    encoder: Path | None,
+    sha256: str | None,
+    device: str,
+    output: Output,
+) -> Chosen:
+    """A recipe by its name, and the system that it and the other options of its kind describe."""
+    from ganonym.classify.systems import read_foundation, system_of
+    from ganonym_train.recipes import find_recipe
+
+    recipe = find_recipe(name)
+    settings = settings_of(recipe.settings(preset_of(preset)), changes)
+    foundation = read_foundation(encoder, sha256, recipe.system)
+    system = system_of(recipe.system, settings, foundation, device_of(device, output))
+    return Chosen(recipe, settings, foundation, system)
+
+
 def settings_of(settings: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:
     from ganonym.classify.recipe import altered
 
@@ -114,6 +150,14 @@ def device_of(text: str, output: Output) -> str:
         return "cpu"
     output.note("On the GPU: the same seed gives the same draws, sums differ in their last digits.")
     return "cuda"
+
+
+def with_interval(each: Estimate) -> str:
+    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+
+
+def left_out(cohort: Cohort) -> list[dict[str, str]]:
+    return [{"image": image, "reason": reason} for image, reason in cohort.left_out]
 
 
 def workers(jobs: int | None) -> int:

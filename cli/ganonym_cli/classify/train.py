@@ -20,9 +20,7 @@ from ganonym_cli.classify.options import (
     Positive,
     Size,
     cohort_of,
-    device_of,
-    preset_of,
-    settings_of,
+    system_for,
 )
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
@@ -64,14 +62,10 @@ def train(
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.metrics.calibration import fit_temperature, logits
     from ganonym.classify.model_folder import Card, digest, digest_of, save_model
-    from ganonym.classify.systems import read_foundation, system_of
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
-    chosen = find_recipe(recipe)
-    settings = settings_of(chosen.settings(preset_of(preset)), changes)
-    foundation = read_foundation(encoder, sha256, chosen.system)
-    system = system_of(chosen.system, settings, foundation, device_of(device, output))
+    chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
+    system = chosen.system
     with output.progress() as advance:
         cohort = cohort_of(data, images, positive, jobs, output, advance, label=label, only=only)
         seen = system.look(cohort)
@@ -85,23 +79,23 @@ def train(
         trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
         advance("train", 1, 1)
     card = Card(
-        settings=settings,
+        settings=chosen.settings,
         seed=seed,
         names=cohort.names,
         photos=len(cohort.cases),
         subjects=len(set(cohort.subjects)),
         simulated=cohort.simulated,
-        foundation=digest(foundation),
+        foundation=digest(chosen.foundation),
         seen=tuple(digest_of(case) for case in cohort.cases),
         temperature=temperature,
     )
-    save_model(out, chosen, card, trained)
-    for deviation in chosen.deviations:
+    save_model(out, chosen.recipe, card, trained)
+    for deviation in chosen.recipe.deviations:
         output.note(f"Not as published: {deviation}.")
     if cohort.simulated:
         output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
     payload = {"model": str(out), "classes": list(cohort.names), "photos": card.photos, "subjects": card.subjects}
     output.result(
         payload | {"temperature": temperature, "simulated": card.simulated, "left_out": len(cohort.left_out)},
-        f"{chosen.name}: {card.photos} photographs of {card.subjects} people, {len(cohort.names)} classes: {out}",
+        f"{chosen.recipe.name}: {card.photos} photographs of {card.subjects} people, {len(cohort.names)} classes: {out}",
     )

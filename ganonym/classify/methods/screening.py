@@ -11,19 +11,16 @@ angle, is rated on all photos and on the frontal ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Arrays, Inputs, Published, Trained
-from ganonym.classify.metrics.binary import predictive_values
-from ganonym.classify.screening.frontal import YAW, Frontal, frontal
+from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, choose_threshold
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
 from ganonym.types import Floats, Pose
 
 YOUDEN = Rule()
@@ -89,9 +86,10 @@ class Screen:
     head: Trained
     threshold: float
 
-    def positive(self, inputs: Inputs) -> NDArray[np.bool_]:
-        """Inputs (n, ...) → whether each photo is called positive, (n,)."""
-        return np.asarray(self.head(inputs)[:, 1] >= self.threshold)
+    def call(self, inputs: Inputs) -> Called:
+        """Inputs (n, ...) → what each photo is called, and by what score."""
+        scores = np.asarray(self.head(inputs)[:, 1])
+        return Called(scores, scores >= self.threshold)
 
     @property
     def arrays(self) -> Arrays:
@@ -120,32 +118,6 @@ class BinaryScreening:
         return Screen(self.head.restore(own, 2), float(arrays[_THRESHOLD]))
 
 
-@dataclass(frozen=True, slots=True)
-class ScreeningRates:
-    """Rates over `photos` photos of `subjects` people, with 95 % intervals by bootstrap over people.
-
-    Predictive values hold at `prevalence`. One is None where the calls leave it undefined (nobody called positive).
-    """
-
-    photos: int
-    subjects: int
-    prevalence: float
-    sensitivity: Estimate
-    specificity: Estimate
-    ppv: Estimate | None
-    npv: Estimate | None
-    accuracy: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Screened:
-    """What a screen is worth at `any_angle` and `frontal` only (None without patients or controls among those)."""
-
-    any_angle: ScreeningRates
-    frontal: ScreeningRates | None
-    angles: Frontal
-
-
 def assess(
     screen: Screen,
     inputs: Inputs,
@@ -153,59 +125,11 @@ def assess(
     subjects: Sequence[str],
     poses: Sequence[Pose | None],
     seed: int,
-    *,
-    prevalence: float | None = None,
-    yaw: float = YAW,
-    pitch: float | None = None,
-    rounds: int = ROUNDS,
+    terms: Terms = TERMS,
 ) -> Screened:
     """Rates of a screen on a test set: inputs (n, ...), `positive` (n,), `subjects` and `poses`, one a photo.
 
-    `prevalence` None takes the share of positive photos among those rated, as studies do: then predictive values say
-    nothing of practice. Raises UsageError without patients or controls, or for a prevalence that is no prior.
+    Raises UsageError without patients or controls.
     """
-    angles = frontal(poses, yaw, pitch)
-    called, people = screen.positive(inputs), np.array(subjects)
-    if positive.all() or not positive.any():
-        raise UsageError("a screen is rated on patients and controls.", "Give photos of both.")
-
-    def rated(photos: NDArray[np.intp]) -> ScreeningRates:
-        return _rates(called[photos], positive[photos], people[photos].tolist(), prevalence, seed, rounds)
-
-    ahead = positive[angles.kept]
-    both = ahead.any() and not ahead.all()
-    return Screened(rated(np.arange(len(positive))), rated(angles.kept) if both else None, angles)
-
-
-def _rates(
-    called: NDArray[np.bool_],
-    positive: NDArray[np.bool_],
-    people: Sequence[str],
-    prevalence: float | None,
-    seed: int,
-    rounds: int,
-) -> ScreeningRates:
-    prior = float(positive.mean()) if prevalence is None else prevalence
-    everyone = np.arange(len(called))
-
-    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Statistic:
-        def statistic(photos: NDArray[np.intp]) -> float:
-            drawn = photos[among[photos]]
-            return float(hits[drawn].mean()) if len(drawn) else float("nan")
-
-        return statistic
-
-    found, cleared = share(called, positive), share(~called, ~positive)
-
-    def predictive(which: int) -> Callable[[NDArray[np.intp]], float]:
-        return lambda photos: predictive_values(found(photos), cleared(photos), prior)[which]
-
-    def estimate(statistic: Statistic) -> Estimate | None:
-        if np.isnan(statistic(everyone)):
-            return None
-        return subject_bootstrap(statistic, people, np.random.default_rng(seed), rounds)
-
-    rates = [estimate(each) for each in (found, cleared, share(called == positive, np.ones_like(positive)))]
-    sensitivity, specificity, accuracy = (each for each in rates if each is not None)
-    ppv, npv = estimate(predictive(0)), estimate(predictive(1))
-    return ScreeningRates(len(called), len(set(people)), prior, sensitivity, specificity, ppv, npv, accuracy)
+    check_groups(positive)
+    return rated(screen.call(inputs), [screen.threshold], positive, subjects, poses, seed, terms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,23 @@ from ganonym.classify.classifier import Classifier, Inputs
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 
+Aim: TypeAlias = Literal["youden", "sensitivity", "specificity"]
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a threshold is chosen for.
 
     "youden": the largest sensitivity + specificity − 1 (Youden 1950). "sensitivity": the best specificity with at least
-    `target` sensitivity; "specificity": the reverse. Raises UsageError unless `target` is in 0…1.
+    `target` sensitivity; "specificity": the reverse. Raises UsageError for another rule, and unless `target` is in 0…1.
     """
 
-    by: Literal["youden", "sensitivity", "specificity"] = "youden"
+    by: Aim = "youden"
     target: float = 0.95
 
     def __post_init__(self) -> None:
+        if self.by not in get_args(Aim):
+            raise UsageError(f"there is no rule {self.by!r} for a threshold.", f"There are {', '.join(get_args(Aim))}.")
         if not 0.0 <= self.target <= 1.0:
             raise UsageError(f"a target {self.by} of {self.target} is no rate.", "Give one in 0…1.")
 

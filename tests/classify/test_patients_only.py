@@ -1,0 +1,98 @@
+"""Who learned from patients only knows no unaffected people, and each score is what was said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from ganonym.classify.classifier import Inputs, Predictor
+from ganonym.classify.fewshot.prototypes import SimpleShot
+from ganonym.classify.metrics.folds import subject_folds
+from ganonym.classify.screening.dysmorphism import list_scores, result_list
+from ganonym.classify.screening.patients_only import PatientsOnly, separations
+from ganonym.errors import UsageError
+from ganonym.types import Floats
+
+UNAFFECTED = 1
+
+
+def people(seed: int, each: int = 12) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
+    """Three disorders, each a direction of its own; class 1 is unaffected and lies between them. Two photos each."""
+    rng = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(4 * each) % 4, 2).astype(np.intp)
+    centres = np.array([[3.0, 0, 0, 0], [0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0]])
+    vectors = centres[classes] + rng.normal(0, 1, (len(classes), 4)) + [0, 0, 0, 5]
+    return vectors, classes, [f"p{row // 2:02d}" for row in range(len(classes))]
+
+
+def test_the_unaffected_are_never_learned_and_the_others_keep_their_places() -> None:
+    vectors, classes, _ = people(1)
+    sick = classes != UNAFFECTED
+    found = PatientsOnly(SimpleShot(), UNAFFECTED).learn(vectors, classes, 4, 0)(vectors)
+    assert (found[:, UNAFFECTED] == 0).all()
+    alone = SimpleShot().learn(vectors[sick], np.array([0, 9, 1, 2])[classes[sick]], 3, 0)(vectors)
+    assert found[:, [0, 2, 3]].tobytes() == alone.tobytes()
+    assert (found.argmax(axis=1) == classes)[sick].mean() > 0.9
+    other = np.where(sick[:, None], vectors, 100.0)
+    assert PatientsOnly(SimpleShot(), UNAFFECTED).learn(other, classes, 4, 0)(vectors).tobytes() == found.tobytes()
+    with pytest.raises(UsageError, match="no patients"):
+        PatientsOnly(SimpleShot(), UNAFFECTED).learn(vectors[~sick], classes[~sick], 4, 0)
+
+
+def test_separations_are_those_of_scores_by_hand() -> None:
+    vectors, classes, subjects = people(2)
+    sick = classes != UNAFFECTED
+    found = separations(SimpleShot(), vectors, classes, subjects, 4, UNAFFECTED, 3, 4, rounds=50)
+    chances, lists = np.full((96, 4), np.nan), np.full((96, 3), np.nan)
+    for fold in subject_folds(classes, subjects, 3, 4):
+        chances[fold.test] = SimpleShot().learn(vectors[fold.train], classes[fold.train], 4, 0)(vectors[fold.test])
+        known = fold.train[sick[fold.train]]
+        labels = np.array([0, 9, 1, 2])[classes[known]]
+        lists[fold.test] = SimpleShot().learn(vectors[known], labels, 3, 0)(vectors[fold.test])
+    assert (found.photos, found.patients, found.unaffected, found.disorders) == (96, 36, 12, 3)
+    assert found.unaffected_class.value == pytest.approx(roc_auc_score(sick, 1 - chances[:, UNAFFECTED]))
+    assert found.highest.value == pytest.approx(roc_auc_score(sick, lists.max(axis=1)))
+    judged = list_scores(result_list(lists), sick, subjects, 3, 4)
+    assert found.result_list.value == pytest.approx(roc_auc_score(sick, judged))
+    assert found.unaffected_class.low > 0.7
+    assert found.highest.low > 0.6
+
+
+class Memory:
+    """Knows whom it learned from, is sure of them, and of nobody else."""
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
+        known = dict(zip(inputs[:, 0].tolist(), classes.tolist(), strict=True))
+
+        def predict(others: Inputs) -> Floats:
+            chances = np.full((len(others), count), 1 / count)
+            for row, person in enumerate(others[:, 0].tolist()):
+                if person in known:
+                    chances[row] = np.eye(count)[known[person]]
+            return chances
+
+        return predict
+
+
+def test_remembering_patients_does_not_part_them() -> None:
+    _, classes, subjects = people(3)
+    persons = (np.arange(len(classes)) // 2)[:, None]
+    found = separations(Memory(), persons, classes, subjects, 4, UNAFFECTED, 0, rounds=50)
+    assert (found.unaffected_class.value, found.highest.value) == (0.5, 0.5)
+    assert found.result_list.value == pytest.approx(0.5, abs=0.1)
+    alone = [str(row) for row in range(len(classes))]  # with photos for people it is the leak it would be
+    assert separations(Memory(), persons, classes, alone, 4, UNAFFECTED, 0, rounds=50).highest.value > 0.9
+
+
+def test_what_cannot_be_parted_is_refused() -> None:
+    vectors, classes, subjects = people(4)
+    for rows, count, said in (
+        (classes < 2, 2, "list of one disorder"),
+        (classes != UNAFFECTED, 4, "0 unaffected people"),
+        (classes == UNAFFECTED, 4, "0 patients"),
+    ):
+        few = [name for name, kept in zip(subjects, rows, strict=True) if kept]
+        with pytest.raises(UsageError, match=said):
+            separations(SimpleShot(), vectors[rows], classes[rows], few, count, UNAFFECTED, 0)
