@@ -90,8 +90,8 @@ def dysmorphism(
     }
     output.result(
         payload,
-        f"{chosen.recipe.name}, patients against {unaffected}: {said}{found.photos} tested, {found.patients} patients of "
-        f"{found.disorders} disorders and {found.unaffected} unaffected people; {len(cohort.left_out)} photographs "
+        f"{chosen.recipe.name}, patients against {unaffected}: {said}{found.photos} tested, {found.patients} patients "
+        f"of {found.disorders} disorders and {found.unaffected} unaffected people; {len(cohort.left_out)} photographs "
         "left out.",
         table,
         "0.5 says nothing, 1 parts them; everybody is scored by what learned from other people. The ranked list is of "

@@ -108,8 +108,8 @@ def screen(
     turned = f"{len(found.angles.left)} photographs not frontal: the head turns by more than {yaw:g} degrees{nod}"
     output.result(
         payload,
-        f"{chosen.recipe.name}, {positive} against all else: {said}{who.photos} photographs of {who.patients} patients and "
-        f"{who.others} others, each called by what learned from other people.",
+        f"{chosen.recipe.name}, {positive} against all else: {said}{who.photos} photographs of {who.patients} patients "
+        f"and {who.others} others, each called by what learned from other people.",
         _table(found),
         f"{turned}; {len(cohort.left_out)} photographs left out.",
         f"Thresholds of the folds, for {aim}: " + ", ".join(_threshold(each) for each in found.thresholds) + ".",

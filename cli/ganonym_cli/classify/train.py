@@ -97,5 +97,6 @@ def train(
     payload = {"model": str(out), "classes": list(cohort.names), "photos": card.photos, "subjects": card.subjects}
     output.result(
         payload | {"temperature": temperature, "simulated": card.simulated, "left_out": len(cohort.left_out)},
-        f"{chosen.recipe.name}: {card.photos} photographs of {card.subjects} people, {len(cohort.names)} classes: {out}",
+        f"{chosen.recipe.name}: {card.photos} photographs of {card.subjects} people, "
+        f"{len(cohort.names)} classes: {out}",
     )
