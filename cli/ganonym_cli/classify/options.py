@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,12 +46,21 @@ def cohort_of(
     output: Output,
     advance: Advance,
     names: tuple[str, ...] | None = None,
+    among: Collection[str] | None = None,
 ) -> Cohort:
+    """What is left out is told. Of cases with a disorder that is not `among` those named nothing is looked at."""
     from ganonym.classify.cohort import gather
     from ganonym.classify.gestaltmatcher_csv import read_cases
+    from ganonym.errors import UsageError
 
     beside = data.parent / "photos"
     cases = read_cases(data, images or (beside if beside.is_dir() else data.parent))
+    if among is not None:
+        known = sorted({case.disorder for case in cases if case.disorder is not None})
+        unknown = sorted(set(among) - set(known))
+        if unknown:
+            raise UsageError(f"nobody has the disorder {unknown[0]!r}.", f"There are {', '.join(known)}.")
+        cases = [case for case in cases if case.disorder in among]
     cohort = gather(cases, workers(jobs), names, positive, advance)
     for image, reason in cohort.left_out[:10]:
         output.warn(f"{image}: {reason}")
