@@ -50,13 +50,13 @@ def composite(
     files = file_names([each.name for each in found.faces])
     differences = [each.difference for each in found.faces if each.difference is not None]
     limit = limit_of(differences) if differences else None
-    table = Table("class", "people", "photographs", "composite", *(["largest shift", "mean luma"] if limit else []))
+    table = Table("class", "people", "photographs", "file", *(["largest shift", "mean luma"] if limit else []))
     told = {}
     for each in found.faces:
         path = out / "composites" / files[each.name]
         write_output(path, encode_png(each.face.rgb))
         row = {"people": each.face.subjects, "photos": each.photos, "composite": str(path)}
-        cells = [each.name, str(each.face.subjects), str(each.photos), str(path.relative_to(out))]
+        cells = [each.name, str(each.face.subjects), str(each.photos), path.name]
         if each.difference is not None and limit is not None:
             drawing = out / "differences" / files[each.name]
             write_output(drawing, encode_png(drawn(each.face, each.difference, limit)))

@@ -115,6 +115,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         output.warn(f"Base classes in no training episode, with too few people: {listed}")
     if found.not_run:
         output.warn(f"Not run, as {found.not_run[0][1]}: {', '.join(name for name, _ in found.not_run)}")
+    output.note("Intervals over people are over those asked for: whom else to learn from is not in them.")
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     output.result(
         payload,

@@ -71,6 +71,8 @@ def drawn(patients: Composite, found: Difference, limit: float) -> RGB:
 
 def _arrow(draw: ImageDraw.ImageDraw, start: Floats, step: Floats) -> None:
     length = float(np.hypot(*step))
+    if length < 1:
+        return
     end = start + step
     draw.line([(float(start[0]), float(start[1])), (float(end[0]), float(end[1]))], ARROW, 2)
     if length < 3:
