@@ -1,4 +1,4 @@
-"""Run the command line in this process, as `main` would leave it: (exit code, stdout, stderr); and whom to run it on."""
+"""Run the command line in this process, as `main` would leave it: (exit code, stdout, stderr); and people for it."""
 
 from __future__ import annotations
 

@@ -77,12 +77,12 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
     def named(numbers: tuple[int, ...]) -> dict[str, int]:
         return {cohort.names[number]: people[number] for number in numbers}
 
-    table = Table("learner", "accuracy", "95 % over episodes", "95 % over people")
+    table = Table("learner", "accuracy", "over episodes", "over people")
     for name, each in found.learners:
         spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (each.over_episodes, each.over_subjects))
         table.add_row(name, f"{each.over_episodes.value:.3f}", *spans)
-    for name, reason in found.not_run:
-        table.add_row(name, "not run", reason)
+    for name, _ in found.not_run:
+        table.add_row(name, "not run")
     payload: dict[str, Any] = {
         "simulated": cohort.simulated,
         "ways": shape.ways,
@@ -115,7 +115,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         output.warn(f"Base classes in no training episode, with too few people: {listed}")
     if found.not_run:
         output.warn(f"Not run, as {found.not_run[0][1]}: {', '.join(name for name, _ in found.not_run)}")
-    output.note("Intervals over people are over those asked for: whom else to learn from is not in them.")
+    output.note("Intervals are of 95 %; those over people are over the people asked for, not over those learned from.")
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     output.result(
         payload,
