@@ -1,9 +1,10 @@
-"""Run the command line in this process, as `main` would leave it: (exit code, stdout, stderr)."""
+"""Run the command line in this process, as `main` would leave it: (exit code, stdout, stderr); and people for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +29,15 @@ def ganonym(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
         return Ended(code if isinstance(code, int) else 0 if code is None else 1, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def unequal_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """people.csv and photos of a tiny phantom cohort, one photograph each: 7 WBS, 5 unaffected, 3 KBG, 2 FAS, 1 NS."""
+    from ganonym.phantom.plan import cohort_of
+    from ganonym_cli.phantom import class_sizes, write_cohort
+
+    folder = tmp_path_factory.mktemp("unequal")
+    plan = cohort_of(class_sizes("WBS=7,control=5,KBG=3,FAS=2,NS=1", 1), 1, 3)
+    write_cohort(folder / "photos", plan, 1, lambda *_: None)
+    return folder

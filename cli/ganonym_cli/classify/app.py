@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from ganonym_cli.classify.composite import composite
 from ganonym_cli.classify.dysmorphism import dysmorphism
 from ganonym_cli.classify.evaluate import evaluate
 from ganonym_cli.classify.explain import explain
+from ganonym_cli.classify.fewshot import fewshot
 from ganonym_cli.classify.match import match
 from ganonym_cli.classify.predict import predict
 from ganonym_cli.classify.retrieve import retrieve
@@ -14,5 +16,18 @@ from ganonym_cli.classify.screen import screen
 from ganonym_cli.classify.train import recipes, train
 
 app = typer.Typer(no_args_is_help=True, help="The published facial-syndrome classifiers.")
-for command in (recipes, train, predict, evaluate, screen, dysmorphism, explain, match, retrieve):
-    app.command()(command)
+_RECIPES, _FACES, _GALLERIES = "Recipes and what they trained", "Screening and pictures", "Galleries and few examples"
+for command, panel in (
+    (recipes, _RECIPES),
+    (train, _RECIPES),
+    (predict, _RECIPES),
+    (evaluate, _RECIPES),
+    (explain, _RECIPES),
+    (match, _GALLERIES),
+    (retrieve, _GALLERIES),
+    (fewshot, _GALLERIES),
+    (screen, _FACES),
+    (dysmorphism, _FACES),
+    (composite, _FACES),
+):
+    app.command(rich_help_panel=panel)(command)

@@ -63,6 +63,11 @@ def composite(portraits: Sequence[Portrait], subjects: Sequence[str]) -> Composi
     return Composite(_levels(_mean_face(portraits, owners, points)), points, int(owners.max()) + 1)
 
 
+def in_shape(found: Composite, points: Points) -> RGB:
+    """The composite brought to the shape `points` (68, 2), (256, 256, 3) uint8."""
+    return _levels(_brought(found.rgb, found.points, _raster(points)))
+
+
 def difference(
     patients: Sequence[Portrait],
     patient_subjects: Sequence[str],
@@ -128,8 +133,12 @@ def _mean_face(portraits: Sequence[Portrait], owners: NDArray[np.intp], points: 
 
 def warped(portrait: Portrait, raster: Raster) -> Floats:
     """The canvas with its face brought to the shape of `raster`, (256, 256, 3) in grey levels, piecewise affine."""
-    image = torch.from_numpy(portrait.canvas).permute(2, 0, 1).float()
-    grid = backward_map(raster, np.concatenate([portrait.points, _FRAME]))
+    return _brought(portrait.canvas, portrait.points, raster)
+
+
+def _brought(canvas: RGB, points: Points, raster: Raster) -> Floats:
+    image = torch.from_numpy(canvas).permute(2, 0, 1).float()
+    grid = backward_map(raster, np.concatenate([points, _FRAME]))
     return np.asarray(sample(image, grid).permute(1, 2, 0).double().numpy())
 
 
