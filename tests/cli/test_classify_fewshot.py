@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 Run = Callable[..., Any]
 BASE = ("--base", "PHANTOM-WBS", "--base", "PHANTOM-CONTROL")
@@ -35,9 +38,16 @@ def test_all_learners_in_the_same_episodes(ganonym: Run, unequal_classes: Path) 
     assert ganonym(*command).out == ended.out
 
 
-def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: Path) -> None:
-    """There is one such disorder: it centres the nearest mean, and there is nothing to train on."""
-    ended = ganonym("classify", "fewshot", "--data", unequal_classes / "people.csv", *SMALL)
+def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> None:
+    """There is one such disorder: it centres the nearest mean, and there is nothing to train on. Of another there is
+    one photograph, which shows nobody."""
+    people = shutil.copytree(unequal_classes, tmp_path / "people")
+    Image.new("RGB", (200, 200)).save(people / "photos" / "blank.png")
+    with (people / "people.csv").open(newline="") as file:
+        columns = next(csv.reader(file))
+    with (people / "people.csv").open("a", newline="") as file:
+        csv.DictWriter(file, columns).writerow({"image": "blank.png", "subject": "nobody", "syndrome": "PHANTOM-NONE"})
+    ended = ganonym("classify", "fewshot", "--data", people / "people.csv", *SMALL)
     assert ended.code == 0, ended.err
     assert "SIMULATED" in ended.out
     assert "chance 0.500" in ended.out
@@ -45,6 +55,8 @@ def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: 
     assert "nearest mean (SimpleShot)" in ended.out
     assert ended.out.count("not run") == 4
     assert "Not run, as there is one base class" in ended.err
+    assert "blank.png: no face was found" in ended.err
+    assert "PHANTOM-NONE (0)" in ended.err
 
 
 @pytest.mark.parametrize(
