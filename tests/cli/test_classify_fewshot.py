@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 Run = Callable[..., Any]
 BASE = ("--base", "PHANTOM-WBS", "--base", "PHANTOM-CONTROL")
@@ -15,8 +18,7 @@ SMALL = ("--ways", 2, "--episodes", 20, "--jobs", 1)
 
 
 def test_all_learners_in_the_same_episodes(ganonym: Run, unequal_classes: Path) -> None:
-    command = ("classify", "fewshot", "--data", unequal_classes / "people.csv", *SMALL, *BASE, "--json")
-    ended = ganonym(*command)
+    ended = ganonym("classify", "fewshot", "--data", unequal_classes / "people.csv", *SMALL, *BASE, "--json")
     assert ended.code == 0, ended.err
     told = json.loads(ended.out)
     assert told["simulated"]
@@ -32,12 +34,19 @@ def test_all_learners_in_the_same_episodes(ganonym: Run, unequal_classes: Path) 
         assert each["episodes"] == 20
         for span in (each["over_episodes"], each["over_subjects"]):
             assert span["low"] <= span["value"] <= span["high"]
-    assert ganonym(*command).out == ended.out
 
 
-def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: Path) -> None:
-    """There is one such disorder: it centres the nearest mean, and there is nothing to train on."""
-    ended = ganonym("classify", "fewshot", "--data", unequal_classes / "people.csv", *SMALL)
+def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> None:
+    """There is one such disorder: it centres the nearest mean, and there is nothing to train on. Of another there is
+    one photograph, which shows nobody."""
+    people = shutil.copytree(unequal_classes, tmp_path / "people")
+    Image.new("RGB", (200, 200)).save(people / "photos" / "blank.png")
+    with (people / "people.csv").open(newline="") as file:
+        columns = next(csv.reader(file))
+    with (people / "people.csv").open("a", newline="") as file:
+        csv.DictWriter(file, columns).writerow({"image": "blank.png", "subject": "nobody", "syndrome": "PHANTOM-NONE"})
+    command = ("classify", "fewshot", "--data", people / "people.csv", *SMALL)
+    ended = ganonym(*command)
     assert ended.code == 0, ended.err
     assert "SIMULATED" in ended.out
     assert "chance 0.500" in ended.out
@@ -45,6 +54,9 @@ def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: 
     assert "nearest mean (SimpleShot)" in ended.out
     assert ended.out.count("not run") == 4
     assert "Not run, as there is one base class" in ended.err
+    assert "blank.png: no face was found" in ended.err
+    assert "PHANTOM-NONE (0)" in ended.err
+    assert ganonym(*command).out == ended.out
 
 
 @pytest.mark.parametrize(

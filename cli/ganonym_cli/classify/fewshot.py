@@ -78,6 +78,8 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
     def named(numbers: tuple[int, ...]) -> dict[str, int]:
         return {cohort.names[number]: people[number] for number in numbers}
 
+    nobody = tuple(number for number in range(len(cohort.names)) if not people[number])  # no photo of theirs is usable
+    left_out = named((*found.left_out, *nobody))
     table = Table("learner", "accuracy", "over episodes", "over people")
     for name, each in found.learners:
         spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (each.over_episodes, each.over_subjects))
@@ -92,7 +94,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "chance": found.chance,
         "base": named(found.base),
         "novel": named(found.novel),
-        "classes_left_out": named(found.left_out),
+        "classes_left_out": left_out,
         "base_not_in_episodes": named(found.base_left_out),
         "training": None
         if found.training is None
@@ -108,8 +110,8 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "not_run": dict(found.not_run),
         "left_out": left_out(cohort),
     }
-    if found.left_out:
-        listed = ", ".join(f"{name} ({number})" for name, number in named(found.left_out).items())
+    if left_out:
+        listed = ", ".join(f"{name} ({number})" for name, number in left_out.items())
         output.warn(f"Left out, with fewer than {shape.shots} + {shape.queries} people: {listed}")
     if found.base and found.base_left_out:
         listed = ", ".join(f"{name} ({number})" for name, number in named(found.base_left_out).items())
