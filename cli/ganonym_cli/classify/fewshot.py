@@ -79,7 +79,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         return {cohort.names[number]: people[number] for number in numbers}
 
     nobody = tuple(number for number in range(len(cohort.names)) if not people[number])  # no photo of theirs is usable
-    left_out = named((*found.left_out, *nobody))
+    few = named((*found.left_out, *nobody))
     table = Table("learner", "accuracy", "over episodes", "over people")
     for name, each in found.learners:
         spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (each.over_episodes, each.over_subjects))
@@ -94,7 +94,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "chance": found.chance,
         "base": named(found.base),
         "novel": named(found.novel),
-        "classes_left_out": left_out,
+        "classes_left_out": few,
         "base_not_in_episodes": named(found.base_left_out),
         "training": None
         if found.training is None
@@ -110,8 +110,8 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "not_run": dict(found.not_run),
         "left_out": left_out(cohort),
     }
-    if left_out:
-        listed = ", ".join(f"{name} ({number})" for name, number in left_out.items())
+    if few:
+        listed = ", ".join(f"{name} ({number})" for name, number in few.items())
         output.warn(f"Left out, with fewer than {shape.shots} + {shape.queries} people: {listed}")
     if found.base and found.base_left_out:
         listed = ", ".join(f"{name} ({number})" for name, number in named(found.base_left_out).items())
