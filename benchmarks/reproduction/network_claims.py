@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
 from ganonym.classify.crops.arcface import arcface_crop
-from ganonym.classify.crops.regions import region_crops
 from ganonym.classify.fit import Schedule
 from ganonym.classify.heads.margin import ArcFace, CosFace
 from ganonym.classify.methods import deepgestalt
@@ -19,19 +20,33 @@ from ganonym.classify.networks.iresnet import form_of, iresnet_of
 from ganonym.classify.retrieval.distances import ensemble_distances, unit
 from ganonym.classify.retrieval.ranking import nearest_case
 from ganonym.classify.retrieval.views import VIEWS, seen
+from ganonym.classify.systems import read_foundation, system_of
+from ganonym_train.recipes import find_recipe
 
 MARGINS = Schedule(epochs=12, batch=32, optimizer="sgd", rate=0.01, decay=5e-4)
 
 
 def regions(ref: Reference) -> list[Row]:
-    inputs = np.stack([region_crops(face, 48) for face in ref.cohort.portraits])
-    classes, method = ref.cohort.classes, deepgestalt.small()
-    full, averaged = (np.full(len(classes), -1, np.intp) for _ in range(2))
+    """DeepGestalt by its small recipe, which starts from region networks of virtual people; and from nothing."""
+    settings = find_recipe("deepgestalt").settings("small")
+    system = system_of("deepgestalt", settings, read_foundation(kind="deepgestalt"))
+    inputs, classes, count = system.look(ref.cohort).inputs, ref.cohort.classes, len(ref.cohort.names)
+    full, averaged, scratch = (np.full(len(classes), -1, np.intp) for _ in range(3))
     for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):
-        trained = method.learn(inputs[fold.train], classes[fold.train], len(ref.cohort.names), number)
-        averaged[fold.test] = trained(inputs[fold.test]).argmax(axis=1)
-        full[fold.test] = trained.by_region(inputs[fold.test], "full").argmax(axis=1)
+        crops, known, asked = inputs[fold.train], classes[fold.train], inputs[fold.test]
+        trained: Any = system.method.learn(crops, known, count, number)
+        averaged[fold.test] = trained(asked).argmax(axis=1)
+        full[fold.test] = trained.by_region(asked, "full").argmax(axis=1)
+        scratch[fold.test] = deepgestalt.small().learn(crops, known, count, number)(asked).argmax(axis=1)
     return [
+        above(
+            "DeepGestalt pretrained on identities > from scratch",
+            "Gurovich 2019",
+            "pretraining on faces is the method",
+            macro(averaged, classes),
+            macro(scratch, classes),
+            ref.subjects,
+        ),
         above(
             "regions averaged > full face alone",
             "Gurovich 2019",
@@ -39,7 +54,7 @@ def regions(ref: Reference) -> list[Row]:
             macro(averaged, classes),
             macro(full, classes),
             ref.subjects,
-        )
+        ),
     ]
 
 

@@ -30,14 +30,13 @@ def appearance(
     quiet: Quiet = False,
 ) -> None:
     """Shape and texture statistics of a population: nothing of one person is stored."""
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.appearance import train_appearance
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "appearance.safetensors"
     train_appearance(data, file, output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept appearance")
-    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "appearance", file)
 
 
 @app.command()
@@ -49,14 +48,13 @@ def phenotype(
     quiet: Quiet = False,
 ) -> None:
     """Mean displacements of simulated syndromes, for the codebook: from virtual patients, no photographs."""
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.phenotype import train_phenotype
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "phenotype.safetensors"
     train_phenotype(file, people, seed, output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept phenotype")
-    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "phenotype", file)
 
 
 @app.command()
@@ -75,14 +73,13 @@ def landmarks(
 
     London's hand-set points are read from london_points189.json in DATA where it is there.
     """
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.landmarks import LandmarkRecipe, train_landmarks
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "landmarks.safetensors"
     train_landmarks(data, run, file, LandmarkRecipe(images=images, seed=seed), output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept landmarks")
-    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "landmarks", file, run)
 
 
 @app.command()
@@ -127,7 +124,7 @@ def generator(
 
     On several GPUs: torchrun --nproc-per-node N -m ganonym_cli train generator …
     """
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.distributed import is_first
     from ganonym_train.generator import Recipe, train_generator
     from ganonym_train.networks import face_network_of, landmarker_of
@@ -148,8 +145,7 @@ def generator(
     train_generator(data, run, file, recipe, output.note)
     if not is_first():
         return
-    output.note("To use it from checkpoints/: ganonym weights accept generator")
-    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "generator", file, run)
 
 
 @app.command()
@@ -165,14 +161,13 @@ def encoder(
     quiet: Quiet = False,
 ) -> None:
     """The network that judges synthesized faces: tells virtual people and photographs apart; resumes when stopped."""
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.encoder import EncoderRecipe, train_encoder
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "encoder.safetensors"
     train_encoder(data, run, file, EncoderRecipe(steps=steps, seed=seed), output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept encoder")
-    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "encoder", file, run)
 
 
 @app.command()
@@ -199,7 +194,7 @@ def gestalt(
     The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
     from ganonym.classify.crops.arcface import arcface_crop
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.gestalt import GestaltRecipe, train_gestalt
     from ganonym_train.identities import read_crops
 
@@ -209,8 +204,7 @@ def gestalt(
     cut = partial(arcface_crop, side=recipe.form.side)
     crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
     train_gestalt(crops, run, file, recipe, output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept gestalt")
-    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "gestalt", file, run)
 
 
 @app.command()
@@ -238,7 +232,7 @@ def regions(
     The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
     from ganonym.classify.crops.regions import region_crops
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_cli.classify.options import device_of
     from ganonym_train.identities import read_crops
     from ganonym_train.regions import recipe_of, train_regions
@@ -249,8 +243,7 @@ def regions(
     cut = partial(region_crops, side=recipe.method.side)
     crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
     train_regions(crops, run, file, recipe, output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept regions")
-    output.result({"file": str(file), "sha256": sha256_file(file), "run": str(run)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "regions", file, run)
 
 
 @app.command()
@@ -270,11 +263,19 @@ def reference(
 
     The bundled one: ganonym phantom cohort --syndromes all --people 100 --photos 2 --seed 900, then this.
     """
-    from ganonym.weights import checkpoints_folder, sha256_file
+    from ganonym.weights import checkpoints_folder
     from ganonym_train.reference import train_reference
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "reference.safetensors"
     train_reference(data, images or data.parent / "photos", file, jobs or os.cpu_count() or 1, output.note)
-    output.note("To use it from checkpoints/: ganonym weights accept reference")
-    output.result({"file": str(file), "sha256": sha256_file(file)}, f"{file}: {sha256_file(file)}")
+    _tell(output, "reference", file)
+
+
+def _tell(output: Output, name: str, file: Path, run: Path | None = None) -> None:
+    from ganonym.weights import sha256_file
+
+    digest = sha256_file(file)
+    output.note(f"To use it from checkpoints/: ganonym weights accept {name}")
+    found = {"file": str(file), "sha256": digest} | ({} if run is None else {"run": str(run)})
+    output.result(found, f"{file}: {digest}")

@@ -26,12 +26,13 @@ Tell = Callable[[str, int, int], None]
 class Rated:
     """Rates of a classifier with 95 % intervals by bootstrap over subjects.
 
-    `top` macro top-k by k; `f1` macro; `calibration` the expected calibration error; `classes` each against the rest.
+    `top` macro top-k by k; `accuracy` the share of photos called right; `f1` macro; `calibration` the expected calibration error; `classes` each against the rest.
     """
 
     photos: int
     subjects: int
     top: Mapping[int, Estimate]
+    accuracy: Estimate
     f1: Estimate
     calibration: Estimate
     classes: Sequence[Binary]
@@ -95,10 +96,12 @@ def rated(
     """Rates of probabilities (n, c) of photos of `subjects` that were not learned from."""
     rng = np.random.default_rng(seed)
     calls, count = called(chances, classes), chances.shape[1]
+    right = calls.right()
     return Rated(
         photos=len(classes),
         subjects=len(set(subjects)),
         top=accuracies(calls.rank, classes, subjects, count, rng, rounds),
+        accuracy=subject_bootstrap(lambda photos: float(right[photos].mean()), subjects, rng, rounds),
         f1=subject_bootstrap(macro_f1(calls, classes), subjects, rng, rounds),
         calibration=subject_bootstrap(calibration_error(calls), subjects, rng, rounds),
         classes=one_vs_rest(calls.predicted, classes, subjects, count, rng, chances, rounds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from ganonym.classify.classifier import Inputs, Predictor
 from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
@@ -55,6 +55,7 @@ def test_rates_agree_with_sklearn() -> None:
     # Classes are of one size here, so that the macro rate is the micro rate.
     assert found.top[4].value == 1.0
     assert (calls.rank <= 2).mean() == pytest.approx(top_k_accuracy_score(classes, chances, k=2))
+    assert found.accuracy.value == pytest.approx(accuracy_score(classes, calls.predicted))
     assert found.f1.value == pytest.approx(f1_score(classes, calls.predicted, average="macro"))
     assert (found.photos, found.subjects) == (80, 40)
     assert found.top[1].low < found.top[1].value < found.top[1].high

@@ -9,6 +9,7 @@ from ganonym_cli.classify.dysmorphism import dysmorphism
 from ganonym_cli.classify.evaluate import evaluate
 from ganonym_cli.classify.explain import explain
 from ganonym_cli.classify.fewshot import fewshot
+from ganonym_cli.classify.grade import grade
 from ganonym_cli.classify.match import match
 from ganonym_cli.classify.predict import predict
 from ganonym_cli.classify.retrieve import retrieve
@@ -16,7 +17,8 @@ from ganonym_cli.classify.screen import screen
 from ganonym_cli.classify.train import recipes, train
 
 app = typer.Typer(no_args_is_help=True, help="The published facial-syndrome classifiers.")
-_RECIPES, _FACES, _GALLERIES = "Recipes and what they trained", "Screening and pictures", "Galleries and few examples"
+_RECIPES, _GALLERIES = "Recipes and what they trained", "Galleries and few examples"
+_FACES = "Screening, grading and pictures"
 for command, panel in (
     (recipes, _RECIPES),
     (train, _RECIPES),
@@ -28,6 +30,7 @@ for command, panel in (
     (fewshot, _GALLERIES),
     (screen, _FACES),
     (dysmorphism, _FACES),
+    (grade, _FACES),
     (composite, _FACES),
 ):
     app.command(rich_help_panel=panel)(command)

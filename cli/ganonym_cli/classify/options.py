@@ -13,6 +13,7 @@ import typer
 from ganonym_cli.console import Advance, Output
 
 if TYPE_CHECKING:
+    from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
     from ganonym.classify.recipe import Preset, Recipe
@@ -76,7 +77,6 @@ def cohort_of(
     only: list[str] | None = None,
 ) -> Cohort:
     """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gather` does."""
-    from ganonym.classify.cohort import gather
     from ganonym.classify.gestaltmatcher_csv import read_cases
     from ganonym.errors import UsageError
 
@@ -85,6 +85,20 @@ def cohort_of(
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
     cases = [case for case in cases if not only or case.disorder in only]
+    return gathered(cases, jobs, output, advance, names, positive)
+
+
+def gathered(
+    cases: Sequence[Case],
+    jobs: int | None,
+    output: Output,
+    advance: Advance,
+    names: tuple[str, ...] | None = None,
+    positive: str | None = None,
+) -> Cohort:
+    """`cohort.gather`, and a word on what was left out."""
+    from ganonym.classify.cohort import gather
+
     cohort = gather(cases, workers(jobs), names, positive, advance)
     warn_of(cohort.left_out, output)
     return cohort

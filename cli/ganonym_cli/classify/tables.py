@@ -19,7 +19,7 @@ def tell(output: Output, name: str, cohort: Cohort, found: Rated, scaled: Temper
     whole = Table("rate", "value", "95 % interval")
     for k, each in found.top.items():
         whole.add_row(f"macro top-{k}", f"{each.value:.3f}", f"{each.low:.3f} to {each.high:.3f}")
-    for what, each in (("macro F1", found.f1), ("calibration error", found.calibration)):
+    for what, each in (("accuracy", found.accuracy), ("macro F1", found.f1), ("calibration error", found.calibration)):
         whole.add_row(what, f"{each.value:.3f}", f"{each.low:.3f} to {each.high:.3f}")
     if scaled is not None:
         after = scaled.error
@@ -36,6 +36,7 @@ def tell(output: Output, name: str, cohort: Cohort, found: Rated, scaled: Temper
         "photos": found.photos,
         "subjects": found.subjects,
         "top": {str(k): each.model_dump() for k, each in found.top.items()},
+        "accuracy": found.accuracy.model_dump(),
         "f1": found.f1.model_dump(),
         "calibration": found.calibration.model_dump(),
         "classes": {label: row.model_dump() for label, row in zip(cohort.names, found.classes, strict=True)},
