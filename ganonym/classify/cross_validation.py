@@ -26,7 +26,8 @@ Tell = Callable[[str, int, int], None]
 class Rated:
     """Rates of a classifier with 95 % intervals by bootstrap over subjects.
 
-    `top` macro top-k by k; `accuracy` the share of photos called right; `f1` macro; `calibration` the expected calibration error; `classes` each against the rest.
+    `top` macro top-k by k; `accuracy` the share of photos called right; `f1` macro;
+    `calibration` the expected calibration error; `classes` each against the rest.
     """
 
     photos: int

@@ -20,7 +20,7 @@ from ganonym.errors import UsageError
 from ganonym.weights import read_tensors
 from ganonym_train.identities import Crops, rank1
 
-SMALL = Schedule(12, 64, "sgd", 0.1, decay=5e-4, clip=0.1)
+SMALL = Schedule(40, 64, "sgd", 0.1, decay=5e-4, clip=0.1)
 FULL = Schedule(60, 256, "sgd", 0.1, decay=5e-4, clip=0.1)
 
 
