@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from ganonym_cli.classify.options import device_of
 from ganonym_cli.console import Output
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def ensemble_of(
     bases: list[Path] | None,
     base_digests: list[str] | None,
     views: bool,
+    device: str,
     output: Output,
 ) -> tuple[Ensemble, list[Model]]:
     """Who looks, and the models among them; the bundled encoder when none is named. Raises UsageError for a file
@@ -95,12 +97,13 @@ def ensemble_of(
     starts = _paired("--base", bases, "--base-sha256", base_digests)
     readers: list[Callable[[], Arrays]] = [read_foundation]
     readers += [partial(read_foundation, path, told.lower()) for path, told in (*starts, *files)]
-    trained = [members.of_model(folder, readers) for folder in models or []]
+    place = device_of(device, output)
+    trained = [members.of_model(folder, readers, place) for folder in models or []]
     found = [member for member, _ in trained]
-    found += [members.of_file(path, told) for path, told in files]
+    found += [members.of_file(path, told, place) for path, told in files]
     found += [members.of_onnx(path, told) for path, told in networks]
     if not found:
-        found = [members.bundled()]
+        found = [members.bundled(place)]
         output.note("The bundled encoder learned to tell virtual people apart; it has seen no patient, no syndrome.")
     if any(model.card.simulated for _, model in trained):
         output.note("A model learned from SIMULATED syndromes: it knows nothing of patients.")

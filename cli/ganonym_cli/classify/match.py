@@ -24,7 +24,7 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, warn_of, workers
+from ganonym_cli.classify.options import Device, Images, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet
 
@@ -46,6 +46,7 @@ def match(
     base_sha256: BaseDigests = None,
     views: Views = True,
     encodings: Kept = None,
+    device: Device = "auto",
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -56,7 +57,7 @@ def match(
     from ganonym.classify.retrieval.photographs import encoded, look
 
     output = Output(as_json, quiet)
-    ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, output)
+    ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     # Nothing is known of them: every photo is a person of its own, of some disorder or other.
     asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
     with output.progress() as advance:

@@ -24,7 +24,7 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, warn_of, workers
+from ganonym_cli.classify.options import Device, Images, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
@@ -66,6 +66,7 @@ def retrieve(
     base_sha256: BaseDigests = None,
     views: Views = True,
     encodings: Kept = None,
+    device: Device = "auto",
     seed: Seed = 0,
     jobs: Jobs = None,
     as_json: Json = False,
@@ -84,7 +85,7 @@ def retrieve(
     from ganonym.classify.retrieval.ranking import POOLS
 
     output = Output(as_json, quiet)
-    ensemble, models = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, output)
+    ensemble, models = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     with output.progress() as advance:
         everything = cases_of(data, images)
         given = all(case.split for case in everything)

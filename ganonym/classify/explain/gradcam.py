@@ -30,11 +30,16 @@ def grad_cam(
     class for all or one a picture. `layer` is a part of `network` whose output is (n, d, h', w'); the method is
     published for the last before pooling (`networks.zoo.last_maps`). Maps are brought to `size` (h, w), by default that
     of the pictures, linearly. A map in which nothing speaks for the class is 0 everywhere. The network is looked at in
-    evaluation mode and left as it was. Raises EnvironmentFault without captum, UsageError when `layer` has no maps.
+    evaluation mode and left as it was. Raises EnvironmentFault without captum, UsageError when `layer` has no
+    maps and for a class that there is not.
     """
     wanted = [target] * len(pictures) if isinstance(target, int) else list(target)
     if len(wanted) != len(pictures):
         raise UsageError(f"{len(wanted)} targets for {len(pictures)} pictures.", "Give one, or one a picture.")
+    with _still(network), torch.inference_mode():
+        classes = network(pictures[:1]).shape[1] if len(pictures) else 0
+    if wanted and not 0 <= min(wanted) <= max(wanted) < classes:
+        raise UsageError(f"the network has classes 0 to {classes - 1}, asked for were {sorted(set(wanted))}.")
     return _maps(network, network, layer, pictures, wanted, size)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganonym.classify.classifier import Arrays
 from ganonym.classify.encoders import FaceEncoder, TrainedEncoder, read_encoder
+from ganonym.classify.fit import CPU
 from ganonym.classify.methods.gestaltmatcher import TrainedGestalt
 from ganonym.classify.methods.margin import TrainedMargin
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
@@ -28,15 +29,16 @@ class Member:
     digest: str
 
 
-def bundled() -> Member:
+def bundled(device: str = CPU) -> Member:
     """The gestalt encoder that comes along: it can tell virtual people apart. Raises EnvironmentFault."""
     path = verified_path(BUNDLED)
-    return of_file(path, sha256_file(path))
+    return of_file(path, sha256_file(path), device)
 
 
-def of_file(path: Path, sha256: str) -> Member:
-    """The iResNet in a safetensors file. Raises EnvironmentFault as `encoders.read_encoder` does."""
+def of_file(path: Path, sha256: str, device: str = CPU) -> Member:
+    """The iResNet in a safetensors file, computing on `device`. Raises EnvironmentFault as `read_encoder` does."""
     encoder = read_encoder(path, sha256)
+    encoder.network.to(device)
     return Member(encoder, encoder.network.form.side, sha256.lower())
 
 
@@ -47,7 +49,7 @@ def of_onnx(path: Path, sha256: str, preset: str = "arcface") -> Member:
     return Member(encoder, SIDE, f"{sha256.lower()} {preset}")
 
 
-def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]]) -> tuple[Member, Model]:
+def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]], device: str = CPU) -> tuple[Member, Model]:
     """What a trained model sees before it decides; `foundations` are read until its own recognizer is among them.
 
     Raises UsageError when it is of a system that makes no vectors of single crops, EnvironmentFault as `load_model`.
@@ -61,7 +63,7 @@ def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]]) -> tuple
             )
         return _foundation(folder, foundations)
 
-    model = load_model(folder, found)
+    model = load_model(folder, found, device)
     trained = model.trained
     assert isinstance(trained, TrainedGestalt | TrainedMargin)
     encoder = TrainedEncoder(folder.name, trained.width, trained.embed)
