@@ -233,7 +233,7 @@ def regions(
     """
     from ganonym.classify.crops.regions import region_crops
     from ganonym.weights import checkpoints_folder
-    from ganonym_cli.classify.options import device_of
+    from ganonym_cli.device import device_of
     from ganonym_train.identities import read_crops
     from ganonym_train.regions import recipe_of, train_regions
 

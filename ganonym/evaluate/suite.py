@@ -21,7 +21,7 @@ from ganonym.evaluate.attackers.reversal import Reversal
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
 from ganonym.evaluate.attackers.whole_photo import WHOLE_PHOTO
 
-SUITE = "2026-11.2"
+SUITE = "2026-11.3"
 CHEAP: tuple[Attacker, ...] = (
     THUMBNAIL,
     INNER_FACE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
@@ -48,8 +47,6 @@ def test_the_likelihood_is_scikit_learns_and_least_at_the_temperature() -> None:
 
 
 def test_it_is_scikit_learns_temperature() -> None:
-    if tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 8):
-        pytest.skip("scikit-learn has temperature scaling from 1.8 on")
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
     from sklearn.linear_model import LogisticRegression

@@ -70,12 +70,6 @@ Make = Callable[[str], tuple[Published, Inputs]]
 ALL = [deepgestalt, cnn, gestaltmatcher, gestaltmatcher_as_published, softmax]
 
 
-@pytest.fixture(autouse=True)
-def _extras() -> None:
-    pytest.importorskip("timm")
-    pytest.importorskip("pytorch_metric_learning")
-
-
 @pytest.mark.parametrize("make", ALL)
 def test_all_of_a_training_is_on_one_device(make: Make) -> None:
     method, inputs = make("meta")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.numpy import save_file
 
 from ganonym.classify.case import Case
@@ -138,18 +138,24 @@ def test_only_the_encoder_that_was_meant_takes_part() -> None:
 ENSEMBLE = Ensemble((PIXELS,), VIEWS)
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Three photographs of nobody, and one without a face."""
+    from ganonym.phantom.plan import cohort_of
+    from ganonym_cli.phantom import class_sizes, write_cohort
+
+    out = tmp_path_factory.mktemp("nobody")
+    write_cohort(out / "photos", cohort_of(class_sizes("control=3", 3), 1, 3), 1, lambda *_: None)
+    shown = [each.read_bytes() for each in sorted((out / "photos").rglob("*.png"))]
+    Image.new("RGB", (64, 64)).save(out / "blank.png")
+    return [*shown, (out / "blank.png").read_bytes()]
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files whose first byte says which of some faces they show; "-" shows nobody."""
-    known = faces(10)
-
-    def seen(paths: list[Path], jobs: int, tell: Callable[[str, int, int], None]) -> list[Portrait | None]:
-        shown = [path.read_text()[0] for path in paths]
-        return [known[int(each)] if each.isdigit() else None for each in shown]
-
-    monkeypatch.setattr("ganonym.classify.retrieval.photographs.portraits", seen)
-    for name, text in {"a": "0", "b": "1", "c": "1", "none": "-", "d": "4"}.items():
-        (tmp_path / name).write_text(text)
+def folder(tmp_path: Path, photographs: list[bytes]) -> Path:
+    """Files called a, b, c, d and none; b and c are one photograph, none shows nobody."""
+    for name, shown in {"a": 0, "b": 1, "c": 1, "none": 3, "d": 2}.items():
+        (tmp_path / name).write_bytes(photographs[shown])
     return tmp_path
 
 
@@ -182,13 +188,13 @@ def test_a_table_is_the_same_by_way_of_a_file(folder: Path) -> None:
         assert all(np.array_equal(one, two) for one, two in same)
 
 
-def test_a_file_that_does_not_know_a_photograph_is_refused(folder: Path) -> None:
+def test_a_file_that_does_not_know_a_photograph_is_refused(folder: Path, photographs: list[bytes]) -> None:
     file = folder / "kept.safetensors"
     both(cases(folder), file)
     kept = file.read_bytes()
     both(cases(folder, "a d"), file)
-    (folder / "b").write_text("1, touched")
-    (folder / "new").write_text("3")
+    (folder / "b").write_bytes(photographs[1] + b"touched")
+    (folder / "new").write_bytes(photographs[2] + b"new")
     with pytest.raises(UsageError, match=r"nothing of 2 photographs.*b, new") as caught:
         look(cases(folder, "a b c new"), ENSEMBLE, file)
     assert "Delete it" in caught.value.remedy

@@ -13,9 +13,6 @@ from ganonym.classify.encoders import FaceEncoder
 from ganonym.classify.networks.onnx_encoder import OnnxEncoder
 from ganonym.errors import EnvironmentFault, UsageError
 
-pytest.importorskip("onnx", reason="onnx is needed to make models")
-pytest.importorskip("onnxruntime", reason="onnxruntime, the extra onnx, is needed to run models")
-
 
 def model(path: Path, batch: str | int = "batch", factor: float = 1.0) -> OnnxEncoder:
     """Writes a network that gives the means of 16 x 16 blocks, (3 · 7 · 7,), times `factor`."""

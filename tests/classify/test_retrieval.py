@@ -127,10 +127,10 @@ def test_the_order_of_the_gallery_decides_nothing(seed: int, order: list[int], r
 
 
 def test_top_1_is_precision_at_1_of_metric_learning() -> None:
-    calculator = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator")
-    inference = pytest.importorskip("pytorch_metric_learning.utils.inference")
-    distances = pytest.importorskip("pytorch_metric_learning.distances")
     import torch
+    from pytorch_metric_learning import distances
+    from pytorch_metric_learning.utils import accuracy_calculator as calculator
+    from pytorch_metric_learning.utils import inference
 
     rng = np.random.default_rng(5)
     disorders, truth = rng.integers(0, 6, 60), rng.integers(0, 6, 40)

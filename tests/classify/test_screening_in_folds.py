@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
 from ganonym.classify.methods.screening import BinaryScreening
+from ganonym.classify.methods.screening_in_folds import assess_in_folds
 from ganonym.classify.metrics.folds import subject_folds
-from ganonym.classify.screening.in_folds import assess_in_folds
 from ganonym.classify.screening.prevalence import Fourfold, likelihood_ratios
 from ganonym.classify.screening.rates import Terms
 from ganonym.classify.screening.ratios import ratios

@@ -34,7 +34,6 @@ def test_recipes_are_listed(ganonym: Run) -> None:
 
 
 def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
-    pytest.importorskip("captum")
     table, model = cohort / "people.csv", tmp_path / "model"
     small = ("--set", "epochs=3", "--set", 'regions=["full"]', "--jobs", 1)
     trained = ganonym("classify", "train", "deepgestalt", "--data", table, "--out", model, *small, "--json")
@@ -146,6 +145,10 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         (("train", "deepgestalt", "--data", table, "--out", tmp_path / "m", "--preset", "huge"), "no preset"),
         (("evaluate", "nearest-mean", "--data", table, "--positive", "PHANTOM-XYZ", "--jobs", 1), "nobody|no case"),
         (("predict", tmp_path, table), "no model"),
+        (
+            ("train", "nearest-mean", "--data", table, "--out", tmp_path / "m", "--device", "abacus"),
+            "nothing to compute",
+        ),
     ):
         ended = ganonym("classify", *arguments)
         assert ended.code in (2, 4)

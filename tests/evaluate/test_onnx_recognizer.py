@@ -23,9 +23,6 @@ from ganonym.evaluate.attackers.onnx_recognizer import (
 from ganonym.evaluate.sample import Sample
 from ganonym.types import RGB, Floats, Points
 
-onnx = pytest.importorskip("onnx", reason="onnx is needed to make models")
-pytest.importorskip("onnxruntime", reason="onnxruntime, the extra onnx, is needed to run models")
-
 
 def model(path: Path, shape: tuple[str | int, ...] = ("batch", 3, 112, 112), constant: float | None = None) -> OnnxView:
     """Writes a network that gives the means of 16 x 16 blocks, (3 · 7 · 7,), or with `constant` that times them."""

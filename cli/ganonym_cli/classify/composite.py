@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ganonym_cli.classify.options import Data, Images, Label, Only, cohort_of, left_out
+from ganonym_cli.classify.options import Data, Images, Label, Only, cohort_of, reasons_of
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet
 
@@ -83,7 +83,7 @@ def composite(
         "luma_limit": limit,
         "classes": told,
         "classes_left_out": found.left_out,
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     output.result(payload, f"{said}{len(found.faces)} composites: {out}", table)

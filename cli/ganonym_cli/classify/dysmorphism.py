@@ -10,7 +10,6 @@ from rich.table import Table
 from ganonym_cli.classify.options import (
     Changes,
     Data,
-    Device,
     Digest,
     Encoder,
     Folds,
@@ -18,11 +17,12 @@ from ganonym_cli.classify.options import (
     RecipeName,
     Size,
     cohort_of,
-    left_out,
+    reasons_of,
     system_for,
     with_interval,
 )
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 
@@ -86,7 +86,7 @@ def dysmorphism(
         "simulated": cohort.simulated,
         "unaffected_is": unaffected,
         **found.model_dump(),
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     output.result(
         payload,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ganonym_cli.classify.options import device_of
 from ganonym_cli.console import Output
+from ganonym_cli.device import device_of
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case

@@ -11,7 +11,6 @@ import typer
 from ganonym_cli.classify.options import (
     Changes,
     Data,
-    Device,
     Digest,
     Encoder,
     Images,
@@ -20,11 +19,11 @@ from ganonym_cli.classify.options import (
     Positive,
     Size,
     cohort_of,
-    device_of,
     system_for,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 

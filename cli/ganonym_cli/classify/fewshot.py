@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ganonym_cli.classify.options import Data, Device, Digest, Encoder, Images, cohort_of, device_of, left_out
+from ganonym_cli.classify.options import Data, Digest, Encoder, Images, cohort_of, reasons_of
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
             for name, each in found.learners
         },
         "not_run": dict(found.not_run),
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     if few:
         listed = ", ".join(f"{name} ({number})" for name, number in few.items())

@@ -10,7 +10,6 @@ from rich.table import Table
 from ganonym_cli.classify.options import (
     Changes,
     Data,
-    Device,
     Digest,
     Encoder,
     Folds,
@@ -19,11 +18,12 @@ from ganonym_cli.classify.options import (
     Size,
     folder_of,
     gathered,
-    left_out,
+    reasons_of,
     system_for,
     with_interval,
 )
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def grade(
             | {"specificity": _number(each.specificity)}
             for name, each, row in zip(names, rates, confusion.tolist(), strict=True)
         },
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     output.result(

@@ -24,8 +24,9 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Device, Images, warn_of, workers
+from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet
 
 
@@ -95,10 +96,10 @@ def match(
             "photos": len(there.images),
             "subjects": len(people),
             "disorders": len(names),
-            "left_out": [{"image": image, "reason": reason} for image, reason in known.left_out],
+            "left_out": reasons_of(known.left_out),
         },
         "photos": told,
-        "left_out": [{"photo": image, "reason": reason} for image, reason in probes.left_out],
+        "left_out": reasons_of(probes.left_out, "photo"),
     }
     output.result(payload | told_of(ensemble), table)
     if probes.left_out:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganonym_cli.console import Advance, Output
+from ganonym_cli.device import device_of
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case
@@ -39,9 +40,6 @@ Size = Annotated[str, typer.Option("--preset", help="small: two cores; full: as 
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Alter a setting; repeatable.", show_default=False),
-]
-Device = Annotated[
-    str, typer.Option("--device", help="Where networks compute: cpu, cuda, or auto, a GPU where there is one.")
 ]
 Label = Annotated[
     str | None, typer.Option("--label", help="Column of --data to tell apart.", show_default="the disorder")
@@ -150,28 +148,13 @@ def preset_of(text: str) -> Preset:
     return cast("Preset", text)  # Recipe.settings refuses anything else
 
 
-def device_of(text: str, output: Output) -> str:
-    """As torch names it. Raises UsageError for an unknown one, EnvironmentFault for a GPU that is not there."""
-    from torch import cuda
-
-    from ganonym.errors import EnvironmentFault, UsageError
-
-    if text not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {text} is nothing to compute on.", "Give cpu, cuda or auto.")
-    if text == "cuda" and not cuda.is_available():
-        raise EnvironmentFault("there is no GPU that torch can use.", "Give --device cpu, or install a driver.")
-    if text == "cpu" or not cuda.is_available():
-        return "cpu"
-    output.note("On the GPU: the same seed gives the same draws, sums differ in their last digits.")
-    return "cuda"
-
-
 def with_interval(each: Estimate) -> str:
     return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
 
 
-def left_out(cohort: Cohort) -> list[dict[str, str]]:
-    return [{"image": image, "reason": reason} for image, reason in cohort.left_out]
+def reasons_of(pairs: Sequence[tuple[str, str]], name: str = "image") -> list[dict[str, str]]:
+    """What could not be used and why, for JSON."""
+    return [{name: image, "reason": reason} for image, reason in pairs]
 
 
 def workers(jobs: int | None) -> int:

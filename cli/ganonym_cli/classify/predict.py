@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ganonym_cli.classify.options import Device, Digest, Encoder, device_of, workers
+from ganonym_cli.classify.options import Digest, Encoder, reasons_of, workers
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet
 
 
@@ -49,7 +50,7 @@ def predict(
         output.warn(f"{image}: {reason}")
     if found.card.simulated:
         output.note("The model learned from SIMULATED syndromes.")
-    left = [{"photo": image, "reason": reason} for image, reason in cohort.left_out]
+    left = reasons_of(cohort.left_out, "photo")
     output.result({"simulated": found.card.simulated, "photos": told, "left_out": left}, table)
     if left:
         raise typer.Exit(1)

@@ -24,8 +24,9 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Device, Images, warn_of, workers
+from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def retrieve(
         "photos": len(there.images) - len(plan.left_out),
         "subjects": len({case.subject for case in cases if case.image not in set(plan.left_out)}),
         "settings": {each.setting: each.model_dump(exclude={"setting"}) for each in found},
-        "left_out": [{"image": image, "reason": reason} for image, reason in left_out],
+        "left_out": reasons_of(left_out),
         "learnable": [] if plan.frequent is None else [cases[row].image for row in plan.frequent.gallery.tolist()],
     }
     said = "SIMULATED syndromes. " if looked.simulated else ""

@@ -11,7 +11,6 @@ from rich.table import Table
 from ganonym_cli.classify.options import (
     Changes,
     Data,
-    Device,
     Digest,
     Encoder,
     Folds,
@@ -19,11 +18,12 @@ from ganonym_cli.classify.options import (
     RecipeName,
     Size,
     cohort_of,
-    left_out,
+    reasons_of,
     system_for,
     with_interval,
 )
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def screen(
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
     from ganonym.classify.methods.screening import BinaryScreening
-    from ganonym.classify.screening.in_folds import assess_in_folds
+    from ganonym.classify.methods.screening_in_folds import assess_in_folds
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.errors import UsageError
@@ -100,7 +100,7 @@ def screen(
         "yaw": yaw,
         "pitch": pitch,
         "not_frontal": len(found.angles.left),
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     who = found.any_angle

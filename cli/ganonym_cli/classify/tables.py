@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from ganonym_cli.classify.options import left_out
+from ganonym_cli.classify.options import reasons_of
 from ganonym_cli.console import Output
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def tell(output: Output, name: str, cohort: Cohort, found: Rated, scaled: Temper
         "classes": {label: row.model_dump() for label, row in zip(cohort.names, found.classes, strict=True)},
         "temperature": None if scaled is None else scaled.temperature,
         "scaled_calibration": None if scaled is None else scaled.error.model_dump(),
-        "left_out": left_out(cohort),
+        "left_out": reasons_of(cohort.left_out),
     }
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     left = f"; {len(cohort.left_out)} photographs left out" if cohort.left_out else ""

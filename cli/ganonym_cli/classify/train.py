@@ -11,7 +11,6 @@ from rich.table import Table
 from ganonym_cli.classify.options import (
     Changes,
     Data,
-    Device,
     Digest,
     Encoder,
     Images,
@@ -23,6 +22,7 @@ from ganonym_cli.classify.options import (
     system_for,
 )
 from ganonym_cli.console import Output
+from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 
