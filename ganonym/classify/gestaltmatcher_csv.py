@@ -88,12 +88,16 @@ def _relabelled(
 ) -> list[Case]:
     if label not in columns:
         raise UsageError(f"{table} has no column {label!r}.", f"It has {', '.join(columns)}.")
+    # Sexes are written in several ways; `cases` have one.
+    values = [
+        case.sex or "" if label in ("sex", "gender") else row.text(label) for case, row in zip(cases, rows, strict=True)
+    ]
     known: dict[str, str] = {}
-    for case, row in zip(cases, rows, strict=True):
-        if known.setdefault(case.subject, row.text(label)) != row.text(label):
+    for case, row, value in zip(cases, rows, values, strict=True):
+        if known.setdefault(case.subject, value) != value:
             row.wrong.append(f"subject {case.subject!r} has another {label} than before")
     _raise(table, rows)
-    return [replace(case, disorder=row.text(label) or None) for case, row in zip(cases, rows, strict=True)]
+    return [replace(case, disorder=value or None) for case, value in zip(cases, values, strict=True)]
 
 
 def with_metadata(cases: Sequence[Case], metadata: Sequence[Case]) -> list[Case]:

@@ -22,8 +22,9 @@ from ganonym.evaluate.inferences.run import infer_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.equivalence import equivalence
 from ganonym.evaluate.metrics.group_rates import group_findings
+from ganonym.evaluate.metrics.trials import Trials
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.suite import FUSED, suite, views_of
 from ganonym.evaluate.utility.assess import utility
 from ganonym.evaluate.utility.distance import EncoderView, PerceptualDistance
@@ -64,8 +65,8 @@ class Request:
     jobs: int = 1
 
 
-Record = Callable[[Iterator[Scores]], object]
-"""What becomes of the scores of all trials; it must take every one, for they are computed as they are taken."""
+Record = Callable[[Iterator[Trials]], object]
+"""What becomes of all trials; it must take every one, for attacks are noted as they are taken."""
 
 
 def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assessment, Attacked]:
@@ -100,11 +101,7 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         seen = replace(seen, distractors=further)
     counts = _counts(release, seen)
     attacked = Attacked()
-    record(
-        attack_all(
-            attackers, FUSED, seen, release, np.random.default_rng([request.seed, 1]), attacked, request.jobs, tell
-        )
-    )
+    record(attack_all(attackers, FUSED, seen, release, request.seed, attacked, request.jobs, tell))
     tell("judge", 0, 4)
     controls = control_all(seen, release, attacked.findings, request.seed)
     tell("judge", 1, 4)

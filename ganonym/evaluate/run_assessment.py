@@ -17,6 +17,7 @@ from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
+from ganonym.evaluate.metrics.trials import Trials
 from ganonym.evaluate.pairs import read_release
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.report.card import card
@@ -24,7 +25,7 @@ from ganonym.evaluate.report.evidence import evidence_page
 from ganonym.evaluate.report.internal import WorstPair, internal_page
 from ganonym.evaluate.report.trials import write_trials
 from ganonym.evaluate.report.write_json import write_assessment, write_whole
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
@@ -83,7 +84,7 @@ def run_assessment(
     images = [item.row.image for item in release.items]
     salt = hashlib.sha256(f"trials {seed} {request.provenance.originals}".encode()).digest()
 
-    def record(trials: Iterator[Scores]) -> None:
+    def record(trials: Iterator[Trials]) -> None:
         write_trials(out / "trials.parquet", trials, images, salt)
 
     found, attacked = assess(request, tell, record)

@@ -122,11 +122,7 @@ def score(
     first_free, rest_free = first_and_rest(photos.subjects, free)
 
     def of(block: _Block) -> Floats:
-        found = _distances(block, matchers, fold)
-        probes, gallery = (np.isnan(rows).any(axis=1) for rows in (block.probe_rows, block.gallery_rows))
-        if np.isnan(found[~probes][:, ~gallery]).any():
-            raise ArithmeticError(f"{attacker.name} compared two templates and gave no distance")
-        return found
+        return _distances(block, matchers, fold, attacker.name)
 
     def scores(setting: str, block: _Block, distances: Floats) -> Scores:
         gallery = np.concatenate([names[block.gallery], [f"distractor {n}" for n in range(block.distractors)]])
@@ -135,10 +131,10 @@ def score(
         )
 
     before, after = photos.originals, photos.released
-    known = before[first] if photos.distractors is None else np.concatenate([before[first], photos.distractors])
-    extra = 0 if photos.distractors is None else len(photos.distractors)
-    block = _Block(free, first, after[free], known, True, False, extra)
-    if free and not {OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS}.isdisjoint(settings):
+
+    def against_originals() -> Iterator[Scores]:
+        known = before[first] if photos.distractors is None else np.concatenate([before[first], photos.distractors])
+        block = _Block(free, first, after[free], known, True, False, len(known) - len(first))
         distances = of(block)
         chosen = set(first)
         for setting, wanted in ((OTHER_PHOTO, False), (SAME_PHOTO, True)):
@@ -149,6 +145,9 @@ def score(
             yield scores(
                 ALL_PHOTOS, replace(block, probes=first_free), _fused(distances, names[free], names[first_free])
             )
+
+    if free and not {OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS}.isdisjoint(settings):
+        yield from against_originals()
     if rest_free and ANONYMIZED in settings:
         block = _Block(rest_free, first_free, after[rest_free], after[first_free], True, True)
         yield scores(ANONYMIZED, block, of(block))
@@ -186,13 +185,18 @@ def _lesson(photos: Photos, others: NDArray[np.bool_]) -> Lesson:
     return Lesson(before, after, subjects)
 
 
-def _distances(block: _Block, matchers: dict[int, Matcher], fold: NDArray[np.int_]) -> Floats:
+def _distances(block: _Block, matchers: dict[int, Matcher], fold: NDArray[np.int_], attacker: str) -> Floats:
     found = np.full((len(block.probes), len(block.gallery_rows)), np.nan)
     gallery = Templates(block.gallery_rows, block.gallery_released)
     for number, matcher in matchers.items():
         rows = np.flatnonzero(fold[block.probes] == number)
         if len(rows):
             found[rows] = matcher(Templates(block.probe_rows[rows], block.probes_released), gallery)
+    nothing = np.isnan(found)
+    nothing[np.isnan(block.probe_rows).any(axis=1)] = False
+    nothing[:, np.isnan(block.gallery_rows).any(axis=1)] = False
+    if nothing.any():
+        raise ArithmeticError(f"{attacker} compared two templates and gave no distance")
     return found
 
 

@@ -18,8 +18,8 @@ def similarity(source: Points, target: Points) -> Floats:
     Never a reflection (Umeyama 1991). Raises ValueError when all source points coincide.
 
     >>> square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
-    >>> similarity(square, 2 * square + [3, 4]).round(9).tolist()
-    [[2.0, 0.0, 3.0], [-0.0, 2.0, 4.0]]
+    >>> (similarity(square, 2 * square + [3, 4]).round(9) + 0.0).tolist()
+    [[2.0, 0.0, 3.0], [0.0, 2.0, 4.0]]
     """
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     x, y = (source - source_mean).T

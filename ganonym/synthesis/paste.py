@@ -95,7 +95,7 @@ def coarse_colour(colour: Floats) -> Floats:
     neck, where it shows, tells most anyway.
 
     >>> coarse_colour(np.array([200.0, 150.0, 130.0])).round(3).tolist()
-    [0.808, 0.596, 0.52]
+    [0.793, 0.596, 0.5]
     """
     green = (np.clip(colour[1] // 16, 1, 14) + 0.5) * 16 / 255
     ratios = np.log(np.maximum(colour[[0, 2]], 1.0) / max(colour[1], 1.0)) - RATIO_LOWEST

@@ -11,8 +11,8 @@ import pytest
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.explain.class_faces import class_faces, file_names
-from ganonym.classify.explain.composite import Composite, Difference, composite, difference, in_shape
-from ganonym.classify.explain.difference_map import ARROW, drawn, inside, limit_of
+from ganonym.classify.explain.composite import Composite, Difference, composite, difference, heat, in_shape
+from ganonym.classify.explain.difference_map import ARROW, OTHERS, drawn, inside, limit_of
 from ganonym.classify.portrait import Portrait
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
@@ -94,6 +94,19 @@ def test_colours_lie_where_the_skin_differs() -> None:
     assert drawn(face, found, limit).tobytes() == picture.astype(np.uint8).tobytes()
 
 
+def test_the_patients_are_drawn_in_the_shape_half_way() -> None:
+    cheek = (FACE[2] + FACE[31]) / 2
+    y, x = np.mgrid[:256, :256]
+    spot = 200 * np.exp(-((x - cheek[0] - 6) ** 2 + (y - cheek[1] + 4) ** 2) / 8)
+    patients = Composite(np.repeat(spot[..., None], 3, axis=2).astype(np.uint8), FACE + np.array([6.0, -4.0]), 5)
+    picture = drawn(patients, Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2))), 1.0)
+    column, row = ((cheek + 0.5) * 3 - 0.5).round().astype(int)
+    near = picture[row - 24 : row + 25, column - 24 : column + 25, 0].astype(float)
+    light = np.maximum(near - near.min() - 30, 0)  # less the paper
+    rows, columns = np.mgrid[-24:25, -24:25]
+    np.testing.assert_allclose([(light * each).sum() / light.sum() for each in (columns, rows)], 0, atol=1.5)
+
+
 def test_arrows_point_to_the_patients_place_three_times_as_far() -> None:
     shift = np.zeros((68, 2))
     shift[30] = [0.0, 5.0]
@@ -107,6 +120,34 @@ def test_arrows_point_to_the_patients_place_three_times_as_far() -> None:
     assert rows[near].min() >= start[1] - 2
 
 
+def test_the_outline_is_where_the_controls_features_are() -> None:
+    shift = np.tile([0.0, 12.0], (68, 1))
+    found = Difference(np.zeros((256, 256)), FACE + shift / 2, shift)
+    picture = drawn(Composite(plain(200).canvas, FACE + shift, 5), found, 1.0)
+    grey = (picture == OTHERS).all(axis=2)
+    places = [*range(17, 21), *range(22, 26)]  # of brows, whose arrows part them
+    middles = ((FACE[places] + FACE[[place + 1 for place in places]]) / 2 + 0.5) * 3 - 0.5
+    for x, y in middles.round().astype(int).tolist():
+        assert grey[y - 2 : y + 3, x].any()
+
+
+def test_eyes_and_lips_are_closed_outlines_and_the_jaw_is_open() -> None:
+    same = Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))
+    grey = (drawn(Composite(plain(200).canvas, FACE, 5), same, 1.0) == OTHERS).all(axis=2)
+    for first, last, closed in ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True), (0, 16, False)):
+        near = 0.5 if closed else 0.1  # half-way between the ends of the jaw is the nose
+        x, y = ((FACE[first] + near * (FACE[last] - FACE[first]) + 0.5) * 3 - 0.5).round().astype(int)
+        assert grey[y - 1 : y + 2, x - 1 : x + 2].any() == closed, first
+
+
+def test_the_bar_of_the_scale_goes_from_darker_to_lighter() -> None:
+    same = Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))
+    bar = drawn(Composite(plain(200).canvas, FACE, 5), same, 7.0)[768 + 15, 256:512].astype(int)
+    assert bar[[0, -1]].tolist() == heat(np.array([[-7.0, 7.0]]))[0].tolist()
+    assert bar[0, 2] > bar[0, 0]
+    assert bar[-1, 0] > bar[-1, 2]
+
+
 def test_the_scale_is_that_of_faces_not_of_what_is_around_them() -> None:
     luma = np.zeros((256, 256))
     luma[0, 0], luma[140, 128] = 200.0, -12.0
@@ -115,6 +156,18 @@ def test_the_scale_is_that_of_faces_not_of_what_is_around_them() -> None:
     assert not inside(FACE)[0, 0]
     assert limit_of([found, Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))]) == 12.0
     assert limit_of([Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))]) == 1.0
+
+
+def test_a_pixel_is_inside_by_its_column_and_row() -> None:
+    rng = np.random.default_rng(1)
+    points = np.concatenate(
+        [[[100, 20], [130, 20], [130, 220], [100, 220]], rng.uniform((100, 20), (130, 220), (64, 2))]
+    )
+    found = inside(points)
+    wanted = np.zeros((256, 256), bool)
+    wanted[20:221, 100:131] = True
+    assert not (found ^ wanted)[21:220, 101:130].any()
+    assert not found[~wanted].any()
 
 
 def test_file_names_are_safe_and_differ() -> None:

@@ -9,6 +9,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, t
 
 from ganonym.classify.classifier import Inputs, Predictor
 from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
+from ganonym.classify.metrics.calibration import fit_temperature, logits, scaled
+from ganonym.classify.metrics.folds import subject_folds
+from ganonym.classify.metrics.rates import calibration_error
 from ganonym.types import Floats
 
 
@@ -72,3 +75,16 @@ def test_the_temperature_of_a_boaster_is_found() -> None:
     found = tempered(boasted, classes, subjects, 0)
     assert found.temperature == pytest.approx(3.0, rel=0.15)
     assert found.error.value < 0.05 < rated(boasted, classes, subjects, 0, rounds=20).calibration.value
+
+
+def test_the_calibration_of_tempered_people_is_at_the_temperature_of_other_people() -> None:
+    _, classes, subjects = people(24, 2, 3)
+    scores = np.random.default_rng(5).normal(0, 3, (48, 3)) + 2 * np.eye(3)[classes]
+    chances, wanted = scaled(scores, 1.0), np.full((48, 3), np.nan)
+    for fold in subject_folds(classes, subjects, 7, 4):
+        assert not {subjects[row] for row in fold.train} & {subjects[row] for row in fold.test}
+        temperature = fit_temperature(logits(chances)[fold.train], classes[fold.train])
+        wanted[fold.test] = scaled(logits(chances)[fold.test], temperature)
+    found = tempered(chances, classes, subjects, 7, 4)
+    assert found.error.value == pytest.approx(calibration_error(called(wanted, classes))(np.arange(48)), abs=1e-9)
+    assert found.temperature == pytest.approx(fit_temperature(scores, classes), rel=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,29 @@ def test_what_others_made_is_refused(tmp_path: Path, members: list[Member], view
     with pytest.raises(UsageError, match=said) as caught:
         read_encodings(path, members, views)
     assert "Delete it" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [("version", lambda _: "0.0.0", "version"), ("default_backends", lambda: (None, object()), "landmarks")],
+)
+def test_what_another_version_or_other_landmarks_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: Callable[..., object], said: str
+) -> None:
+    path, stored = tmp_path / "kept.safetensors", Stored(NAMES, (np.ones((7, 3)),) * 4, {})
+    write_encodings(path, stored, [PIXELS], VIEWS)
+    monkeypatch.setattr(f"ganonym.classify.retrieval.encodings_file.{name}", other)
+    with pytest.raises(UsageError, match=f"made with other {said}"):
+        read_encodings(path, [PIXELS], VIEWS)
+
+
+def test_what_a_killed_run_left_is_no_obstacle_and_lends_no_mode(tmp_path: Path) -> None:
+    path = tmp_path / "kept.safetensors"
+    (tmp_path / ".kept.safetensors.partial").write_bytes(b"half")
+    (tmp_path / ".kept.safetensors.partial").chmod(0o644)
+    write_encodings(path, Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VIEWS)
+    assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [(path.name, 0o600)]
+    assert read_encodings(path, [PIXELS], VIEWS).photos == NAMES
 
 
 def test_what_holds_no_encodings_is_refused(tmp_path: Path) -> None:

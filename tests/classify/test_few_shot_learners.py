@@ -122,6 +122,17 @@ def test_the_nearest_mean_is_centred_on_base_photos_and_equal_seeds_give_equal_n
     assert dict(one.learners)[NEAREST_MEAN] == own
 
 
+def test_it_does_not_matter_where_in_the_table_base_photos_are() -> None:
+    """Whoever took the first rows for those to learn from would learn from people that are asked for."""
+    classes, subjects = people(8, 4, 2)
+    inputs = np.eye(8)[classes] + 0.8 * np.random.default_rng(4).normal(size=(64, 8))
+    first = compare(inputs, classes, subjects, range(4), Shape(4, 1, 1), 0, 20, FAST)
+    rows = np.arange(64).reshape(2, 32).T.ravel()
+    mixed = [subjects[row] for row in rows]
+    other = compare(inputs[rows], classes[rows], mixed, range(4), Shape(4, 1, 1), 0, 20, FAST)
+    assert accuracies(other) == pytest.approx(accuracies(first))
+
+
 def test_what_cannot_be_is_refused() -> None:
     classes, subjects = people(5, 3, 1)
     inputs = np.ones((15, 4))

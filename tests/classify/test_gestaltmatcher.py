@@ -15,9 +15,12 @@ from safetensors.numpy import save_file
 from ganonym.classify.classifier import Arrays
 from ganonym.classify.fit import seeded
 from ganonym.classify.methods.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher, Tuning
+from ganonym.classify.model_folder import Card, digest, save_model
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, iresnet_of
+from ganonym.classify.retrieval.members import of_model
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
+from ganonym_train.recipes import find_recipe
 
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(4, 6, 8, 10), embedding=12, side=32)
 QUICK = Tuning(batch=16, rate=2e-2, decay=5e-5, head_rate=2e-2)
@@ -221,3 +224,18 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         GestaltMatcher(base()).learn(crops[:, :20], classes, 3, seed=0)
     with pytest.raises(EnvironmentFault, match="iResNet"):
         GestaltMatcher({"weight": np.zeros(3)}).learn(crops, classes, 3, seed=0)
+
+
+def test_the_recognizer_of_a_kept_model_is_found_among_those_that_are_offered(tmp_path: Path) -> None:
+    crops, classes = coloured(8, 4)
+    settings = {"model": "a", "epochs": 1, "draws": 0}
+    trained = GestaltMatcher(base(1), MODEL_A, 1, 0).learn(crops, classes, 3, seed=0)
+    card = Card(settings, 0, ("red", "green", "blue"), 12, 12, True, digest(base(1)), ())
+    save_model(tmp_path / "kept", find_recipe("gestaltmatcher"), card, trained)
+    member, found = of_model(tmp_path / "kept", [lambda: base(0), lambda: base(1)])
+    assert found.card == card
+    assert (member.encoder.name, member.side, member.encoder.width) == ("kept", 32, trained.width)
+    assert np.array_equal(member.encoder(crops), trained.embed(crops))
+    with pytest.raises(EnvironmentFault, match="another recognizer") as caught:
+        of_model(tmp_path / "kept", [lambda: base(0)])
+    assert "--base-sha256" in caught.value.remedy

@@ -86,6 +86,26 @@ def test_another_column_may_be_told_apart(tmp_path: Path) -> None:
         read_cases(metadata(tmp_path, *twice), images, "gene_names")
 
 
+def test_who_is_unknown_in_another_column_has_no_class_and_nobody_is_known_and_unknown(tmp_path: Path) -> None:
+    images = photos(tmp_path, "a.jpg")
+    rows = [
+        (str(n), person, "a.jpg", gene, "SOTOS", *[""] * 7)
+        for n, (person, gene) in enumerate((("p1", " NSD1 "), ("p2", "<NA>"), ("p3", "unknown"), ("p3", "")))
+    ]
+    found = read_cases(metadata(tmp_path, *rows), images, "gene_names")
+    assert [case.disorder for case in found] == ["NSD1", None, None, None]
+    for known, unknown in (("p1", ""), ("p2", "EZH2")):
+        more = (*rows, ("9", known, "a.jpg", unknown, "SOTOS", *[""] * 7))
+        with pytest.raises(UsageError, match=f"line 6: subject '{known}' has another gene_names"):
+            read_cases(metadata(tmp_path, *more), images, "gene_names")
+
+
+def test_a_sex_written_in_two_ways_is_one_class(tmp_path: Path) -> None:
+    images = photos(tmp_path, "a.jpg", "b.jpg")
+    table = write(tmp_path, "image,subject,sex\na.jpg,p,M\nb.jpg,p,male\n")
+    assert [case.disorder for case in read_cases(table, images, "sex")] == ["male", "male"]
+
+
 def test_split_lists_carry_their_part_and_number(tmp_path: Path) -> None:
     images = photos(tmp_path, "1_rot_aligned.jpg", "2.jpg", "2_rot_aligned.jpg", "3.png")
     rare = "image_id,subject,label,split\n1,p,5,0\n2,q,5,0\n1,p,5,1\n2,q,5,1\n"

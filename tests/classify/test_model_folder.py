@@ -75,6 +75,15 @@ def test_the_temperature_of_its_card_is_applied(tmp_path: Path) -> None:
     assert not np.allclose(hot, plain)
 
 
+def test_a_temperature_below_1_is_applied_as_well(tmp_path: Path) -> None:
+    learned = cohort(tmp_path)
+    (tmp_path / "cold").mkdir()
+    plain = load_model(written(tmp_path, learned), lambda _: NOBODY).chances(learned)[1]
+    cold = load_model(written(tmp_path / "cold", learned, 0.5), lambda _: NOBODY).chances(learned)[1]
+    assert ((plain > 0.01) & (plain < 0.99)).any(), "of certainties none can be surer"
+    assert np.allclose(cold, plain**2 / (plain**2).sum(axis=1, keepdims=True))
+
+
 def test_it_knows_photographs_that_it_learned_from_and_no_names(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     folder = written(tmp_path, learned)

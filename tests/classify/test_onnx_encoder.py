@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.encoders import FaceEncoder
 from ganonym.classify.networks.onnx_encoder import OnnxEncoder
+from ganonym.classify.retrieval.members import of_onnx
 from ganonym.errors import EnvironmentFault, UsageError
 
 
@@ -60,6 +61,16 @@ def test_colours_are_rgb_but_where_the_preset_wants_bgr(tmp_path: Path) -> None:
     np.testing.assert_allclose(swapped, blocks(photos[..., ::-1] / 127.5 - 1), atol=1e-4)
     np.testing.assert_allclose(OnnxEncoder(made.path, made.sha256, "sface")(photos), blocks(photos), atol=0.1)
     assert np.abs(swapped - made(photos)).max() > 0.01
+
+
+def test_one_network_fed_in_another_way_is_another_member_of_an_ensemble(tmp_path: Path) -> None:
+    made = model(tmp_path / "blocks.onnx")
+    presets = ("arcface", "adaface", "sface")
+    found = [of_onnx(made.path, made.sha256, preset) for preset in presets]
+    assert len({each.digest for each in found}) == 3
+    assert of_onnx(made.path, made.sha256).digest == found[0].digest
+    assert of_onnx(made.path, made.sha256.upper()).digest == found[0].digest
+    assert [each.side for each in found] == [112] * 3
 
 
 def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:

@@ -86,12 +86,25 @@ def test_remembering_patients_does_not_part_them() -> None:
     assert separations(Memory(), persons, classes, alone, 4, UNAFFECTED, 0, rounds=50).highest.value > 0.9
 
 
+def test_intervals_of_separations_are_by_person() -> None:
+    """Every photo four times over says nothing new."""
+    vectors, classes, subjects = people(5)
+    once = separations(SimpleShot(), vectors, classes, subjects, 4, UNAFFECTED, 0, 4, rounds=50)
+    rows = np.repeat(np.arange(96), 4)
+    again = [subjects[row] for row in rows]
+    many = separations(SimpleShot(), vectors[rows], classes[rows], again, 4, UNAFFECTED, 0, 4, rounds=50)
+    assert (many.photos, many.patients, many.unaffected) == (384, 36, 12)
+    for one, other in ((once.unaffected_class, many.unaffected_class), (once.highest, many.highest)):
+        assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
+
+
 def test_what_cannot_be_parted_is_refused() -> None:
     vectors, classes, subjects = people(4)
     for rows, count, said in (
         (classes < 2, 2, "list of one disorder"),
         (classes != UNAFFECTED, 4, "0 unaffected people"),
         (classes == UNAFFECTED, 4, "0 patients"),
+        ((classes == UNAFFECTED) | (np.arange(96) < 2), 4, "1 patients and 12 unaffected people"),
     ):
         few = [name for name, kept in zip(subjects, rows, strict=True) if kept]
         with pytest.raises(UsageError, match=said):

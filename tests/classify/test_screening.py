@@ -41,6 +41,16 @@ def test_a_planted_sign_is_found_better_from_the_front() -> None:
     assert found.angles.left.tolist() == list(range(1, 160, 2))
 
 
+def test_nodding_is_not_frontal_where_a_limit_of_pitch_is_given() -> None:
+    vectors, positive, subjects, poses = cohort(8)
+    screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
+    nodding = [Pose(3.0, 25.0 * (row % 2), 0.0) for row in range(len(poses))]
+    for pitch, photos in ((None, 160), (20.0, 80), (30.0, 160)):
+        found = assess(screen, vectors, positive, subjects, nodding, seed=0, terms=Terms(pitch=pitch, rounds=20))
+        assert found.frontal is not None
+        assert found.frontal.photos == photos == len(found.angles.kept)
+
+
 def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
     vectors, positive, subjects, poses = cohort(3)
     screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
@@ -58,9 +68,11 @@ def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
     for each in (rates.sensitivity, rates.specificity, rates.ppv, rates.npv, rates.accuracy):
         assert each.low < each.value < each.high
     rare = assess(screen, vectors[some], truth, people, angles, 0, Terms(0.01, rounds=50)).any_angle
-    assert rare.ppv is not None
+    assert rare.ppv is not None and rare.npv is not None  # noqa: PT018
     odds = rates.sensitivity.value / (1 - rates.specificity.value) * 0.01 / 0.99
     assert rare.ppv.value == pytest.approx(odds / (1 + odds))
+    odds = rates.specificity.value / (1 - rates.sensitivity.value) * 0.99 / 0.01
+    assert rare.npv.value == pytest.approx(odds / (1 + odds))
     assert rare.sensitivity == rates.sensitivity
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
 from ganonym.classify.methods.screening import BinaryScreening
@@ -143,6 +144,16 @@ def test_ratios_hold_whatever_was_counted() -> None:
     assert ratios(truth, truth | True, people, np.random.default_rng(0))[1] is None
     with pytest.raises(ValueError, match="patients with controls"):
         ratios(truth | True, called, people, np.random.default_rng(0))
+
+
+def test_ends_of_ratios_are_those_of_exact_intervals_of_either_group() -> None:
+    """One photo a person: Clopper and Pearson's intervals at 97.5 %, by SciPy, of 25 in 30 and 18 in 20."""
+    truth, called = np.arange(50) < 30, np.r_[np.arange(30) < 25, np.arange(20) < 2]
+    above, below = ratios(truth, called, [str(row) for row in range(50)], np.random.default_rng(0))
+    found, cleared = (binomtest(hits, of).proportion_ci(0.975, "exact") for hits, of in ((25, 30), (18, 20)))
+    assert above is not None and below is not None  # noqa: PT018
+    assert (above.low, above.high) == pytest.approx((found.low / (1 - cleared.low), found.high / (1 - cleared.high)))
+    assert (below.low, below.high) == pytest.approx(((1 - found.high) / cleared.high, (1 - found.low) / cleared.low))
 
 
 def test_refusals() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym_cli.app import main
 
 Run = Callable[..., Any]
 SYNDROMES = "WBS=4,KBG=4,control=4"
@@ -127,6 +129,47 @@ def test_few_classes_or_another_column_and_honest_probabilities(ganonym: Run, co
     assert "nobody" in ended.err
 
 
+@pytest.fixture(scope="module")
+def model(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nearest means of the first and third person of each class; "others.csv" beside them are the others."""
+    folder = tmp_path_factory.mktemp("model")
+    head, *rows = (cohort / "people.csv").read_text().splitlines()
+    for place, name in enumerate(("learned", "others")):
+        kept = [row for number, row in enumerate(rows) if number // 2 % 2 == place]
+        (folder / f"{name}.csv").write_text("\n".join([head, *kept]))
+    told = ("--data", folder / "learned.csv", "--images", cohort / "photos", "--out", folder / "means", "--jobs", 1)
+    with pytest.raises(SystemExit) as stop:
+        main(["classify", "train", "nearest-mean", *map(str, told)])
+    assert not stop.value.code
+    return folder / "means"
+
+
+def test_a_model_is_tested_on_the_classes_that_are_asked_for(ganonym: Run, cohort: Path, model: Path) -> None:
+    others = ("--data", model.parent / "others.csv", "--images", cohort / "photos", "--jobs", 1, "--json")
+    ended = ganonym("classify", "evaluate", model, *others, "--only", "PHANTOM-WBS")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert (told["photos"], told["subjects"]) == (4, 2)
+    assert list(told["classes"]) == ["PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS"], "any of them may be called"
+    assert [each["affected"] for each in told["classes"].values()] == [0, 0, 2]
+
+
+def test_predictions_are_at_the_temperature_of_the_card(
+    ganonym: Run, cohort: Path, model: Path, tmp_path: Path
+) -> None:
+    hot = shutil.copytree(model, tmp_path / "hot")
+    card = (hot / "model.toml").read_text()
+    (hot / "model.toml").write_text(card.replace("temperature = 1.0\n", "temperature = 2.0\n"))
+    photo = next((cohort / "photos").rglob("*.png"))
+    found = [
+        json.loads(ganonym("classify", "predict", kept, photo, "--jobs", 1, "--json").out) for kept in (model, hot)
+    ]
+    plain, scaled = ({each["name"]: each["probability"] for each in one["photos"][str(photo)]} for one in found)
+    roots = {name: chance**0.5 for name, chance in plain.items()}
+    assert scaled == pytest.approx({name: root / sum(roots.values()) for name, root in roots.items()})
+    assert scaled != pytest.approx(plain)
+
+
 def test_a_set_of_photographs_is_one_case(ganonym: Run, cohort: Path) -> None:
     found = ganonym(
         "classify", "evaluate", "photo-set", "--data", cohort / "people.csv", "--folds", 2, "--jobs", 1,
@@ -183,3 +226,11 @@ def test_the_reference_is_learned_from_nobody_who_lives(ganonym: Run, cohort: Pa
     assert ended.code == 2
     assert "not simulated" in ended.err
     assert not (tmp_path / "other").exists()
+
+
+def test_what_only_training_needs_is_refused_for_a_model(ganonym: Run, cohort: Path, model: Path) -> None:
+    others = ("--data", model.parent / "others.csv", "--images", cohort / "photos")
+    ended = ganonym("classify", "evaluate", model, *others, "--preset", "full", "--folds", 3)
+    assert ended.code == 2
+    assert "--preset, --folds" in " ".join(ended.err.split())
+    assert "trained already" in " ".join(ended.err.split())

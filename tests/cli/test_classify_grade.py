@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -57,6 +58,19 @@ def test_levels_are_found_and_keep_their_order(ganonym: Run, cohort: Path) -> No
     signs = json.loads(ganonym("classify", "grade", "risk-grading", *table, "--signs", "1,5").out)
     assert list(signs["levels"]) == ["0 signs", "1 to 4 signs", "5 signs and more"]
     assert signs["kappa"] == told["kappa"], "the same people in the same levels"
+
+
+def test_a_photograph_is_called_the_median_level_and_not_the_likeliest(
+    ganonym: Run, cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ganonym.classify.cross_validation.cross_validated", lambda *_: np.tile([0.4, 0.25, 0.35], (15, 1))
+    )
+    ended = ganonym(
+        "classify", "grade", "risk-grading", "--data", cohort / "graded.csv", "--signs", "1,5", "--jobs", 1, "--json"
+    )
+    assert ended.code == 0, ended.err
+    assert [each["called"] for each in json.loads(ended.out)["levels"].values()] == [[0, 5, 0]] * 3
 
 
 def test_what_cannot_be_graded_is_refused(ganonym: Run, cohort: Path) -> None:

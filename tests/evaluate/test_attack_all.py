@@ -10,14 +10,15 @@ import pytest
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.acquire import Look, Seen
-from ganonym.evaluate.attack_all import FUSED, Attacked, attack_all, released_values
+from ganonym.evaluate.attack_all import Attacked, attack_all, released_values
+from ganonym.evaluate.attack_one import FUSED
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Matcher, Tier, View, euclidean
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
 from ganonym.evaluate.release import Item, Release
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.utility.agreement import Agreement
 from ganonym.manifest import Row
 from ganonym.types import Floats
@@ -76,15 +77,10 @@ def seen(rng: np.random.Generator) -> Seen:
     return Seen(dict.fromkeys(views, before), {"clear": before, "noise": noise} | weak, {}, {}, (None,) * len(own), ())
 
 
-def run(
-    attackers: list[Attacker], fused: tuple[str, ...] = (), columns: tuple[str, ...] = (), jobs: int = 1
-) -> Attacked:
+def run(attackers: list[Attacker], fused: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> Attacked:
     attacked = Attacked()
-    rng = np.random.default_rng(1)
-    for scores in attack_all(
-        attackers, fused, seen(np.random.default_rng(0)), release(columns), rng, attacked, 1, lambda *_: None
-    ):
-        assert isinstance(scores, Scores)
+    people = seen(np.random.default_rng(0))
+    list(attack_all(attackers, fused, people, release(columns), 1, attacked, 1, lambda *_: None))
     return attacked
 
 
@@ -108,9 +104,7 @@ def test_the_surest_names_come_first() -> None:
     far[14:16] *= 10.0
     people = replace(people, originals={"clear": far}, released={"clear": far})
     attacked = Attacked()
-    draws = np.random.default_rng(1)
-    for _ in attack_all([fixed("clear")], (), people, release(), draws, attacked, 1, lambda *_: None):
-        pass
+    list(attack_all([fixed("clear")], (), people, release(), 1, attacked, 1, lambda *_: None))
     assert attacked.surest["clear", SAME_PHOTO][0] == 14
     assert attacked.surest["clear", OTHER_PHOTO][0] == 15
 
@@ -136,9 +130,7 @@ def test_distractors_are_in_every_gallery_of_originals_and_share_nobodys_columns
     people = seen(rng)
     crowd = replace(people, distractors={"clear": rng.normal(size=(30, 16))})
     attacked = Attacked()
-    draws = np.random.default_rng(1)
-    for _ in attack_all([fixed("clear")], (), crowd, release(("sex",)), draws, attacked, 1, lambda *_: None):
-        pass
+    list(attack_all([fixed("clear")], (), crowd, release(("sex",)), 1, attacked, 1, lambda *_: None))
     gallery = {each.setting: each.gallery for each in attacked.findings}
     assert (gallery[OTHER_PHOTO], gallery[ANONYMIZED]) == (PEOPLE + 30, PEOPLE)
     assert rate(attacked, "clear", OTHER_PHOTO) == rate(attacked, "clear", OTHER_PHOTO + CONDITIONED) == 1.0
@@ -166,9 +158,9 @@ def test_processes_change_nothing() -> None:
     for jobs in (1, 2):
         attacked = Attacked()
         attackers: list[Attacker] = [PLAIN_SHAPE, Eigenface()]
-        draws = np.random.default_rng(1)
-        scores = attack_all(attackers, ("shape plain",), both, release(), draws, attacked, jobs, lambda *_: None)
-        found.append([each.distances.tobytes() for each in scores])
+        fused = ("shape plain", "eigen-lda")
+        trials = attack_all(attackers, fused, both, release(), 1, attacked, jobs, lambda *_: None)
+        found.append([(each.attacker, each.setting, each.mated.tobytes()) for each in trials])
         found.append(attacked.findings)
     assert found[0] == found[2]
     assert found[1] == found[3]

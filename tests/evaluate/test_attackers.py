@@ -145,6 +145,28 @@ def test_an_attacker_without_an_answer_is_an_error() -> None:
         attack_samples([Mute()], originals, originals, twice(10))
 
 
+def test_an_attacker_without_an_answer_for_one_pair_is_an_error() -> None:
+    @dataclass(frozen=True)
+    class Forgetful:
+        name: str = "forgetful"
+        tier: Tier = "T0"
+        view: View = PLAIN_SHAPE.view
+
+        def learn(self, lesson: Lesson) -> Matcher:
+            known = PLAIN_SHAPE.learn(lesson)
+
+            def compared(probes: Templates, gallery: Templates) -> Floats:
+                found = known(probes, gallery)
+                found[-1, -1] = np.nan
+                return found
+
+            return compared
+
+    originals = [sample(points) for points in shapes(np.random.default_rng(12), 10, 2.0, 0.5, 0.3)]
+    with pytest.raises(ArithmeticError, match="forgetful"):
+        attack_samples([Forgetful()], originals, originals, twice(10))
+
+
 def test_a_learned_metric_passes_over_photos_without_a_face() -> None:
     originals = [sample(points) for points in shapes(np.random.default_rng(10), 30, 2.0, 0.5, 0.3)]
     released: list[Sample | None] = [*originals]

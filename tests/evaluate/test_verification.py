@@ -20,7 +20,7 @@ WHOLE = st.integers(0, 8).map(float)
 
 
 def two(mated: np.ndarray, non_mated: np.ndarray, photos: int = 1) -> Pairs:
-    return Pairs(mated, np.array([f"s{index // photos:05d}" for index in range(len(mated))]), non_mated)
+    return Pairs(mated, np.array([f"s{index // photos:05d}" for index in range(len(mated))]), np.sort(non_mated))
 
 
 @given(arrays(np.float64, 12, elements=WHOLE), arrays(np.float64, 40, elements=WHOLE), st.sampled_from([0.1, 0.3]))

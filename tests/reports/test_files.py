@@ -15,6 +15,7 @@ from invented import invented
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.metrics.trials import trials_of
 from ganonym.evaluate.report.trials import salted, write_trials
 from ganonym.evaluate.report.write_json import json_schema, read_assessment, to_json, write_assessment
 from ganonym.evaluate.scores import Scores
@@ -99,7 +100,7 @@ def test_rank1_and_cmc_can_be_computed_again(
 ) -> None:
     found = masked(scores(seed)) if narrowed else scores(seed)
     path = tmp_path_factory.mktemp("trials") / "trials.parquet"
-    write_trials(path, [found], [f"{each}.png" for each in range(24)], SALT)
+    write_trials(path, [trials_of(found)], [f"{each}.png" for each in range(24)], SALT)
     rows = pq.read_table(path).to_pydict()
     wanted = finding(found, np.random.default_rng(0), rounds=10)
     assert set(rows["candidates"]) == {6 if narrowed else 12}
@@ -115,7 +116,7 @@ def test_rank1_and_cmc_can_be_computed_again(
 
 def test_match_rates_can_be_computed_again(tmp_path: Path) -> None:
     found = scores(5)
-    write_trials(tmp_path / "t.parquet", [found], [f"{each}.png" for each in range(24)], SALT)
+    write_trials(tmp_path / "t.parquet", [trials_of(found)], [f"{each}.png" for each in range(24)], SALT)
     rows = pq.read_table(tmp_path / "t.parquet").to_pydict()
     own = found.distances[np.arange(24), found.truth]
     others = np.array(found.distances)
@@ -129,7 +130,9 @@ def test_match_rates_can_be_computed_again(tmp_path: Path) -> None:
 def test_bytes_are_the_same_and_each_attack_has_its_row_group(tmp_path: Path) -> None:
     photos = [f"{each}.png" for each in range(24)]
     for name in ("a", "b"):
-        attacks = (scores(seed, setting=setting) for seed, setting in enumerate(("other photo", "same photo")))
+        attacks = (
+            trials_of(scores(seed, setting=setting)) for seed, setting in enumerate(("other photo", "same photo"))
+        )
         assert write_trials(tmp_path / name, attacks, photos, SALT) == 48
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     file = pq.ParquetFile(tmp_path / "a")
@@ -138,24 +141,24 @@ def test_bytes_are_the_same_and_each_attack_has_its_row_group(tmp_path: Path) ->
 
 
 def test_names_of_photos_and_subjects_are_not_in_the_file(tmp_path: Path) -> None:
-    write_trials(tmp_path / "t", [scores(1)], [f"canary-{each}.png" for each in range(24)], SALT)
+    write_trials(tmp_path / "t", [trials_of(scores(1))], [f"canary-{each}.png" for each in range(24)], SALT)
     table = pq.read_table(tmp_path / "t")
     assert table["subject"][0].as_py() == salted("subject", "person 0", SALT) != salted("photo", "person 0", SALT)
     everything = (tmp_path / "t").read_bytes() + str(table.to_pydict()).encode()
     assert b"canary" not in everything
     assert b"person" not in everything
-    write_trials(tmp_path / "other", [scores(1)], [f"canary-{each}.png" for each in range(24)], SALT[::-1])
+    write_trials(tmp_path / "other", [trials_of(scores(1))], [f"canary-{each}.png" for each in range(24)], SALT[::-1])
     assert set(pq.read_table(tmp_path / "other")["photo"].to_pylist()).isdisjoint(table["photo"].to_pylist())
 
 
 def test_a_short_salt_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can be guessed"):
-        write_trials(tmp_path / "t", [scores(1)], [""] * 24, b"1234")
+        write_trials(tmp_path / "t", [trials_of(scores(1))], [""] * 24, b"1234")
 
 
 def test_an_interrupted_run_leaves_no_file(tmp_path: Path) -> None:
     def breaking() -> object:
-        yield scores(1)
+        yield trials_of(scores(1))
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.neighbors import NearestNeighbors
 
 from ganonym.classify.networks.iresnet import IResNetForm, embeddings, load_iresnet
 from ganonym_train.gestalt import MARGIN, SCALE, GestaltRecipe, cosface, train_gestalt, varied
@@ -91,6 +92,23 @@ def test_rank1_counts_photos_whose_nearest_shows_the_same_person() -> None:
     assert rank1(vectors, np.repeat(np.arange(4), 2)) == 1.0
     assert rank1(vectors, np.arange(8)) == 0.0
     assert np.isnan(rank1(vectors[:0], np.zeros(0, np.intp)))
+
+
+def test_rank1_is_scikit_learns_nearest_by_cosine_whatever_the_length_of_vectors() -> None:
+    rng = np.random.default_rng(2)
+    person = np.repeat(np.arange(12), 4)
+    vectors = (rng.normal(size=(12, 3))[person] + 0.6 * rng.normal(size=(48, 3))) * rng.uniform(0.01, 99, (48, 1))
+    nearest = NearestNeighbors(n_neighbors=2, metric="cosine").fit(vectors).kneighbors(vectors, return_distance=False)
+    assert (nearest[:, 0] == np.arange(48)).all()
+    found = rank1(vectors, person)
+    assert found == (person[nearest[:, 1]] == person).mean()
+    assert 0.2 < found < 0.9
+
+
+def test_rank1_takes_no_photo_for_its_own_neighbour_however_far_the_others_are() -> None:
+    angles = 2 * np.pi * np.arange(3) / 3
+    assert rank1(np.stack([np.cos(angles), np.sin(angles)], axis=1), np.arange(3)) == 0.0
+    assert rank1(np.array([[1.0], [-1.0]]), np.arange(2)) == 0.0
 
 
 def load_network():  # type: ignore[no-untyped-def]

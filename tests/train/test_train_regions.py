@@ -52,6 +52,37 @@ def test_a_run_goes_on_and_strangers_are_told_apart(tmp_path: Path) -> None:
     )
 
 
+def test_a_region_that_is_in_the_folder_is_not_trained_again(tmp_path: Path) -> None:
+    method = replace(METHOD, schedule=replace(METHOD.schedule, epochs=1))
+    run, crops = tmp_path / "run", people(6, 2)
+    train_regions(crops, run, tmp_path / "one.safetensors", RegionsRecipe(method, 1), lambda _: None)
+    before = {region: (run / f"{region}.safetensors").read_bytes() for region in REGIONS}
+    (run / "upper.safetensors").unlink()
+    train_regions(crops, run, tmp_path / "two.safetensors", RegionsRecipe(method, 2), lambda _: None)
+    after = {region: (run / f"{region}.safetensors").read_bytes() for region in REGIONS}
+    assert [region for region in REGIONS if after[region] != before[region]] == ["upper"]
+    one, two = (load_file(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
+    changed = {name.split(".")[0] for name in one if not np.array_equal(one[name], two[name])}
+    assert changed == {"upper"}
+
+
+def test_networks_do_not_depend_on_the_people_who_are_kept_out(tmp_path: Path) -> None:
+    recipe = RegionsRecipe(replace(METHOD, schedule=replace(METHOD.schedule, epochs=1)), 1)
+    crops = people(6, 2)
+    other = Crops(crops.pixels.copy(), crops.person)
+    other.pixels[crops.unseen] = 255 - other.pixels[crops.unseen]
+    for name, each in (("one", crops), ("two", other)):
+        train_regions(each, tmp_path / name, tmp_path / f"{name}.safetensors", recipe, lambda _: None)
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(("count", "kept_out"), [(4, 0), (14, 2), (300, 60), (500, 60)])
+def test_the_last_fifth_of_people_is_kept_out_and_60_at_most(count: int, kept_out: int) -> None:
+    person = np.repeat(np.arange(count), 2)
+    found = Crops(np.zeros((2 * count, 1), np.uint8), person).unseen
+    assert found.tolist() == (person >= count - kept_out).tolist()
+
+
 def test_who_learned_nothing_describes_nothing() -> None:
     with pytest.raises(UsageError, match="describes nothing"):
         descriptors(METHOD, people(2, 1).pixels, "full")

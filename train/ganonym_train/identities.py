@@ -63,7 +63,7 @@ def rank1(vectors: NDArray[np.floating], person: NDArray[np.intp]) -> float:
     """Share of photographs whose nearest other one, by cosine of vectors (n, d), shows the same person; NaN of none.
 
     >>> rank1(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [1.0, 0.3]]), np.array([0, 0, 1, 1]))
-    0.5
+    0.75
     """
     if not len(vectors):
         return float("nan")

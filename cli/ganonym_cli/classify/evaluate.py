@@ -26,6 +26,8 @@ from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
+FOLDS = 5
+
 
 def evaluate(
     what: Annotated[
@@ -43,7 +45,7 @@ def evaluate(
     label: Label = None,
     only: Only = None,
     positive: Positive = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = 5,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = FOLDS,
     encoder: Encoder = None,
     sha256: Digest = None,
     device: Device = "auto",
@@ -61,6 +63,9 @@ def evaluate(
     output = Output(as_json, quiet)
     with output.progress() as advance:
         if (Path(what) / CARD).is_file():
+            given = {"--preset": preset != "small", "--set": bool(changes), "--folds": folds != FOLDS}
+            if refused := ", ".join(name for name, there in given.items() if there):
+                raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
             model = load_model(Path(what), partial(read_foundation, encoder, sha256), device_of(device, output))
             cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names, label, only)
             known = model.learned_from(cohort.cases)

@@ -79,7 +79,7 @@ def cohort_of(
     from ganonym.errors import UsageError
 
     cases = read_cases(data, folder_of(data, images), label)
-    absent = sorted(set(only or ()) - {str(case.disorder) for case in cases})
+    absent = sorted(set(only or ()) - {case.disorder for case in cases})
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
     cases = [case for case in cases if not only or case.disorder in only]

@@ -29,10 +29,12 @@ def fuse(scores: Sequence[Scores], name: str) -> Scores:
     for other in scores[1:]:
         if not _same_trials(first, other):
             raise ValueError(f"{first.attacker} and {other.attacker} were not scored on the same trials")
-    stacked = np.stack([znormed(each.distances) for each in scores])
-    seen = np.isfinite(stacked)
-    count = seen.sum(axis=0)
-    total = np.where(seen, stacked, 0.0).sum(axis=0)
+    total, count = np.zeros(first.distances.shape), np.zeros(first.distances.shape, dtype=np.int16)
+    for each in scores:  # one after the other: for thousands of people each is the largest thing there is
+        units = znormed(each.distances)
+        seen = np.isfinite(units)
+        total += np.where(seen, units, 0.0)
+        count += seen
     fused = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     tier = max((each.tier for each in scores), key=COST.index)
     return replace(first, attacker=name, tier=tier, distances=fused)

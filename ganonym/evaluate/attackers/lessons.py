@@ -26,14 +26,20 @@ class Pairs:
 
 def pairs_of(lesson: Lesson, attacker: str, fewest: int = FEWEST_SUBJECTS) -> Pairs:
     """The complete pairs of `lesson`. Raises UsageError when they are of fewer than `fewest` subjects."""
-    whole = finite(lesson.originals) & finite(lesson.released)
+    whole = whole_pairs(lesson, attacker, fewest)
     names, subject = np.unique(np.array(lesson.subjects, dtype=np.str_)[whole], return_inverse=True)
-    if len(names) < fewest:
+    return Pairs(lesson.originals[whole].astype(np.float64), lesson.released[whole].astype(np.float64), subject, names)
+
+
+def whole_pairs(lesson: Lesson, attacker: str, fewest: int = FEWEST_SUBJECTS) -> NDArray[np.intp]:
+    """Photos with a template on both sides. Raises UsageError when they are of fewer than `fewest` subjects."""
+    whole = np.flatnonzero(finite(lesson.originals) & finite(lesson.released))
+    if (people := len({lesson.subjects[photo] for photo in whole.tolist()})) < fewest:
         raise UsageError(
-            f"the attacker {attacker} learns from released photos of {fewest} other people, it got {len(names)}.",
+            f"the attacker {attacker} learns from released photos of {fewest} other people, it got {people}.",
             "Assess more subjects, or leave this attacker out.",
         )
-    return Pairs(lesson.originals[whole].astype(np.float64), lesson.released[whole].astype(np.float64), subject, names)
+    return whole
 
 
 def finite(rows: Rows) -> NDArray[np.bool_]:

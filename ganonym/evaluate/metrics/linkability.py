@@ -32,8 +32,9 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     acquired = seen[rows, scores.truth]
     if acquired.sum() < FEWEST or seen[acquired].sum() == acquired.sum():
         return None
-    distances, seen, truth = scores.distances[acquired], seen[acquired], scores.truth[acquired]
-    owners = scores.owners[acquired]
+    kept = slice(None) if acquired.all() else acquired  # no copy where all of them stay
+    distances, seen, truth = scores.distances[kept], seen[kept], scores.truth[kept]
+    owners = scores.owners[kept]
     level = _levels(distances, seen)
     count = level.max() + 1
     everything = np.stack(
@@ -83,11 +84,16 @@ def d_sys(mated: NDArray[np.int_], non_mated: NDArray[np.int_] | Floats) -> floa
     return float(np.sum(np.maximum(0.0, 2.0 * ratio / (1.0 + ratio) - 1.0) * p))
 
 
-def _levels(distances: Floats, seen: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _levels(distances: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Ranks of distances, merged to at most some _FINE levels, finer where they are small; 0 where not `seen`."""
-    values = np.unique(distances[seen])
+    values = distances[seen]
+    values.sort()
+    values = values[np.r_[True, values[1:] != values[:-1]]]
     if len(values) > _FINE:
         near = np.unique(np.geomspace(1, len(values), _FINE // 2).astype(int) - 1)
         evenly = np.linspace(0, len(values) - 1, _FINE // 2).astype(int)
         values = values[np.union1d(near, evenly)]
-    return np.where(seen, np.searchsorted(values, np.where(seen, distances, values[0])), 0).astype(np.intp)
+    levels = np.zeros(distances.shape, dtype=np.int16)  # row by row, as all distances at once are much
+    for row, here, level in zip(distances, seen, levels, strict=True):
+        level[here] = np.searchsorted(values, row[here])
+    return levels

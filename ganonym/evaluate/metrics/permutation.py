@@ -16,7 +16,7 @@ from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 
 ROUNDS = 1000
-_CELLS = 4_000_000  # gathered at once; bounds memory, not the result
+_CELLS = 1_000_000  # gathered at once; bounds memory, not the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ def first_place(scores: Scores) -> Floats:
     """Probability (p, g) that a candidate is the attacker's first guess if he were the true one; rules as in `rank`."""
     allowed = np.ones(scores.distances.shape, dtype=bool) if scores.mask is None else scores.mask
     seen = allowed & ~np.isnan(scores.distances)
-    nearest = np.where(seen, scores.distances, np.inf).min(axis=1, keepdims=True)
+    nearest = scores.distances.min(axis=1, keepdims=True, initial=np.inf, where=seen)
     best = seen & (scores.distances == nearest)
     hits = best / np.maximum(best.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.where(allowed & ~seen, 1.0 / allowed.sum(axis=1, keepdims=True), hits))
+    np.copyto(hits, 1.0 / allowed.sum(axis=1, keepdims=True), where=allowed & ~seen)
+    return np.asarray(hits)
 
 
 def advantage(rate: float, chance: float) -> float:

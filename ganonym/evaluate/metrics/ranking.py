@@ -57,7 +57,7 @@ def rank(distances: Floats, truth: NDArray[np.intp], mask: NDArray[np.bool_] | N
     own = distances[rows, truth]
     failed = np.isnan(own)
     # A masked candidate is behind the last one: neither ahead nor tied, as NaN compares false with everything.
-    others = np.where(allowed, distances, np.nan)
+    others = distances if mask is None else np.where(mask, distances, np.nan)
     ahead = np.sum(others < own[:, None], axis=1)
     tied = np.sum(others == own[:, None], axis=1)
     choices = allowed.sum(axis=1).astype(np.int64)

@@ -26,11 +26,18 @@ _SEEN = 30  # false matches that a threshold should rest on (Doddington's rule o
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Distances of photos of one person, `mated` (m,), with their `owners` (m,), and of two, `non_mated` (n,)."""
+    """Distances of photos of one person, `mated` (m,), with their `owners` (m,), and of two, `non_mated` (n,), rising.
+
+    Raises ValueError where those do not rise.
+    """
 
     mated: Floats
     owners: NDArray[np.str_]
     non_mated: Floats
+
+    def __post_init__(self) -> None:
+        if (self.non_mated[:-1] > self.non_mated[1:]).any():
+            raise ValueError("distances of strangers must rise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ def pairs(scores: Scores) -> Pairs:
     others = ~np.isnan(scores.distances) if scores.mask is None else scores.mask & ~np.isnan(scores.distances)
     others[rows, scores.truth] = False
     seen = ~np.isnan(own)
-    return Pairs(own[seen], scores.owners[seen], scores.distances[others])
+    strangers = scores.distances[others]
+    strangers.sort()
+    return Pairs(own[seen], scores.owners[seen], strangers)
 
 
 def verification(scores: Scores) -> Verification:
@@ -73,7 +82,7 @@ def operating_point(found: Pairs, target: float) -> OperatingPoint:
     m(m − 1) target ≥ 30 for m subjects, as comparisons that share a person are not independent: 56 subjects for 1e-2,
     174 for 1e-3.
     """
-    strangers = np.sort(found.non_mated)
+    strangers = found.non_mated
     # Everything below the first stranger too many passes, as do its ties: hence below, not up to it.
     first_too_many = strangers[int(np.floor(target * len(strangers) + 1e-9))]
     threshold = float(np.nextafter(first_too_many, -np.inf))
@@ -89,12 +98,25 @@ def operating_point(found: Pairs, target: float) -> OperatingPoint:
 
 
 def roc(found: Pairs) -> tuple[Floats, Floats]:
-    """(FMR, TAR) at every threshold, from (0, 0) to (1, 1)."""
-    from sklearn.metrics import roc_curve
+    """(FMR, TAR) at the corners of the curve, from (0, 0) to (1, 1): below and at every distance of one person.
 
-    mated = np.r_[np.ones(len(found.mated), bool), np.zeros(len(found.non_mated), bool)]
-    fmr, tar, _ = roc_curve(mated, -np.r_[found.mated, found.non_mated], drop_intermediate=True)
-    return fmr, tar
+    Between two of those only strangers are let in, along a straight line. So nothing is as long as their list, which
+    has millions of entries for thousands of people.
+    """
+    levels = np.unique(found.mated)
+    mated = np.sort(found.mated)
+    counts = [
+        np.stack([np.searchsorted(values, levels, side) for side in ("left", "right")], axis=1).ravel() / len(values)
+        for values in (found.non_mated, mated)
+    ]
+    fmr, tar = (np.r_[0.0, each, 1.0] for each in counts)
+    step = np.diff(fmr), np.diff(tar)
+    moved = np.r_[True, (step[0] > 0) | (step[1] > 0)]
+    fmr, tar = fmr[moved], tar[moved]
+    # Points on a straight line between their neighbours say nothing.
+    ahead, behind = (np.stack([np.diff(fmr)[part], np.diff(tar)[part]]) for part in (slice(1, None), slice(None, -1)))
+    corner = np.r_[True, ~np.isclose(ahead[0] * behind[1], ahead[1] * behind[0], rtol=1e-9, atol=0.0), True]
+    return fmr[corner], tar[corner]
 
 
 def equal_error(fmr: Floats, tar: Floats) -> float:

@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
-from ganonym.evaluate.metrics.ranking import rank
-from ganonym.evaluate.scores import Scores
+from ganonym.evaluate.metrics.trials import Trials
 from ganonym.types import Floats
 
 FORMAT = "1"
 MINIMUM_SALT = 16
 
 
-def write_trials(path: Path, trials: Iterable[Scores], photos: Sequence[str], salt: bytes) -> int:
+def write_trials(path: Path, trials: Iterable[Trials], photos: Sequence[str], salt: bytes) -> int:
     """Write the trials of every attacker and setting, one row group each, as they come; returns their number.
 
-    `photos[i]` names photo i of `Scores.photos`; names of photos and subjects are written as HMACs under `salt` (at
+    `photos[i]` names photo i of `Trials.photos`; names of photos and subjects are written as HMACs under `salt` (at
     least 16 bytes; whoever has it can undo them, so it must not be shared). The same input gives the same bytes.
 
     Columns: attacker, tier, setting, photo, subject; rank (mid-rank, 1 = best), ahead and tied (candidates nearer than
@@ -45,10 +44,10 @@ def write_trials(path: Path, trials: Iterable[Scores], photos: Sequence[str], sa
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            for scores in trials:
-                if len(scores.owners):
-                    writer.write_table(pa.table(_columns(scores, photos, salt), schema=schema), len(scores.owners))
-                written += len(scores.owners)
+            for each in trials:
+                if len(each.owners):
+                    writer.write_table(pa.table(_columns(each, photos, salt), schema=schema), len(each.owners))
+                written += len(each.owners)
         partial.replace(path)
     except OSError as error:
         raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
@@ -62,25 +61,20 @@ def salted(kind: str, name: str, salt: bytes) -> str:
     return hmac.new(salt, f"{kind}\0{name}".encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def _columns(scores: Scores, photos: Sequence[str], salt: bytes) -> dict[str, object]:
-    owners = scores.owners.tolist()
-    ranks = rank(scores.distances, scores.truth, scores.mask)
-    rows = np.arange(len(owners))
-    allowed = ~np.isnan(scores.distances) if scores.mask is None else scores.mask & ~np.isnan(scores.distances)
-    others = np.where(allowed, scores.distances, np.inf)
-    others[rows, scores.truth] = np.inf
+def _columns(trials: Trials, photos: Sequence[str], salt: bytes) -> dict[str, object]:
+    owners, ranks = trials.owners.tolist(), trials.ranks
     return {
-        "attacker": [scores.attacker] * len(owners),
-        "tier": [scores.tier] * len(owners),
-        "setting": [scores.setting] * len(owners),
-        "photo": [salted("photo", photos[index], salt) for index in scores.photos.tolist()],
+        "attacker": [trials.attacker] * len(owners),
+        "tier": [trials.tier] * len(owners),
+        "setting": [trials.setting] * len(owners),
+        "photo": [salted("photo", photos[index], salt) for index in trials.photos.tolist()],
         "subject": [salted("subject", owner, salt) for owner in owners],
         "rank": ranks.middle,
         "ahead": ranks.ahead.astype(np.int32),
         "tied": ranks.tied.astype(np.int32),
         "candidates": ranks.choices.astype(np.int32),
-        "mated": _nullable(scores.distances[rows, scores.truth]),
-        "nearest_other": _nullable(others.min(axis=1, initial=np.inf)),
+        "mated": _nullable(trials.mated),
+        "nearest_other": _nullable(trials.nearest_other),
         "failed": ranks.failed,
     }
 
