@@ -24,6 +24,7 @@ FEWEST_SUBJECTS = 10
 HALVINGS = 20
 DRAWS = 1000
 FALSE_MATCHES = 0.01
+_ROWS = 256  # looked at together; bounds memory, not the result
 
 
 def membership(
@@ -55,8 +56,7 @@ def membership(
     for _ in range(HALVINGS):
         inside = np.zeros(len(names), dtype=bool)
         inside[rng.permutation(usable)[: len(usable) // 2]] = True
-        known = distances[:, inside[person[columns]]]
-        near = (known.min(axis=1) - known.mean(axis=1)) / np.maximum(known.std(axis=1), 1e-12)
+        near = _nearness(distances, inside[person[columns]])
         score = np.array([near[person[rows] == each].mean() for each in usable])
         member = inside[usable]
         beats = (score[:, None] < score[None, :]) + 0.5 * (score[:, None] == score[None, :])
@@ -132,6 +132,15 @@ def _nearest(distances: Floats, own: NDArray[np.bool_], person: NDArray[np.intp]
     found = np.full(count, np.inf)
     np.minimum.at(found, person, np.where(own | np.isnan(distances), np.inf, distances).min(axis=1))
     return np.where(np.isinf(found), np.nan, found)
+
+
+def _nearness(distances: Floats, released: NDArray[np.bool_]) -> Floats:
+    """How many SD below its mean each row's (n, m) smallest distance to those `released` (m,) is, (n,), negative."""
+    found = []
+    for start in range(0, len(distances), _ROWS):
+        known = distances[start : start + _ROWS, released]
+        found.append((known.min(axis=1) - known.mean(axis=1)) / np.maximum(known.std(axis=1), 1e-12))
+    return np.concatenate(found)
 
 
 def _numbered(subjects: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.str_]]:

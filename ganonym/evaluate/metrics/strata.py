@@ -18,6 +18,7 @@ from ganonym.evaluate.scores import Scores
 OTHER_SESSION = ", other session"
 DISTINCTIVE = ", most distinctive quarter"
 NOBODY = -1
+_ROWS = 256  # compared with all others together; bounds memory, not the result
 
 
 def across_sessions(scores: Scores, sessions: Sequence[str | None], known: Sequence[int]) -> Scores | None:
@@ -47,10 +48,12 @@ def distinctive(templates: Rows, subjects: Sequence[str]) -> frozenset[str]:
     names, owner = np.unique(np.array(subjects)[there], return_inverse=True)
     if len(names) < 8:
         return frozenset()
-    distances = cdist(templates[there], templates[there])
-    distances[owner[:, None] == owner] = np.inf
-    nearest = np.full(len(names), np.inf)
-    np.minimum.at(nearest, owner, distances.min(axis=1))
+    known, nearest = templates[there], np.full(len(names), np.inf)
+    for start in range(0, len(known), _ROWS):
+        rows = slice(start, start + _ROWS)
+        distances = cdist(known[rows], known)
+        distances[owner[rows, None] == owner] = np.inf
+        np.minimum.at(nearest, owner[rows], distances.min(axis=1))
     return frozenset(names[np.argsort(-nearest, kind="stable")[: len(names) // 4]].tolist())
 
 
