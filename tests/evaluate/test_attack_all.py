@@ -114,6 +114,20 @@ def test_fused_attackers_are_stronger_than_each() -> None:
     assert rate(attacked, FUSED, SAME_PHOTO) > max(rate(attacked, name, SAME_PHOTO) for name in "ab") + 0.1
 
 
+def test_who_cannot_learn_is_not_fused_and_one_alone_is_no_fusion() -> None:
+    unable = Raises(UsageError("too few people."))
+    both = run([fixed("a"), fixed("b")], fused=("a", "b"))
+    three = run([fixed("a"), fixed("b"), unable], fused=("a", "b", "raises"))
+    fused = [[each for each in found.findings if each.attacker == FUSED] for found in (both, three)]
+    assert fused[0] == fused[1] != []
+    assert not [each for each in run([fixed("a"), unable], fused=("a", "raises")).findings if each.attacker == FUSED]
+
+
+def test_a_finding_does_not_depend_on_who_else_attacks() -> None:
+    alone, among = run([fixed("b")]), run([fixed("clear"), fixed("a"), fixed("b")], fused=("clear", "a"))
+    assert alone.findings == [each for each in among.findings if each.attacker == "b"]
+
+
 def test_released_columns_narrow_the_gallery_for_attacks_on_originals() -> None:
     attacked = run([fixed("a")], columns=("sex", "age"))
     settings = {each.setting for each in attacked.findings}

@@ -121,6 +121,21 @@ def test_too_few_people_to_learn_from_is_said() -> None:
         Reversal().learn(Lesson(rows, rows, tuple("abcdefghi")))
 
 
+def test_of_many_pairs_some_from_all_over_are_learned_from() -> None:
+    rng = np.random.default_rng(9)
+    rows = [rng.integers(0, 256, (31, CropView().width)).astype(np.float16) for _ in range(2)]
+    rows[0][4] = np.nan
+    names = tuple(f"s{n}" for n in range(31))
+    some = [0, 3, 7, 11, 14, 17, 20, 24, 27, 30]  # of the thirty that are whole, every third or so
+    part = Lesson(rows[0][some], rows[1][some], tuple(names[n] for n in some))
+    asked = rows[1][:2, :PIXELS].astype(np.float32)
+    found, wanted = (
+        attacker.learn(lesson).restorer(asked)
+        for attacker, lesson in ((Reversal(steps=1, most=10), Lesson(*rows, names)), (Reversal(steps=1), part))
+    )
+    assert np.array_equal(found, wanted)
+
+
 def test_crops_hold_the_face_where_the_landmarks_of_the_mean_face_lie() -> None:
     view, picture = CropView(), np.zeros((300, 300, 3), dtype=np.uint8)
     points = places(SIDE) * 3 + [20.0, 30.0]

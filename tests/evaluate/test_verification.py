@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyeer.eer_stats import calculate_roc, get_eer_values
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from ganonym.evaluate.metrics.verification import Pairs, det, equal_error, operating_point, pairs, roc, verification
 from ganonym.statistics.exact import proportion
@@ -93,6 +93,30 @@ def test_against_pyeer_and_sklearn_on_many_scores() -> None:
     assert found.auc == pytest.approx(roc_auc_score(labels, -np.r_[compared.mated, compared.non_mated]))
     pooled = np.sqrt((compared.mated.var() + compared.non_mated.var()) / 2)
     assert found.d_prime == pytest.approx((compared.non_mated.mean() - compared.mated.mean()) / pooled)
+
+
+@given(arrays(np.float64, 9, elements=WHOLE), arrays(np.float64, 30, elements=WHOLE), st.booleans())
+def test_the_curve_is_that_of_all_thresholds(mated: np.ndarray, non_mated: np.ndarray, apart: bool) -> None:
+    """scikit-learn's curve has a point for every distance; the same line, so the same height at each of its points."""
+    found = two(mated, non_mated + 0.5 * apart)
+    labels = np.r_[np.ones(len(mated)), np.zeros(len(non_mated))]
+    wanted = roc_curve(labels, -np.r_[found.mated, found.non_mated], drop_intermediate=False)[:2]
+    fmr, tar = roc(found)
+    assert len(fmr) <= 2 * len(np.unique(mated)) + 2
+    assert {*zip(fmr.round(9), tar.round(9), strict=True)} <= {*zip(*(each.round(9) for each in wanted), strict=True)}
+    for x in np.unique(wanted[0]):  # a curve may rise at one rate: its lowest and its highest point there
+        heights = wanted[1][wanted[0] == x]
+        lowest, highest = (np.interp(x + step, fmr, tar) for step in (-1e-9, 1e-9))
+        assert (lowest, highest) == (
+            pytest.approx(heights.min() if x > 0 else highest, abs=1e-6),
+            pytest.approx(heights.max(), abs=1e-6),
+        ) or x in (0.0, 1.0)
+    assert auc(fmr, tar) == pytest.approx(auc(*wanted))
+
+
+def test_strangers_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="must rise"):
+        Pairs(np.ones(1), np.array(["a"]), np.array([2.0, 1.0]))
 
 
 def test_all_tied_scores_are_chance() -> None:

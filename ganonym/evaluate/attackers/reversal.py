@@ -90,18 +90,22 @@ class Restored:
 class Reversal:
     """Learns to restore the crops of other people; the same lesson and `seed` give the same restorer.
 
-    `steps` of training bound its time: half a minute to a minute on one core for RESTORE_STEPS and 80 pairs.
+    It learns from at most so many pairs (`most`), evenly spread over the lesson. `steps` of training bound its time:
+    half a minute to a minute on one core for RESTORE_STEPS and 80 pairs.
     """
 
     view: View = CropView()
     steps: int = RESTORE_STEPS
     seed: int = 0
+    most: int = MOST
     name: str = "reversal"
     tier: Tier = "R"
 
     def learn(self, lesson: Lesson) -> Restored:
         """The restorer. Raises UsageError when released photos of too few other people are there to learn from."""
-        photos = whole_pairs(lesson, self.name)[:MOST]
+        photos = whole_pairs(lesson, self.name)
+        if len(photos) > self.most:
+            photos = photos[np.linspace(0, len(photos) - 1, self.most).round().astype(np.intp)]
         _, subject = np.unique(np.array(lesson.subjects, dtype=np.str_)[photos], return_inverse=True)
         released, originals = (rows[photos, :PIXELS].astype(np.float32) for rows in (lesson.released, lesson.originals))
         return Restored(train_restorer(released, originals, subject, self.steps, self.seed))
