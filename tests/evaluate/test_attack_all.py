@@ -16,6 +16,7 @@ from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Matcher
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.strata import DISTINCTIVE, OTHER_SESSION
 from ganonym.evaluate.release import Item, Release
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
@@ -126,6 +127,28 @@ def test_who_cannot_learn_is_not_fused_and_one_alone_is_no_fusion() -> None:
 def test_a_finding_does_not_depend_on_who_else_attacks() -> None:
     alone, among = run([fixed("b")]), run([fixed("clear"), fixed("a"), fixed("b")], fused=("clear", "a"))
     assert alone.findings == [each for each in among.findings if each.attacker == "b"]
+
+
+def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
+    """Three photos, of sessions 0, 1 and 0. Where the first was withheld, the second is what the third is sought by."""
+    own = np.repeat(np.random.default_rng(0).normal(size=(PEOPLE, 16)), 3, axis=0)
+    rows = {"dlib oracle": own + 0.05 * np.random.default_rng(1).normal(size=own.shape)}
+    items = tuple(
+        Item(
+            Row(f"{n}.png", f"s{n // 3:02d}", session="010"[n % 3]),
+            Path(f"in/{n}.png"),
+            None if n % 9 == 0 else Path(f"out/{n}.png"),
+        )
+        for n in range(3 * PEOPLE)
+    )
+    whole = Release(items, (), None, "", ())
+    attacked = Attacked()
+    given = Seen(rows, rows, {}, {}, (None,) * len(own), ())
+    list(attack_all([fixed("dlib oracle")], (), given, whole, 1, attacked, 1, lambda *_: None))
+    trials = {each.setting: each.trials for each in attacked.strata}
+    assert (trials[OTHER_PHOTO + OTHER_SESSION], trials[ANONYMIZED + OTHER_SESSION]) == (PEOPLE, PEOPLE)
+    assert trials[OTHER_PHOTO + DISTINCTIVE] == 2 * PEOPLE // 4
+    assert len(trials) == 4
 
 
 def test_released_columns_narrow_the_gallery_for_attacks_on_originals() -> None:

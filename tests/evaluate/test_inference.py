@@ -160,8 +160,9 @@ def test_membership_is_not_found_in_unrelated_outputs() -> None:
 
 def test_one_halvings_auc_is_sklearns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganonym.evaluate.inferences.membership.HALVINGS", 1)
-    originals = people(np.random.default_rng(13), 20, 1)
-    released = originals + 0.8 * noise(13, 20)
+    monkeypatch.setattr("ganonym.evaluate.inferences.membership._ROWS", 7)
+    originals = people(np.random.default_rng(13), 20, 1) * np.linspace(0.5, 3.0, 20)[:, None]
+    released = originals + 1.5 * noise(13, 20)
     names = [f"s{index:02d}" for index in range(20)]
     found = membership(originals, released, names, "dlib", seed=5)
     rng = np.random.default_rng(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ganonym.evaluate.metrics.strata import DISTINCTIVE, NOBODY, across_sessions, distinctive, of_people
 from ganonym.evaluate.scores import OTHER_PHOTO, Scores
@@ -62,6 +63,20 @@ def test_the_most_distinctive_are_those_far_from_everybody_else() -> None:
     templates[18:] = np.nan
     assert "p9" not in distinctive(templates, subjects)
     assert distinctive(templates[:14], subjects[:14]) == frozenset(), "seven people have no quarter worth a rate"
+
+
+def test_the_most_distinctive_do_not_depend_on_how_many_are_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    templates, subjects = rng.normal(size=(90, 2)), [f"p{number}" for number in rng.integers(0, 40, 90)]
+    whole = distinctive(templates, subjects)
+    monkeypatch.setattr("ganonym.evaluate.metrics.strata._ROWS", 7)
+    assert distinctive(templates, subjects) == whole
+    owner = np.array(subjects)
+    apart = np.where(owner[:, None] == owner, np.inf, np.linalg.norm(templates[:, None] - templates, axis=2)).min(
+        axis=1
+    )
+    nearest = {name: apart[owner == name].min() for name in sorted(set(subjects))}
+    assert whole == set(sorted(nearest, key=lambda name: -nearest[name])[: len(nearest) // 4])
 
 
 def test_trials_of_some_people_keep_all_candidates() -> None:
