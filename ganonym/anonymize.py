@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ganonym.errors import PhotoError
-from ganonym.faces.descriptor import describe
+from ganonym.faces.descriptor import describe, same_person
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
@@ -19,8 +21,9 @@ from ganonym.privacy.attributes import coarsen
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
+from ganonym.subject_face import faces_to_release
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer
-from ganonym.types import CANVAS, RGB, Face, FaceRecord, PrivateFace, Refusal
+from ganonym.types import CANVAS, RGB, Face, FaceRecord, Floats, PrivateFace, Refusal
 from ganonym.verify import Limits, problems
 
 SMALLEST_FACE = 40.0
@@ -52,19 +55,24 @@ def open_studio(recognizer: bool = False) -> Studio:
 def anonymize(
     photos: Mapping[str, RGB], subjects: Mapping[str, str], settings: PrivacySettings, seed: int, studio: Studio
 ) -> dict[str, RGB | Refusal]:
-    """Anonymize the largest face of each photo, in memory: the whole pipeline on one page.
+    """Anonymize the subject's face of each photo, in memory: the whole pipeline on one page.
 
     `photos` maps names to RGB arrays, `subjects` the same names to people; k-same needs at least k of them. Every
-    photo comes back as a synthesized face (256, 256, 3) or as a Refusal, never as it was. The batch does the same
-    with files, processes, names and a ledger around it. Raises UsageError as `privatize` does.
+    photo comes back as a synthesized face (256, 256, 3) or as a Refusal, never as it was; one with two faces of like
+    size is refused, because either could be the subject's. The batch does the same with files, processes, names and a
+    ledger around it. Raises UsageError as `privatize` does.
     """
     outcomes: dict[str, RGB | Refusal] = {}
     records: dict[str, FaceRecord] = {}
     for name, rgb in photos.items():
         try:
-            records[name] = analyse(rgb, name, studio)[0]
+            own = faces_to_release(analyse(rgb, name, studio), None, one_subject=True)
         except PhotoError as error:
-            outcomes[name] = Refusal(error.reason, str(error))
+            own = Refusal(error.reason, str(error))
+        if isinstance(own, Refusal):
+            outcomes[name] = own
+        else:
+            records[name] = own[0]
     people = [
         SubjectFace(
             subjects[name],
@@ -92,15 +100,17 @@ def anonymize(
 def analyse(rgb: RGB, source: str, studio: Studio) -> list[FaceRecord]:
     """Everything kept of the faces of one photo, largest first.
 
-    A smaller face beside it that cannot be treated is left out, and with it all of its pixels. Raises PhotoError
-    "no-face", "tiny" (under 40 px wide) or "profile" (turned by more than 40°) when that is so of the largest face.
+    A face that cannot be synthesized carries its refusal: "tiny" (under 40 px wide), "profile" (turned by more than
+    40°) or "no-skin". Raises PhotoError("no-face") where there is none.
     """
     faces = find_faces(rgb, studio.detector, studio.landmarks)
     if not faces:
         raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
-    _require_treatable(faces[0], source)
+    descriptors = [describe(rgb, face.points) for face in faces] if studio.recognizer or len(faces) > 1 else []
+    people = same_person(np.array(descriptors)) if len(faces) > 1 else [0]
     return [
-        _record(rgb, face, source, index, studio) for index, face in enumerate(faces) if not index or _treatable(face)
+        _record(rgb, face, source, index, person, descriptors[index] if studio.recognizer else None, studio)
+        for index, (face, person) in enumerate(zip(faces, people, strict=True))
     ]
 
 
@@ -123,21 +133,26 @@ def _seed(seed: int, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{purpose}".encode()).digest()[:8], "big") >> 1
 
 
-def _treatable(face: Face) -> bool:
-    return face.box.width >= SMALLEST_FACE and abs(estimate_pose(face.points).yaw) <= LARGEST_YAW
-
-
-def _require_treatable(face: Face, source: str) -> None:
+def _refusal(face: Face, source: str) -> Refusal | None:
+    """Why a face cannot be synthesized, whatever is on it."""
     if face.box.width < SMALLEST_FACE:
-        raise PhotoError(
+        return Refusal(
             "tiny", f"the face in {source!r} is {face.box.width:.0f} px wide; {SMALLEST_FACE:.0f} are needed."
         )
     yaw = estimate_pose(face.points).yaw
     if abs(yaw) > LARGEST_YAW:
-        raise PhotoError("profile", f"the face in {source!r} is turned by {yaw:.1f}°; at most {LARGEST_YAW:.0f}° work.")
+        return Refusal("profile", f"the face in {source!r} is turned by {yaw:.1f}°; at most {LARGEST_YAW:.0f}° work.")
+    return None
 
 
-def _record(rgb: RGB, face: Face, source: str, index: int, studio: Studio) -> FaceRecord:
+def _record(
+    rgb: RGB, face: Face, source: str, index: int, person: int, descriptor: Floats | None, studio: Studio
+) -> FaceRecord:
+    refusal, tone = _refusal(face, source), 0
+    try:
+        tone = tone_class(ita_degrees(rgb, face.points))
+    except PhotoError as error:
+        refusal = refusal or Refusal(error.reason, str(error))
     return FaceRecord(
         source=source,
         index=index,
@@ -145,7 +160,9 @@ def _record(rgb: RGB, face: Face, source: str, index: int, studio: Studio) -> Fa
         points=face.points,
         shape=normalize(face.points, studio.synthesizer.model.shape),
         pose=estimate_pose(face.points),
-        tone=tone_class(ita_degrees(rgb, face.points)),
+        tone=tone,
         thumbnail=face_thumbnail(rgb, face.points),
-        descriptor=describe(rgb, face.points) if studio.recognizer else None,
+        descriptor=descriptor,
+        person=person,
+        refusal=refusal,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganonym.errors import UsageError
+from ganonym.subject_face import WORDS, FaceWord
 
 PROFILES = ("research", "strict")
 ATTRIBUTES = ("tone", "sex", "age")
@@ -29,7 +30,9 @@ class Settings:
     subject's group (from the subject with all others, and in whole photos, whose necks must match). `release` are
     manifest columns copied into the shareable manifest beside the syndrome. `consistent` gives all photos of a subject
     the same surrogate. `output` photo puts the faces back into their photographs, whose surroundings `background`
-    keeps, blurs or greys; with face it says nothing. `jobs` 0 means one per core; `timeout` is seconds per photo.
+    keeps, blurs or greys; with face it says nothing. `subject_face` only: with a manifest, a photo in which two faces
+    could be the subject's is withheld; other words say which of a photo's faces is. `jobs` 0 means one per core;
+    `timeout` is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
@@ -50,6 +53,7 @@ class Settings:
     i_understand: bool = False
     output: Literal["face", "photo"] = "face"
     background: Background = "keep"
+    subject_face: Literal["only"] | FaceWord = "only"
     jobs: int = 0
     engine: Literal["processes", "serial"] = "processes"
     timeout: float = 60.0
@@ -168,6 +172,7 @@ _CHECKS: dict[str, _Check] = {
     "i_understand": _FLAG,
     "output": _choice("face", "photo"),
     "background": _choice("keep", "blur", "grey"),
+    "subject_face": _choice("only", *WORDS),
     "jobs": _whole(0, 4096),
     "engine": _choice("processes", "serial"),
     "timeout": _above_0("seconds"),

@@ -11,16 +11,25 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from ganonym.errors import UsageError
+from ganonym.subject_face import FaceChoice, parse_choice
 from ganonym.types import Sex
 
 REQUIRED = ("image", "subject")
 OPTIONAL = ("syndrome", "session", "sex", "age", "ethnicity", "expression", "site")
+"""Columns about a subject or photo that may be told with it."""
+
+COLUMNS = (*REQUIRED, *OPTIONAL, "face")
+"""All that are read; `face` tells the tools where to look."""
+
 _LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: `image` relative POSIX path below IN, `subject` any identifier, `age` in years; None where empty."""
+    """One row: `image` relative POSIX path below IN, `subject` any identifier, `age` in years; None where empty.
+
+    `face`: which of several faces is the subject's.
+    """
 
     image: str
     subject: str
@@ -31,6 +40,7 @@ class Row:
     ethnicity: str | None = None
     expression: str | None = None
     site: str | None = None
+    face: FaceChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +56,8 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest: UTF-8 CSV with a header, byte-order mark and CRLF allowed, text in NFC except image paths.
 
     Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image
-    absolute or outside the folder, an image twice, sex not female/male, age not 0 … 130, control characters, one
-    subject with two syndromes or sexes.
+    absolute or outside the folder, an image twice, sex not female/male, age not 0 … 130, a face that is neither word
+    nor box, control characters, one subject with two syndromes or sexes.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -79,7 +89,7 @@ def read_manifest(path: Path) -> Manifest:
     if faults:
         more = [f"… and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
         raise UsageError("\n  ".join([f"the manifest {path} has {len(faults)} faults:", *faults[:_LISTED], *more]))
-    ignored = tuple(name for name in columns if name not in REQUIRED + OPTIONAL)
+    ignored = tuple(name for name in columns if name not in COLUMNS)
     return Manifest({image: row for image, (_, row) in rows.items()}, "syndrome" in columns, ignored)
 
 
@@ -87,7 +97,7 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
     if surplus:
         faults.append(f"line {line}: {abs(surplus)} cells too {'many' if surplus > 0 else 'few'}")
         return
-    value = {name: unicodedata.normalize("NFC", cells.get(name, "").strip()) for name in REQUIRED + OPTIONAL}
+    value = {name: unicodedata.normalize("NFC", cells.get(name, "").strip()) for name in COLUMNS}
     image, wrong = cells["image"].strip(), []
     if not image:
         wrong.append("image is empty")
@@ -102,6 +112,11 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
     age = _age(value["age"])
     if value["age"] and age is None:
         wrong.append(f"age {value['age']!r} is not a number of years from 0 to 130")
+    face: FaceChoice | None = None
+    try:
+        face = parse_choice(value["face"]) if value["face"] else None
+    except ValueError as error:
+        wrong.append(f"face {error}")
     image = str(PurePosixPath(image))
     if image in rows:
         wrong.append(f"image {image!r} is already on line {rows[image][0]}")
@@ -109,7 +124,7 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
     if not wrong:
         texts = {name: value[name] or None for name in ("syndrome", "session", "ethnicity", "expression", "site")}
         known: Sex | None = "female" if sex == "female" else "male" if sex == "male" else None
-        rows[image] = (line, Row(image, value["subject"], sex=known, age=age, **texts))
+        rows[image] = (line, Row(image, value["subject"], sex=known, age=age, face=face, **texts))
 
 
 def _age(text: str) -> float | None:

@@ -75,7 +75,8 @@ class FaceRecord:
     `index` is 0 for the largest face of the photo. `shape` is the Procrustes-normalised landmark shape (68, 2).
     `tone` is the ITA skin-tone class 0 (very light) … 5 (dark). `thumbnail` is a (24, 24) uint8 grey image of the
     aligned face, kept only so that the verifier can prove that the output is not a copy. `descriptor` is dlib's
-    128-D identity descriptor, present only with `--verify recognizer`.
+    128-D identity descriptor, present only with `--verify recognizer`. Faces of one photo with the same `person` are
+    one person to the recognizer. `refusal` says why a face cannot be synthesized; it may be the subject's all the same.
     """
 
     source: str
@@ -87,6 +88,8 @@ class FaceRecord:
     tone: int
     thumbnail: NDArray[np.uint8]
     descriptor: Floats | None = None
+    person: int = 0
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ import skimage.data
 from numpy.typing import NDArray
 
 from ganonym.anonymize import Studio, analyse, anonymize, open_studio
-from ganonym.errors import PhotoError, UsageError
+from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.subject_face import faces_to_release
 from ganonym.types import Box, Points, Refusal
 
 Pixels = NDArray[np.uint8]
@@ -125,9 +126,10 @@ ROOM = np.full((400, 800, 3), 128, np.uint8)
 
 @pytest.mark.parametrize("yaw", [-60.0, 60.0])
 def test_a_profile_is_refused(yaw: float, studio: Studio) -> None:
-    with pytest.raises(PhotoError, match="turned by") as refusal:
-        analyse(ROOM, "side.jpg", scene(studio, (yaw, 1.0, 0.0)))
-    assert refusal.value.reason == "profile"
+    (record,) = analyse(ROOM, "side.jpg", scene(studio, (yaw, 1.0, 0.0)))
+    assert record.refusal is not None
+    assert record.refusal.reason == "profile"
+    assert "turned by" in record.refusal.detail
 
 
 @pytest.mark.parametrize("yaw", [-30.0, 0.0, 30.0])
@@ -137,14 +139,19 @@ def test_a_head_turned_a_little_is_not(yaw: float, studio: Studio) -> None:
 
 
 def test_a_face_of_a_few_pixels_is_refused(studio: Studio) -> None:
-    with pytest.raises(PhotoError, match="px wide") as refusal:
-        analyse(ROOM, "far.jpg", scene(studio, (0.0, 0.15, 0.0)))
-    assert refusal.value.reason == "tiny"
+    (record,) = analyse(ROOM, "far.jpg", scene(studio, (0.0, 0.15, 0.0)))
+    assert record.refusal is not None
+    assert record.refusal.reason == "tiny"
+    assert "px wide" in record.refusal.detail
 
 
-def test_bystanders_that_cannot_be_treated_are_left_out(studio: Studio) -> None:
+def test_faces_that_cannot_be_synthesized_are_found_and_say_why(studio: Studio) -> None:
     people = scene(studio, (0.0, 1.0, 0.0), (60.0, 0.9, 260.0), (0.0, 0.15, 500.0), (10.0, 0.7, 560.0))
     records = analyse(ROOM, "group.jpg", people)
-    assert [round(record.box.left) for record in records] == sorted(round(record.box.left) for record in records)
-    assert len(records) == 2
-    assert len({record.index for record in records}) == 2
+    assert [record.box.area for record in records] == sorted((record.box.area for record in records), reverse=True)
+    reasons = {round(record.box.left): record.refusal.reason if record.refusal else None for record in records}
+    assert sorted(map(str, reasons.values())) == ["None", "None", "profile", "tiny"]
+    assert [record.index for record in records] == [0, 1, 2, 3]
+    released = faces_to_release(records, None, one_subject=False)
+    assert isinstance(released, list)
+    assert [record.refusal for record in released] == [None, None]

@@ -25,6 +25,7 @@ OTHER = {
     "verify": "recognizer",
     "i_understand": True,
     "output": "photo",
+    "subject_face": "left",
 }
 INDIFFERENT = {"jobs": 3, "engine": "serial", "timeout": 5.0, "resume": False, "background": "grey"}
 

@@ -72,6 +72,18 @@ def anonymize(
         Literal["keep", "blur", "grey"] | None,
         typer.Option(help="Of --output photo: all but the faces.", show_default="keep", rich_help_panel=PRIVACY),
     ] = None,
+    subject_face: Annotated[
+        Literal["only", "left", "right", "top", "bottom", "largest", "smallest"] | None,
+        typer.Option(
+            help="Which of several faces is the subject's; the manifest's column `face` comes first.",
+            show_default="only",
+            rich_help_panel=BATCH,
+        ),
+    ] = None,
+    distinct: Annotated[
+        Path | None,
+        typer.Option(help="CSV: in each line, ids of different people who look like one.", rich_help_panel=BATCH),
+    ] = None,
     after: Annotated[
         list[Path] | None,
         typer.Option(help="OUT of an earlier release; its people are left out.", rich_help_panel=BATCH),
@@ -109,6 +121,7 @@ def anonymize(
         "i_understand": i_understand or None,
         "output": output_kind,
         "background": background,
+        "subject_face": subject_face,
         "resume": False if no_resume else None,
         "seed": seed,
         "jobs": jobs,
@@ -118,11 +131,15 @@ def anonymize(
     if settings.output == "photo" and settings.background != "grey":
         output.warn(f"Warning: {photo_warning(settings)}.")
     if dry_run:
-        plan = plan_batch(source, out, settings, manifest)
+        plan = plan_batch(source, out, settings, manifest, distinct)
         output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
         return
     with output.progress() as advance:
-        result = run_batch(source, out, settings, manifest, key_file, progress=advance, after=after or ())
+        result = run_batch(
+            source, out, settings, manifest, key_file, progress=advance, after=after or (), distinct=distinct
+        )
+    for warning in result.warnings:
+        output.warn(f"Warning: {warning}.")
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
     output.result(payload, _result_table(result, settings.output), result.guarantee, f"Report: {out / 'REPORT.md'}")
     raise typer.Exit(result.exit_code)

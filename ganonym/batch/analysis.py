@@ -19,6 +19,9 @@ from ganonym.errors import PhotoError
 from ganonym.photos.source import read_bytes
 from ganonym.types import JSON, Box, FaceRecord, Pose, Refusal
 
+ANALYSIS = 2
+"""Number of what is kept of a photo; what an older number kept is not read."""
+
 
 class AnalysisStore:
     """JSONL file with one line a photo, found again by photo, its SHA-256 and `key` (settings and weights).
@@ -123,6 +126,8 @@ def _pack(face: FaceRecord) -> JSON:
         "tone": face.tone,
         "thumbnail": [list(face.thumbnail.shape), base64.b64encode(face.thumbnail.tobytes()).decode()],
         "descriptor": None if face.descriptor is None else face.descriptor.tolist(),
+        "person": face.person,
+        "refusal": None if face.refusal is None else asdict(face.refusal),
     }
 
 
@@ -139,4 +144,6 @@ def _unpack(source: str, kept: JSON) -> FaceRecord:
         tone=kept["tone"],
         thumbnail=np.frombuffer(base64.b64decode(pixels), dtype=np.uint8).reshape(size),
         descriptor=None if descriptor is None else np.array(descriptor, dtype=np.float64),
+        person=kept["person"],
+        refusal=None if kept["refusal"] is None else Refusal(**kept["refusal"]),
     )

@@ -73,7 +73,7 @@ def run_baseline(
                 refused[name] = digest
             else:
                 subject, label = plan.subject_of(name), plan.label_of(name)
-                item = ReleaseItem(name, 0, digest, subject, output_name(key, name), _FILTERED, label)
+                item = ReleaseItem(name, 0, 0, digest, subject, output_name(key, name), _FILTERED, label)
                 # Bounds as `anonymize` has them, so that both can be compared on the same photos.
                 jobs.append(_Job(Task(source, name, digest, settings, SMALLEST_FACE, LARGEST_YAW), item))
             tell("read", done, len(plan.photos))

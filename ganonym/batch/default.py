@@ -21,11 +21,12 @@ def default_pipeline() -> Pipeline:
 def load_tools(settings: Settings) -> Tools:
     """Models of one worker. Raises EnvironmentFault when something is missing or altered."""
     from ganonym.anonymize import analyse, open_studio, produce
+    from ganonym.faces.descriptor import describe
     from ganonym.photograph import treat_photo
 
     studio = open_studio(recognizer=settings.verify == "recognizer")
     treat = partial(treat_photo, studio=studio, background=settings.background)
-    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio), treat)
+    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio), treat, describe)
 
 
 def load_shape_model() -> ShapeModel:

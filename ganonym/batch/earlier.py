@@ -14,12 +14,13 @@ from ganonym.batch.ledger import read_ledger
 from ganonym.batch.plan import Plan
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.subject_ids import canonical_id
 from ganonym.types import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Who and what was released: subjects as their manifests call them, SHA-256 of photographs."""
+    """Who and what was released: canonical ids of subjects, SHA-256 of photographs."""
 
     subjects: frozenset[str]
     inputs: frozenset[str]
@@ -44,7 +45,7 @@ def released_before(folders: Iterable[Path]) -> Earlier:
         for entry in state.entries:
             # Once anonymized counts for good: the picture may have been shared before it was removed.
             if entry.get("outcome") == "anonymized":
-                subjects.add(str(entry["subject"]))
+                subjects.add(canonical_id(str(entry["subject"])))
                 inputs.add(str(entry["input"]))
     return Earlier(frozenset(subjects), frozenset(inputs))
 
@@ -55,7 +56,7 @@ def refuse_released(plan: Plan, photos: Sequence[tuple[str, str]], earlier: Earl
     for name, digest in photos:
         if digest in earlier.inputs:
             refused[name] = Refusal("released-before", "this very photo was released before")
-        elif plan.subject_of(name) in earlier.subjects:
+        elif canonical_id(plan.subject_of(name)) in earlier.subjects:
             detail = "its subject was released before; another group would narrow down who it is"
             refused[name] = Refusal("released-before", detail)
     return refused

@@ -1,8 +1,8 @@
-"""Whole photos as outputs: one for each photo, named and entered in the ledger as its largest face would be."""
+"""Whole photos as outputs: one for each photo, named and entered in the ledger as its subject's face would be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,12 +23,12 @@ from ganonym.photos.encode import encode_png
 from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Request
 
 COVERABLE = frozenset({"tiny", "profile", "no-skin"})
-"""Why an analysis may refuse a photo whose faces can be covered all the same: they were found."""
+"""Why no face of a photo may be released although all can be covered: they were found."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoJob:
-    """One photo to treat: `item` its largest face, `faces` what is to become of each face by its index."""
+    """One photo to treat: `item` its subject's face, `faces` what is to become of which of the faces found in it."""
 
     root: Path
     item: ReleaseItem
@@ -36,14 +36,22 @@ class PhotoJob:
 
 
 def coverable(refusal: Refusal, settings: Settings) -> bool:
-    """Whether a photo refused by the analysis can still be released with its faces covered."""
+    """Whether a photo of which no face is released can be released itself, with its faces covered."""
     return settings.output == "photo" and refusal.reason in COVERABLE
 
 
 def plan_photographs(
-    root: Path, photos: Sequence[tuple[str, str]], plan: Plan, release: Release, store: AnalysisStore, key: bytes
+    root: Path,
+    photos: Sequence[tuple[str, str]],
+    plan: Plan,
+    release: Release,
+    refused: Mapping[str, Refusal],
+    key: bytes,
 ) -> list[PhotoJob]:
-    """One job for each of `photos`, (name, SHA-256), that shows a face; ordered by output name."""
+    """One job for each of `photos`, (name, SHA-256), that shows a face; ordered by output name.
+
+    `refused` says why no face of a photo is released; where that leaves something to cover, it is a job, too.
+    """
     by_photo: dict[str, list[ReleaseItem]] = {}
     for item in release.items:
         by_photo.setdefault(item.source, []).append(item)
@@ -51,12 +59,10 @@ def plan_photographs(
     for name, digest in photos:
         items = sorted(by_photo.get(name, ()), key=lambda item: item.index)
         if items:
-            jobs.append(PhotoJob(root, items[0], tuple((item.index, item.face) for item in items)))
-        else:
-            found = store.read(name, digest)
-            if isinstance(found, Refusal) and found.reason in COVERABLE:
-                item = ReleaseItem(name, 0, digest, plan.subject_of(name), output_name(key, name, 0), found, None)
-                jobs.append(PhotoJob(root, item, ()))
+            jobs.append(PhotoJob(root, items[0], tuple((item.found, item.face) for item in items)))
+        elif name in refused and refused[name].reason in COVERABLE:
+            subject, output = plan.subject_of(name), output_name(key, name, 0)
+            jobs.append(PhotoJob(root, ReleaseItem(name, 0, 0, digest, subject, output, refused[name], None), ()))
     refuse_collisions(job.item.output for job in jobs)
     return sorted(jobs, key=lambda job: job.item.output)
 
@@ -66,6 +72,7 @@ def produce_photographs(
     photos: Sequence[tuple[str, str]],
     plan: Plan,
     release: Release,
+    refused: Mapping[str, Refusal],
     store: AnalysisStore,
     key: bytes,
     ledger: Ledger,
@@ -74,7 +81,7 @@ def produce_photographs(
     tell: Callable[[str, int, int], None],
 ) -> tuple[int, int]:
     """Produce what the ledger does not show as done; returns how many photos were produced and how many were done."""
-    jobs = plan_photographs(root, photos, plan, release, store, key)
+    jobs = plan_photographs(root, photos, plan, release, refused, key)
     remaining = [job for job in jobs if not is_done(ledger.items.get(job.item.name), space)]
     waiting = {job.item.name for job in remaining}
     skipped = sum(
@@ -115,7 +122,7 @@ def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Request, ...]]) -> tuple[by
 
 
 def _about(photograph: Photograph, asked: PrivateFace | Refusal) -> JSON:
-    """What the ledger says of a photo beside its digests: how its largest face ended, and where which faces are."""
+    """What the ledger says of a photo beside its digests: how its subject's face ended, and where which faces are."""
     covered = asked if isinstance(asked, Refusal) else photograph.largest
     return {
         "face": "covered" if covered else "synthesized",

@@ -13,6 +13,7 @@ from ganonym.errors import UsageError
 from ganonym.manifest import Manifest, Row, read_manifest
 from ganonym.photos.walk import check_folders, twins, walk
 from ganonym.privacy.settings import Mechanism
+from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
 
 
@@ -22,7 +23,7 @@ class Plan:
 
     `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
     (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each
-    photo counts as a subject.
+    photo counts as a subject. `distinct` are pairs of subjects who are different people by the steward's word.
     """
 
     photos: tuple[str, ...]
@@ -33,27 +34,29 @@ class Plan:
     small: tuple[str | None, ...]
     mechanism: Mechanism
     notes: tuple[str, ...]
+    distinct: Distinct = frozenset()
 
     @property
     def subjects(self) -> int:
         return sum(self.classes.values())
 
-    def subject_of(self, photo: str, index: int = 0) -> str:
-        """Whose face it is: the manifest says it of the largest; any other is a bystander, a subject of its own."""
-        if index:
-            return f"{photo}#{index + 1}"
+    def subject_of(self, photo: str) -> str:
+        """Whose photo it is: the manifest's subject, or the photo itself, which then shows a person of its own."""
         return self.rows[photo].subject if self.rows is not None else photo
 
-    def label_of(self, photo: str, index: int = 0) -> str | None:
-        """The syndrome of a face, None for bystanders and where none is given."""
-        return self.rows[photo].syndrome if self.rows is not None and not index else None
+    def label_of(self, photo: str) -> str | None:
+        """The subject's syndrome, None where none is given."""
+        return self.rows[photo].syndrome if self.rows is not None else None
 
 
-def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | None = None) -> Plan:
+def plan_batch(
+    source: Path, output: Path, settings: Settings, manifest: Path | None = None, distinct: Path | None = None
+) -> Plan:
     """Plan a run without touching the disk, except for reading.
 
     Raises UsageError: folders that contain each other, no photo at all, a faulty manifest, names that differ only in
-    case or Unicode form, fewer than k subjects for k-same.
+    case or Unicode form, one subject in several spellings (but for pairs in the file `distinct`), fewer than k subjects
+    for k-same.
     """
     check_folders(source, output)
     found = walk(source)
@@ -65,7 +68,10 @@ def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | 
         pairs = "; ".join(" and ".join(map(repr, group)) for group in meeting)
         raise UsageError(f"names that differ only in case or Unicode form: {pairs}.", "Rename one of each.")
     photos, rows = found.photos, None
-    notes = ["no manifest: every photo is taken to show a different person; repeated people weaken the guarantee"]
+    notes = [
+        "no manifest: every photo is taken to show different people; copies are found, but other photos of one person "
+        "are not, and weaken the guarantee"
+    ]
     if manifest is not None:
         table = read_manifest(manifest)
         photos, rows, withheld = _match(found.photos, table, manifest)
@@ -73,6 +79,9 @@ def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | 
         refused += [item for item in withheld if item[0] not in known]
         notes = [f"manifest columns ignored: {', '.join(table.ignored)}"] if table.ignored else []
     people = {row.subject: row.syndrome for row in rows.values()} if rows is not None else dict.fromkeys(photos)
+    different = read_distinct(distinct, people)
+    if rows is not None:
+        refuse_spelled_alike(people, different)
     mechanism, why = choose_mechanism(settings, people)
     classes = Counter(people.values())
     small = tuple(sorted((label for label, count in classes.items() if count < settings.k), key=str))
@@ -96,6 +105,7 @@ def plan_batch(source: Path, output: Path, settings: Settings, manifest: Path | 
         small=small if mechanism == "k-same" else (),
         mechanism=mechanism,
         notes=(why, *notes),
+        distinct=different,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.plan import Plan, choose_mechanism
+from ganonym.batch.claims import Claim, subjects_of
+from ganonym.batch.plan import choose_mechanism
 from ganonym.batch.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
@@ -23,11 +23,13 @@ from ganonym.types import PrivateFace, Refusal
 class ReleaseItem:
     """One face to be released: where it comes from, its name below OUT/images, and what synthesis may see of it.
 
-    `label` is what may be told of its subject's syndrome.
+    `index` is its place among the released faces of the photo, `found` among all that the analysis found. `label` is
+    what may be told of its subject's syndrome.
     """
 
     source: str
     index: int
+    found: int
     input: str
     subject: str
     output: str
@@ -36,7 +38,7 @@ class ReleaseItem:
 
     @property
     def name(self) -> str:
-        """How quarantine.csv calls it: the photo, with #2, #3 … for its further faces."""
+        """How quarantine.csv calls it: the photo, with #2, #3 … for further faces without a manifest."""
         return f"{self.source}#{self.index + 1}" if self.index else self.source
 
 
@@ -56,41 +58,14 @@ class Release:
 
 
 def plan_release(
-    plan: Plan,
-    photos: Sequence[tuple[str, str]],
-    store: AnalysisStore,
-    model: ShapeModel,
-    key: bytes,
-    settings: Settings,
+    claims: Sequence[Claim], model: ShapeModel, key: bytes, settings: Settings, *, manifest: bool
 ) -> Release:
-    """Privatize all faces of `photos`, (name, SHA-256) each, that `store` knows. Raises as `privatize` does."""
-    faces: list[SubjectFace] = []
-    places: list[tuple[str, int, str, str]] = []
+    """Privatize all claimed faces. `manifest`: whether one said who is who. Raises as `privatize` does."""
     choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
-    for photo, digest in photos:
-        records = store.read(photo, digest)
-        for record in [] if isinstance(records, Refusal) else records:
-            subject, output = plan.subject_of(photo, record.index), output_name(key, photo, record.index)
-            seed = seed_for(key, settings.seed, output)
-            subject_seed = seed_for(key, settings.seed, f"subject\0{subject}")
-            label = plan.label_of(photo, record.index)
-            row = plan.rows[photo] if plan.rows is not None and record.index == 0 else None
-            kept = coarsen(record.tone, row.sex if row else None, row.age if row else None, choice)
-            faces.append(
-                SubjectFace(
-                    subject,
-                    record.shape,
-                    seed,
-                    subject_seed,
-                    label,
-                    kept,
-                    subject_seed if settings.consistent else seed,
-                )
-            )
-            places.append((photo, record.index, digest, output))
-    refuse_collisions(output for _, _, _, output in places)
-    people = {face.subject: face.label for face in faces}
-    mechanism, why = choose_mechanism(settings, people)
+    outputs = [output_name(key, claim.photo, claim.index) for claim in claims]
+    refuse_collisions(outputs)
+    faces = [_subject_face(claim, output, choice, key, settings) for claim, output in zip(claims, outputs, strict=True)]
+    mechanism, why = choose_mechanism(settings, subjects_of(claims))
     privacy = PrivacySettings(
         mechanism=mechanism,
         k=settings.k,
@@ -102,10 +77,10 @@ def plan_release(
         attributes_from=settings.attributes_from if settings.output == "face" else "subject",
         i_understand=settings.i_understand,
     )
-    private = privatize(faces, model, privacy, manifest=plan.rows is not None)
+    private = privatize(faces, model, privacy, manifest=manifest)
     items = []
-    for face, points, label, kept, (photo, index, digest, output) in zip(
-        faces, private.faces, private.labels, private.attributes, places, strict=True
+    for claim, output, face, points, label, kept in zip(
+        claims, outputs, faces, private.faces, private.labels, private.attributes, strict=True
     ):
         outcome: PrivateFace | Refusal
         if isinstance(points, Refusal):
@@ -113,5 +88,24 @@ def plan_release(
         else:
             assert face.surrogate_seed is not None
             outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, face.surrogate_seed)
-        items.append(ReleaseItem(photo, index, digest, face.subject, output, outcome, label))
+        items.append(
+            ReleaseItem(
+                claim.photo, claim.index, claim.record.index, claim.digest, claim.subject, output, outcome, label
+            )
+        )
     return Release(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)
+
+
+def _subject_face(claim: Claim, output: str, choice: AttributeChoice, key: bytes, settings: Settings) -> SubjectFace:
+    seed = seed_for(key, settings.seed, output)
+    subject_seed = seed_for(key, settings.seed, f"subject\0{claim.subject}")
+    row = claim.row
+    return SubjectFace(
+        claim.subject,
+        claim.record.shape,
+        seed,
+        subject_seed,
+        claim.label,
+        coarsen(claim.record.tone, row.sex if row else None, row.age if row else None, choice),
+        subject_seed if settings.consistent else seed,
+    )

@@ -9,14 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
-from ganonym.batch.analysis import AnalysisStore, dataset_digest, fingerprint
+from ganonym.batch.analysis import ANALYSIS, AnalysisStore, dataset_digest, fingerprint
+from ganonym.batch.claims import Claim, claim_faces, subjects_of
 from ganonym.batch.earlier import refuse_released, released_before
 from ganonym.batch.engines import Engine, open_engine, resident_peak
 from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger, digest_of
+from ganonym.batch.people import SamePerson, find_same_people, refuse_same_people
 from ganonym.batch.photographs import coverable, produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.batch.plan import Plan, plan_batch
+from ganonym.batch.plan import Plan, choose_mechanism, plan_batch
 from ganonym.batch.pseudonym import key_mark, read_key, read_or_create_key
 from ganonym.batch.release import Release, ReleaseItem, plan_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
@@ -37,7 +39,7 @@ class RunResult:
     """What a run did: outputs produced now, outputs found done, records in quarantine, and what it took.
 
     An output is a face, or with `output` photo a photo; `rate` is outputs produced a second; `peak_memory` the resident
-    bytes of all processes together (an upper bound).
+    bytes of all processes together (an upper bound). `warnings` name photographs: for the steward only.
     """
 
     anonymized: int
@@ -48,6 +50,7 @@ class RunResult:
     guarantee: str
     seconds: float
     peak_memory: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -68,10 +71,12 @@ def run_batch(
     pipeline: Pipeline | None = None,
     progress: Progress | None = None,
     after: Sequence[Path] = (),
+    distinct: Path | None = None,
 ) -> RunResult:
     """Treat every photo below `source`; write OUT/images, OUT/manifest.csv, OUT/REPORT.md and OUT/private.
 
-    `after` names the output folders of earlier releases, whose subjects are withheld from this one.
+    `after` names the output folders of earlier releases, whose subjects are withheld from this one; `distinct` a CSV of
+    subjects who are different people although their ids or photographs look like one person's.
 
     A picture appears in OUT/images only once it is verified, on the disk and named in the ledger. Killed at any
     moment and started again with the same arguments, it ends with the same bytes. Raises UsageError and
@@ -80,7 +85,7 @@ def run_batch(
     started = time.perf_counter()
     pipeline = pipeline or _default_pipeline()
     tell = progress or (lambda _phase, _done, _total: None)
-    plan = plan_batch(source, output, settings, manifest)
+    plan = plan_batch(source, output, settings, manifest, distinct)
     weights = pipeline.weights_digest(settings)
     with open_workspace(output) as space:
         if not settings.resume:
@@ -95,24 +100,23 @@ def run_batch(
                 plan, notes=(*plan.notes, f"released after {len(after)} earlier releases, without their people")
             )
         header = _header(plan, photos, refused, settings, weights, key)
-        analysis_key = digest_of([version("ganonym"), weights, settings.verify])
+        analysis_key = digest_of([version("ganonym"), ANALYSIS, weights, settings.verify])
         with (
             open_ledger(space, header) as ledger,
             AnalysisStore(space.analysis, analysis_key) as store,
             open_engine(pipeline, settings) as engine,
         ):
             _analyse(source, photos, store, engine, tell)
-            release = plan_release(plan, photos, store, pipeline.load_shape_model(), key, settings)
+            claims, unclaimed = claim_faces(plan, photos, store, settings)
+            repeated = _count_people(plan, claims, source, settings, engine, tell)
+            release = plan_release(claims, pipeline.load_shape_model(), key, settings, manifest=plan.rows is not None)
             _settle_release(ledger, release, store.digest(photos))
-            for name, digest in photos:
-                found = store.read(name, digest)
-                if isinstance(found, Refusal) and not coverable(found, settings):
-                    refused[name] = found
+            refused |= {name: why for name, why in unclaimed.items() if not coverable(why, settings)}
             for name, refusal in sorted(refused.items()):
                 ledger.settle(quarantined(name, refusal))
             if settings.output == "photo":
                 produced, skipped = produce_photographs(
-                    source, photos, plan, release, store, key, ledger, space, engine, tell
+                    source, photos, plan, release, unclaimed, store, key, ledger, space, engine, tell
                 )
             else:
                 produced, skipped = _produce(release, store, ledger, space, engine, tell)
@@ -130,6 +134,7 @@ def run_batch(
         guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
         seconds=time.perf_counter() - started,
         peak_memory=memory,
+        warnings=tuple(f"one person under several subjects, {group}" for group in repeated),
     )
 
 
@@ -173,6 +178,16 @@ def _analyse(source: Path, photos: list[tuple[str, str]], store: AnalysisStore, 
         store.add(name, digest, outcome)
         done += 1
         tell("analyse", done, len(photos))
+
+
+def _count_people(
+    plan: Plan, claims: Sequence[Claim], source: Path, settings: Settings, engine: Engine, tell: Progress
+) -> list[SamePerson]:
+    """What shows one person under several subjects; raises UsageError where k-same would count it more than once."""
+    found = find_same_people(claims, source, engine, plan.distinct, tell)
+    if choose_mechanism(settings, subjects_of(claims))[0] == "k-same":
+        refuse_same_people(found)
+    return found
 
 
 def _settle_release(ledger: Ledger, release: Release, analysis: str) -> None:
@@ -221,7 +236,7 @@ def _produce(
 def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:
     records = store.read(item.source, item.input)
     assert not isinstance(records, Refusal)
-    return next(record for record in records if record.index == item.index)
+    return next(record for record in records if record.index == item.found)
 
 
 @dataclass(frozen=True, slots=True)

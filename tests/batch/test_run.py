@@ -218,7 +218,6 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
     found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     assert found == {
         "2.png": "small-class",
-        "Müller Anna/two.png#2": "small-class",
         "Müller Anna/none.png": "no-face",
         "Müller Anna/refused.png": "not-in-manifest",
         "ghost.png": "missing-photo",

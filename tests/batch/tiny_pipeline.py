@@ -1,7 +1,8 @@
 """A pipeline without models, quick and deterministic, for tests of the batch alone; importable by worker processes.
 
-The first pixel of a photo says what happens: red = number of faces, green = fate in analysis, blue = fate in
-production (CRASH, HANG, BUG, MEMORY, REFUSE; anything else goes well). The second pixel makes the shape.
+The first pixel of a photo says what happens: red = number of faces, each a third of the one before, green = fate in
+analysis, blue = fate in production (CRASH, HANG, BUG, MEMORY, REFUSE; anything else goes well). The second pixel makes
+the shape.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def analyse(rgb: RGB, source: str) -> list[FaceRecord]:
     for index in range(count):
         shape = join(rng.normal(size=6) * 0.02, rng.normal(size=4) * 0.01, model)
         thumbnail = np.full((24, 24), later, np.uint8)
-        faces.append(FaceRecord(source, index, Box(0, 0, 1, 1), shape, shape, Pose(0, 0, 0), index % 6, thumbnail))
+        box = Box(0, 0, 3.0**-index, 3.0**-index)
+        faces.append(FaceRecord(source, index, box, shape, shape, Pose(0, 0, 0), index % 6, thumbnail, person=index))
     return faces
 
 
