@@ -28,6 +28,9 @@ def assess(
     columns: Annotated[
         str | None, typer.Option(help="Manifest columns released beside the pictures.", show_default="OUT/manifest.csv")
     ] = None,
+    distinct: Annotated[
+        Path | None, typer.Option(help="CSV: in each line, ids of different people that are spelled alike.")
+    ] = None,
     mock: Annotated[
         Path | None, typer.Option(help="Your own second run of the anonymizer, other key: parrot attack.")
     ] = None,
@@ -61,6 +64,7 @@ def assess(
             policy=policy,
             pairs=pairs,
             columns=None if columns is None else [name.strip() for name in columns.split(",") if name.strip()],
+            distinct=distinct,
             mock=mock,
             recognizers=tuple(recognizer or ()),
             donors=donors,

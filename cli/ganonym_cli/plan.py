@@ -2,39 +2,100 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from ganonym_cli.console import Output
-from ganonym_cli.options import Json, Quiet, Seed
+from ganonym_cli.console import Advance, Output
+from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ganonym.batch.suspects import PeopleAudit
     from ganonym.evaluate.forecast import Forecast
     from ganonym.evaluate.verdict.power import Power
+    from ganonym.privacy.settings import PrivacySettings
 
 
 def plan(
-    subjects: Annotated[int, typer.Option("--subjects", min=2, max=20_000, help="People in the release.")],
+    photos: Annotated[
+        Path | None, typer.Argument(metavar="[PHOTOS]", help="Folder whose people are audited.", show_default=False)
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="CSV of the photos: image, subject, …")] = None,
+    distinct: Annotated[Path | None, typer.Option(help="CSV: in each line, ids of different people.")] = None,
+    subjects: Annotated[
+        int | None,
+        typer.Option(min=2, max=20_000, help="People in the release.", show_default="those of the manifest"),
+    ] = None,
     k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "5,11,20",
     codes: Annotated[str, typer.Option("--codes", help="codebook: sizes.")] = "16,32,64",
     epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε, per population SD.")] = "0.5,1,2",
     directions: Annotated[int, typer.Option(min=1, max=40, help="metric: identity directions.")] = 8,
     seed: Seed = 0,
+    jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people."""
+    """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people.
+
+    With PHOTOS and --manifest also an audit: subjects whose photographs look like one person's, since k counts people.
+    """
+    from ganonym.errors import UsageError
     from ganonym.evaluate.forecast import forecast
     from ganonym.evaluate.verdict.policy import POLICIES, load_policy
     from ganonym.evaluate.verdict.power import power
     from ganonym.faces.shape import load_shape
-    from ganonym.privacy.settings import PrivacySettings
     from ganonym.statistics.exact import proportion
 
     output = Output(as_json, quiet)
+    audited: dict[str, object] = {}
+    shown: list[RenderableType] = []
+    with output.progress() as advance:
+        if photos is not None:
+            number, audit = _audit(photos, manifest, distinct, jobs, advance)
+            subjects = subjects or number
+            audited, shown = _audit_json(audit), _audit_tables(audit)
+        elif manifest is not None or distinct is not None:
+            raise UsageError("--manifest and --distinct are about photographs.", "Name their folder, too.")
+        if subjects is None:
+            raise UsageError("how many people are released?", "Give --subjects, or photographs with --manifest.")
+        if subjects < 2:
+            raise UsageError("one subject cannot hide among others.", "Plan for at least 2.")
+        model, found = load_shape(), {}
+        tried = _tried(subjects, k, codes, epsilon, directions)
+        for done, (name, settings) in enumerate(tried.items(), start=1):
+            found[name] = forecast(settings, model, subjects, seed)
+            advance("try", done, len(tried))
+    gates = [each for name in POLICIES for each in power(subjects, load_policy(name))]
+    least = proportion(0, subjects, confidence=0.90).high
+    payload = {
+        "subjects": subjects,
+        "simulated": True,
+        "least_provable": least,
+        "mechanisms": {name: asdict(each) for name, each in found.items()},
+        "gates": [asdict(each) for each in gates],
+        **audited,
+    }
+    output.result(
+        payload,
+        _table(found, subjects),
+        _gates(gates, subjects),
+        f"With {subjects} subjects no attack can be shown to succeed less often than {least:.3f} "
+        "(one-sided 95 % bound when it names nobody).",
+        *shown,
+    )
+
+
+def _tried(subjects: int, k: str, codes: str, epsilon: str, directions: int) -> dict[str, PrivacySettings]:
+    """The mechanisms to forecast, by what they are called."""
+    from ganonym.privacy.settings import PrivacySettings
+
     tried = {f"k-same, k = {size:g}": PrivacySettings(k=int(size)) for size in numbers(k, "-k") if size <= subjects}
     tried |= {
         f"codebook, {size:g} codes": PrivacySettings(mechanism="codebook", codes=int(size))
@@ -47,28 +108,42 @@ def plan(
         for each in numbers(epsilon, "--epsilon")
     }
     tried["none (exact shapes)"] = PrivacySettings(mechanism="none", i_understand=True)
-    model = load_shape()
-    with output.progress() as advance:
-        found = {}
-        for done, (name, settings) in enumerate(tried.items(), start=1):
-            found[name] = forecast(settings, model, subjects, seed)
-            advance("try", done, len(tried))
-    gates = [each for name in POLICIES for each in power(subjects, load_policy(name))]
-    least = proportion(0, subjects, confidence=0.90).high
-    payload = {
-        "subjects": subjects,
-        "simulated": True,
-        "least_provable": least,
-        "mechanisms": {name: asdict(each) for name, each in found.items()},
-        "gates": [asdict(each) for each in gates],
+    return tried
+
+
+def _audit(
+    photos: Path, manifest: Path | None, distinct: Path | None, jobs: int | None, advance: Advance
+) -> tuple[int, PeopleAudit]:
+    """Number of subjects, and which of them may be one person."""
+    from ganonym.batch.plan import plan_batch
+    from ganonym.batch.suspects import audit_people
+    from ganonym.config import Settings
+
+    batch = plan_batch(photos, None, Settings(), manifest, distinct)
+    return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)
+
+
+def _audit_json(audit: PeopleAudit) -> dict[str, object]:
+    return {
+        "suspects": [asdict(suspect) for suspect in audit.suspects],
+        "compared": audit.compared,
+        "not_compared": dict(Counter(refusal.reason for _, refusal in audit.refused)),
     }
-    output.result(
-        payload,
-        _table(found, subjects),
-        _gates(gates, subjects),
-        f"With {subjects} subjects no attack can be shown to succeed less often than {least:.3f} "
-        "(one-sided 95 % bound when it names nobody).",
-    )
+
+
+def _audit_tables(audit: PeopleAudit) -> list[RenderableType]:
+    title = f"Subjects who may be one person, by the recognizer, of {audit.compared} photos"
+    table = Table("subjects", "photos", "distance", title=title)
+    for suspect in audit.suspects:
+        table.add_row("\n".join(suspect.subjects), "\n".join(suspect.photos), f"{suspect.distance:.2f}")
+    reasons = Counter(refusal.reason for _, refusal in audit.refused)
+    missing = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+    return [
+        table if audit.suspects else f"{title}: none.",
+        *[f"Not compared: {missing}."] * bool(missing),
+        *["Give one person one id; who truly are different people goes into a CSV for --distinct."]
+        * bool(audit.suspects),
+    ]
 
 
 def numbers(text: str, option: str) -> list[float]:

@@ -50,9 +50,9 @@ class Plan:
 
 
 def plan_batch(
-    source: Path, output: Path, settings: Settings, manifest: Path | None = None, distinct: Path | None = None
+    source: Path, output: Path | None, settings: Settings, manifest: Path | None = None, distinct: Path | None = None
 ) -> Plan:
-    """Plan a run without touching the disk, except for reading.
+    """Plan a run into `output` (None: nothing is to be written) without touching the disk, except for reading.
 
     Raises UsageError: folders that contain each other, no photo at all, a faulty manifest, names that differ only in
     case or Unicode form, one subject in several spellings (but for pairs in the file `distinct`), fewer than k subjects

@@ -22,6 +22,7 @@ from ganonym.evaluate.utility.landmark_error import landmark_noise
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import in_workers
+from ganonym.subject_face import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Points
 
 PATIENCE = 120.0
@@ -29,7 +30,10 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo to look at, with its output and the attacker's mock output where there are any."""
+    """One photo to look at, with its output and the attacker's mock output where there are any.
+
+    `choice` says which face of the original is the subject's, the largest where None.
+    """
 
     original: Path
     released: Path | None
@@ -37,6 +41,7 @@ class Task:
     views: tuple[View, ...]
     weak_views: tuple[View, ...] = ()
     perceptual: PerceptualDistance | None = None
+    choice: FaceChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ def _slim(look: Look) -> Look:
 def look(task: Task) -> Look:
     """Look at one photo. Raises PhotoError when the original cannot be read; an output that cannot is a `problem`."""
     rgb = _read(task.original)
-    face = _face(rgb)
+    face = _face(rgb) if task.choice is None else _chosen(rgb, task.choice)
     points = None if face is None else face.points
     before = Sample(rgb, points, points, task.original)
     after, problem = None, None
@@ -177,6 +182,12 @@ def _read(path: Path) -> RGB:
 
 def _face(rgb: RGB, turns: Sequence[int] = (0, 1, 2, 3)) -> Face | None:
     return next(iter(find_faces(rgb, *default_backends(), turns)), None)
+
+
+def _chosen(rgb: RGB, choice: FaceChoice) -> Face | None:
+    faces = find_faces(rgb, *default_backends())
+    place = choose_face([face.box for face in faces], choice) if faces else None
+    return faces[place] if isinstance(place, int) else None
 
 
 def _output(path: Path, original: RGB, face: Face | None) -> Sample:

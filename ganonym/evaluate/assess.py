@@ -84,7 +84,13 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
     seen = acquire(
         [
             Task(
-                item.original, item.released, own, views, weak if item.row.subject in tried else (), request.perceptual
+                item.original,
+                item.released,
+                own,
+                views,
+                weak if item.row.subject in tried else (),
+                request.perceptual,
+                item.row.face,
             )
             for item, own in zip(release.items, mock, strict=True)
         ],

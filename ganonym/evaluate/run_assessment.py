@@ -48,6 +48,7 @@ def run_assessment(
     policy: str = "public",
     pairs: Path | None = None,
     columns: Sequence[str] | None = None,
+    distinct: Path | None = None,
     mock: Path | None = None,
     recognizers: Sequence[str] = (),
     donors: Path | None = None,
@@ -64,7 +65,7 @@ def run_assessment(
     hold the originals; `evidence.html` shows neither. Raises UsageError and EnvironmentFault.
     """
     limits = load_policy(policy)
-    release = read_release(originals, anonymized, manifest, pairs, columns)
+    release = read_release(originals, anonymized, manifest, pairs, columns, distinct)
     views = tuple(parse_recognizer(text) for text in recognizers)
     request = Request(
         release=release,
@@ -74,7 +75,7 @@ def run_assessment(
         title=title or release.statement or "A release of face photographs",
         simulated=SIMULATED in read_manifest(manifest).ignored,
         recognizers=views,
-        mock=() if mock is None else _mock(originals, mock, manifest),
+        mock=() if mock is None else _mock(originals, mock, manifest, distinct),
         donors=() if donors is None else _donors(donors),
         distractors=() if distractors is None else tuple(distractors / name for name in walk(distractors).photos),
         perceptual=_perceptual(),
@@ -95,8 +96,9 @@ def run_assessment(
     return found
 
 
-def _mock(originals: Path, mock: Path, manifest: Path) -> tuple[Path | None, ...]:
-    return tuple(item.released for item in read_release(originals, mock, manifest, columns=()).items)
+def _mock(originals: Path, mock: Path, manifest: Path, distinct: Path | None) -> tuple[Path | None, ...]:
+    release = read_release(originals, mock, manifest, columns=(), distinct=distinct)
+    return tuple(item.released for item in release.items)
 
 
 def _donors(manifest: Path) -> tuple[tuple[Path, str], ...]:

@@ -67,7 +67,7 @@ def twins(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for _, group in sorted(groups.items()) if len(group) > 1)
 
 
-def check_folders(source: Path, output: Path) -> None:
+def check_folders(source: Path, output: Path | None) -> None:
     """Raises UsageError unless `source` is a readable folder and neither folder lies inside the other.
 
     Folders are compared by device and inode along all parents, so links, bind mounts and letter case do not deceive.
@@ -79,6 +79,8 @@ def check_folders(source: Path, output: Path) -> None:
             raise UsageError(f"The input {source} {what}.", "Give the folder that holds the photos.")
         if not _allowed(source, os.R_OK | os.X_OK):
             raise UsageError(f"The input {source} may not be read.", "Check its permissions.")
+        if output is None:
+            return
         if output.exists() and not output.is_dir():
             raise UsageError(f"The output {output} is not a folder.", "Name a new or an empty folder.")
         if output.is_symlink() and not output.exists():

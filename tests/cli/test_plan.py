@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from pathlib import Path
+
 import pytest
 
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.photos.encode import encode_png
 from ganonym.statistics.exact import proportion
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
@@ -55,3 +59,38 @@ def test_plan_says_which_gates_so_few_subjects_can_pass(ganonym: Run) -> None:
     shown = ganonym("plan", "--subjects", 20, *options).out
     assert "Which gates 20 subjects can pass" in shown
     assert "cannot pass" in shown
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photographs each of three people who do not exist; the first is entered under two ids."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rows = ["image,subject"]
+    for photo in phantom_cohort(3, 2, seed=8):
+        name = f"{photo.subject}-{photo.number}.png"
+        (folder / "photos").mkdir(exist_ok=True)
+        (folder / "photos" / name).write_bytes(encode_png(photo.rgb))
+        second_id = photo.subject.endswith("1") and photo.number == 2
+        rows.append(f"{name},{'stranger' if second_id else photo.subject}")
+    (folder / "people.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_the_audit_finds_one_person_under_two_ids(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    command = ("plan", cohort / "photos", "--manifest", cohort / "people.csv", "-k", "2", "--codes", "16", "--jobs", 1)
+    ended = ganonym(*command, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["subjects"], told["compared"]) == (0, 4, 6)
+    assert [suspect["subjects"] for suspect in told["suspects"]] == [["phantom-0001", "stranger"]]
+    assert told["suspects"][0]["distance"] < 0.45
+    assert "stranger" in ganonym(*command).out
+    word = tmp_path / "distinct.csv"
+    word.write_text("phantom-0001,stranger\n")
+    assert json.loads(ganonym(*command, "--distinct", word, "--json").out)["suspects"] == []
+    assert sorted(path.name for path in cohort.iterdir()) == ["people.csv", "photos"], "nothing is written"
+
+
+def test_an_audit_needs_photographs_and_a_manifest(ganonym: Run, cohort: Path) -> None:
+    assert ganonym("plan").code == 2
+    assert "--manifest" in ganonym("plan", cohort / "photos").err
+    assert "Name their folder" in ganonym("plan", "--manifest", cohort / "people.csv").err

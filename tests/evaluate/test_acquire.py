@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ganonym.evaluate.attackers.landmark_shape import ShapeView
 from ganonym.evaluate.attackers.thumbnail import ThumbnailView
 from ganonym.evaluate.controls.weak import WEAK
 from ganonym.photos.encode import encode_png
-from ganonym.types import RGB
+from ganonym.types import RGB, Box
 
 VIEWS = (ShapeView(), ThumbnailView())
 FACE: RGB = np.ascontiguousarray(astronaut()[:260, 80:360])
@@ -109,3 +110,16 @@ def test_workers_find_what_one_process_finds(seen: Seen, tmp_path: Path) -> None
         assert np.array_equal(one.originals[name], two.originals[name], equal_nan=True)
         assert np.array_equal(one.released[name], two.released[name], equal_nan=True)
     assert told == [("look", 0, 2), ("look", 1, 2), ("look", 2, 2)]
+
+
+def test_the_subject_s_face_is_looked_at_where_the_steward_says_which(tmp_path: Path) -> None:
+    half = np.ascontiguousarray(FACE[::2, ::2])
+    room = np.full((FACE.shape[0], FACE.shape[1] + half.shape[1], 3), 90, np.uint8)
+    room[:, : FACE.shape[1]], room[: half.shape[0], FACE.shape[1] :] = FACE, half[:, ::-1]
+    both = task(tmp_path, "both", room)
+    chosen = [replace(both, choice=choice) for choice in (None, "left", "right", Box(0, 0, 1, 1))]
+    largest, left, right, nobody = (look and look.points for look in acquire(chosen, 1, silent).looks)
+    assert largest is not None
+    assert np.array_equal(largest, left)
+    assert right[:, 0].min() > FACE.shape[1] > left[:, 0].max()
+    assert nobody is None

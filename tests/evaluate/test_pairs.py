@@ -128,3 +128,15 @@ def test_faults_of_the_folders_are_named(folders: tuple[Path, Path, Path]) -> No
     (source / "b/one.png").unlink()
     with pytest.raises(UsageError, match=r"1 photos of .* are not below .*'b/one\.png'"):
         read_release(source, out, manifest)
+
+
+def test_a_subject_in_two_spellings_would_be_found_half_as_often(folders: tuple[Path, Path, Path]) -> None:
+    originals, out, _ = folders
+    for name in NAMES:
+        picture(out / name)
+    rows = list(zip(NAMES, ("P-1", "p–1", "Q"), strict=True))
+    people = table(originals.parent / "alike.csv", ("image", "subject"), *rows)
+    with pytest.raises(UsageError, match="spelled in several ways"):
+        read_release(originals, out, people)
+    word = table(originals.parent / "distinct.csv", ("P-1", "p–1"))
+    assert read_release(originals, out, people, distinct=word).subjects == ("P-1", "p–1", "Q")
