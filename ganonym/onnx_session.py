@@ -1,4 +1,4 @@
-"""Networks that the user brings as ONNX files: checked by SHA-256, fed one aligned face, run by onnxruntime.
+"""ONNX networks, run by onnxruntime and checked by SHA-256; those that the user brings are fed one aligned face.
 
 Nothing is downloaded, and what runs is what was hashed.
 """
@@ -67,19 +67,37 @@ def _run(path: Path, sha256: str, picture: NDArray[np.float32]) -> NDArray[np.fl
     session = _session(path, sha256)
     try:
         found = np.asarray(session.run(None, {session.get_inputs()[0].name: picture})[0], dtype=np.float32)
-    except Exception as error:  # onnxruntime's errors share no other base
+    except Exception as error:  # as in `open_network`
         raise EnvironmentFault(f"{path} fails on a picture ({error}).", "Export it anew.") from error
     return found.ravel()
 
 
 @cache
 def _session(path: Path, sha256: str) -> Any:
-    """The network, one thread on the CPU, once a process."""
+    """The recognizer, checked to take one aligned face."""
+    session = open_network(path, sha256)
+    inputs = session.get_inputs()
+    shape = inputs[0].shape if inputs else []
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or not _fits(shape):
+        raise EnvironmentFault(
+            f"{path} takes {[(each.type, each.shape) for each in inputs]}, "
+            f"not one float picture (1, 3, {SIDE}, {SIDE}).",
+            "Only recognizers of aligned faces of this size can be used.",
+        )
+    return session
+
+
+@cache
+def open_network(path: Path, sha256: str) -> Any:
+    """The onnxruntime session of the file with digest `sha256` (hex): one thread on the CPU, once a process.
+
+    Raises EnvironmentFault when onnxruntime or the file is missing, is another file, or no network that runs here.
+    """
     try:
         import onnxruntime
     except ImportError as error:
         raise EnvironmentFault(
-            f"onnxruntime is needed to run {path} and is not installed.", "pip install ganonym[onnx]"
+            f"onnxruntime is needed to run {path} and cannot be imported ({error}).", "Reinstall ganonym."
         ) from error
     try:
         content = path.read_bytes()
@@ -96,18 +114,9 @@ def _session(path: Path, sha256: str) -> Any:
     options.log_severity_level = 4
     try:
         # From bytes: what runs is what was hashed, and weights in other files are not followed.
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # as above
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no other base
         raise EnvironmentFault(f"{path} is no ONNX network that runs here ({error}).", "Export it anew.") from error
-    inputs = session.get_inputs()
-    shape = inputs[0].shape if inputs else []
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or not _fits(shape):
-        raise EnvironmentFault(
-            f"{path} takes {[(each.type, each.shape) for each in inputs]}, "
-            f"not one float picture (1, 3, {SIDE}, {SIDE}).",
-            "Only recognizers of aligned faces of this size can be used.",
-        )
-    return session
 
 
 def _fits(shape: list[Any]) -> bool:

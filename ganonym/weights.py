@@ -1,4 +1,4 @@
-"""Weights on disk: found by name, verified by SHA-256 against `checkpoints/manifest.toml`, read as safetensors only."""
+"""Weights on disk: found by name, verified by SHA-256 against `checkpoints/manifest.toml`; safetensors or ONNX only."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
         raise EnvironmentFault(f"no weights called {name!r}.", f"There are {', '.join(sorted(entries)) or 'none'}.")
     path = folder / entries[name].file
     if not path.is_file():
-        raise EnvironmentFault(f"weights file {path} is missing.", f"Train it: ganonym train {name}")
+        raise EnvironmentFault(f"weights file {path} is missing.", f"Restore it, or train it: ganonym train {name}")
     found = sha256_file(path)
     if found != entries[name].sha256:
         raise EnvironmentFault(
@@ -92,8 +92,8 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, 
 def accept(name: str, folder: Path | None = None) -> str:
     """Write the digest that the file of the weights `name` has now into the manifest; returns it, hex.
 
-    For weights trained on this machine. Raises EnvironmentFault when there is no such row or file, or when the file is
-    not safetensors.
+    For weights made on this machine. Raises EnvironmentFault when there is no such row or file, or when the file is
+    neither safetensors nor called .onnx.
     """
     folder = folder or checkpoints_folder()
     entries = read_manifest(folder)
@@ -102,7 +102,8 @@ def accept(name: str, folder: Path | None = None) -> str:
     path = folder / entries[name].file
     if not path.is_file():
         raise EnvironmentFault(f"weights file {path} is missing.", f"Train it: ganonym train {name}")
-    read_tensors(path)
+    if path.suffix != ".onnx":
+        read_tensors(path)
     digest = sha256_file(path)
     manifest = folder / "manifest.toml"
     text = manifest.read_text("utf-8")

@@ -21,15 +21,15 @@ SOURCES = ["ganonym", "train", "cli", "checkpoints", "pyproject.toml", "hatch_bu
 PACKAGES = r"(ganonym|ganonym_train|ganonym_cli)"
 WHEEL = re.compile(
     rf"{PACKAGES}/([a-z0-9_]+/)*([a-z0-9_]+\.py|py\.typed|[a-z0-9_-]+\.toml|[a-z]+\.html\.j2)"
-    r"|ganonym/checkpoints/(manifest\.toml|[\w./-]+\.safetensors|[\w./-]+\.md)"
+    r"|ganonym/checkpoints/(manifest\.toml|[\w./-]+\.(safetensors|onnx)|[\w./-]+\.md)"
     r"|ganonym-[\d.a-z]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)"
 )
 SDIST = re.compile(
     r"ganonym-[\d.a-z]+/((ganonym|train/ganonym_train|cli/ganonym_cli)/([a-z0-9_]+/)*([a-z0-9_]+\.py|py\.typed|[a-z0-9_-]+\.toml|[a-z]+\.html\.j2)"
-    r"|checkpoints/(manifest\.toml|[\w./-]+\.safetensors|[\w./-]+\.md)"
+    r"|checkpoints/(manifest\.toml|[\w./-]+\.(safetensors|onnx)|[\w./-]+\.md)"
     r"|hatch_build\.py|pyproject\.toml|README\.md|LICENSE|PKG-INFO|\.gitignore)"
 )
-STRAYS = ["patient.jpg", "scan.tif", "key", "keymap.csv", "ledger.jsonl", "old.pth", "stray.safetensors", "secret.pem"]
+STRAYS = ["patient.jpg", "scan.tif", "key", "keymap.csv", "ledger.jsonl", "old.pth", "stray.onnx", "secret.pem"]
 
 
 def copy_sources(target: Path) -> Path:

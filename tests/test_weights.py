@@ -84,6 +84,14 @@ def test_a_pickle_in_disguise_is_never_executed(folder: Path) -> None:
     assert not (folder / "executed").exists()
 
 
+def test_the_digest_of_a_converted_network_is_accepted(folder: Path) -> None:
+    file = folder / "net.onnx"
+    file.write_bytes(b"converted anew")
+    (folder / "manifest.toml").write_text(row("net", file, "0" * 64))
+    assert accept("net", folder) == hashlib.sha256(b"converted anew").hexdigest()
+    assert verified_path("net", folder) == file
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 8, b"\xff" * 64])
 def test_what_is_no_safetensors_file_says_so(folder: Path, content: bytes) -> None:
     (folder / "one.safetensors").write_bytes(content)
@@ -124,7 +132,12 @@ def test_every_bundled_file_verifies_is_small_and_is_in_the_manifest() -> None:
     entries = read_manifest()
     assert {"appearance", "generator"} <= set(entries)
     files = {verified_path(name) for name in entries}
-    assert files == set(checkpoints_folder().glob("*.safetensors"))
+    assert files == {path for kind in ("*.safetensors", "*.onnx") for path in checkpoints_folder().glob(kind)}
     assert max(file.stat().st_size for file in files) <= 16 * 2**20
     assert sum(file.stat().st_size for file in files) <= 64 * 2**20
-    assert all(set(entry.trained_on) <= {"london", "synthetic"} for entry in entries.values())
+    ours = [entry for entry in entries.values() if entry.licence != "Apache-2.0"]
+    assert all(set(entry.trained_on) <= {"london", "synthetic"} for entry in ours)
+    assert {entry.name for entry in entries.values()} - {entry.name for entry in ours} == {
+        "blazeface_short",
+        "blazeface_full",
+    }

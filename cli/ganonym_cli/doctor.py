@@ -19,7 +19,19 @@ from ganonym_cli.options import Json, Quiet
 
 Level = Literal["ok", "note", "bad"]
 COLOURS = {"ok": "green", "note": "yellow", "bad": "bold red"}
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow", "torch", "safetensors", "dlib-bin", "pebble", "typer", "rich")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "torch",
+    "safetensors",
+    "dlib-bin",
+    "onnxruntime",
+    "pebble",
+    "typer",
+    "rich",
+)
 DLIB_MODELS = ("shape_predictor_68_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 LICENCES = (
     (

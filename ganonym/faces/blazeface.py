@@ -1,0 +1,153 @@
+"""MediaPipe's BlazeFace, short and full range (Bazarevsky et al. 2019): faces at every turn, in the dark, half hidden.
+
+The networks are Google's, converted to ONNX by `ganonym_train.blazeface`; anchors and thresholds are MediaPipe's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganonym.faces.find import unturn
+from ganonym.onnx_session import open_network
+from ganonym.types import RGB, Box, Floats, Points
+from ganonym.weights import read_manifest, verified_path
+
+SURE = 0.5
+"""MediaPipe's own bound on the probability; at 0.5 two in a thousand photographs without a face show one."""
+
+OVERLAP = 0.3
+SIDE = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One of the two: `side` of its input, and how many anchors each cell of its grids has, as (stride, anchors)."""
+
+    name: str
+    side: int
+    grids: tuple[tuple[int, int], ...]
+
+
+SHORT = Network("blazeface_short", 128, ((8, 2), (16, 6)))
+FULL = Network("blazeface_full", 192, ((4, 1),))
+
+
+def blazeface_boxes(
+    rgb: RGB, threshold: float = SURE, tiles: Sequence[int] = (1,), turns: Sequence[int] = (0,)
+) -> list[Box]:
+    """Faces of `rgb` in photo pixels, surest first, brow to chin; scores are probabilities of at least `threshold`.
+
+    Both networks see the photo whole, padded to a square. `tiles` (1, 2, 3) also cuts it into 2 × 2 and 3 × 3 squares
+    that overlap, for faces below a tenth of the longer side; `turns` are quarter turns to look at, counter-clockwise.
+    Boxes that overlap become one, their mean weighted by score. Same photo, same boxes.
+
+    >>> blazeface_boxes(np.zeros((40, 60, 3), np.uint8))
+    []
+    """
+    found = [
+        _in_window(rgb, window, turn, network, threshold)
+        for turn in turns
+        for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
+        for network in (SHORT, FULL)
+    ]
+    return merged(np.concatenate(found))
+
+
+def merged(rows: Floats) -> list[Box]:
+    """Weighted suppression of rows (n, 5), left, top, right, bottom and score: what overlaps the surest joins it."""
+    boxes, rest = [], rows[np.argsort(-rows[:, 4], kind="stable")]
+    while len(rest):
+        near = _overlaps(rest[0, :4], rest[:, :4]) > OVERLAP
+        near[0] = True
+        group, rest = rest[near], rest[~near]
+        mean = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
+        boxes.append(Box(*mean, float(group[0, 4])))
+    return boxes
+
+
+def outputs(network: Network, picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `network` answers to `picture` (1, 3, side, side) in −1…1: regressions (n, 16) and logits (n,)."""
+    session = _session(network.name)
+    numbers, logits = session.run(None, {session.get_inputs()[0].name: picture})
+    return numbers[0], logits[0, :, 0]
+
+
+def anchors(network: Network) -> Points:
+    """Middles (n, 2) of the anchors, x and y in 0…1, in the order of the network's rows."""
+    grids = []
+    for stride, count in network.grids:
+        steps = (np.arange(network.side // stride) + 0.5) * stride / network.side
+        y, x = np.meshgrid(steps, steps, indexing="ij")
+        grids.append(np.repeat(np.column_stack([x.ravel(), y.ravel()]), count, axis=0))
+    return np.concatenate(grids)
+
+
+def _in_window(rgb: RGB, window: tuple[float, float, float], turns: int, network: Network, threshold: float) -> Floats:
+    """Rows (n, 5) of what `network` sees in the square `window` (left, top, side) of `rgb`, turned by `turns`."""
+    left, top, side = window
+    square = np.rot90(_square(rgb, window, network.side), turns)
+    picture = np.ascontiguousarray(square.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1.0)
+    numbers, logits = outputs(network, picture)
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -100.0, 100.0)))
+    seen = scores >= threshold
+    middle = anchors(network)[seen] * network.side + numbers[seen, :2]
+    half = np.abs(numbers[seen, 2:4]) / 2
+    # Edges 0…side of the turned square become pixel centres, and those the photo's.
+    corners = np.stack([middle - half, middle + half], axis=1).reshape(-1, 2) - 0.5
+    upright = unturn(corners, turns, square.shape).reshape(-1, 2, 2)
+    scale = side / network.side
+    edges = (np.concatenate([upright.min(axis=1), upright.max(axis=1)], axis=1) + 0.5) * scale
+    edges += np.array([left, top, left, top]) - 0.5
+    return np.column_stack([edges, scores[seen]])
+
+
+def _square(rgb: RGB, window: tuple[float, float, float], side: int) -> RGB:
+    """The square `window` of `rgb` at `side` px, low-passed where it shrinks; black where it leaves the photo."""
+    left, top, size = window
+    height, width = rgb.shape[:2]
+    scale = side / size
+    part = (max(left, 0.0), max(top, 0.0), min(left + size, float(width)), min(top + size, float(height)))
+    x0, y0 = round((part[0] - left) * scale), round((part[1] - top) * scale)
+    x1, y1 = round((part[2] - left) * scale), round((part[3] - top) * scale)
+    square = np.zeros((side, side, 3), np.uint8)
+    if x1 > x0 and y1 > y0:
+        resized = Image.fromarray(rgb).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
+        square[y0:y1, x0:x1] = np.asarray(resized)
+    return square
+
+
+def _windows(height: int, width: int, tiles: Sequence[int]) -> list[tuple[float, float, float]]:
+    """Squares (left, top, side) of a photo: for 1 the one around it, for n overlapping ones of 1.5 / n of its side."""
+    windows, longer = [], float(max(height, width))
+    for count in tiles:
+        side = longer if count == 1 else 1.5 * longer / count
+        for top in _starts(height, side, count):
+            windows += [(left, top, side) for left in _starts(width, side, count)]
+    return windows
+
+
+def _starts(length: int, side: float, count: int) -> list[float]:
+    if side >= length:
+        return [(length - side) / 2]
+    return np.linspace(0.0, length - side, count).tolist()
+
+
+def _overlaps(box: Floats, boxes: Floats) -> Floats:
+    """Intersection over union of `box` with each of `boxes` (n, 4)."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.clip(high - low, 0.0, None), axis=1)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    union = np.prod(box[2:] - box[:2]) + area - shared
+    return np.asarray(shared / np.maximum(union, 1e-9))
+
+
+@cache
+def _session(name: str) -> Any:
+    return open_network(verified_path(name), read_manifest()[name].sha256)
