@@ -11,7 +11,8 @@ import numpy as np
 from ganonym.errors import PhotoError
 from ganonym.faces.descriptor import describe, same_person
 from ganonym.faces.detect import Detector, DlibDetector
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.everybody import find_everybody
+from ganonym.faces.find import default_backends
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.shape import normalize
@@ -98,20 +99,25 @@ def anonymize(
 
 
 def analyse(rgb: RGB, source: str, studio: Studio) -> list[FaceRecord]:
-    """Everything kept of the faces of one photo, largest first.
+    """Everything kept of the faces of one photo, largest first, and then those that are doubtful.
 
     A face that cannot be synthesized carries its refusal: "tiny" (under 40 px wide), "profile" (turned by more than
-    40°) or "no-skin". Raises PhotoError("no-face") where there is none.
+    40°), "no-skin", or "doubtful" (a second detector alone sees it). Raises PhotoError("no-face") where there is none.
     """
-    faces = find_faces(rgb, studio.detector, studio.landmarks)
+    seen = find_everybody(rgb, studio.detector, studio.landmarks)
+    faces = (*seen.faces, *seen.doubtful)
     if not faces:
         raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
     descriptors = [describe(rgb, face.points) for face in faces] if studio.recognizer or len(faces) > 1 else []
     people = same_person(np.array(descriptors)) if len(faces) > 1 else [0]
-    return [
-        _record(rgb, face, source, index, person, descriptors[index] if studio.recognizer else None, studio)
-        for index, (face, person) in enumerate(zip(faces, people, strict=True))
-    ]
+    records = []
+    for index, (face, person) in enumerate(zip(faces, people, strict=True)):
+        refusal = _refusal(face, source)
+        if index >= len(seen.faces):
+            refusal = Refusal("doubtful", f"a face in {source!r} is seen by one of two detectors only.")
+        descriptor = descriptors[index] if studio.recognizer else None
+        records.append(_record(rgb, face, source, index, person, descriptor, refusal, studio))
+    return records
 
 
 def produce(face: PrivateFace, record: FaceRecord, studio: Studio) -> RGB:
@@ -146,9 +152,16 @@ def _refusal(face: Face, source: str) -> Refusal | None:
 
 
 def _record(
-    rgb: RGB, face: Face, source: str, index: int, person: int, descriptor: Floats | None, studio: Studio
+    rgb: RGB,
+    face: Face,
+    source: str,
+    index: int,
+    person: int,
+    descriptor: Floats | None,
+    refusal: Refusal | None,
+    studio: Studio,
 ) -> FaceRecord:
-    refusal, tone = _refusal(face, source), 0
+    tone = 0
     try:
         tone = tone_class(ita_degrees(rgb, face.points))
     except PhotoError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ganonym.anonymize import ATTEMPTS, Studio
 from ganonym.config import Background
 from ganonym.errors import PhotoError
+from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import find_faces
 from ganonym.faces.overlap import stray_boxes
 from ganonym.faces.second_look import second_look
@@ -52,7 +53,7 @@ def treat_photo(
     that the finder or the second `look` sees. Raises PhotoError: "no-face" when none is found, "verification" when the
     result still shows a face that was not asked for, or the source; unproven pixels are never returned.
     """
-    faces = find_faces(rgb, studio.detector, studio.landmarks)
+    faces = find_everybody(rgb, studio.detector, studio.landmarks).faces
     if not faces:
         raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
     sitters = [

@@ -14,8 +14,10 @@ FaceChoice: TypeAlias = FaceWord | Box
 
 WORDS: tuple[FaceWord, ...] = get_args(FaceWord)
 
-RIVAL = 0.5
-"""A second face at least this share as wide as the largest could be the subject's too."""
+RIVAL = 0.45
+"""A second face at least this share as wide as the widest could be the subject's too: half, less a tenth by which the
+boxes of detectors err.
+"""
 
 _HOW = "say which is the subject's: manifest column `face` (left, right, top, bottom, largest, smallest or a box)"
 _KEYS: dict[FaceWord, Callable[[Box], float]] = {
@@ -53,7 +55,7 @@ def parse_choice(text: str) -> FaceChoice:
 def faces_to_release(
     records: Sequence[FaceRecord], choice: FaceChoice | None, one_subject: bool
 ) -> list[FaceRecord] | Refusal:
-    """Which of a photo's faces, largest first, are released, or why the photo is withheld.
+    """Which of a photo's faces (`records`, the largest first, doubtful ones last) are released, or why none is.
 
     With `one_subject` exactly one, the subject's, as `choice` or its size tells; other people are left out. Otherwise
     all that can be synthesized, if the largest can.
@@ -69,7 +71,7 @@ def faces_to_release(
 def choose_face(boxes: Sequence[Box], choice: FaceChoice | None) -> int | Refusal:
     """Which of the faces with these boxes (at least one) is the subject's: its place, or why nobody can know.
 
-    Without a choice there must be one face only, or one at least twice as wide as any other: a parent who holds the
+    Without a choice there must be one face only, or one about twice as wide as any other: a parent who holds the
     child is often the larger of the two. A box points to the face whose middle lies in it, the nearest to its own
     middle where there are several. Refusals: "several-faces", "no-such-face".
 

@@ -54,6 +54,7 @@ def plan(
     from ganonym.statistics.exact import proportion
 
     output = Output(as_json, quiet)
+    _tried(10**6, k, codes, epsilon, directions)  # refuses what is no budget, before photographs are read
     audited: dict[str, object] = {}
     shown: list[RenderableType] = []
     with output.progress() as advance:

@@ -1,9 +1,9 @@
 """An audit before a release: which subjects of a manifest look like one person to the recognizer?
 
 k over duplicates is void, and the copies that a run looks for itself are only the plainest of them. Of 298 officials
-and 81 volunteers, 132 of 134 pairs of photographs of one person lie within `DOUBT`, and one of 131 194 pairs of different
-people. Children, and people of groups that the recognizer has seen little of, look more alike to it: read the list as
-questions.
+and 81 volunteers, 132 of 134 pairs of photographs of one person lie within `DOUBT`, and one of 131 194 pairs of
+different people. Children, and people of groups that the recognizer has seen little of, look more alike to it: read the
+list as questions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from ganonym.batch.plan import Plan
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.descriptor import describe
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.everybody import find_everybody
+from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import in_workers
 from ganonym.subject_face import FaceChoice, choose_face
@@ -98,9 +99,10 @@ def _suspects(photos: Sequence[str], rows: Floats, plan: Plan) -> tuple[Suspect,
 def _look(task: tuple[Path, str, FaceChoice | None]) -> Floats | Refusal:
     source, photo, choice = task
     rgb, _ = read_photo(source, photo)
-    faces = find_faces(rgb, *default_backends())
-    if not faces:
+    seen = find_everybody(rgb, *default_backends())
+    if not seen.faces:
         return Refusal("no-face", f"{photo!r} shows no face that can be found.")
+    faces = (*seen.faces, *seen.doubtful)
     place = choose_face([face.box for face in faces], choice)
     return place if isinstance(place, Refusal) else describe(rgb, faces[place].points)
 

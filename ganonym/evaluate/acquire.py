@@ -19,6 +19,7 @@ from ganonym.evaluate.utility.agreement import Agreement, agree
 from ganonym.evaluate.utility.distance import PerceptualDistance
 from ganonym.evaluate.utility.inputs import face_crop
 from ganonym.evaluate.utility.landmark_error import landmark_noise
+from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
 from ganonym.photos.isolate import in_workers
@@ -185,7 +186,7 @@ def _face(rgb: RGB, turns: Sequence[int] = (0, 1, 2, 3)) -> Face | None:
 
 
 def _chosen(rgb: RGB, choice: FaceChoice) -> Face | None:
-    faces = find_faces(rgb, *default_backends())
+    faces = find_everybody(rgb, *default_backends()).faces
     place = choose_face([face.box for face in faces], choice) if faces else None
     return faces[place] if isinstance(place, int) else None
 

@@ -1,0 +1,48 @@
+"""Everybody on a photo: whom the finder sees, whom it sees on a closer look, and whom only a second detector sees.
+
+The finder stops at one clear face; a child beside a parent can then stay unseen. So a detector that shares nothing with
+it looks as well, and where it sees more, the finder looks again at its finest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganonym.faces.blazeface import blazeface_boxes
+from ganonym.faces.detect import Detector, DlibDetector
+from ganonym.faces.find import find_faces
+from ganonym.faces.landmarks import LandmarkModel
+from ganonym.faces.overlap import stray_boxes
+from ganonym.types import RGB, Box, Face
+
+_CLOSER = DlibDetector(every_size=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """`faces` as the finder gives them, largest first; `doubtful` ones that only the second detector sees."""
+
+    faces: tuple[Face, ...]
+    doubtful: tuple[Face, ...]
+
+
+def find_everybody(rgb: RGB, detector: Detector, landmarks: LandmarkModel) -> Everybody:
+    """All faces of `rgb` (h, w, 3) uint8; where the finder sees none there is nobody.
+
+    Landmarks of doubtful faces are where the model puts them in the second detector's box, good or not.
+    """
+    faces = find_faces(rgb, detector, landmarks)
+    if not faces:
+        return Everybody((), ())
+    unseen = stray_boxes(blazeface_boxes(rgb), [face.box for face in faces], [])
+    if unseen:
+        closer = find_faces(rgb, _CLOSER, landmarks, turns=(0,))
+        known = [face.box for face in faces]
+        faces += [face for face in closer if stray_boxes([face.box], known, []) and _at_one_of(face, unseen)]
+        unseen = stray_boxes(unseen, [face.box for face in faces], [])
+    doubtful = [Face(box, landmarks.locate(rgb, box)) for box in unseen]
+    return Everybody(*(tuple(sorted(group, key=lambda face: -face.box.area)) for group in (faces, doubtful)))
+
+
+def _at_one_of(face: Face, boxes: list[Box]) -> bool:
+    return any(not stray_boxes([box], [face.box], []) for box in boxes)
