@@ -15,6 +15,11 @@ from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.overlap import stray_boxes
 from ganonym.types import RGB, Box, Face
 
+BELIEVED = 0.6
+"""Probability from which the second detector is believed. Of 1168 development photographs none is withheld for a rival
+who is not there; from 0.5 seven were (a neck, a blurred tree).
+"""
+
 _CLOSER = DlibDetector(every_size=True)
 
 
@@ -34,7 +39,7 @@ def find_everybody(rgb: RGB, detector: Detector, landmarks: LandmarkModel) -> Ev
     faces = find_faces(rgb, detector, landmarks)
     if not faces:
         return Everybody((), ())
-    unseen = stray_boxes(blazeface_boxes(rgb), [face.box for face in faces], [])
+    unseen = stray_boxes(blazeface_boxes(rgb, BELIEVED), [face.box for face in faces], [])
     if unseen:
         closer = find_faces(rgb, _CLOSER, landmarks, turns=(0,))
         known = [face.box for face in faces]
