@@ -6,15 +6,13 @@ line, and nothing is dropped.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ganonym.classify.case import Case
+from ganonym.classify.table_rows import Row, read_rows, refuse_faults
 from ganonym.errors import UsageError
 from ganonym.manifest import read_manifest
 from ganonym.types import Sex
@@ -25,28 +23,10 @@ MANIFEST = ("image", "subject")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 # What GestaltMatcher's cropper appends: first the photograph itself, then turned upright, then the 112 px crop.
 STEMS = ("", "_rot", "_rot_aligned")
-_LISTED = 50
-_MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null", "unknown")
 _TERM = re.compile(r"HP:\d{7}")
 _ROLE = re.compile(r"gmdb_(?:frequent_|rare_)?(train|val|gallery|test)_images")
 _SEXES: Mapping[str, Sex] = {"f": "female", "female": "female", "m": "male", "male": "male"}
 _TRUE, _FALSE = ("true", "yes", "1"), ("", "false", "no", "0")
-
-Cells = Mapping[str, str]
-
-
-@dataclass(slots=True)
-class _Row:
-    """One row, its line, and what is wrong with it."""
-
-    line: int
-    cells: Cells
-    wrong: list[str] = field(default_factory=list)
-
-    def text(self, name: str) -> str:
-        """The cell in NFC, "" where the column is missing, the cell empty or says that it is unknown."""
-        text = unicodedata.normalize("NFC", self.cells.get(name, "").strip())
-        return "" if text.lower() in _MISSING else text
 
 
 def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case]:
@@ -66,7 +46,7 @@ def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case
     (of one split), outside the folder or without file, terms that are none or both present and absent, sex, age,
     control characters, one subject with two disorders or sexes.
     """
-    columns, rows = _rows(table)
+    columns, rows = read_rows(table)
     if set(MANIFEST) <= set(columns):
         cases = _manifest_cases(table, images, rows)
     elif set(SPLIT) <= set(columns):
@@ -79,12 +59,12 @@ def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case
             f"{table} has the columns {', '.join(columns) or 'none'}.",
             f"Needed are {', '.join(MANIFEST)}, or of GestaltMatcher {', '.join(SPLIT)} or {', '.join(METADATA)}.",
         )
-    _raise(table, rows)
-    return cases if label is None else _relabelled(table, cases, columns, rows, label.strip().lower())
+    refuse_faults(table, rows, images)
+    return cases if label is None else _relabelled(table, images, cases, columns, rows, label.strip().lower())
 
 
 def _relabelled(
-    table: Path, cases: Sequence[Case], columns: Sequence[str], rows: Sequence[_Row], label: str
+    table: Path, images: Path, cases: Sequence[Case], columns: Sequence[str], rows: Sequence[Row], label: str
 ) -> list[Case]:
     if label not in columns:
         raise UsageError(f"{table} has no column {label!r}.", f"It has {', '.join(columns)}.")
@@ -96,55 +76,32 @@ def _relabelled(
     for case, row, value in zip(cases, rows, values, strict=True):
         if known.setdefault(case.subject, value) != value:
             row.wrong.append(f"subject {case.subject!r} has another {label} than before")
-    _raise(table, rows)
+    refuse_faults(table, rows, images)
     return [replace(case, disorder=value or None) for case, value in zip(cases, values, strict=True)]
 
 
-def with_metadata(cases: Sequence[Case], metadata: Sequence[Case]) -> list[Case]:
-    """`cases` of split lists with all that `metadata` says of their images; subject, label and split are the lists'.
+def read_about(table: Path, images: Collection[str], label: str | None = None) -> tuple[dict[str, Case], list[str]]:
+    """What GestaltMatcher's metadata say of `images`, by image, and what could not be read of it, with its line.
 
-    Raises UsageError naming every image without metadata.
+    Files are not looked for, disorders are those of column `label` where one is given, and a sex, age or term that
+    means nothing is left empty: a list says all that must be right. Raises UsageError for a table without the columns.
     """
-    known = {case.image: case for case in metadata}
-    absent = sorted({case.image for case in cases} - set(known))
-    if absent:
-        raise UsageError(f"{len(absent)} images have no metadata: {', '.join(absent[:_LISTED])}.")
-    return [
-        replace(known[case.image], path=case.path, subject=case.subject, disorder=case.disorder, split=case.split)
-        for case in cases
-    ]
+    columns, rows = read_rows(table)
+    lacking = [name for name in (*METADATA, *([label] if label else [])) if name not in columns]
+    if lacking:
+        raise UsageError(f"{table} has no column {lacking[0]!r}.", f"It has {', '.join(columns)}.")
+    found: dict[str, Case] = {}
+    faults = []
+    for row in rows:
+        if row.text("image_id") in images:
+            case = _metadata_case(row, None)
+            value = case.sex if label in ("sex", "gender") else row.text(label) if label else case.disorder
+            found.setdefault(case.image, replace(case, disorder=value or None))
+            faults += [f"line {row.line}: {fault}" for fault in row.wrong]
+    return found, faults
 
 
-def _rows(table: Path) -> tuple[list[str], list[_Row]]:
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read the table {table}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the table {table} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from error
-    head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in head else ",", strict=True)
-    rows: list[_Row] = []
-    columns: list[str] = []
-    try:
-        columns = [name.strip().lower() for name in next(reader, [])]
-        twice = sorted({name for name in columns if name and columns.count(name) > 1})
-        if twice:
-            raise UsageError(f"the table {table}, line 1: columns appear twice: {', '.join(twice)}.")
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                row = _Row(reader.line_num, dict(zip(columns, cells, strict=False)))
-                surplus = len(cells) - len(columns)
-                if surplus:
-                    row.wrong.append(f"{abs(surplus)} cells too {'many' if surplus > 0 else 'few'}")
-                row.wrong += [f"{name} holds a control character" for name, cell in row.cells.items() if _control(cell)]
-                rows.append(row)
-    except csv.Error as error:
-        rows.append(_Row(reader.line_num, {}, [str(error)]))
-    return columns, rows
-
-
-def _cases(rows: Sequence[_Row], read: Callable[[_Row], Case]) -> list[Case]:
+def _cases(rows: Sequence[Row], read: Callable[[Row], Case]) -> list[Case]:
     cases = []
     seen: dict[tuple[str, str | None], int] = {}
     people: dict[str, tuple[int, Case]] = {}
@@ -163,19 +120,20 @@ def _cases(rows: Sequence[_Row], read: Callable[[_Row], Case]) -> list[Case]:
     return cases
 
 
-def _split_case(row: _Row, images: Path, role: str) -> Case:
-    image, number = _needed(row, "image_id"), row.text("split")
+def _split_case(row: Row, images: Path, role: str) -> Case:
+    image, number = row.needed("image_id"), row.text("split")
     split = f"{role} {number}".strip() or None
-    return Case(image, _find(row, images, image), _needed(row, "subject"), _needed(row, "label"), split=split)
+    return Case(image, _find(row, images, image), row.needed("subject"), row.needed("label"), split=split)
 
 
-def _metadata_case(row: _Row, images: Path) -> Case:
-    image, name = _needed(row, "image_id"), row.text("filename")
+def _metadata_case(row: Row, images: Path | None) -> Case:
+    """Without `images` the file is not looked for."""
+    image, name = row.needed("image_id"), row.text("filename")
     present, absent = _terms(row, "present_features", "absent_features")
     return Case(
         image,
-        _inside(row, images, name) if name else _find(row, images, image),
-        _needed(row, "patient_id"),
+        Path(name or image) if images is None else _named(row, images, name, image),
+        row.needed("patient_id"),
         row.text("internal_syndrome_name") or row.text("disorder_names") or None,
         sex=_sex(row),
         age=_age(row),
@@ -185,7 +143,7 @@ def _metadata_case(row: _Row, images: Path) -> Case:
     )
 
 
-def _manifest_cases(table: Path, images: Path, rows: Sequence[_Row]) -> list[Case]:
+def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case]:
     """What ganonym's own reader makes of the manifest, and the columns of its cases that it leaves aside."""
     known = read_manifest(table).rows  # it raises its faults, all at once, before ours
     cases = []
@@ -213,31 +171,26 @@ def _manifest_cases(table: Path, images: Path, rows: Sequence[_Row]) -> list[Cas
     return cases
 
 
-def _needed(row: _Row, name: str) -> str:
-    text = row.text(name)
-    if not text:
-        row.wrong.append(f"{name} is empty")
-    return text
-
-
-def _terms(row: _Row, present: str, absent: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _terms(row: Row, present: str, absent: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = []
     for name in (present, absent):
         terms = [term.strip() for term in re.split("[;,]", row.text(name)) if term.strip()]
         row.wrong += [f"{name} {term!r} is not like HP:0000316" for term in terms if not _TERM.fullmatch(term)]
         found.append(tuple(dict.fromkeys(terms)))
-    row.wrong += [f"{term} is both present and absent" for term in found[0] if term in found[1]]
-    return found[0], found[1]
+    both = {term for term in found[0] if term in found[1]}
+    row.wrong += [f"{term} is both present and absent" for term in found[0] if term in both]
+    known, lacking = (tuple(term for term in part if _TERM.fullmatch(term) and term not in both) for part in found)
+    return known, lacking
 
 
-def _sex(row: _Row) -> Sex | None:
+def _sex(row: Row) -> Sex | None:
     text = row.text("gender")
     if text and text.lower() not in _SEXES:
         row.wrong.append(f"gender {text!r} is neither female nor male; leave it empty if unknown")
     return _SEXES.get(text.lower())
 
 
-def _age(row: _Row) -> float | None:
+def _age(row: Row) -> float | None:
     """Years and months as years. Months of a known year are 0 … 11: more could be the whole age, told twice."""
     parts: dict[str, float] = {}
     for name, most in (("age_year", 130.0), ("age_month", 11.999 if row.text("age_year") else 1560.0)):
@@ -253,25 +206,43 @@ def _age(row: _Row) -> float | None:
     return parts.get("age_year", 0.0) + parts.get("age_month", 0.0) / 12 if parts else None
 
 
-def _find(row: _Row, images: Path, image: str) -> Path:
+def _named(row: Row, images: Path, name: str, image: str) -> Path:
+    """The file called `name`; releases call it by `image` where the metadata say what it was called once."""
+    known = name and (_outside(name) or (images / name).is_file() or _called(images, image) is None)
+    return _inside(row, images, name) if known else _find(row, images, image)
+
+
+def _called(images: Path, image: str) -> str | None:
+    """The first file that exists of those that `image` may be called."""
+    if not image or _outside(image):
+        return None
+    return next((name for name in _possible(image) if (images / name).is_file()), None)
+
+
+def _possible(image: str) -> list[str]:
+    return [f"{image}{stem}{suffix}" for stem in STEMS for suffix in SUFFIXES]
+
+
+def _find(row: Row, images: Path, image: str) -> Path:
     """The file of `image_id`: itself where it has a suffix, else the first that exists of those it may be called."""
     if image and PurePosixPath(image).suffix.lower() not in SUFFIXES and not _outside(image):
-        names = [f"{image}{stem}{suffix}" for stem in STEMS for suffix in SUFFIXES]
-        name = next((name for name in names if (images / name).is_file()), None)
+        name = _called(images, image)
         if name is None:
-            row.wrong.append(f"{images} has no picture of image_id {image!r}, such as {names[0]!r}")
+            row.wrong.append(f"{images} has no picture of image_id {image!r}, such as {_possible(image)[0]!r}")
+            row.lost = True
             return images / image
         return _inside(row, images, name)
     return _inside(row, images, image)
 
 
-def _inside(row: _Row, images: Path, name: str) -> Path:
+def _inside(row: Row, images: Path, name: str) -> Path:
     """`name` below the folder, links followed, or a fault."""
     path = images / name
     if _outside(name):
         row.wrong.append(f"image {name!r} must be a path below the folder of images, written with /")
     elif name and not path.is_file():
         row.wrong.append(f"there is no file {str(path)!r}")
+        row.lost = True
     elif name and not path.resolve().is_relative_to(images.resolve()):
         row.wrong.append(f"image {name!r} is a link to outside the folder of images")
     return path
@@ -279,14 +250,3 @@ def _inside(row: _Row, images: Path, name: str) -> Path:
 
 def _outside(name: str) -> bool:
     return name.startswith("/") or ".." in PurePosixPath(name).parts or "\\" in name
-
-
-def _control(text: str) -> bool:
-    return any(unicodedata.category(letter) == "Cc" for letter in text.strip())
-
-
-def _raise(table: Path, rows: Sequence[_Row]) -> None:
-    faults = [f"line {row.line}: {fault}" for row in rows for fault in row.wrong]
-    if faults:
-        more = [f"… and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
-        raise UsageError("\n  ".join([f"the table {table} has {len(faults)} faults:", *faults[:_LISTED], *more]))

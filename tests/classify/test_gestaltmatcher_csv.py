@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganonym.classify.case import Case
-from ganonym.classify.gestaltmatcher_csv import read_cases, with_metadata
+from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.retrieval.protocol import published
 from ganonym.errors import UsageError
 
@@ -127,24 +127,6 @@ def test_split_lists_carry_their_part_and_number(tmp_path: Path) -> None:
         table = write(tmp_path, "image_id,subject,label\n3,r,0\n", f"{name}_images_v1.0.3.csv")
         assert [case.split for case in read_cases(table, images)] == [part]
     assert [case.split for case in read_cases(write(tmp_path, "image_id,subject,label\n3,r,0\n"), images)] == [None]
-
-
-def test_metadata_joins_by_image_and_what_is_missing_is_named(tmp_path: Path) -> None:
-    """Upstream joins by position; here rows in another order, and one too many, do not matter."""
-    images = photos(tmp_path, "1.jpg", "2.jpg", "3.jpg")
-    split = read_cases(
-        write(tmp_path, "image_id,subject,label\n1,p,7\n2,q,8\n", "gmdb_frequent_test_images_v1.csv"), images
-    )
-    about = [(str(n), "x", "", "", "", "", "", str(n), "", "female", "", f"syndrome {n}") for n in (3, 2, 1)]
-    about = [(row[0], f"patient {row[0]}", *row[2:]) for row in about]
-    known = read_cases(metadata(tmp_path, *about), images)
-    joined = with_metadata(split, known)
-    assert [(case.image, case.subject, case.disorder, case.age, case.split) for case in joined] == [
-        ("1", "p", "7", 1.0, "test"),
-        ("2", "q", "8", 2.0, "test"),
-    ]
-    with pytest.raises(UsageError, match=r"1 images have no metadata: 2\."):
-        with_metadata(split, [case for case in known if case.image != "2"])
 
 
 def test_a_manifest_with_terms_splits_and_simulated_people(tmp_path: Path) -> None:

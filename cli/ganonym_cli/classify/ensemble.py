@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,7 +12,6 @@ from ganonym_cli.console import Output
 from ganonym_cli.device import device_of
 
 if TYPE_CHECKING:
-    from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.model_folder import Model
     from ganonym.classify.retrieval.photographs import Ensemble, Looked
@@ -114,14 +113,6 @@ def told_of(ensemble: Ensemble) -> dict[str, Any]:
     """The ensemble, for JSON."""
     encoders = [{"name": each.encoder.name, "digest": each.digest} for each in ensemble.members]
     return {"encoders": encoders, "views": len(ensemble.views)}
-
-
-def cases_of(tables: Sequence[Path], images: Path | None) -> list[Case]:
-    """The cases of all tables, photographs in `images`, or beside each table."""
-    from ganonym.classify.gestaltmatcher_csv import read_cases
-    from ganonym_cli.classify.options import folder_of
-
-    return [case for table in tables for case in read_cases(table, folder_of(table, images))]
 
 
 def refuse_nobody(looked: Looked) -> None:

@@ -16,7 +16,7 @@ from ganonym_cli.classify.options import (
     Images,
     RecipeName,
     Size,
-    folder_of,
+    cases_of,
     gathered,
     reasons_of,
     system_for,
@@ -63,7 +63,6 @@ def grade(
     import numpy as np
 
     from ganonym.classify.cross_validation import cross_validated
-    from ganonym.classify.gestaltmatcher_csv import read_cases
     from ganonym.classify.methods.ordinal import level_rates, median_level, quadratic_kappa
     from ganonym.errors import UsageError
     from ganonym.statistics.bootstrap import subject_bootstrap
@@ -72,7 +71,7 @@ def grade(
     if (signs is None) == (label is None) or (label is None) != (not level):
         raise UsageError("levels are said in two ways.", "Give --label and each --level, or --signs.")
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
-    cases = read_cases(data, folder_of(data, images), label)
+    cases = cases_of([data], images, output, label)
     names = tuple(level or ())
     if signs is not None:
         cases, names = _by_signs(cases, signs)

@@ -18,13 +18,12 @@ from ganonym_cli.classify.ensemble import (
     Onnx,
     OnnxDigests,
     Views,
-    cases_of,
     ensemble_of,
     refuse_nobody,
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
+from ganonym_cli.classify.options import Images, cases_of, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet
@@ -62,7 +61,7 @@ def match(
     # Nothing is known of them: every photo is a person of its own, of some disorder or other.
     asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
     with output.progress() as advance:
-        known = look(cases_of(gallery, images), ensemble, encodings, workers(jobs), advance)
+        known = look(cases_of(gallery, images, output), ensemble, encodings, workers(jobs), advance)
         refuse_nobody(known)
         there = encoded(known, ensemble, encodings, advance)
         probes = look(asked, ensemble, None, workers(jobs))

@@ -25,11 +25,15 @@ RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML fil
 Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects.")]
 Data = Annotated[
     Path,
-    typer.Option("--data", help="A manifest, or a table of GestaltMatcher's.", show_default=False),
+    typer.Option("--data", help="A manifest, or GestaltMatcher's folder or a table of it.", show_default=False),
 ]
 Images = Annotated[
     Path | None,
-    typer.Option("--images", help="Folder of the photographs.", show_default="photos beside the table, or its folder"),
+    typer.Option(
+        "--images",
+        help="Folder of the photographs.",
+        show_default="photos or gmdb_images beside the table, or its folder",
+    ),
 ]
 Encoder = Annotated[
     Path | None,
@@ -75,10 +79,9 @@ def cohort_of(
     only: list[str] | None = None,
 ) -> Cohort:
     """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gather` does."""
-    from ganonym.classify.gestaltmatcher_csv import read_cases
     from ganonym.errors import UsageError
 
-    cases = read_cases(data, folder_of(data, images), label)
+    cases = cases_of([data], images, output, label)
     absent = sorted(set(only or ()) - {case.disorder for case in cases})
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
@@ -102,10 +105,23 @@ def gathered(
     return cohort
 
 
-def folder_of(table: Path, images: Path | None) -> Path:
-    """Where the photographs of a table are: `images`, or "photos" beside it, or its own folder."""
-    beside = table.parent / "photos"
-    return images or (beside if beside.is_dir() else table.parent)
+def cases_of(
+    tables: Sequence[Path], images: Path | None, output: Output, label: str | None = None, splits: bool = False
+) -> list[Case]:
+    """The cases of all tables, and a word on what joined in. `splits`: of a release's folder its published lists."""
+    from ganonym.classify.gestaltmatcher_release import lists_of, read_data, table_of
+
+    cases = []
+    for table in [path for data in tables for path in (lists_of(data) if splits else [table_of(data)])]:
+        found = read_data(table, images, label)
+        for note in found.notes:
+            output.note(f"{table.name}: {note}.")
+        for fault in found.faults[:10]:
+            output.warn(f"{table.name}: {fault}")
+        if len(found.faults) > 10:
+            output.warn(f"{table.name}: … and {len(found.faults) - 10} more faults of its metadata")
+        cases += found.cases
+    return cases
 
 
 def warn_of(left_out: Sequence[tuple[str, str]], output: Output) -> None:

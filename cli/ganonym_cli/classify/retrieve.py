@@ -18,13 +18,12 @@ from ganonym_cli.classify.ensemble import (
     Onnx,
     OnnxDigests,
     Views,
-    cases_of,
     ensemble_of,
     refuse_nobody,
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
+from ganonym_cli.classify.options import Images, cases_of, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
@@ -88,7 +87,7 @@ def retrieve(
     output = Output(as_json, quiet)
     ensemble, models = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     with output.progress() as advance:
-        everything = cases_of(data, images)
+        everything = cases_of(data, images, output, splits=True)
         given = all(case.split for case in everything)
         looked = look(everything, ensemble, encodings, workers(jobs), advance)
         refuse_nobody(looked)

@@ -1,0 +1,179 @@
+"""GestaltMatcher's data as they are published: a folder gmdb_metadata with the tables, beside it the photographs.
+
+    gmdb_metadata/image_metadata_v1.1.0.tsv      patient, disorder, sex, age, ancestry and HPO terms of each photograph
+    gmdb_metadata/gmdb_syndromes_v1.1.0.tsv      the name of each numbered disorder
+    gmdb_metadata/gmdb_frequent_gallery_images_v1.1.0.csv, … _frequent_test_ …, … _rare_gallery_ …, … _rare_test_ …
+    gmdb_images/, or gmdb_rot/ and gmdb_align/, what its cropper makes of them
+
+Split lists know disorders by number only: the other two tables join in, those of the same version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ganonym.classify.case import Case
+from ganonym.classify.gestaltmatcher_csv import MANIFEST, SPLIT, read_about, read_cases
+from ganonym.classify.table_rows import read_pairs, read_rows
+from ganonym.errors import UsageError
+
+TABLES = "gmdb_metadata"
+PHOTOS = ("gmdb_images", "gmdb_rot", "gmdb_align")
+ABOUT, NAMES = "image_metadata", "gmdb_syndromes"
+# Of frequent disorders the gallery, or else what was learned from; then their test; then both of the rare ones.
+_LISTS = (("gmdb_frequent_gallery", "gmdb_train"), ("gmdb_frequent_test", "gmdb_test"))
+_RARE = ("gmdb_rare_gallery", "gmdb_rare_test")
+_SUFFIXES = (".tsv", ".csv")
+_VERSION = re.compile(r"_(v\d[\w.]*)\.\w+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`cases`, where their photographs were looked for, and what the user should hear of the tables."""
+
+    cases: list[Case]
+    images: Path
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def photos_of(table: Path) -> Path:
+    """Where the photographs of a table are: "photos" or GestaltMatcher's folder beside it, or else its own folder.
+
+    Beside a table in gmdb_metadata is beside that folder.
+    """
+    near = [table.parent / name for name in ("photos", *PHOTOS)]
+    if table.parent.resolve().name == TABLES:
+        near += [table.parent.resolve().parent / name for name in PHOTOS]
+    return next((folder for folder in near if folder.is_dir()), table.parent)
+
+
+def table_of(data: Path) -> Path:
+    """The table that `data` is, or the metadata of all photographs in the release that it is the folder of.
+
+    Raises UsageError naming what was looked for in a folder that is no release, or holds several versions.
+    """
+    if not data.is_dir():
+        return data
+    folder = _tables(data)
+    found = _files(folder, ABOUT)
+    if len(found) != 1:
+        told = f"{len(found)} of them: {', '.join(path.name for path in found)}" if found else "nothing"
+        raise UsageError(
+            f"{data} is a folder. Looked for GestaltMatcher's {TABLES}/{ABOUT}….tsv in it, and found {told}.",
+            "Give the table itself, and with --images the folder of its photographs.",
+        )
+    return found[0]
+
+
+def lists_of(data: Path) -> list[Path]:
+    """The published gallery and test lists of the release in `data`, or else what `table_of` says.
+
+    Raises UsageError as `table_of` does, and when there are lists of several versions.
+    """
+    if not data.is_dir():
+        return [data]
+    folder = _tables(data)
+    found = [next((path for name in names for path in _files(folder, f"{name}_images")), None) for names in _LISTS]
+    found += [next(iter(_files(folder, f"{name}_images")), None) for name in _RARE]
+    pairs = [pair for pair in (found[:2], found[2:]) if None not in pair]
+    lists = [path for pair in pairs for path in pair if path is not None]
+    versions = sorted({_version(path) for path in _files(folder, "gmdb_")})
+    if len(versions) > 1:
+        raise UsageError(f"{folder} holds tables of {', '.join(versions)}.", "Give those of one, each with --data.")
+    return lists or [table_of(data)]
+
+
+def read_data(table: Path, images: Path | None = None, label: str | None = None) -> Told:
+    """The cases of a table as `gestaltmatcher_csv.read_cases`; a split list's with names, sex, age and HPO terms.
+
+    `images` None looks where `photos_of` says. Raises UsageError as `read_cases` does.
+    """
+    folder = images or photos_of(table)
+    columns = set(read_rows(table)[0])
+    if not set(SPLIT) <= columns or set(MANIFEST) <= columns:
+        return Told(read_cases(table, folder, label), folder)
+    about, names = _beside(table, ABOUT), _beside(table, NAMES)
+    column = None if label is None else label.strip().lower()
+    foreign = column is not None and column not in columns and about is not None
+    cases = read_cases(table, folder, None if foreign else label)
+    notes, faults = [], []
+    if column is None:
+        cases, told = _named(cases, _names(names, about), names or about)
+        notes += told
+    if about is not None:
+        known, wrong = read_about(about, {case.image for case in cases}, column if foreign else None)
+        faults += [f"{about.name}, left empty: {fault}" for fault in wrong]
+        cases = joined(cases, known, with_disorder=foreign)
+        notes.append(f"{about.name} says more of {len({case.image for case in cases} & set(known))} photographs")
+    return Told(cases, folder, tuple(notes), tuple(faults))
+
+
+def joined(cases: Sequence[Case], known: Mapping[str, Case], with_disorder: bool = False) -> list[Case]:
+    """`cases` of split lists with all that `known`, by image, says of them; subject, label and split are the lists'.
+
+    `with_disorder` takes that of `known`, too. Raises UsageError naming every image of which nothing is known.
+    """
+    absent = sorted({case.image for case in cases} - set(known))
+    if absent:
+        more = f" … and {len(absent) - 20} more" if len(absent) > 20 else ""
+        raise UsageError(
+            f"{len(absent)} images have no metadata: {', '.join(absent[:20])}{more}.",
+            f"Put the {ABOUT} of the same version beside the list, or none.",
+        )
+    return [
+        replace(
+            known[case.image],
+            path=case.path,
+            subject=case.subject,
+            disorder=known[case.image].disorder if with_disorder else case.disorder,
+            split=case.split,
+        )
+        for case in cases
+    ]
+
+
+def _named(cases: list[Case], names: Mapping[str, str], source: Path | None) -> tuple[list[Case], list[str]]:
+    """Numbers of disorders as names; two numbers of one name stay apart, and a number without a name stays as it is."""
+    numbers = {case.disorder for case in cases if case.disorder is not None}
+    if not names or source is None:
+        return cases, [f"no {NAMES} beside the list: its {len(numbers)} disorders have numbers for names"]
+    times = Counter(names.values())
+    shown = {key: f"{name} ({key})" if times[name] > 1 else name for key, name in names.items()}
+    nameless = sorted(numbers - set(shown))
+    told = [f"{source.name} has no name of {', '.join(nameless[:20])}"] if nameless else []
+    return [
+        replace(case, disorder=None if case.disorder is None else shown.get(case.disorder, case.disorder))
+        for case in cases
+    ], told
+
+
+def _names(names: Path | None, about: Path | None) -> dict[str, str]:
+    if names is not None:
+        return read_pairs(names, "syndrome_id", "syndrome_name")
+    return {} if about is None else read_pairs(about, "internal_syndrome_id", "internal_syndrome_name")
+
+
+def _beside(table: Path, stem: str) -> Path | None:
+    """The table called `stem` of the same version, in the folder of `table`; of any, where there is one only."""
+    found = _files(table.parent, stem)
+    same = [path for path in found if _version(path) == _version(table)]
+    return next(iter(same or (found if len(found) == 1 and not _version(table) else [])), None)
+
+
+def _tables(data: Path) -> Path:
+    return data / TABLES if (data / TABLES).is_dir() else data
+
+
+def _files(folder: Path, stem: str) -> list[Path]:
+    found: Iterable[Path] = folder.glob(f"{stem}*")
+    return sorted(path for path in found if path.suffix.lower() in _SUFFIXES and path.is_file())
+
+
+def _version(path: Path) -> str:
+    found = _VERSION.search(path.name)
+    return found.group(1) if found else ""
