@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganonym.classify.case import Case
 from ganonym.classify.classifier import Inputs
 from ganonym.classify.portrait import Portrait, portraits
+from ganonym.classify.roster import roster
 from ganonym.errors import PhotoError, UsageError
 
 NO_FACE = "no face was found"
@@ -61,33 +62,17 @@ def gather(
     positive: str | None = None,
     tell: Tell = lambda *_: None,
 ) -> Cohort:
-    """Look at every case. Classes are the disorders in alphabetical order, or `names` in theirs.
+    """Look at every case. Classes are those of `roster`, which raises UsageError before any photograph is read.
 
-    With `positive` there are two: all else, and it. Raises UsageError when nobody is left, when `positive` is nobody's
-    disorder, or when a case has a disorder that is not among `names`.
+    Raises UsageError when nobody is left.
     """
-    known = [case for case in cases if case.disorder is not None]
-    if positive is not None and positive not in {case.disorder for case in known}:
-        raise UsageError(f"no case has the disorder {positive!r}.", "Write it as in the table.")
-
-    def named(case: Case) -> str:
-        return (
-            str(case.disorder) if positive is None else (positive if case.disorder == positive else f"not {positive}")
-        )
-
-    if names is None:
-        found = sorted({named(case) for case in known})
-        names = found if positive is None else [f"not {positive}", positive]
-    foreign = sorted({named(case) for case in known} - set(names))
-    if foreign:
-        raise UsageError(
-            f"disorders {', '.join(foreign[:5])} are none of {', '.join(names)}.", "Leave those cases out."
-        )
+    them = roster(cases, names, positive)
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
-    kept: list[tuple[Case, Portrait]] = []
-    for case, face in zip(known, portraits([case.path for case in known], jobs, tell), strict=True):
+    kept: list[tuple[Case, Portrait, int]] = []
+    faces = portraits([case.path for case in them.cases], jobs, tell)
+    for case, face, number in zip(them.cases, faces, them.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
-            kept.append((case, face))
+            kept.append((case, face, number))
         else:
             left_out.append((case.image, NO_FACE if face is None else _reason(face)))
     if not kept:
@@ -95,10 +80,8 @@ def gather(
             f"none of {len(cases)} cases can be used: {left_out[0][1] if left_out else 'there are none'}.",
             "Check the folder of photographs, and the column of disorders.",
         )
-    place = {name: index for index, name in enumerate(names)}
-    classes = np.array([place[named(case)] for case, _ in kept], dtype=np.intp)
-    used, faces = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(faces), tuple(names), classes, tuple(left_out))
+    used, looks, classes = zip(*kept, strict=True)
+    return Cohort(tuple(used), tuple(looks), them.names, np.array(classes, dtype=np.intp), tuple(left_out))
 
 
 def _reason(error: PhotoError) -> str:

@@ -85,10 +85,17 @@ def digest_of(case: Case) -> str:
     return sha256_file(case.path)[:32]
 
 
-def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> None:
-    """Write a new folder. Raises UsageError when it holds a model, EnvironmentFault when it cannot be written."""
+def check_new(folder: Path) -> None:
+    """Raises UsageError for a folder that cannot be made, or that holds a model already."""
     if (folder / CARD).exists():
         raise UsageError(f"{folder} already holds a model.", "Choose another folder.")
+    if any(path.exists() and not path.is_dir() for path in (folder, *folder.parents)):
+        raise UsageError(f"{folder} cannot be a folder: there is a file in its place.", "Choose another.")
+
+
+def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> None:
+    """Write a new folder. Raises as `check_new` does, and EnvironmentFault when it cannot be written."""
+    check_new(folder)
     arrays = {name: np.ascontiguousarray(array) for name, array in trained.arrays.items()}
     lines = [
         f"format = {FORMAT}",

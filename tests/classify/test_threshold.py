@@ -115,7 +115,7 @@ def test_nothing_in_the_interface_takes_scores_or_test_photos() -> None:
         for name, each in vars(threshold).items()
         if isinstance(each, FunctionType) and each.__module__ == threshold.__name__
     }
-    assert {name for name in own if not name.startswith("_")} == {"choose_threshold"}
+    assert {name for name in own if not name.startswith("_")} == {"check_dealt", "choose_threshold"}
     assert not {"scores", "predictor", "screen"} & set(inspect.signature(choose_threshold).parameters)
     assert not {"rule", "threshold"} & set(inspect.signature(screening.assess).parameters)
     inputs, positive, subjects = cohort(7)

@@ -31,9 +31,10 @@ def composite(
     import numpy as np
 
     from ganonym.batch.files import make_folder, write_output
-    from ganonym.classify.explain.class_faces import class_faces, file_names
+    from ganonym.classify.explain.class_faces import check_people, class_faces, file_names
     from ganonym.classify.explain.composite import FEWEST
     from ganonym.classify.explain.difference_map import LENGTHENED, drawn, inside, limit_of
+    from ganonym.classify.roster import Classed
     from ganonym.errors import UsageError
     from ganonym.photos.encode import encode_png
 
@@ -41,9 +42,13 @@ def composite(
     make_folder(out, 0o750)
     if any(out.iterdir()):
         raise UsageError(f"{out} is not empty.", "Choose another folder.")
+
+    def check(them: Classed) -> None:
+        check_people(them, against, only or ())
+
     with output.progress() as advance:
         wanted = [*only, *([] if against is None else [against])] if only else None
-        cohort = cohort_of(data, images, None, jobs, output, advance, label=label, only=wanted)
+        cohort = cohort_of(data, images, None, jobs, output, advance, label=label, only=wanted, check=check)
         found = class_faces(cohort, against, only or (), advance)
     files = file_names([each.name for each in found.faces])
     differences = [each.difference for each in found.faces if each.difference is not None]

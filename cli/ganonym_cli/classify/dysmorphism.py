@@ -48,17 +48,20 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
-    from ganonym.classify.screening.patients_only import separations
+    from ganonym.classify.roster import Classed
+    from ganonym.classify.screening.patients_only import check_groups, separations
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
+
+    def check(them: Classed) -> None:
+        if unaffected not in them.names:
+            raise UsageError(f"no case is of class {unaffected!r}.", f"There are {', '.join(them.names)}.")
+        check_groups(them.classes, them.subjects, len(them.names), them.names.index(unaffected))
+
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance)
-        if unaffected not in cohort.names:
-            raise UsageError(
-                f"no case that can be used is of class {unaffected!r}.", f"There are {', '.join(cohort.names)}."
-            )
+        cohort = cohort_of(data, images, None, jobs, output, advance, check=check)
         seen = chosen.system.look(cohort)
         place = cohort.names.index(unaffected)
         found = separations(

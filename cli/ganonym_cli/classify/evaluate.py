@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ganonym_cli.classify.options import (
+    AtLeast,
     Changes,
     Data,
     Digest,
@@ -20,6 +21,7 @@ from ganonym_cli.classify.options import (
     Size,
     cohort_of,
     system_for,
+    tell_folds,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
@@ -44,6 +46,7 @@ def evaluate(
     changes: Changes = None,
     label: Label = None,
     only: Only = None,
+    at_least: AtLeast = 1,
     positive: Positive = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = FOLDS,
     encoder: Encoder = None,
@@ -57,6 +60,7 @@ def evaluate(
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from ganonym.classify.cross_validation import cross_validated, rated, tempered
     from ganonym.classify.model_folder import CARD, load_model
+    from ganonym.classify.roster import Classed, Roster, check_folds
     from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
 
@@ -67,19 +71,25 @@ def evaluate(
             if refused := ", ".join(name for name, there in given.items() if there):
                 raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
             model = load_model(Path(what), partial(read_foundation, encoder, sha256), device_of(device, output))
-            cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names, label, only)
-            known = model.learned_from(cohort.cases)
-            if known:
-                raise UsageError(
-                    f"the model has learned from {len(known)} of these photographs, {known[0]} among them.",
-                    "Test it on other people.",
-                )
+
+            def unseen(them: Classed) -> None:
+                known = model.learned_from(them.cases) if isinstance(them, Roster) else []
+                if known:
+                    raise UsageError(
+                        f"the model has learned from {len(known)} of these photographs, {known[0]} among them.",
+                        "Test it on other people.",
+                    )
+
+            cohort = cohort_of(
+                data, images, positive, jobs, output, advance, model.card.names, label, only, at_least, unseen
+            )
             scaled, (seen, chances) = None, model.chances(cohort)
             name = model.recipe.name
         else:
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
-            cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only)
+            cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only, at_least, check_folds)
+            tell_folds(output, cohort, folds)
             seen, name = system.look(cohort), chosen.recipe.name
             chances = cross_validated(
                 system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance

@@ -16,6 +16,7 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort
     from ganonym.classify.fewshot.learners import Compared
+    from ganonym.classify.roster import Classed
 
 
 def fewshot(
@@ -43,32 +44,38 @@ def fewshot(
 ) -> None:
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
     from ganonym.classify.fewshot.episodes import Shape
-    from ganonym.classify.fewshot.learners import compare
+    from ganonym.classify.fewshot.learners import check_episodes, compare
     from ganonym.classify.systems import embedded, read_foundation
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
     if base and frequent is not None:
         raise UsageError("--base and --frequent both say what base classes are.", "Give one of them.")
+    shape = Shape(ways, shots, queries)
+
+    def check(them: Classed) -> None:
+        check_episodes(them.classes, them.subjects, _base(them, base, frequent), shape)
+
     foundation = read_foundation(encoder, sha256)
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance)
+        cohort = cohort_of(data, images, None, jobs, output, advance, check=check)
         taught = _base(cohort, base, frequent)
-        shape = Shape(ways, shots, queries)
         seen = embedded(foundation, device_of(device, output))(cohort.portraits)
         found = compare(seen, cohort.classes, cohort.subjects, taught, shape, seed, episodes, tell=advance)
     _tell(output, cohort, found)
 
 
-def _base(cohort: Cohort, names: list[str] | None, frequent: int | None) -> list[int]:
-    from ganonym.classify.retrieval.protocol import FREQUENT, frequent_disorders
+def _base(them: Classed, names: list[str] | None, frequent: int | None) -> list[int]:
+    from ganonym.classify.retrieval.protocol import FREQUENT
+    from ganonym.classify.roster import people_of
     from ganonym.errors import UsageError
 
-    unknown = sorted(set(names or ()) - set(cohort.names))
+    unknown = sorted(set(names or ()) - set(them.names))
     if unknown:
-        raise UsageError(f"nobody has the disorder {unknown[0]!r}.", f"There are {', '.join(cohort.names)}.")
-    chosen = names or frequent_disorders(cohort.cases, FREQUENT if frequent is None else frequent)
-    return [cohort.names.index(name) for name in chosen]
+        raise UsageError(f"nobody has the disorder {unknown[0]!r}.", f"There are {', '.join(them.names)}.")
+    more_than = FREQUENT if frequent is None else frequent
+    chosen = names or [name for name, number in people_of(them).items() if number > more_than]
+    return [them.names.index(name) for name in chosen]
 
 
 def _tell(output: Output, cohort: Cohort, found: Compared) -> None:

@@ -20,6 +20,7 @@ from ganonym_cli.classify.options import (
     gathered,
     reasons_of,
     system_for,
+    tell_folds,
     with_interval,
 )
 from ganonym_cli.console import Output
@@ -64,6 +65,7 @@ def grade(
 
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.methods.ordinal import level_rates, median_level, quadratic_kappa
+    from ganonym.classify.roster import check_folds
     from ganonym.errors import UsageError
     from ganonym.statistics.bootstrap import subject_bootstrap
 
@@ -76,7 +78,8 @@ def grade(
     if signs is not None:
         cases, names = _by_signs(cases, signs)
     with output.progress() as advance:
-        cohort = gathered(cases, jobs, output, advance, names)
+        cohort = gathered(cases, jobs, output, advance, names, check=check_folds)
+        tell_folds(output, cohort, folds)
         seen = chosen.system.look(cohort)
         count = len(names)
         chances = cross_validated(

@@ -55,13 +55,16 @@ def match(
     from ganonym.classify.case import Case
     from ganonym.classify.retrieval.match import matches
     from ganonym.classify.retrieval.photographs import encoded, look
+    from ganonym.classify.roster import roster
 
     output = Output(as_json, quiet)
     ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     # Nothing is known of them: every photo is a person of its own, of some disorder or other.
     asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
+    cases = cases_of(gallery, images, output)
+    roster(cases)  # refuses a gallery of no disorder before any photograph is looked at
     with output.progress() as advance:
-        known = look(cases_of(gallery, images, output), ensemble, encodings, workers(jobs), advance)
+        known = look(cases, ensemble, encodings, workers(jobs), advance)
         refuse_nobody(known)
         there = encoded(known, ensemble, encodings, advance)
         probes = look(asked, ensemble, None, workers(jobs))

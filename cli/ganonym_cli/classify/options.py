@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
     from ganonym.classify.recipe import Preset, Recipe
+    from ganonym.classify.roster import Check
     from ganonym.classify.systems import System
     from ganonym.statistics.estimate import Estimate
 
@@ -52,6 +53,7 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", help="Leave all other classes out; repeatable.", show_default="all classes"),
 ]
+AtLeast = Annotated[int, typer.Option("--at-least", min=1, metavar="PEOPLE", help="Leave classes of fewer people out.")]
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Tell this disorder from all else.", show_default="all classes")
 ]
@@ -77,16 +79,33 @@ def cohort_of(
     names: tuple[str, ...] | None = None,
     label: str | None = None,
     only: list[str] | None = None,
+    at_least: int = 1,
+    check: Check | None = None,
 ) -> Cohort:
-    """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gather` does."""
+    """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gathered` does."""
+    from dataclasses import replace
+
+    from ganonym.classify.roster import of_enough
+
+    cases, few = of_enough(chosen_cases(data, images, output, label, only), at_least)
+    if few:
+        output.warn(f"{len(few)} photographs left out: their classes have fewer than {at_least} people.")
+    cohort = gathered(cases, jobs, output, advance, names, positive, check)
+    left = tuple((case.image, f"its class has fewer than {at_least} people") for case in few)
+    return replace(cohort, left_out=(*cohort.left_out, *left))
+
+
+def chosen_cases(
+    data: Path, images: Path | None, output: Output, label: str | None = None, only: list[str] | None = None
+) -> list[Case]:
+    """The cases of a table, or of them those of the classes `only`. Raises UsageError for one that nobody has."""
     from ganonym.errors import UsageError
 
     cases = cases_of([data], images, output, label)
     absent = sorted(set(only or ()) - {case.disorder for case in cases})
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
-    cases = [case for case in cases if not only or case.disorder in only]
-    return gathered(cases, jobs, output, advance, names, positive)
+    return [case for case in cases if not only or case.disorder in only]
 
 
 def gathered(
@@ -96,12 +115,19 @@ def gathered(
     advance: Advance,
     names: tuple[str, ...] | None = None,
     positive: str | None = None,
+    check: Check | None = None,
 ) -> Cohort:
-    """`cohort.gather`, and a word on what was left out."""
+    """`cohort.gather`, and a word on what was left out. Raises UsageError as `check` does of the table, before any
+    photograph is looked at, and of those in which a face was found."""
     from ganonym.classify.cohort import gather
+    from ganonym.classify.roster import roster
 
+    if check is not None:
+        check(roster(cases, names, positive))
     cohort = gather(cases, workers(jobs), names, positive, advance)
     warn_of(cohort.left_out, output)
+    if check is not None:
+        check(cohort)
     return cohort
 
 
@@ -122,6 +148,15 @@ def cases_of(
             output.warn(f"{table.name}: … and {len(found.faults) - 10} more faults of its metadata")
         cases += found.cases
     return cases
+
+
+def tell_folds(output: Output, cohort: Cohort, folds: int) -> None:
+    """A word where there can be fewer folds than asked for."""
+    from ganonym.classify.metrics.folds import possible_folds
+
+    most = possible_folds(cohort.classes, cohort.subjects, folds)
+    if most < folds:
+        output.warn(f"{most} folds instead of {folds}: no class has more people.")
 
 
 def warn_of(left_out: Sequence[tuple[str, str]], output: Output) -> None:

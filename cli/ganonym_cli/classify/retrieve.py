@@ -81,19 +81,24 @@ def retrieve(
 
     from ganonym.classify.retrieval.evaluate import evaluate
     from ganonym.classify.retrieval.photographs import encoded, look
-    from ganonym.classify.retrieval.protocol import draw, frequent_disorders, published
     from ganonym.classify.retrieval.ranking import POOLS
+    from ganonym.classify.roster import roster
 
     output = Output(as_json, quiet)
     ensemble, models = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     with output.progress() as advance:
         everything = cases_of(data, images, output, splits=True)
         given = all(case.split for case in everything)
+        known = roster(everything).cases  # what the table alone shows is said before any photograph is looked at
+        plan = planned(known, given, frequent, seed, splits)
+        if given:
+            refuse(models, known, plan, output)
         looked = look(everything, ensemble, encodings, workers(jobs), advance)
         refuse_nobody(looked)
         cases = looked.cases
-        plan = published(cases) if given else draw(cases, frequent_disorders(cases, frequent), seed, splits)
-        refuse(models, cases, plan, output)
+        plan = planned(cases, given, frequent, seed, splits)
+        if not given:  # drawn among those in whom a face was found
+            refuse(models, cases, plan, output)
         there = encoded(looked, ensemble, encodings, advance)
         found = evaluate(plan, cases, there, np.random.default_rng((seed, 1)), POOLS[pool])
     if not given and any(case.split for case in everything):
@@ -115,6 +120,15 @@ def retrieve(
     drawn = "Published splits" if given else f"Splits drawn (seed {seed}); frequent: more than {frequent} patients"
     counted = f"{payload['photos']} photographs, {payload['subjects']} people; {len(left_out)} photographs left out."
     output.result(payload | told_of(ensemble), f"{said}{drawn}. {counted}", shown(found))
+
+
+def planned(cases: Sequence[Case], given: bool, frequent: int, seed: int, splits: int) -> Plan:
+    """The table's own splits where they are `given`, else drawn ones. Raises UsageError where there is none to make."""
+    from ganonym.classify.retrieval.protocol import check_tested, draw, frequent_disorders, published
+
+    plan = published(cases) if given else draw(cases, frequent_disorders(cases, frequent), seed, splits)
+    check_tested(plan)
+    return plan
 
 
 def refuse(models: Sequence[Model], cases: Sequence[Case], plan: Plan, output: Output) -> None:

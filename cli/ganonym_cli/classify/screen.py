@@ -67,7 +67,8 @@ def screen(
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
     from ganonym.classify.methods.screening import BinaryScreening
-    from ganonym.classify.methods.screening_in_folds import assess_in_folds
+    from ganonym.classify.methods.screening_in_folds import assess_in_folds, check_people
+    from ganonym.classify.roster import Classed
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.errors import UsageError
@@ -75,14 +76,18 @@ def screen(
     output = Output(as_json, quiet)
     rule, terms = Rule(threshold, target), Terms(prevalence, yaw, pitch)
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
+    if chosen.recipe.system == "photo-set":
+        raise UsageError(
+            f"{chosen.recipe.name} calls people, not photographs, and people have no angle.",
+            "Test it with `ganonym classify evaluate --positive`, or screen by another recipe.",
+        )
+
+    def check(them: Classed) -> None:
+        check_people(them.classes == 1, them.subjects, seed, folds, folds)
+
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance)
+        cohort = cohort_of(data, images, positive, jobs, output, advance, check=check)
         seen = chosen.system.look(cohort)
-        if seen.images != tuple(case.image for case in cohort.cases):
-            raise UsageError(
-                f"{chosen.recipe.name} calls people, not photographs, and people have no angle.",
-                "Test it with `ganonym classify evaluate --positive`, or screen by another recipe.",
-            )
         poses = [face.pose for face in cohort.portraits]
         method = BinaryScreening(chosen.system.method, rule, folds)
         found = assess_in_folds(

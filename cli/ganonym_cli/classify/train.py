@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from ganonym_cli.classify.options import (
+    AtLeast,
     Changes,
     Data,
     Digest,
@@ -46,6 +47,7 @@ def train(
     changes: Changes = None,
     label: Label = None,
     only: Only = None,
+    at_least: AtLeast = 1,
     positive: Positive = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Fit a temperature in five folds, so that probabilities are honest.")
@@ -61,13 +63,18 @@ def train(
     """Train a published system on a table of cases; OUT holds weights, card and recipe."""
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.metrics.calibration import fit_temperature, logits
-    from ganonym.classify.model_folder import Card, digest, digest_of, save_model
+    from ganonym.classify.model_folder import Card, check_new, digest, digest_of, save_model
+    from ganonym.classify.roster import check_folds, check_two
 
     output = Output(as_json, quiet)
+    check_new(out)
+    check = check_folds if calibrate else check_two
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     system = chosen.system
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance, label=label, only=only)
+        cohort = cohort_of(
+            data, images, positive, jobs, output, advance, None, label, only, at_least=at_least, check=check
+        )
         seen = system.look(cohort)
         temperature = 1.0
         if calibrate:

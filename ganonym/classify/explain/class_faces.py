@@ -12,6 +12,7 @@ import numpy as np
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.explain.composite import FEWEST, Composite, Difference, composite, difference
 from ganonym.classify.portrait import Portrait
+from ganonym.classify.roster import Classed, people_of
 from ganonym.errors import UsageError
 
 _LONGEST = 80
@@ -47,19 +48,8 @@ def class_faces(
 
     Raises UsageError for classes that there are not, when `against` has fewer than 5 people, and when all have.
     """
-    for name in (*only, *([] if against is None else [against])):
-        if name not in cohort.names:
-            raise UsageError(f"nobody has the disorder {name!r}.", f"There are {', '.join(cohort.names)}.")
+    ready, left_out = check_people(cohort, against, only)
     sides = {name: _side(cohort, name) for name in cohort.names}
-    people = {name: len(set(subjects)) for name, (_, subjects) in sides.items()}
-    if against is not None and people[against] < FEWEST:
-        raise UsageError(f"{against!r} has {people[against]} people, a composite takes {FEWEST}.", "Choose another.")
-    wanted = [name for name in cohort.names if not only or name in only]
-    ready = [name for name in wanted if people[name] >= FEWEST]
-    left_out = {name: people[name] for name in wanted if name not in ready}
-    if not ready:
-        told = ", ".join(f"{name} ({number})" for name, number in left_out.items())
-        raise UsageError(f"a composite takes {FEWEST} people; there are {told}.", "Merge classes, or add people.")
     faces = []
     for done, name in enumerate(ready):
         tell("composites", done, len(ready))
@@ -67,6 +57,26 @@ def class_faces(
         faces.append(ClassFace(name, len(sides[name][0]), composite(*sides[name]), other))
     tell("composites", len(ready), len(ready))
     return ClassFaces(tuple(faces), left_out)
+
+
+def check_people(
+    them: Classed, against: str | None = None, only: Sequence[str] = ()
+) -> tuple[list[str], dict[str, int]]:
+    """The classes of whom composites can be made, and the people in those that have too few. Raises UsageError as
+    `class_faces` does."""
+    for name in (*only, *([] if against is None else [against])):
+        if name not in them.names:
+            raise UsageError(f"nobody has the disorder {name!r}.", f"There are {', '.join(them.names)}.")
+    people = people_of(them)
+    if against is not None and people[against] < FEWEST:
+        raise UsageError(f"{against!r} has {people[against]} people, a composite takes {FEWEST}.", "Choose another.")
+    wanted = [name for name in them.names if not only or name in only]
+    ready = [name for name in wanted if people[name] >= FEWEST]
+    left_out = {name: people[name] for name in wanted if name not in ready}
+    if not ready:
+        told = ", ".join(f"{name} ({number})" for name, number in left_out.items())
+        raise UsageError(f"a composite takes {FEWEST} people; there are {told}.", "Merge classes, or add people.")
+    return ready, left_out
 
 
 def file_names(names: Sequence[str], suffix: str = ".png") -> dict[str, str]:

@@ -87,11 +87,9 @@ def compare(
     novel classes have enough subjects, and for a subject with photos of several classes.
     """
     course = course or Course()
-    _one_class_each(classes, subjects)
+    tested = check_episodes(classes, subjects, base, shape)
     taught = np.flatnonzero(np.isin(classes, list(base)))
     found, labels = np.unique(classes[taught], return_inverse=True)
-    novel = [number for number in np.unique(classes).tolist() if number not in found]
-    tested = _tested(classes, subjects, shape, novel)
     people, inputs, labels = [subjects[int(row)] for row in taught], embeddings[taught], labels.astype(np.intp)
     lessons = _lessons(labels, people, shape)
     not_run = _not_run(len(found), lessons)
@@ -113,6 +111,13 @@ def compare(
         tuple(rows),
         not_run,
     )
+
+
+def check_episodes(classes: NDArray[np.intp], subjects: Sequence[str], base: Collection[int], shape: Shape) -> Pool:
+    """What episodes of classes that are no `base` are drawn from. Raises UsageError as `compare` does."""
+    _one_class_each(classes, subjects)
+    novel = [number for number in np.unique(classes).tolist() if number not in base]
+    return _tested(classes, subjects, shape, novel)
 
 
 def _taught(

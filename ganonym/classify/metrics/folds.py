@@ -31,16 +31,20 @@ def subject_folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    people = subjects_of(classes, subjects)
-    number = min(folds, int(people.max(initial=0)))
+    number = possible_folds(classes, subjects, folds)
     if number < 2:
-        raise ValueError(f"{folds} folds of classes with at most {int(people.max(initial=0))} subjects: two are needed")
+        raise ValueError(f"{folds} folds of classes with at most {number} subjects: two are needed")
     order = np.lexsort((classes, np.array(subjects)))  # sums of shares in another order could tip ties
     splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():  # a class smaller than the number of folds is absent from some, as it must be
         warnings.filterwarnings("ignore", "The least populated class")
         splits = list(splitter.split(order, classes[order], np.array(subjects)[order]))
     return tuple(Fold(np.sort(order[train]), np.sort(order[test])) for train, test in splits if len(test))
+
+
+def possible_folds(classes: NDArray[np.intp], subjects: Sequence[str], folds: int) -> int:
+    """`folds`, or as many as the largest class has subjects."""
+    return min(folds, int(subjects_of(classes, subjects).max(initial=0)))
 
 
 def leaking_folds(classes: NDArray[np.intp], seed: int, folds: int = FOLDS) -> tuple[Fold, ...]:

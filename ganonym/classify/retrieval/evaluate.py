@@ -12,9 +12,8 @@ import numpy as np
 from ganonym.classify.case import Case
 from ganonym.classify.metrics.topk import capped, places
 from ganonym.classify.retrieval.distances import Encodings
-from ganonym.classify.retrieval.protocol import Plan, Split
+from ganonym.classify.retrieval.protocol import Plan, Split, check_tested
 from ganonym.classify.retrieval.ranking import Rows, Search, by_image
-from ganonym.errors import UsageError
 from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap
 from ganonym.statistics.estimate import Estimate, Model
 from ganonym.types import Floats
@@ -48,8 +47,7 @@ def evaluate(
     five of simulated cohorts of 40 patients). A disorder that the gallery lacks is missed. Raises UsageError naming the
     images without encoding.
     """
-    if plan.frequent is None and not plan.rare:
-        raise UsageError("no disorder has two patients: there is nothing to evaluate.")
+    check_tested(plan)
     every = [plan.frequent, *plan.rare] if plan.frequent else [*plan.rare]
     used = np.unique(np.concatenate([part for split in every for part in (split.gallery, split.test)]))
     vectors = tuple(_spread(each, used, len(cases)) for each in encodings.of([cases[row].image for row in used]))

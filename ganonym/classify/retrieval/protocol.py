@@ -114,6 +114,12 @@ def published(cases: Sequence[Case]) -> Plan:
     return plan
 
 
+def check_tested(plan: Plan) -> None:
+    """Raises UsageError for a plan that tests nobody."""
+    if plan.frequent is None and not plan.rare:
+        raise UsageError("no disorder has two patients: there is nothing to evaluate.")
+
+
 def tested(cases: Sequence[Case], plan: Plan) -> list[Case]:
     """The cases under test in any split, each image once: what no encoder may have learned from."""
     splits = [plan.frequent, *plan.rare] if plan.frequent else [*plan.rare]

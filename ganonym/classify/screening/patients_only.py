@@ -55,6 +55,20 @@ class Separations(Model):
     highest: Estimate
 
 
+def check_groups(classes: NDArray[np.intp], subjects: Sequence[str], count: int, unaffected: int) -> NDArray[np.intp]:
+    """How many people (2,) are unaffected and patients. Raises UsageError where they cannot be parted."""
+    people = np.zeros(2, np.intp)
+    found = subjects_of((classes != unaffected).astype(np.intp), subjects)
+    people[: len(found)] = found
+    if count < 3:
+        raise UsageError("a list of one disorder looks the same for everybody.", "Give two disorders or more.")
+    if people.min() < 2:
+        raise UsageError(
+            f"{people[1]} patients and {people[0]} unaffected people cannot be parted.", "Give two or more of either."
+        )
+    return people
+
+
 def separations(
     method: Classifier,
     inputs: Inputs,
@@ -73,16 +87,8 @@ def separations(
     class; their list is judged by what learned from other people's lists, each out of its fold. Raises UsageError with
     fewer than two disorders, patients or unaffected people.
     """
+    people = check_groups(classes, subjects, count, unaffected)
     affected = classes != unaffected
-    people = np.zeros(2, np.intp)
-    found = subjects_of(affected.astype(np.intp), subjects)
-    people[: len(found)] = found
-    if count < 3:
-        raise UsageError("a list of one disorder looks the same for everybody.", "Give two disorders or more.")
-    if people.min() < 2:
-        raise UsageError(
-            f"{people[1]} patients and {people[0]} unaffected people cannot be parted.", "Give two or more of either."
-        )
 
     def chances(learner: Classifier, phase: str) -> Floats:
         return cross_validated(

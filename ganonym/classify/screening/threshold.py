@@ -59,7 +59,7 @@ def choose_threshold(
     from sklearn.model_selection import StratifiedGroupKFold
 
     people = np.array(subjects)
-    _check(positive, people, folds)
+    check_dealt(positive, people, folds)
     classes = positive.astype(np.intp)
     scores = np.full(len(inputs), np.nan)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32).split(classes, classes, people)
@@ -68,7 +68,8 @@ def choose_threshold(
     return _best(scores, positive, rule)
 
 
-def _check(positive: NDArray[np.bool_], people: NDArray[np.str_], folds: int) -> None:
+def check_dealt(positive: NDArray[np.bool_], people: NDArray[np.str_], folds: int) -> None:
+    """Raises UsageError unless `people` (n,) of photos `positive` (n,) can be dealt to so many folds."""
     both = set(people[positive]) & set(people[~positive])
     if both:
         raise UsageError(f"{min(both)} is both positive and negative.", "Give every person one diagnosis.")
