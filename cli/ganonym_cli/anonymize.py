@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, OutFolder, Profile, Quiet, SeedIfGiven
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.batch.plan import Plan

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment

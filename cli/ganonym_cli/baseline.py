@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, OutFolder, Quiet
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.batch.run import RunResult

@@ -44,16 +44,21 @@ class Output:
 
     @contextmanager
     def progress(self) -> Iterator[Advance]:
-        """One bar a phase on stderr, with rate and time left; to be told (phase, done, total)."""
+        """One bar a phase on stderr, with rate and time left; to be told (phase, done, total), or by `report`."""
+        from ganonym.classify.progress import heard
+
         with _bars(hidden=self.quiet) as bars:
             tasks: dict[str, TaskID] = {}
 
             def advance(phase: str, done: int, total: int) -> None:
                 if phase not in tasks:
                     tasks[phase] = bars.add_task(phase, total=total)
+                elif done < bars.tasks[tasks[phase]].completed:  # the next fold's, at a speed of its own
+                    bars.reset(tasks[phase], total=total)
                 bars.update(tasks[phase], completed=done, total=total)
 
-            yield advance
+            with heard(advance):
+                yield advance
 
 
 def _bars(hidden: bool) -> Progress:

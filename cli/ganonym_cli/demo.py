@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.console import Advance, Output
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
 from ganonym_cli.phantom import write_people
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.evaluate.attackers.attacker import Attacker

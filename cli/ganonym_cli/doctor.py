@@ -10,12 +10,12 @@ from importlib import metadata
 from typing import Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from ganonym.errors import EnvironmentFault
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet
+from ganonym_cli.table import Table
 
 Level = Literal["ok", "note", "bad"]
 COLOURS = {"ok": "green", "note": "yellow", "bad": "bold red"}
@@ -54,7 +54,7 @@ class Finding:
 def doctor(as_json: Json = False, quiet: Quiet = False) -> None:
     """Check versions, models, weights and licences; exit code 4 when something essential is missing."""
     findings = [*_python(), *_packages(), *_torch(), *_dlib(), *_weights(), *_licences()]
-    table = Table("", "what", "detail", title="ganonym doctor")
+    table = Table("", "what", "detail", title="ganonym doctor", prose=["detail"])
     for finding in findings:
         table.add_row(Text(finding.level, style=COLOURS[finding.level]), finding.what, finding.detail)
     bad = any(finding.level == "bad" for finding in findings)

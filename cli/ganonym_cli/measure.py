@@ -11,11 +11,11 @@ from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ganonym_cli.measure_photos import Person, Reading, Request
+    from ganonym_cli.table import Table
 
 _NORMS = "What z-scores are read against: a cohort file of --save-norms, or a CSV or TOML of norms."
+SUGGESTS = "suggests, reliability"
 _UNIT = "Of lengths: face size, interocular, face width or mm."
 
 
@@ -117,16 +117,22 @@ def _payload(readings: list[Reading], request: Request, written: list[Path]) -> 
 def _shown(reading: Reading, request: Request) -> tuple[Table, ...]:
     """For the terminal: the table, sides left to --json, and under it what speaks against reading too much into it."""
     from rich import box
-    from rich.table import Table
+
+    from ganonym_cli.table import Table
 
     terms: dict[str, list[str]] = {}
     for term in reading.terms:
         for key in term.measures:
             terms.setdefault(_both(key), []).append(f"{term.term} {term.hpo}, {term.reliability}")
-    table = Table("measure", box=box.SIMPLE_HEAD, title=f"{reading.person.name}{_known(reading.person)}")
+    table = Table(
+        "measure",
+        box=box.SIMPLE_HEAD,
+        title=f"{reading.person.name}{_known(reading.person)}",
+        prose=["measure", SUGGESTS],
+    )
     for head in ("value", "unit", "z", "centile"):
         table.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
-    table.add_column("suggests, reliability")
+    table.add_column(SUGGESTS)
     lacking: dict[str, list[str]] = {}
     for key, score in reading.scores.items():
         if _both(key) != key:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.weights import WeightsEntry
@@ -32,7 +32,7 @@ def list_(as_json: Json = False, quiet: Quiet = False) -> None:
     """Name, size, licence and training data of each weights file."""
     from ganonym.weights import checkpoints_folder, read_manifest
 
-    table = Table("name", "MiB", "licence", "trained on", "SHA-256")
+    table = Table("name", "MiB", "licence", "trained on", "SHA-256", prose=["licence", "trained on"])
     entries = read_manifest()
     for entry in entries.values():
         path = checkpoints_folder() / entry.file

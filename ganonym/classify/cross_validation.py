@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,10 @@ from ganonym.classify.metrics.calibration import cross_scaled, fit_temperature, 
 from ganonym.classify.metrics.folds import FOLDS, Fold, numbered, subject_folds
 from ganonym.classify.metrics.rates import calibration_error, macro_f1
 from ganonym.classify.metrics.topk import accuracies
+from ganonym.classify.progress import Tell, heard
 from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.estimate import Estimate, few
 from ganonym.types import Floats
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,8 @@ class Rated:
     """Rates of a classifier with 95 % intervals by bootstrap over subjects.
 
     `top` macro top-k by k; `accuracy` the share of photos called right; `f1` macro;
-    `calibration` the expected calibration error; `classes` each against the rest.
+    `calibration` the expected calibration error; `classes` each against the rest. `few_people`: all these rates are
+    of fewer than ten.
     """
 
     photos: int
@@ -37,6 +37,7 @@ class Rated:
     f1: Estimate
     calibration: Estimate
     classes: Sequence[Binary]
+    few_people: bool
 
 
 def cross_validated(
@@ -57,7 +58,8 @@ def cross_validated(
     chances = np.full((len(classes), count), np.nan)
     for number, fold in enumerate(parts):
         tell("train", number, len(parts))
-        trained = method.learn(inputs[fold.train], classes[fold.train], count, seed + number)
+        with heard(tell):
+            trained = method.learn(inputs[fold.train], classes[fold.train], count, seed + number)
         chances[fold.test] = trained(inputs[fold.test])
     tell("train", len(parts), len(parts))
     return chances
@@ -106,4 +108,5 @@ def rated(
         f1=subject_bootstrap(macro_f1(calls, classes), subjects, rng, rounds),
         calibration=subject_bootstrap(calibration_error(calls), subjects, rng, rounds),
         classes=one_vs_rest(calls.predicted, classes, subjects, count, rng, chances, rounds),
+        few_people=few(subjects),
     )

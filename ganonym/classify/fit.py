@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ganonym.classify.progress import report
+
 CPU = "cpu"
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
@@ -42,7 +44,8 @@ def fit(parameters: Iterable[Any], loss_of: LossOf, photos: int, schedule: Sched
     """Minimise `loss_of` over `photos` rows, each drawn once an epoch, the last incomplete batch left out.
 
     `parameters` as torch optimizers take them, groups with rates of their own included (`lr` relative to nothing: it
-    is the group's own starting rate). A set smaller than a batch is one batch. Deterministic by `seed`.
+    is the group's own starting rate). A set smaller than a batch is one batch. Deterministic by `seed`. Every step is
+    reported (`progress.heard`).
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
     optimizer = _optimizer(parameters, schedule)
@@ -65,6 +68,7 @@ def fit(parameters: Iterable[Any], loss_of: LossOf, photos: int, schedule: Sched
                 )
             optimizer.step()
             step += 1
+            report("fit", step, total)
 
 
 def _optimizer(parameters: Iterable[Any], schedule: Schedule) -> torch.optim.Optimizer:

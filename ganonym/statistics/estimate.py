@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict
+
+FEW = 10
+"""A rate of fewer people than this says little, whatever its value: one more patient moves it by a tenth."""
 
 
 class Model(BaseModel):
@@ -27,3 +32,12 @@ class Estimate(Model):
     value: float
     low: float
     high: float
+
+
+def few(subjects: Iterable[str]) -> bool:
+    """Whether these are fewer than ten different people, so that a rate of theirs needs a warning.
+
+    >>> few(["a", "b", "a"]), few(map(str, range(10)))
+    (True, False)
+    """
+    return len(set(subjects)) < FEW

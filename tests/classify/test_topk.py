@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from ganonym.classify.metrics.permutation import permutation_test
-from ganonym.classify.metrics.topk import accuracies, capped, macro_top_k, micro_top_k, places, ranked
+from ganonym.classify.metrics.topk import accuracies, macro_top_k, micro_top_k, places, ranked, telling
 
 
 def drawn(seed: int, photos: int = 200, count: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -65,14 +65,14 @@ def test_equal_chances_go_to_the_lower_number() -> None:
     assert ranked(np.array([[0.25, 0.5, 0.25, 0.0]])).tolist() == [[1, 0, 2, 3]]
 
 
-def test_ranks_are_capped_and_intervals_are_over_subjects() -> None:
-    assert capped(100) == (1, 5, 10, 30)
-    assert capped(10) == (1, 5, 10)
+def test_ranks_can_miss_and_intervals_are_over_subjects() -> None:
+    assert telling(100) == (1, 5, 10, 30)
+    assert telling(10) == (1, 5), "ten of ten hold the true one always"
+    assert telling(1) == ()
     chances, truth = drawn(3, 120)
     rank = places(ranked(chances), truth, 12)
     alone = accuracies(rank, truth, [f"s{n:03d}" for n in range(120)], 12, np.random.default_rng(0), 200)
-    assert list(alone) == [1, 5, 10, 12]
-    assert alone[12].value == 1.0
+    assert list(alone) == [1, 5, 10]
     four = np.repeat(np.arange(120), 4)  # four equal photos of each tell no more than one
     subjects = [f"s{n:03d}" for n in four]
     many = accuracies(rank[four], truth[four], subjects, 12, np.random.default_rng(0), 200)

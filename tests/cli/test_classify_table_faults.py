@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "positive": ("abcdef", ("evaluate", "nearest-mean", "--positive", "X"), "no case has the disorder 'X'. There are"),
     "only": ("abcdef", ("evaluate", "nearest-mean", "--only", "X"), "nobody in"),
-    "nobody left": ("abcdef", ("evaluate", "nearest-mean", "--at-least", "4"), "no class has 4 people, the largest has 3"),
+    "nobody left": ("abcdef", ("evaluate", "nearest-mean", "--at-least", "4"), "no class has 4 people, the largest"),
     "label": ("abcdef", ("evaluate", "nearest-mean", "--label", "gene"), "no column 'gene'"),
     "unaffected": ("abcdef", ("dysmorphism", "nearest-mean", "--unaffected", "X"), "no case is of class 'X'"),
     "one unaffected": (

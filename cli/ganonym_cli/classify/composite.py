@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import Data, Images, Label, Only, cohort_of, reasons_of
 from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.table import Table
 
 
 def composite(

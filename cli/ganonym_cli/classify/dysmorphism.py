@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import (
     Changes,
@@ -18,12 +17,14 @@ from ganonym_cli.classify.options import (
     Size,
     cohort_of,
     reasons_of,
+    star,
     system_for,
     with_interval,
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 
 def dysmorphism(
@@ -80,9 +81,9 @@ def dysmorphism(
         "result_list": ("look of the ranked list", "patients; lists of both"),
         "highest": ("highest probability of the list", "patients"),
     }
-    table = Table("score", "learned from", "AUROC [95 % interval]")
+    table = Table("score", "learned from", "AUROC [95 % interval]", prose=["score", "learned from"])
     for key, (score, learned) in scores.items():
-        table.add_row(score, learned, with_interval(getattr(found, key)))
+        table.add_row(score, learned, with_interval(getattr(found, key), found.few_people))
     said = "SIMULATED syndromes. " if cohort.simulated else ""
     payload = {
         "name": chosen.recipe.name,
@@ -100,4 +101,5 @@ def dysmorphism(
         "0.5 says nothing, 1 parts them; everybody is scored by what learned from other people. The ranked list is of "
         "disorders only, for unaffected people too; its look is judged by a logistic regression on its probabilities, "
         "its highest probability is the list alone.",
+        *star(found.few_people),
     )

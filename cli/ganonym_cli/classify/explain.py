@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import Digest, Encoder
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet
+from ganonym_cli.table import Table
 
 
 def explain(

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from ganonym_cli.classify.options import Data, Digest, Encoder, Images, cohort_of, reasons_of
+from ganonym_cli.classify.options import Data, Digest, Encoder, Images, cohort_of, marked, reasons_of, star
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort
@@ -80,6 +80,8 @@ def _base(them: Classed, names: list[str] | None, frequent: int | None) -> list[
 
 def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
     """One row a learner; whatever did not take part is named."""
+    from ganonym.statistics.estimate import FEW
+
     shape = found.shape
     people = Counter(number for _, number in set(zip(cohort.subjects, cohort.classes.tolist(), strict=True)))
 
@@ -87,11 +89,12 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         return {cohort.names[number]: people[number] for number in numbers}
 
     nobody = tuple(number for number in range(len(cohort.names)) if not people[number])  # no photo of theirs is usable
-    few = named((*found.left_out, *nobody))
+    left = named((*found.left_out, *nobody))
+    few = sum(named(found.novel).values()) < FEW
     table = Table("learner", "accuracy", "over episodes", "over people")
     for name, each in found.learners:
         spans = (f"{one.low:.3f} to {one.high:.3f}" for one in (each.over_episodes, each.over_subjects))
-        table.add_row(name, f"{each.over_episodes.value:.3f}", *spans)
+        table.add_row(name, marked(f"{each.over_episodes.value:.3f}", few), *spans)
     for name, _ in found.not_run:
         table.add_row(name, "not run")
     payload: dict[str, Any] = {
@@ -102,7 +105,8 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "chance": found.chance,
         "base": named(found.base),
         "novel": named(found.novel),
-        "classes_left_out": few,
+        "few_people": few,
+        "classes_left_out": left,
         "base_not_in_episodes": named(found.base_left_out),
         "training": None
         if found.training is None
@@ -118,8 +122,8 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         "not_run": dict(found.not_run),
         "left_out": reasons_of(cohort.left_out),
     }
-    if few:
-        listed = ", ".join(f"{name} ({number})" for name, number in few.items())
+    if left:
+        listed = ", ".join(f"{name} ({number})" for name, number in left.items())
         output.warn(f"Left out, with fewer than {shape.shots} + {shape.queries} people: {listed}")
     if found.base and found.base_left_out:
         listed = ", ".join(f"{name} ({number})" for name, number in named(found.base_left_out).items())
@@ -134,4 +138,5 @@ def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
         f"{len(found.base)} base classes: {', '.join(named(found.base)) or 'none'}",
         f"{len(found.novel)} novel classes: {', '.join(named(found.novel))}",
         table,
+        *star(few),
     )

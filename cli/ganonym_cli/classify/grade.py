@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import (
     Changes,
@@ -18,7 +17,9 @@ from ganonym_cli.classify.options import (
     Size,
     cases_of,
     gathered,
+    marked,
     reasons_of,
+    star,
     system_for,
     tell_folds,
     with_interval,
@@ -26,6 +27,7 @@ from ganonym_cli.classify.options import (
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case
@@ -68,6 +70,7 @@ def grade(
     from ganonym.classify.roster import check_folds
     from ganonym.errors import UsageError
     from ganonym.statistics.bootstrap import subject_bootstrap
+    from ganonym.statistics.estimate import few
 
     output = Output(as_json, quiet)
     if (signs is None) == (label is None) or (label is None) != (not level):
@@ -88,21 +91,28 @@ def grade(
     called = median_level(chances)
     kappa = subject_bootstrap(quadratic_kappa(called, seen.classes, count), seen.subjects, np.random.default_rng(seed))
     rates = level_rates(called, seen.classes, count)
-    table = Table("level", "photographs", *(f"called {name}" for name in names), "sensitivity", "specificity")
+    people = [{seen.subjects[row] for row in np.flatnonzero(seen.classes == level)} for level in range(count)]
+    lacking = [(few(own), few(set(seen.subjects) - own)) for own in people]
+    table = Table("level", "photographs", "people", *(f"called {name}" for name in names), "sensitivity", "specificity")
     confusion = np.zeros((count, count), int)
     np.add.at(confusion, (seen.classes, called), 1)
-    for name, row, each in zip(names, confusion.tolist(), rates, strict=True):
-        table.add_row(name, str(each.photos), *map(str, row), f"{each.sensitivity:.2f}", f"{each.specificity:.2f}")
+    for name, row, own, each, short in zip(names, confusion.tolist(), people, rates, lacking, strict=True):
+        shown = [
+            marked(f"{rate:.2f}", less) for rate, less in zip((each.sensitivity, each.specificity), short, strict=True)
+        ]
+        table.add_row(name, str(each.photos), str(len(own)), *map(str, row), *shown)
     payload = {
         "name": chosen.recipe.name,
         "simulated": cohort.simulated,
         "photos": len(called),
         "subjects": len(set(seen.subjects)),
+        "few_people": few(seen.subjects),
         "kappa": kappa.model_dump(),
         "levels": {
-            name: {"photos": each.photos, "sensitivity": _number(each.sensitivity), "called": row}
-            | {"specificity": _number(each.specificity)}
-            for name, each, row in zip(names, rates, confusion.tolist(), strict=True)
+            name: {"photos": each.photos, "people": len(own), "called": row}
+            | {"sensitivity": _number(each.sensitivity), "specificity": _number(each.specificity)}
+            | {"few_people": [rate for rate, less in zip(("sensitivity", "specificity"), short, strict=True) if less]}
+            for name, each, row, own, short in zip(names, rates, confusion.tolist(), people, lacking, strict=True)
         },
         "left_out": reasons_of(cohort.left_out),
     }
@@ -111,8 +121,9 @@ def grade(
         payload,
         f"{chosen.recipe.name}: {said}{len(called)} photographs, {payload['subjects']} people; "
         f"{len(cohort.left_out)} photographs left out.",
-        f"quadratic kappa {with_interval(kappa)}: 0 is chance, 1 full agreement.",
+        f"quadratic kappa {with_interval(kappa, few(seen.subjects))}: 0 is chance, 1 full agreement.",
         table,
+        *star(any(any(short) for short in lacking)),
         *(["Levels are numbers of signs: they test the method and say nothing of risk."] if signs else []),
     )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.ensemble import (
     BaseDigests,
@@ -27,6 +26,7 @@ from ganonym_cli.classify.options import Images, cases_of, reasons_of, warn_of, 
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.table import Table
 
 
 def match(
@@ -69,9 +69,7 @@ def match(
         there = encoded(known, ensemble, encodings, advance)
         probes = look(asked, ensemble, None, workers(jobs))
         found = matches(encoded(probes, ensemble), there, known.cases, top)
-    table = Table()
-    for head in ("photograph", "disorder", "distance", "nearest photograph"):
-        table.add_column(head, overflow="fold")  # a path that is cut short names nothing
+    table = Table("photograph", "disorder", "distance", "nearest photograph")
     told = {}
     for case, row in zip(probes.cases, found, strict=True):
         told[case.image] = [

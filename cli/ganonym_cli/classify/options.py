@@ -199,8 +199,18 @@ def preset_of(text: str) -> Preset:
     return cast("Preset", text)  # Recipe.settings refuses anything else
 
 
-def with_interval(each: Estimate) -> str:
-    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+def with_interval(each: Estimate, few: bool = False) -> str:
+    return marked(f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]", few)
+
+
+def marked(rate: str, few: bool) -> str:
+    """A rate with a star where fewer than ten people stand behind it."""
+    return f"{rate}*" if few else rate
+
+
+def star(shown: bool) -> list[str]:
+    """What the star says, where there is one."""
+    return ["* Of fewer than 10 people: it says little, whatever its value."] if shown else []
 
 
 def reasons_of(pairs: Sequence[tuple[str, str]], name: str = "image") -> list[dict[str, str]]:

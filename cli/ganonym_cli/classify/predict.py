@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import Digest, Encoder, reasons_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
 from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.table import Table
 
 
 def predict(
@@ -40,12 +40,13 @@ def predict(
     cases = [Case(str(path), path, str(path), names[0]) for path in photos]
     cohort = gather(cases, workers(jobs), names)
     seen, chances = found.chances(cohort)
-    table = Table("photograph", "classes, the likeliest first")
+    table = Table("photograph", "class", "probability")
     told = {}
     for image, row, order in zip(seen.images, chances, ranked(chances), strict=True):
         listed = [(names[index], float(row[index])) for index in order[:top]]
         told[image] = [{"name": name, "probability": chance} for name, chance in listed]
-        table.add_row(image, ", ".join(f"{name} {chance:.2f}" for name, chance in listed))
+        for place, (name, chance) in enumerate(listed):
+            table.add_row("" if place else image, name, f"{chance:.2f}")
     for image, reason in cohort.left_out:
         output.warn(f"{image}: {reason}")
     if found.card.simulated:

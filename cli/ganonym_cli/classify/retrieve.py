@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.ensemble import (
     BaseDigests,
@@ -23,10 +22,11 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, cases_of, reasons_of, warn_of, workers
+from ganonym_cli.classify.options import Images, cases_of, marked, reasons_of, star, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,12 @@ def retrieve(
     said = "SIMULATED syndromes. " if looked.simulated else ""
     drawn = "Published splits" if given else f"Splits drawn (seed {seed}); frequent: more than {frequent} patients"
     counted = f"{payload['photos']} photographs, {payload['subjects']} people; {len(left_out)} photographs left out."
-    output.result(payload | told_of(ensemble), f"{said}{drawn}. {counted}", shown(found))
+    output.result(
+        payload | told_of(ensemble),
+        f"{said}{drawn}. {counted}",
+        shown(found),
+        *star(any(each.few_people for each in found)),
+    )
 
 
 def planned(cases: Sequence[Case], given: bool, frequent: int, seed: int, splits: int) -> Plan:
@@ -152,12 +157,15 @@ def refuse(models: Sequence[Model], cases: Sequence[Case], plan: Plan, output: O
 
 
 def shown(found: Sequence[Accuracy]) -> Table:
-    """A row a setting, test/gallery; "–" beyond the disorders that its gallery has."""
+    """A row a setting, test/gallery; "–" where the gallery has no more disorders than the list."""
     ranks = sorted({k for each in found for k in each.top})
     table = Table("setting", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
     for each in found:
         rates = [each.top.get(k) for k in ranks]
-        cells = ["–" if rate is None else f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]" for rate in rates]
+        cells = [
+            "–" if rate is None else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", each.few_people)
+            for rate in rates
+        ]
         table.add_row(
             each.setting, f"{each.test:g}", f"{each.gallery:g}", f"{each.disorders} of {each.candidates:g}", *cells
         )

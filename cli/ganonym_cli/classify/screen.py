@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import (
     Changes,
@@ -18,13 +17,16 @@ from ganonym_cli.classify.options import (
     RecipeName,
     Size,
     cohort_of,
+    marked,
     reasons_of,
+    star,
     system_for,
     with_interval,
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.classify.screening.rates import Screened, ScreeningRates
@@ -122,6 +124,7 @@ def screen(
         "Give --prevalence."
         if prevalence is None
         else f"PPV and NPV where {prevalence:g} of those screened have it.",
+        *star(bool(who.few_people or (found.frontal is not None and found.frontal.few_people))),
     )
 
 
@@ -134,17 +137,18 @@ def _table(found: Screened) -> Table:
 
 
 def _cells(rates: ScreeningRates) -> dict[str, str]:
+    few = rates.few_people  # ratios, as the AUROC, rest on the smaller side
     return {
         "photographs": str(rates.photos),
         "patients / others": f"{rates.patients} / {rates.others}",
-        "sensitivity": with_interval(rates.sensitivity),
-        "specificity": with_interval(rates.specificity),
-        "accuracy": with_interval(rates.accuracy),
-        "PPV": _predictive(rates.ppv),
-        "NPV": _predictive(rates.npv),
-        "likelihood ratio +": _ratio(rates.positive_ratio),
-        "likelihood ratio −": _ratio(rates.negative_ratio),
-        "AUROC": with_interval(rates.auroc),
+        "sensitivity": with_interval(rates.sensitivity, "sensitivity" in few),
+        "specificity": with_interval(rates.specificity, "specificity" in few),
+        "accuracy": with_interval(rates.accuracy, "accuracy" in few),
+        "PPV": marked(_predictive(rates.ppv), "ppv" in few),
+        "NPV": marked(_predictive(rates.npv), "npv" in few),
+        "likelihood ratio +": marked(_ratio(rates.positive_ratio), "auroc" in few),
+        "likelihood ratio −": marked(_ratio(rates.negative_ratio), "auroc" in few),
+        "AUROC": with_interval(rates.auroc, "auroc" in few),
     }
 
 

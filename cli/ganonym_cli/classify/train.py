@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ganonym_cli.classify.options import (
     AtLeast,
@@ -25,6 +24,7 @@ from ganonym_cli.classify.options import (
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.table import Table
 
 
 def recipes(as_json: Json = False) -> None:
@@ -32,7 +32,7 @@ def recipes(as_json: Json = False) -> None:
     from ganonym_train.recipes import bundled
 
     found = bundled()
-    table = Table("recipe", "system", "paper")
+    table = Table("recipe", "system", "paper", prose=["system", "paper"])
     for name, recipe in found.items():
         table.add_row(name, recipe.name, recipe.paper)
     Output(as_json).result({name: {"name": each.name, "paper": each.paper} for name, each in found.items()}, table)

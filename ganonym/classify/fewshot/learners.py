@@ -19,6 +19,7 @@ from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBasel
 from ganonym.classify.fewshot.prototypes import centred_unit
 from ganonym.classify.fewshot.scores import EpisodeScore, cosine_to_means, matching, prototypical
 from ganonym.classify.fit import Schedule, seeded
+from ganonym.classify.progress import heard
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 
@@ -97,7 +98,8 @@ def compare(
     rows = []
     for done, name in enumerate(ready):
         tell("learners", done, len(ready))
-        features, score = _taught(name, embeddings, inputs, labels, people, lessons, course, seed)
+        with heard(tell):
+            features, score = _taught(name, embeddings, inputs, labels, people, lessons, course, seed)
         rng = np.random.default_rng(seed)  # anew for each: the same episodes for all
         rows.append((name, episode_accuracy(score, features, tested, subjects, rng, episodes)))
     tell("learners", len(ready), len(ready))

@@ -28,6 +28,7 @@ from ganonym.classify.fit import CPU, Schedule, fit, gestalt_weights, home, seed
 from ganonym.classify.methods.gestalt_augment import augmented
 from ganonym.classify.networks.dropout import dropped
 from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
+from ganonym.classify.progress import report
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats
 
@@ -173,11 +174,12 @@ class TrainedGestalt:
 
 def feature_maps(network: IResNet, crops: NDArray[np.uint8]) -> Tensor:
     """What the frozen part gives, (n, features) float32, of crops (n, side, side, 3) uint8 RGB; without gradients."""
+    parts = []
     with torch.no_grad():
-        parts = [
-            network.feature_map(normalised(crops[start : start + BATCH]).to(home(network)))
-            for start in range(0, max(len(crops), 1), BATCH)
-        ]
+        for start in range(0, max(len(crops), 1), BATCH):
+            parts.append(network.feature_map(normalised(crops[start : start + BATCH]).to(home(network))))
+            if len(crops) > BATCH:
+                report("feature maps", min(start + BATCH, len(crops)), len(crops))
     return torch.cat(parts)
 
 

@@ -11,6 +11,7 @@ from ganonym.classify.classifier import Inputs
 from ganonym.classify.cross_validation import Tell
 from ganonym.classify.methods.screening import BinaryScreening
 from ganonym.classify.metrics.folds import FOLDS, Fold, subject_folds, subjects_of
+from ganonym.classify.progress import heard
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import check_dealt
 from ganonym.errors import UsageError
@@ -59,7 +60,8 @@ def assess_in_folds(
     for number, fold in enumerate(parts):
         tell("train", number, len(parts))
         own = [subjects[photo] for photo in fold.train.tolist()]
-        screen = method.learn(inputs[fold.train], positive[fold.train], own, seed + number)
+        with heard(tell):
+            screen = method.learn(inputs[fold.train], positive[fold.train], own, seed + number)
         calls = screen.call(inputs[fold.test])
         scores[fold.test], called[fold.test] = calls.scores, calls.positive
         thresholds.append(screen.threshold)

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.progress import report
 from ganonym.errors import UsageError
 from ganonym.statistics.bootstrap import ROUNDS, Statistic, exact, subject_bootstrap
-from ganonym.statistics.estimate import Estimate, Model
+from ganonym.statistics.estimate import Estimate, Model, few
 from ganonym.statistics.exact import proportion
 from ganonym.types import Floats
 
@@ -32,6 +33,8 @@ class Prevalent(Model):
 class Binary(Model):
     """One condition against all else. None where nobody could show it; `affected` and `others` count subjects.
 
+    `few_people` names the rates that fewer than ten people stand behind: a sensitivity the affected, a PPV those called
+    so, an AUROC the smaller side.
     `ppv` and `npv` are those of the photos at hand, whose mix of classes is no clinic's: see `prevalent`.
     """
 
@@ -45,6 +48,7 @@ class Binary(Model):
     f1: Estimate | None
     auroc: Estimate | None = None
     prevalent: Prevalent | None = None
+    few_people: tuple[str, ...] = ()
 
 
 def share(
@@ -178,6 +182,9 @@ def binary(
         return share(hits[rows], _at(subjects, rows), rng, rounds)
 
     some = bool((truth | called).any())
+    whole = np.ones(len(truth), dtype=bool)
+    behind = {"sensitivity": [truth], "specificity": [~truth], "ppv": [called], "npv": [~called], "accuracy": [whole]}
+    behind |= {"f1": [truth | called], "auroc": [truth, ~truth]}
     return Binary(
         affected=_people(subjects, truth),
         others=_people(subjects, ~truth),
@@ -185,10 +192,15 @@ def binary(
         specificity=of(~truth, ~called),
         ppv=of(called, truth),
         npv=of(~called, ~truth),
-        accuracy=of(np.ones(len(truth), dtype=bool), truth == called),
+        accuracy=of(whole, truth == called),
         f1=_f1(truth, called, subjects, rng, rounds) if some else None,
         auroc=None if score is None else area(score, truth, subjects, rng, rounds),
         prevalent=None if prevalence is None else at_prevalence(truth, called, subjects, prevalence, rng, rounds),
+        few_people=tuple(
+            name
+            for name, sides in behind.items()
+            if any(few(_at(subjects, np.flatnonzero(photos))) for photos in sides)
+        ),
     )
 
 
@@ -205,17 +217,12 @@ def one_vs_rest(
 
     `chances` (n, count) are the scores of the AUROC.
     """
-    return [
-        binary(
-            classes == each,
-            predicted == each,
-            subjects,
-            rng,
-            None if chances is None else chances[:, each],
-            rounds=rounds,
-        )
-        for each in range(count)
-    ]
+    found = []
+    for each in range(count):
+        score = None if chances is None else chances[:, each]
+        found.append(binary(classes == each, predicted == each, subjects, rng, score, rounds=rounds))
+        report("rates", each + 1, count)
+    return found
 
 
 def _f1(truth: Flags, called: Flags, subjects: Sequence[str], rng: np.random.Generator, rounds: int) -> Estimate:

@@ -20,13 +20,13 @@ from ganonym.types import Floats
 RANKS = (1, 5, 10, 30)
 
 
-def capped(count: int, ranks: Sequence[int] = RANKS) -> tuple[int, ...]:
-    """The `ranks` that make sense for `count` classes: those beyond become `count`, each once.
+def telling(count: int, ranks: Sequence[int] = RANKS) -> tuple[int, ...]:
+    """The `ranks` that can miss among `count` classes: a list of all of them, or of more, holds the true one always.
 
-    >>> capped(12), capped(4)
-    ((1, 5, 10, 12), (1, 4))
+    >>> telling(12), telling(5), telling(1)
+    ((1, 5, 10), (1,), ())
     """
-    return tuple(sorted({min(k, count) for k in ranks}))
+    return tuple(k for k in ranks if k < count)
 
 
 def ranked(chances: Floats) -> NDArray[np.intp]:
@@ -78,5 +78,5 @@ def accuracies(
     rng: np.random.Generator,
     rounds: int = ROUNDS,
 ) -> dict[int, Estimate]:
-    """Macro top-1, 5, 10 and 30, capped at `count` classes, by k, each with its interval by bootstrap over subjects."""
-    return {k: subject_bootstrap(macro_top_k(rank, classes, k), subjects, rng, rounds) for k in capped(count)}
+    """Macro top-1, 5, 10 and 30, of fewer than `count` classes, by k, with intervals by bootstrap over subjects."""
+    return {k: subject_bootstrap(macro_top_k(rank, classes, k), subjects, rng, rounds) for k in telling(count)}

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays
 from ganonym.classify.networks.dropout import dropped
+from ganonym.classify.progress import report
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
 
@@ -212,4 +213,6 @@ def embeddings(network: IResNet, crops: NDArray[np.uint8], batch: int = 64, unit
         for start in range(0, len(crops), batch):
             part = network(normalised(crops[start : start + batch]).to(network.fc.weight.device))
             found[start : start + batch] = (functional.normalize(part) if unit else part).numpy(force=True)
+            if len(crops) > batch:
+                report("embed", min(start + batch, len(crops)), len(crops))
     return found

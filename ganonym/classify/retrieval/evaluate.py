@@ -10,24 +10,27 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ganonym.classify.case import Case
-from ganonym.classify.metrics.topk import capped, places
+from ganonym.classify.metrics.topk import places, telling
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.protocol import Plan, Split, check_tested
 from ganonym.classify.retrieval.ranking import Rows, Search, by_image
 from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap
-from ganonym.statistics.estimate import Estimate, Model
+from ganonym.statistics.estimate import Estimate, Model, few
 from ganonym.types import Floats
 
 
 class Accuracy(Model):
     """One setting, test/gallery. `gallery`, `test` photos and `candidates`, disorders in the gallery, are means over
-    the splits; `disorders` counts those tested; `top` is macro top-k by k."""
+    the splits; `disorders` counts those tested, `people` the patients; `top` is macro top-k by k, for k that can miss.
+    `few_people`: the rates are of fewer than ten."""
 
     setting: str
     gallery: float
     test: float
     candidates: float
     disorders: int
+    people: int
+    few_people: bool
     splits: int
     top: dict[int, Estimate]
 
@@ -94,10 +97,12 @@ def _accuracy(
         test=float(np.mean([len(rows) for rows, _ in tested])),
         candidates=float(np.mean(candidates)),
         disorders=len(np.unique(disorders[people])),
+        people=len(set(owners)),
+        few_people=few(owners),
         splits=len(splits),
         top={
             k: subject_bootstrap(_mean_macro(compact, disorders[people], k), owners, rng, rounds)
-            for k in capped(max(candidates))
+            for k in telling(min(candidates))
         },
     )
 

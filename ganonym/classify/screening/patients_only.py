@@ -18,7 +18,7 @@ from ganonym.classify.metrics.folds import FOLDS, subjects_of
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores, result_list, separation
 from ganonym.errors import UsageError
 from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import Estimate, Model
+from ganonym.statistics.estimate import FEW, Estimate, Model
 from ganonym.types import Floats
 
 
@@ -42,13 +42,15 @@ class PatientsOnly:
 class Separations(Model):
     """Areas under the ROC curve for `patients` against `unaffected` (people), 0.5 says nothing, with 95 % intervals.
 
-    `unaffected_class`: by 1 − the probability of the unaffected class, learned. Learned from patients alone:
+    `few_people`: one side has fewer than ten. `unaffected_class`: by 1 − the probability of the unaffected class,
+    learned. Learned from patients alone:
     `result_list` by a score made of the list's probabilities, `highest` by the highest of them.
     """
 
     photos: int
     patients: int
     unaffected: int
+    few_people: bool
     disorders: int
     unaffected_class: Estimate
     result_list: Estimate
@@ -108,6 +110,7 @@ def separations(
         photos=len(classes),
         patients=int(people[1]),
         unaffected=int(people[0]),
+        few_people=int(people.min()) < FEW,
         disorders=count - 1,
         unaffected_class=area(by_class),
         result_list=area(list_scores(lists, affected, subjects, seed, folds)),

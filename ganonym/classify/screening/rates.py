@@ -53,6 +53,7 @@ class ScreeningRates(Model):
 
     `prevalence` None: predictive values are those of the photos at hand. A rate is None where the calls leave it
     undefined (nobody called positive). `auroc` compares scores, whatever the threshold; those of folds are pooled.
+    `few_people` names the rates of fewer than ten people, as in `binary.Binary`.
     """
 
     photos: int
@@ -67,6 +68,7 @@ class ScreeningRates(Model):
     positive_ratio: Ratio | None
     negative_ratio: Ratio | None
     auroc: Estimate
+    few_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _rates(
         positive_ratio=above,
         negative_ratio=below,
         auroc=_defined(found.auroc),
+        few_people=found.few_people,
     )
 
 
