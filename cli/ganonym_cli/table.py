@@ -13,7 +13,7 @@ from rich.text import Text
 _UNBOUNDED = 100_000
 _INDENT, _GAP = 2, " " * 3
 # A column of sentences is readable from this width on.
-_SENTENCE = 24
+_SENTENCE = 20
 
 
 class Table(SideBySide):

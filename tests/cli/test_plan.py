@@ -29,11 +29,18 @@ def test_plan_lists_every_budget_with_its_declared_and_found_rates(ganonym: Run)
     assert told["mechanisms"]["metric, ε = 2"]["named"]["low"] <= told["mechanisms"]["metric, ε = 2"]["declared"]
 
 
-def test_plan_shows_a_table(ganonym: Run) -> None:
+def test_plan_shows_a_table_of_which_80_columns_cut_nothing(ganonym: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     ended = ganonym("plan", "--subjects", 40)
     assert ended.code == 0
     assert "40 virtual people" in ended.out
     assert str(proportion(0, 40, 0.90).high)[:5] in ended.out
+    assert "…" not in ended.out
+    lines = ended.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for whole in ("k-same, k = 11", "none (exact shapes)", "singling out, same photo", "40 subjects can pass"):
+        assert any(whole in line for line in lines), whole
+    assert all(line.count("[") == line.count("]") for line in lines), "an interval is broken"
 
 
 @pytest.mark.parametrize("arguments", [["--epsilon", "much"], ["--epsilon", "0"], ["-k", "1"]])
