@@ -167,3 +167,22 @@ def test_each_class_against_the_rest_and_no_call_is_a_miss() -> None:
     assert (nobody.affected, nobody.sensitivity, nobody.ppv, nobody.f1, nobody.auroc) == (0, None, None, None, None)
     with pytest.raises(ValueError, match="5 calls"):
         binary(classes == 0, predicted[:5] == 0, alone(6), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("scores", [(0.1, 0.9), (0.9, 0.1), (0.5, 0.5)])
+def test_one_person_of_either_side_has_an_interval_too(scores: tuple[float, float]) -> None:
+    """Half of all resamples of two people lack one side: by chance, fewer than half could be used."""
+    sides = np.array([False, True])
+    for seed in range(6):
+        found = binary(sides, sides, ["p", "q"], np.random.default_rng(seed), np.array(scores), rounds=99)
+        assert found.auroc is not None
+        assert found.auroc.high - found.auroc.low > 0.9
+    assert set(found.few_people) == {"sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "auroc"}
+
+
+def test_the_rates_of_fewer_than_ten_people_are_named() -> None:
+    truth, called = np.arange(40) < 9, np.arange(40) < 12
+    found = binary(truth, called, alone(40), np.random.default_rng(0), truth.astype(float), rounds=50)
+    assert set(found.few_people) == {"sensitivity", "auroc"}, "nine are affected, twelve are called so"
+    twice = binary(truth, called, [f"p{row // 2}" for row in range(40)], np.random.default_rng(0), rounds=50)
+    assert {"sensitivity", "ppv", "f1"} < set(twice.few_people), "two photographs of a person are one person"

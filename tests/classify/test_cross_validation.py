@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score, top_k_accuracy_score
 
 from ganonym.classify.classifier import Inputs, Predictor
 from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
 from ganonym.classify.metrics.calibration import fit_temperature, logits, scaled
 from ganonym.classify.metrics.folds import subject_folds
-from ganonym.classify.metrics.rates import calibration_error
+from ganonym.classify.metrics.rates import calibration_error, kappa
 from ganonym.types import Floats
 
 
@@ -64,6 +64,23 @@ def test_rates_agree_with_sklearn() -> None:
     assert (found.photos, found.subjects) == (80, 40)
     assert found.top[1].low < found.top[1].value < found.top[1].high
     assert len(found.classes) == 4
+
+
+@pytest.mark.parametrize("tested", [(0, 1), (1, 2), (0, 2), (1,)])
+def test_a_class_that_nobody_is_of_may_be_called_and_is_in_no_mean(tested: tuple[int, ...]) -> None:
+    """A model of four classes on people of some of them: wherever the absent ones stand in the order."""
+    rng = np.random.default_rng(6)
+    classes = np.array([tested[row % len(tested)] for row in range(24)], np.intp)
+    chances = rng.dirichlet(np.ones(4), 24)
+    found = rated(chances, classes, [f"p{row}" for row in range(24)], 0, rounds=20)
+    called_classes = chances.argmax(axis=1)
+    assert set(called_classes.tolist()) == {0, 1, 2, 3}
+    scores = f1_score(classes, called_classes, average=None, labels=list(tested))
+    assert found.f1.value == pytest.approx(scores.mean())
+    recall = [(called_classes[classes == each] == each).mean() for each in tested]
+    assert found.top[1].value == pytest.approx(np.mean(recall))
+    agreement = kappa(called_classes, classes)(np.arange(24))
+    assert agreement == pytest.approx(cohen_kappa_score(classes, called_classes))
 
 
 def test_the_temperature_of_a_boaster_is_found() -> None:

@@ -66,6 +66,8 @@ def test_the_table_names_norms_and_never_a_diagnosis(
     assert ended.code == 0
     words = " ".join(ended.out.split())
     assert "male, 10 years" in words
+    assert "…" not in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
     for text in ("inner canthal", "Norms: published norms", "suggestions for a clinician to judge, no diagnosis"):
         assert text in words
     assert not any(name in words.lower() for name in SYNDROMES)

@@ -106,11 +106,12 @@ def area(
     """`auroc` with its interval; None where one class is missing. A perfect one is as sure as the smaller class."""
     if truth.all() or not truth.any():
         return None
-    found = subject_bootstrap(auroc(score, truth), subjects, rng, rounds)
-    if 0.0 < found.value < 1.0:
-        return found
-    low, high = exact(found.value, min(_people(subjects, truth), _people(subjects, ~truth)))
-    return Estimate(value=found.value, low=low, high=high)
+    fewest = min(_people(subjects, truth), _people(subjects, ~truth))
+    value = auroc(score, truth)(np.arange(len(truth)))
+    if 0.0 < value < 1.0 and len(set(subjects)) > 2:  # of two people half the resamples lack one
+        return subject_bootstrap(auroc(score, truth), subjects, rng, rounds)
+    low, high = exact(value, fewest)
+    return Estimate(value=value, low=low, high=high)
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:

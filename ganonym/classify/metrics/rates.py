@@ -26,8 +26,8 @@ def macro_recall(right: NDArray[np.bool_], classes: Classes, among: NDArray[np.b
 
 
 def macro_f1(calls: Calls, classes: Classes) -> Statistic:
-    """Mean over classes of 2 TP / (2 TP + FP + FN); a photo that was not called is a miss of its class."""
-    count = int(classes.max()) + 1
+    """Mean over classes with photos of 2 TP / (2 TP + FP + FN); a photo that was not called is a miss of its class."""
+    count = int(max(classes.max(), calls.predicted.max())) + 1  # a class may be called that nobody is of
 
     def statistic(photos: NDArray[np.intp]) -> float:
         truth, called = classes[photos], calls.predicted[photos]
@@ -57,7 +57,7 @@ def calibration_error(calls: Calls) -> Statistic:
 
 def kappa(predicted: NDArray[np.intp], classes: Classes) -> Statistic:
     """Cohen's kappa of calls (n,) with the truth (n,); −1, no call, agrees with nothing and counts against."""
-    count = int(classes.max()) + 1
+    count = int(max(classes.max(), predicted.max())) + 1
 
     def statistic(photos: NDArray[np.intp]) -> float:
         truth, called = classes[photos], predicted[photos]

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Classifier, Inputs, Predictor
-from ganonym.classify.cross_validation import Tell, cross_validated
+from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.folds import FOLDS, subjects_of
+from ganonym.classify.progress import Tell
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores, result_list, separation
 from ganonym.errors import UsageError
 from ganonym.statistics.bootstrap import ROUNDS
