@@ -53,6 +53,8 @@ def test_disorders_of_more_than_six_people_teach(ganonym: Run, unequal_classes: 
     assert "1 base classes: PHANTOM-WBS" in ended.out
     assert "nearest mean (SimpleShot)" in ended.out
     assert ended.out.count("not run") == 4
+    assert "…" not in ended.out
+    assert "* Of fewer than 10 people" not in ended.out, "there are ten of novel disorders"
     assert "Not run, as there is one base class" in ended.err
     assert "blank.png: no face was found" in ended.err
     assert "PHANTOM-NONE (0)" in ended.err

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from ganonym.classify.case import Case
 
 Run = Callable[..., Any]
 HEAD = "image,subject,syndrome,split,level"
@@ -103,6 +106,18 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_learned(g
     )
     assert ended.code == 2
     assert "there is a file in its place" in " ".join(ended.err.split())
+
+
+def test_fewer_folds_than_asked_for_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    from ganonym.classify.cohort import Cohort
+    from ganonym_cli.classify.options import tell_folds
+    from ganonym_cli.console import Output
+
+    cases = tuple(Case(str(row), Path("x"), f"p{row}", "A" if row < 3 else "B") for row in range(5))
+    cohort = Cohort(cases, (), ("A", "B"), np.array([0, 0, 0, 1, 1]), ())
+    tell_folds(Output(), cohort, 5)
+    tell_folds(Output(), cohort, 3)
+    assert capsys.readouterr().err.strip() == "3 folds instead of 5: no class has more people."
 
 
 def test_what_photographs_take_away_is_told_as_a_fault_too(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> None:
