@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ganonym.classify.progress import report
 from ganonym_cli.console import Output
 
 
@@ -21,6 +22,19 @@ def test_json_is_one_object_on_stdout_and_remarks_go_to_stderr(capsys: pytest.Ca
     assert "working [1/2]" in captured.err
     assert "looking" in captured.err
     assert "2/2" in captured.err
+
+
+def test_a_phase_that_is_entered_again_starts_anew_and_reports_from_within_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Output().progress():
+        report("fit", 5, 5)
+        report("fit", 1, 8)  # of the next fold
+    told = capsys.readouterr().err
+    assert "1/8" in told
+    assert "-:--:--" in told, "nobody knows yet how long it will take: it is not finished"
+    report("fit", 2, 8)
+    assert capsys.readouterr().err == ""
 
 
 def test_without_json_the_tables_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
