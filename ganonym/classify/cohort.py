@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ganonym.classify.case import Case
 from ganonym.classify.classifier import Inputs
-from ganonym.classify.portrait import Portrait, portraits
+from ganonym.classify.portrait import Crop, Portrait, portraits
 from ganonym.errors import PhotoError, UsageError
+from ganonym.faces.cache import FaceCache
 
 NO_FACE = "no face was found"
 NO_DISORDER = "its disorder is not given"
@@ -60,8 +61,10 @@ def gather(
     names: Sequence[str] | None = None,
     positive: str | None = None,
     tell: Tell = lambda *_: None,
+    crops: Sequence[Crop] = (),
+    cache: FaceCache | None = None,
 ) -> Cohort:
-    """Look at every case. Classes are the disorders in alphabetical order, or `names` in theirs.
+    """Look at every case, and cut `crops`. Classes are the disorders in alphabetical order, or `names` in theirs.
 
     With `positive` there are two: all else, and it. Raises UsageError when nobody is left, when `positive` is nobody's
     disorder, or when a case has a disorder that is not among `names`.
@@ -85,7 +88,8 @@ def gather(
         )
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait]] = []
-    for case, face in zip(known, portraits([case.path for case in known], jobs, tell), strict=True):
+    found_faces = portraits([case.path for case in known], crops, jobs, tell, cache)
+    for case, face in zip(known, found_faces, strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face))
         else:

@@ -23,7 +23,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 
 def dysmorphism(
@@ -40,6 +40,7 @@ def dysmorphism(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -54,7 +55,7 @@ def dysmorphism(
     output = Output(as_json, quiet)
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance)
+        cohort = cohort_of(data, images, None, jobs, output, advance, crops=chosen.system.look.crops, cache=cache)
         if unaffected not in cohort.names:
             raise UsageError(
                 f"no case that can be used is of class {unaffected!r}.", f"There are {', '.join(cohort.names)}."

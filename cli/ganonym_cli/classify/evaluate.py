@@ -24,7 +24,7 @@ from ganonym_cli.classify.options import (
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 FOLDS = 5
 
@@ -50,6 +50,7 @@ def evaluate(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -67,7 +68,9 @@ def evaluate(
             if refused := ", ".join(name for name, there in given.items() if there):
                 raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
             model = load_model(Path(what), partial(read_foundation, encoder, sha256), device_of(device, output))
-            cohort = cohort_of(data, images, positive, jobs, output, advance, model.card.names, label, only)
+            cohort = cohort_of(
+                data, images, positive, jobs, output, advance, model.card.names, label, only, model.look.crops, cache
+            )
             known = model.learned_from(cohort.cases)
             if known:
                 raise UsageError(
@@ -79,7 +82,9 @@ def evaluate(
         else:
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
-            cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only)
+            cohort = cohort_of(
+                data, images, positive, jobs, output, advance, None, label, only, system.look.crops, cache
+            )
             seen, name = system.look(cohort), chosen.recipe.name
             chances = cross_validated(
                 system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance

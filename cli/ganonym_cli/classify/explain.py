@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ganonym_cli.classify.options import Digest, Encoder
 from ganonym_cli.console import Output
-from ganonym_cli.options import Json, Quiet
+from ganonym_cli.options import Cache, Json, Quiet, cache_at
 
 
 def explain(
@@ -21,17 +21,18 @@ def explain(
     name: Annotated[str | None, typer.Option("--class", help="Class to explain.", show_default="the likeliest")] = None,
     encoder: Encoder = None,
     sha256: Digest = None,
+    cache: Cache = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Where on the face a network saw a class (Grad-CAM), as a picture and as shares of the face's regions."""
+    """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
     from ganonym.classify.explain.model import explained
     from ganonym.classify.model_folder import load_model
     from ganonym.classify.systems import read_foundation
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
-    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name)
+    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name, cache_at(cache))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(encode_png(found.picture))
     table = Table("region", "share of the map")

@@ -11,7 +11,7 @@ from rich.table import Table
 from ganonym_cli.classify.options import Data, Digest, Encoder, Images, cohort_of, reasons_of
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort
@@ -37,6 +37,7 @@ def fewshot(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -50,13 +51,14 @@ def fewshot(
     output = Output(as_json, quiet)
     if base and frequent is not None:
         raise UsageError("--base and --frequent both say what base classes are.", "Give one of them.")
-    foundation = read_foundation(encoder, sha256)
+    look = embedded(read_foundation(encoder, sha256), device_of(device, output))
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance)
+        cohort = cohort_of(data, images, None, jobs, output, advance, crops=look.crops, cache=cache)
         taught = _base(cohort, base, frequent)
         shape = Shape(ways, shots, queries)
-        seen = embedded(foundation, device_of(device, output))(cohort.portraits)
-        found = compare(seen, cohort.classes, cohort.subjects, taught, shape, seed, episodes, tell=advance)
+        found = compare(
+            look(cohort.portraits), cohort.classes, cohort.subjects, taught, shape, seed, episodes, tell=advance
+        )
     _tell(output, cohort, found)
 
 

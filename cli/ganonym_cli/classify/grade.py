@@ -24,7 +24,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case
@@ -52,6 +52,7 @@ def grade(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -77,7 +78,7 @@ def grade(
     if signs is not None:
         cases, names = _by_signs(cases, signs)
     with output.progress() as advance:
-        cohort = gathered(cases, jobs, output, advance, names)
+        cohort = gathered(cases, jobs, output, advance, names, None, chosen.system.look.crops, cache)
         seen = chosen.system.look(cohort)
         count = len(names)
         chances = cross_validated(

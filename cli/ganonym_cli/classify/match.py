@@ -27,7 +27,7 @@ from ganonym_cli.classify.ensemble import (
 from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 
 
 def match(
@@ -48,6 +48,7 @@ def match(
     views: Views = True,
     encodings: Kept = None,
     device: Device = "auto",
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -61,11 +62,12 @@ def match(
     ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
     # Nothing is known of them: every photo is a person of its own, of some disorder or other.
     asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
+    faces = cache_at(cache)
     with output.progress() as advance:
-        known = look(cases_of(gallery, images), ensemble, encodings, workers(jobs), advance)
+        known = look(cases_of(gallery, images), ensemble, encodings, workers(jobs), advance, faces)
         refuse_nobody(known)
         there = encoded(known, ensemble, encodings, advance)
-        probes = look(asked, ensemble, None, workers(jobs))
+        probes = look(asked, ensemble, None, workers(jobs), cache=faces)
         found = matches(encoded(probes, ensemble), there, known.cases, top)
     table = Table()
     for head in ("photograph", "disorder", "distance", "nearest photograph"):

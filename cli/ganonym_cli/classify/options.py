@@ -12,11 +12,13 @@ import typer
 
 from ganonym_cli.console import Advance, Output
 from ganonym_cli.device import device_of
+from ganonym_cli.options import cache_at
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
+    from ganonym.classify.portrait import Crop
     from ganonym.classify.recipe import Preset, Recipe
     from ganonym.classify.systems import System
     from ganonym.statistics.estimate import Estimate
@@ -73,8 +75,10 @@ def cohort_of(
     names: tuple[str, ...] | None = None,
     label: str | None = None,
     only: list[str] | None = None,
+    crops: Sequence[Crop] = (),
+    cache: Path | None = None,
 ) -> Cohort:
-    """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gather` does."""
+    """The faces of a table, with `crops`. Raises UsageError for a class of `only` that nobody has, and as `gather`."""
     from ganonym.classify.gestaltmatcher_csv import read_cases
     from ganonym.errors import UsageError
 
@@ -83,7 +87,7 @@ def cohort_of(
     if absent:
         raise UsageError(f"nobody in {data} has {', '.join(absent)}.", "Write classes as in the table.")
     cases = [case for case in cases if not only or case.disorder in only]
-    return gathered(cases, jobs, output, advance, names, positive)
+    return gathered(cases, jobs, output, advance, names, positive, crops, cache)
 
 
 def gathered(
@@ -93,11 +97,13 @@ def gathered(
     advance: Advance,
     names: tuple[str, ...] | None = None,
     positive: str | None = None,
+    crops: Sequence[Crop] = (),
+    cache: Path | None = None,
 ) -> Cohort:
     """`cohort.gather`, and a word on what was left out."""
     from ganonym.classify.cohort import gather
 
-    cohort = gather(cases, workers(jobs), names, positive, advance)
+    cohort = gather(cases, workers(jobs), names, positive, advance, crops, cache_at(cache))
     warn_of(cohort.left_out, output)
     return cohort
 

@@ -27,7 +27,7 @@ from ganonym_cli.classify.ensemble import (
 from ganonym_cli.classify.options import Images, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,7 @@ def retrieve(
     encodings: Kept = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -90,7 +91,7 @@ def retrieve(
     with output.progress() as advance:
         everything = cases_of(data, images)
         given = all(case.split for case in everything)
-        looked = look(everything, ensemble, encodings, workers(jobs), advance)
+        looked = look(everything, ensemble, encodings, workers(jobs), advance, cache_at(cache))
         refuse_nobody(looked)
         cases = looked.cases
         plan = published(cases) if given else draw(cases, frequent_disorders(cases, frequent), seed, splits)

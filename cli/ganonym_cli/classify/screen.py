@@ -24,7 +24,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.classify.screening.rates import Screened, ScreeningRates
@@ -58,6 +58,7 @@ def screen(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -76,7 +77,7 @@ def screen(
     rule, terms = Rule(threshold, target), Terms(prevalence, yaw, pitch)
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance)
+        cohort = cohort_of(data, images, positive, jobs, output, advance, crops=chosen.system.look.crops, cache=cache)
         seen = chosen.system.look(cohort)
         if seen.images != tuple(case.image for case in cohort.cases):
             raise UsageError(

@@ -23,7 +23,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 
 def recipes(as_json: Json = False) -> None:
@@ -54,6 +54,7 @@ def train(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -67,7 +68,9 @@ def train(
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     system = chosen.system
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance, label=label, only=only)
+        cohort = cohort_of(
+            data, images, positive, jobs, output, advance, label=label, only=only, crops=system.look.crops, cache=cache
+        )
         seen = system.look(cohort)
         temperature = 1.0
         if calibrate:
