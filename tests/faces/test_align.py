@@ -134,6 +134,8 @@ def test_each_pixel_is_the_mean_of_what_it_covers() -> None:
         found = area_crop(photo, matrix, (360 // across, 240 // down)).astype(float)
         # Samples lie as far apart as pixels: bicubic weights of neighbours blur a pixel or two at either edge.
         assert np.abs(found - wanted)[1:-1, 1:-1].max() < 3.0 + 60.0 / min(across, down)
+        lying = area_crop(photo, matrix[::-1], (240 // down, 360 // across))
+        assert np.array_equal(lying, found.swapaxes(0, 1))
 
 
 def test_a_mean_over_areas_is_exact_black_outside_and_where_the_matrix_says() -> None:
