@@ -17,6 +17,7 @@ import secrets
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -115,6 +116,8 @@ def open_cache(folder: Path) -> FaceCache:
     Raises UsageError when `folder` holds other things or its key is open to other users, EnvironmentFault when it
     cannot be written or weights lack.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file.", "Name a folder for --cache.")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = [each for each in folder.iterdir() if each.suffix != _PARTIAL]
@@ -137,21 +140,27 @@ def open_cache(folder: Path) -> FaceCache:
     return FaceCache(folder, key, finder())
 
 
-def read_faces(path: Path, cache: FaceCache | None = None) -> tuple[RGB, list[Face]]:
+def read_faces(path: Path, known: FaceCache | None = None) -> tuple[RGB, list[Face]]:
     """The photograph at `path`, upright as its file says, and all its faces, largest first.
 
     Raises PhotoError as `read_bytes` and `decode` do, EnvironmentFault without weights.
     """
     data = read_bytes(path.parent, path.name)
     rgb = decode(data, path.name)
-    return rgb, find_faces(rgb, *default_backends()) if cache is None else cache.faces(data, rgb)
+    return rgb, find_faces(rgb, *default_backends()) if known is None else known.faces(data, rgb)
 
 
 def finder() -> str:
     """What finds faces on this machine: versions, detector and landmarks with their settings and weights."""
     detector, landmarks = default_backends()
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganonym", "dlib-bin"))
-    return f"{versions}; {detector!r}; {landmarks!r} {sha256_file(landmarks.weights_file)}"
+    return f"{versions}; {detector!r}; {landmarks!r} {_digest_once(landmarks.weights_file)}"
+
+
+@cache
+def _digest_once(path: Path) -> str:
+    """Once a process, as weights are read once: dlib's are 100 MB."""
+    return sha256_file(path)
 
 
 def _entry_of(faces: list[Face], size: tuple[int, int]) -> _Entry:
