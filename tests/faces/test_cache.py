@@ -21,7 +21,7 @@ from PIL import Image
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces import detect, landmarks
-from ganonym.faces.cache import FaceCache, open_cache, read_faces
+from ganonym.faces.cache import FaceCache, _entry_of, _make_key, open_cache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import decode
 from ganonym.types import Face
@@ -34,6 +34,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 PHOTO = png(skimage.data.astronaut()[:300, 100:400])
+DARK = png(np.zeros((300, 300, 3), np.uint8))
 BLANK = png(np.zeros((20, 20, 3), np.uint8))
 
 
@@ -155,7 +156,7 @@ def test_a_damaged_entry_counts_as_none_and_is_mended(cache: FaceCache, found: l
 def test_an_entry_of_another_photograph_or_cache_counts_as_none(cache: FaceCache, found: list[Face]) -> None:
     faces(cache, PHOTO)
     (entry,) = entries(cache)
-    faces(cache, BLANK)
+    faces(cache, DARK)
     (blank,) = set(entries(cache)) - {entry}
     shutil.copy(blank, entry)
     assert same(faces(cache, PHOTO), found)
@@ -173,8 +174,6 @@ def test_a_signed_face_far_from_the_photograph_is_not_believed(cache: FaceCache,
     rgb = decode(PHOTO, "a.png")
     far = [replace(found[0], points=found[0].points + 1e4)]
     name = cache._digest(b"photo", PHOTO)
-    from ganonym.faces.cache import _entry_of
-
     path = cache.folder / name[:2] / f"{name[2:]}.json"
     cache._write(path, name, _entry_of(far, (rgb.shape[1], rgb.shape[0])))
     assert same(faces(cache, PHOTO), found)
@@ -220,6 +219,12 @@ def test_a_folder_is_opened_and_used_by_many_at_once(tmp_path: Path, found: list
         assert all(same(each, found) for each in pool.map(look, range(6)))
     assert len(entries(open_cache(tmp_path / "cache"))) == 1, "there was one key"
     assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_who_comes_second_takes_the_key_that_is_there(cache: FaceCache) -> None:
+    _make_key(cache.folder / "key")
+    assert open_cache(cache.folder).key == cache.key
+    assert not list(cache.folder.rglob("*.partial"))
 
 
 def test_a_full_disk_is_said(cache: FaceCache) -> None:
