@@ -70,8 +70,8 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     told = json.loads(shown.out)
     assert told["class"] == name
     assert sum(told["shares"].values()) == pytest.approx(1.0)
-    with Image.open(picture) as opened:
-        assert opened.size == (48, 48)
+    with Image.open(picture) as opened, Image.open(photos[0]) as photo:
+        assert opened.size == photo.size
 
     again = ganonym("classify", "evaluate", model, "--data", table, "--jobs", 1)
     assert again.code == 2

@@ -7,10 +7,9 @@ import io
 import json
 import resource
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +19,12 @@ import skimage
 from PIL import Image
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.faces import detect, landmarks
 from ganonym.faces.cache import FaceCache, _entry_of, _make_key, open_cache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import decode
 from ganonym.types import Face
+
+Undetectable = Callable[[], AbstractContextManager[None]]
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -36,21 +36,6 @@ def png(pixels: np.ndarray) -> bytes:
 PHOTO = png(skimage.data.astronaut()[:300, 100:400])
 DARK = png(np.zeros((300, 300, 3), np.uint8))
 BLANK = png(np.zeros((20, 20, 3), np.uint8))
-
-
-@contextmanager
-def nobody_detects() -> Iterator[None]:
-    """Without dlib no face can be found: what comes back was found before."""
-    there = sys.modules.get("dlib")
-    detect._hog.cache_clear()
-    landmarks._predictor.cache_clear()
-    sys.modules["dlib"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        sys.modules.pop("dlib")
-        if there is not None:
-            sys.modules["dlib"] = there
 
 
 def faces(cache: FaceCache, data: bytes) -> list[Face]:
@@ -79,13 +64,13 @@ def entries(cache: FaceCache) -> list[Path]:
 
 
 def test_a_face_is_found_once_and_given_back_to_the_last_bit(
-    cache: FaceCache, found: list[Face], tmp_path: Path
+    undetectable: Undetectable, cache: FaceCache, found: list[Face], tmp_path: Path
 ) -> None:
     assert len(found) == 1
     assert same(faces(cache, PHOTO), found)
     assert faces(cache, BLANK) == []
     (tmp_path / "renamed.png").write_bytes(PHOTO)
-    with nobody_detects():
+    with undetectable():
         again = open_cache(cache.folder)
         assert same(faces(again, PHOTO), found)
         assert faces(again, BLANK) == [], "that nobody is on it is known, too"
@@ -94,9 +79,11 @@ def test_a_face_is_found_once_and_given_back_to_the_last_bit(
         assert np.array_equal(rgb, decode(PHOTO, "a.png"))
 
 
-def test_an_altered_photograph_and_another_detector_are_looked_at_anew(cache: FaceCache, found: list[Face]) -> None:
+def test_an_altered_photograph_and_another_detector_are_looked_at_anew(
+    undetectable: Undetectable, cache: FaceCache, found: list[Face]
+) -> None:
     faces(cache, PHOTO)
-    with nobody_detects():
+    with undetectable():
         for other in (replace(cache, finder="another"), replace(cache, key=bytes(32))):
             with pytest.raises(ImportError):
                 faces(other, PHOTO)
@@ -153,7 +140,9 @@ def test_a_damaged_entry_counts_as_none_and_is_mended(cache: FaceCache, found: l
     assert entry.read_bytes() == whole
 
 
-def test_an_entry_of_another_photograph_or_cache_counts_as_none(cache: FaceCache, found: list[Face]) -> None:
+def test_an_entry_of_another_photograph_or_cache_counts_as_none(
+    undetectable: Undetectable, cache: FaceCache, found: list[Face]
+) -> None:
     faces(cache, PHOTO)
     (entry,) = entries(cache)
     faces(cache, DARK)
@@ -165,7 +154,7 @@ def test_an_entry_of_another_photograph_or_cache_counts_as_none(cache: FaceCache
     (foreign,) = entries(other)
     assert foreign.name != entry.name, "the name is keyed"
     shutil.copy(foreign, entry)
-    with nobody_detects(), pytest.raises(ImportError):
+    with undetectable(), pytest.raises(ImportError):
         faces(cache, PHOTO)
     assert same(faces(cache, PHOTO), found)
 
