@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.transform import AffineTransform, warp
 
+from ganonym.classify.case import Case
+from ganonym.classify.cohort import Cohort
 from ganonym.classify.crops.arcface import TEMPLATE, ArcFaceCrop, arcface_matrix, five_points
 from ganonym.classify.crops.regions import REGIONS, RegionCrops, grey, region_boxes
 from ganonym.classify.portrait import CanvasCrop, Crop, Portrait, portrait_at, portraits
+from ganonym.classify.systems import read_foundation, system_of
 from ganonym.faces.align import apply, compose
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.faces.upright import upright
 from ganonym.types import RGB, Floats, Points
+from ganonym_train.recipes import bundled
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +210,13 @@ def test_a_portrait_has_the_crops_that_were_named(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match=r"ArcFaceCrop\(side=112\) was not cut"):
         found.crop(ArcFaceCrop(112))
     assert portrait_at(photo, points).crops == {}
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_every_recipe_names_all_crops_that_it_looks_at(name: str) -> None:
+    photo, points = faced("small")
+    recipe = bundled()[name]
+    system = system_of(recipe.system, recipe.settings("small"), read_foundation(kind=recipe.system))
+    face = portrait_at(photo, points, system.look.crops)
+    cohort = Cohort((Case("a", Path("a"), "a", "x"),), (face,), ("x",), np.zeros(1, np.intp), ())
+    assert len(system.look(cohort).inputs) == 1
