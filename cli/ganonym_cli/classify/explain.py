@@ -26,15 +26,20 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
+    from ganonym.batch.files import write_private
     from ganonym.classify.explain.model import explained
     from ganonym.classify.model_folder import load_model
     from ganonym.classify.systems import read_foundation
+    from ganonym.errors import UsageError
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} is no PNG.", "Name a file that ends in .png.")
+    if out.exists() and photo.exists() and out.samefile(photo):
+        raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
     found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name, cache_at(cache))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(encode_png(found.picture))
+    write_private(out, encode_png(found.picture))
     table = Table("region", "share of the map")
     for region, share in found.shares.items():
         table.add_row(region, f"{share:.2f}")
