@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,25 @@ def data_manifest() -> Path:
     if not path.is_file():
         pytest.skip("development photographs absent: no manifest.csv (set GANONYM_DATA)")
     return path
+
+
+@pytest.fixture
+def undetectable() -> Callable[[], AbstractContextManager[None]]:
+    """A time without dlib, in which no face can be found: what is known then was found before."""
+
+    @contextmanager
+    def without_dlib() -> Iterator[None]:
+        from ganonym.faces import detect, landmarks
+
+        there = sys.modules.get("dlib")
+        detect._hog.cache_clear()
+        landmarks._predictor.cache_clear()
+        sys.modules["dlib"] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            sys.modules.pop("dlib")
+            if there is not None:
+                sys.modules["dlib"] = there
+
+    return without_dlib

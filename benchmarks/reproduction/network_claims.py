@@ -8,7 +8,7 @@ import numpy as np
 from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.fit import Schedule
 from ganonym.classify.heads.margin import ArcFace, CosFace
 from ganonym.classify.methods import deepgestalt
@@ -61,7 +61,7 @@ def regions(ref: Reference) -> list[Row]:
 def pretrained(ref: Reference) -> list[Row]:
     """Shen's four groups: Williams-Beuren, Noonan, Alagille, and everybody else's controls."""
     few = only(ref.cohort, ref.of("WBS", "NS", "ALGS", "CONTROL"))
-    crops = np.stack([arcface_crop(face, form_of(ref.foundation).side) for face in few.portraits])
+    crops = np.stack([face.crop(ArcFaceCrop(form_of(ref.foundation).side)) for face in few.portraits])
     arms = {
         "cosface": MarginNetwork(CosFace(), ref.foundation, MARGINS),
         "arcface": MarginNetwork(ArcFace(), ref.foundation, MARGINS),
@@ -93,7 +93,7 @@ def pretrained(ref: Reference) -> list[Row]:
 
 def ensemble(ref: Reference) -> list[Row]:
     classes, count = ref.cohort.classes, len(ref.cohort.names)
-    crops = np.stack([arcface_crop(face, form_of(ref.foundation).side) for face in ref.cohort.portraits])
+    crops = np.stack([face.crop(ArcFaceCrop(form_of(ref.foundation).side)) for face in ref.cohort.portraits])
     base = iresnet_of(ref.foundation)
     from ganonym.classify.encoders import IResNetEncoder
 
@@ -137,7 +137,7 @@ def class_weights(ref: Reference) -> list[Row]:
         names = sorted({ref.subjects[row] for row in np.flatnonzero(ref.cohort.classes == number)})[:people]
         kept += [row for row, name in enumerate(ref.subjects) if name in names]
     rare = only(ref.cohort, np.array(sorted(kept), dtype=np.intp))
-    crops = np.stack([arcface_crop(face) for face in rare.portraits])
+    crops = np.stack([face.crop(ArcFaceCrop()) for face in rare.portraits])
     called = {
         weighted: called_in_folds(
             narrow("resnet50", epochs=15, weighted=weighted), crops, rare.classes, rare.subjects, len(rare.names)

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Arrays
 from ganonym.classify.cohort import Cohort, gather
+from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.crops.regions import RegionCrops
 from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.portrait import Portrait, portraits
 from ganonym.classify.systems import embedded, read_foundation
 from ganonym.types import Floats
+from ganonym_train.recipes import find_recipe
 
 PEOPLE, PHOTOS, SEED, K = 24, 2, 5, 11
 CONTROL = "PHANTOM-CONTROL"
@@ -57,15 +60,17 @@ def reference(folder: Path, people: int = PEOPLE) -> Reference:
         ganonym("anonymize", photos, release, "--manifest", folder / "people.csv", "-k", K, "--seed", SEED)
     with (release / "private" / "keymap.csv").open(encoding="utf-8", newline="") as file:
         outputs = {row["source"]: release / row["output"] for row in csv.DictReader(file)}
-    cohort = gather(read_cases(folder / "people.csv", photos), jobs)
-    paths = [outputs.get(case.image) for case in cohort.cases]
-    seen = iter(portraits([path for path in paths if path is not None], jobs))
-    found = [None if path is None else next(seen) for path in paths]
     foundation = read_foundation()
+    look = embedded(foundation)
+    crops = (*look.crops, ArcFaceCrop(), RegionCrops(find_recipe("deepgestalt").settings("small")["side"]))
+    cohort = gather(read_cases(folder / "people.csv", photos), jobs, crops=crops)
+    paths = [outputs.get(case.image) for case in cohort.cases]
+    seen = iter(portraits([path for path in paths if path is not None], look.crops, jobs))
+    found = [None if path is None else next(seen) for path in paths]
     return Reference(
         cohort,
         foundation,
-        np.asarray(embedded(foundation)(cohort.portraits), np.float64),
+        np.asarray(look(cohort.portraits), np.float64),
         tuple(each if isinstance(each, Portrait) else None for each in found),
         jobs,
     )

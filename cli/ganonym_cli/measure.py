@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganonym_cli.console import Output
-from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 
 if TYPE_CHECKING:
     from ganonym_cli.measure_photos import Person, Reading, Request
@@ -53,6 +53,7 @@ def measure(
     save_norms: Annotated[
         Path | None, typer.Option(help="The photos are controls: write their norms, TOML.", show_default=False)
     ] = None,
+    cache: Cache = None,
     jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -65,8 +66,9 @@ def measure(
     request = measure_photos.requested(age, sex, ancestry, norms, unit, mm_per_px, iris_px)
     files = measure_photos.listed(photos, people, request)
     measure_photos.check_outputs(files, draw, charts, save_norms)
+    faces = cache_at(cache)
     with output.progress() as advance:
-        found = landmarks_of([each.path for each in files], jobs or 1, advance)
+        found = landmarks_of([each.path for each in files], jobs or 1, advance, faces)
     readings = [measure_photos.read(person, each, request) for person, each in zip(files, found, strict=True)]
     written = measure_photos.write(readings, request, draw, charts, save_norms)
     for each in readings:

@@ -141,6 +141,8 @@ def check_outputs(people: Sequence[Person], draw: Path | None, charts: Path | No
         raise UsageError(f"--draw {draw} is one file for {len(people)} photos.", "Name a folder.")
     if draw is not None and len(people) == 1 and draw.suffix.lower() != ".png":
         raise UsageError(f"--draw {draw} is no PNG.", "Name a file that ends in .png.")
+    if draw is not None and any(draw.exists() and draw.samefile(each.path) for each in people):
+        raise UsageError(f"--draw {draw} is the photo itself.", "Name another file.")
     if charts is not None and len(people) > 1:
         raise UsageError(f"--charts are of one photo, not of {len(people)}.", "Measure that photo alone.")
     if save_norms is not None and save_norms.suffix != ".toml":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from ganonym.faces.cache import FaceCache
 
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, all else on stderr.", rich_help_panel="Common")
@@ -22,4 +25,21 @@ Profile: TypeAlias = Annotated[
     str | None,
     typer.Option("--profile", help="Settings to start from: a name or a TOML file.", rich_help_panel="Common"),
 ]
+Cache: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="FOLDER",
+        help="Keep where faces were found, so that they are found once. PERSONAL DATA, as private as the photographs.",
+        show_default=False,
+        rich_help_panel="Common",
+    ),
+]
 OutFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.", show_default=False)]
+
+
+def cache_at(folder: Path | None) -> FaceCache | None:
+    """The cache of `--cache`, made where there is none."""
+    from ganonym.faces.cache import open_cache
+
+    return None if folder is None else open_cache(folder)

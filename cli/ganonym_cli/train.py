@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -193,7 +192,7 @@ def gestalt(
 
     The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
-    from ganonym.classify.crops.arcface import arcface_crop
+    from ganonym.classify.crops.arcface import ArcFaceCrop
     from ganonym.weights import checkpoints_folder
     from ganonym_train.gestalt import GestaltRecipe, train_gestalt
     from ganonym_train.identities import read_crops
@@ -201,8 +200,8 @@ def gestalt(
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "gestalt.safetensors"
     recipe = GestaltRecipe(steps=steps, seed=seed)
-    cut = partial(arcface_crop, side=recipe.form.side)
-    crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
+    crop = ArcFaceCrop(recipe.form.side)
+    crops = read_crops(data, images or data.parent / "photos", crop, jobs or os.cpu_count() or 1, output.note)
     train_gestalt(crops, run, file, recipe, output.note)
     _tell(output, "gestalt", file, run)
 
@@ -231,7 +230,7 @@ def regions(
 
     The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
-    from ganonym.classify.crops.regions import region_crops
+    from ganonym.classify.crops.regions import RegionCrops
     from ganonym.weights import checkpoints_folder
     from ganonym_cli.device import device_of
     from ganonym_train.identities import read_crops
@@ -240,8 +239,8 @@ def regions(
     output = Output(as_json, quiet)
     recipe = recipe_of(preset, seed, device_of(device, output))
     file = out or checkpoints_folder() / "regions.safetensors"
-    cut = partial(region_crops, side=recipe.method.side)
-    crops = read_crops(data, images or data.parent / "photos", cut, jobs or os.cpu_count() or 1, output.note)
+    crop = RegionCrops(recipe.method.side)
+    crops = read_crops(data, images or data.parent / "photos", crop, jobs or os.cpu_count() or 1, output.note)
     train_regions(crops, run, file, recipe, output.note)
     _tell(output, "regions", file, run)
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ganonym.classify.case import Case
 from ganonym.classify.classifier import Inputs
-from ganonym.classify.portrait import Portrait, portraits
+from ganonym.classify.portrait import Crop, Portrait, portraits
 from ganonym.classify.roster import roster
 from ganonym.errors import PhotoError, UsageError
+from ganonym.faces.cache import FaceCache
 
 NO_FACE = "no face was found"
 NO_DISORDER = "its disorder is not given"
@@ -61,15 +62,18 @@ def gather(
     names: Sequence[str] | None = None,
     positive: str | None = None,
     tell: Tell = lambda *_: None,
+    crops: Sequence[Crop] = (),
+    cache: FaceCache | None = None,
 ) -> Cohort:
-    """Look at every case. Classes are those of `roster`, which raises UsageError before any photograph is read.
+    """Look at every case, and cut `crops`. Classes are those of `roster`, which raises UsageError before any
+    photograph is read.
 
     Raises UsageError when nobody is left.
     """
     them = roster(cases, names, positive)
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    faces = portraits([case.path for case in them.cases], jobs, tell)
+    faces = portraits([case.path for case in them.cases], crops, jobs, tell, cache)
     for case, face, number in zip(them.cases, faces, them.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))

@@ -6,24 +6,42 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ganonym.classify.classifier import Arrays, Inputs, Published
 from ganonym.classify.cohort import Cohort, Seen
-from ganonym.classify.crops.arcface import arcface_crop
-from ganonym.classify.crops.regions import REGIONS, region_crops
+from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.crops.regions import REGIONS, RegionCrops
 from ganonym.classify.encoders import IResNetEncoder
 from ganonym.classify.fit import CPU, Schedule
 from ganonym.classify.networks.iresnet import form_of, iresnet_of, published
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.portrait import Crop, Portrait
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors, sha256_file, verified_path
 
-Look: TypeAlias = Callable[[Cohort], Seen]
-PhotoLook: TypeAlias = Callable[[Sequence[Portrait]], Inputs]
-"""Portraits of n photos → what a system of single photos learns from, (n, ...)."""
+
+@dataclass(frozen=True, slots=True)
+class PhotoLook:
+    """Portraits of n photos → what a system of single photos learns from, (n, ...): `of` them, who have `crops`."""
+
+    crops: tuple[Crop, ...]
+    of: Callable[[Sequence[Portrait]], Inputs]
+
+    def __call__(self, faces: Sequence[Portrait]) -> Inputs:
+        return self.of(faces)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a system makes `of` a cohort whose portraits have `crops`: name these to `gather`."""
+
+    crops: tuple[Crop, ...]
+    of: Callable[[Cohort], Seen]
+
+    def __call__(self, cohort: Cohort) -> Seen:
+        return self.of(cohort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,7 @@ def by_photo(look: PhotoLook) -> Look:
         images = tuple(case.image for case in cohort.cases)
         return Seen(look(cohort.portraits), cohort.classes, cohort.subjects, images)
 
-    return seen
+    return Look(look.crops, seen)
 
 
 def by_subject(look: PhotoLook) -> Look:
@@ -107,23 +125,24 @@ def by_subject(look: PhotoLook) -> Look:
         packed = pack([found[own[:PHOTOS]].astype(np.float32) for own in rows.values()], metadata)
         return Seen(packed, cohort.classes[first], tuple(rows), tuple(cohort.cases[row].image for row in first))
 
-    return seen
+    return Look(look.crops, seen)
 
 
 def embedded(foundation: Arrays, device: str = CPU) -> PhotoLook:
     """Portraits → embeddings (n, d) of unit length by the foundation."""
     encoder = IResNetEncoder("foundation", iresnet_of(foundation).to(device))
-    side = form_of(foundation).side
+    pictures = pictured(ArcFaceCrop(form_of(foundation).side))
 
     def look(faces: Sequence[Portrait]) -> Inputs:
-        found = encoder(np.stack([arcface_crop(face, side) for face in faces]))
+        found = encoder(pictures(faces))
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
-    return look
+    return PhotoLook(pictures.crops, look)
 
 
-def _crops(side: int) -> PhotoLook:
-    return lambda faces: np.stack([arcface_crop(face, side) for face in faces])
+def pictured(crop: Crop) -> PhotoLook:
+    """Portraits → one crop of each."""
+    return PhotoLook((crop,), lambda faces: np.stack([face.crop(crop) for face in faces]))
 
 
 def _deepgestalt(
@@ -145,7 +164,7 @@ def _deepgestalt(
     method = DeepGestalt(
         tuple(regions or REGIONS), side, width, schedule, pretrained=foundation if pretrained else None
     )
-    return System(by_photo(lambda faces: np.stack([region_crops(face, side) for face in faces])), method)
+    return System(by_photo(pictured(RegionCrops(side))), method)
 
 
 def _gestaltmatcher(foundation: Arrays, device: str, model: str, epochs: int, draws: int) -> System:
@@ -155,7 +174,7 @@ def _gestaltmatcher(foundation: Arrays, device: str, model: str, epochs: int, dr
     if model not in tunings:
         raise UsageError(f"GestaltMatcher has no model {model!r}.", "There are a (iResNet-50) and b (iResNet-100).")
     method = GestaltMatcher(foundation, tunings[model], epochs, None if draws < 0 else draws, device)
-    return System(by_photo(_crops(form_of(foundation).side)), method)
+    return System(by_photo(pictured(ArcFaceCrop(form_of(foundation).side))), method)
 
 
 def _margin(
@@ -170,7 +189,7 @@ def _margin(
     form = published(depth) if depth else form_of(foundation)
     schedule = Schedule(epochs, batch, "sgd", rate, decay=5e-4, device=device)
     return System(
-        by_photo(_crops(form_of(foundation).side if pretrained else form.side)),
+        by_photo(pictured(ArcFaceCrop(form_of(foundation).side if pretrained else form.side))),
         MarginNetwork(heads[head], foundation if pretrained else form, schedule),
     )
 
@@ -207,7 +226,7 @@ def _cnn(
     known: Any = architecture
     schedule = Schedule(epochs, 32, "adam", rate, decay=1e-4, device=device)
     method = ConvolutionalNetwork(known, narrowing, side or None, weighted, None, schedule)
-    return System(by_photo(_crops(112)), method)
+    return System(by_photo(pictured(ArcFaceCrop(method.input_side))), method)
 
 
 def _screening(foundation: Arrays, device: str, strength: float) -> System:
@@ -232,7 +251,8 @@ def _measurement(
     }
     if learner not in learners:
         raise UsageError(f"measurements are not learned by {learner!r}.", f"There are {', '.join(learners)}.")
-    return System(by_photo(lambda faces: np.stack([face.points for face in faces])), learners[learner])
+    landmarks = PhotoLook((), lambda faces: np.stack([face.points for face in faces]))
+    return System(by_photo(landmarks), learners[learner])
 
 
 def _ordinal(foundation: Arrays, device: str, width: int, epochs: int) -> System:

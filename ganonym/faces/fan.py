@@ -31,6 +31,10 @@ class FanLandmarks:
     folder: Path
     name: str = "fan-68"
 
+    @property
+    def weights_file(self) -> Path:
+        return verified_path(WEIGHTS_NAME, self.folder)
+
     def locate(self, rgb: RGB, box: Box) -> Points:
         import torch
         from face_alignment.utils import flip

@@ -139,6 +139,10 @@ class NetworkLandmarks:
     looks: int = 2
     name: str = "network-68"
 
+    @property
+    def weights_file(self) -> Path:
+        return self.weights or verified_path("landmarks")
+
     def locate(self, rgb: RGB, box: Box) -> Points:
         network = load_landmark_network(self.weights)
         matrix = crop_frame(box)

@@ -14,12 +14,19 @@ from ganonym.errors import EnvironmentFault
 from ganonym.faces.detect import resize
 from ganonym.types import LANDMARKS, RGB, Box, Points
 
+_PREDICTOR = "shape_predictor_68_face_landmarks.dat"
+
 
 class LandmarkModel(Protocol):
     """Locates the 68 points of iBUG 300-W (Sagonas et al. 2016) of an upright face."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def weights_file(self) -> Path:
+        """The file that it was learned into. Raises EnvironmentFault when it is missing."""
+        ...
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         """Points (68, 2) float64 in photo pixels; some may lie outside the photo where the face does."""
@@ -38,6 +45,10 @@ class DlibLandmarks:
     face_side: float = 300.0
     nudges: tuple[tuple[float, float], ...] = ((0.0, 0.0), (-0.03, 0.0), (0.03, 0.0), (0.0, -0.03), (0.0, 0.03))
     name: str = "dlib-68"
+
+    @property
+    def weights_file(self) -> Path:
+        return model_file(_PREDICTOR)
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         import dlib
@@ -83,4 +94,4 @@ def model_file(name: str) -> Path:
 def _predictor() -> Any:
     import dlib
 
-    return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
+    return dlib.shape_predictor(str(model_file(_PREDICTOR)))

@@ -13,7 +13,7 @@ from ganonym.classify.cohort import Cohort
 from ganonym.classify.explain.class_faces import class_faces, file_names
 from ganonym.classify.explain.composite import Composite, Difference, composite, difference, heat, in_shape
 from ganonym.classify.explain.difference_map import ARROW, OTHERS, drawn, inside, limit_of
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.portrait import CanvasCrop, Portrait
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import Points, Pose
@@ -23,7 +23,7 @@ FIVE = ["a", "b", "c", "d", "e"]
 
 
 def plain(level: int, points: Points = FACE) -> Portrait:
-    return Portrait(np.full((256, 256, 3), level, np.uint8), points, Pose(0.0, 0.0, 0.0))
+    return Portrait({CanvasCrop(): np.full((256, 256, 3), level, np.uint8)}, points, Pose(0.0, 0.0, 0.0))
 
 
 def cohort(**sizes: int) -> Cohort:
@@ -78,7 +78,7 @@ def test_colours_lie_where_the_skin_differs() -> None:
         canvas = np.full((256, 256, 3), 120, np.uint8)
         canvas[130:150, 80:95] += 40
         canvas[130:150, 160:175] -= 20
-        patients.append(Portrait(canvas, FACE, Pose(0.0, 0.0, 0.0)))
+        patients.append(Portrait({CanvasCrop(): canvas}, FACE, Pose(0.0, 0.0, 0.0)))
     found = difference(patients, FIVE, [plain(120)] * 5, FIVE)
     limit = limit_of([found])
     assert limit == pytest.approx(40, abs=1)

@@ -10,9 +10,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import precision_score, recall_score
 
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.fit import Schedule
 from ganonym.classify.methods.cnn import ConvolutionalNetwork, class_rates, narrow
+from ganonym.classify.recipe import Preset
+from ganonym.classify.systems import system_of
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym_train.recipes import find_recipe
 
 SMALL = ConvolutionalNetwork(
     "resnet50", narrowing=8, side=32, schedule=Schedule(epochs=4, batch=24, optimizer="adam", rate=1e-2)
@@ -94,9 +98,15 @@ def test_arrays_of_another_network_are_refused() -> None:
 
 
 def test_sides_are_the_published_ones_unless_given() -> None:
-    assert ConvolutionalNetwork("xception")._side() == 299
-    assert narrow("xception")._side() == 112
+    assert ConvolutionalNetwork("xception").input_side == 299
+    assert narrow("xception").input_side == 112
     assert narrow("inception_v4").narrowing == 8
+
+
+@pytest.mark.parametrize(("preset", "side"), [("small", 112), ("full", 299)])
+def test_faces_are_cut_at_the_side_that_the_network_sees(preset: Preset, side: int) -> None:
+    settings = find_recipe("cnn-comparison").settings(preset) | {"architecture": "xception"}
+    assert system_of("cnn", settings, {}).look.crops == (ArcFaceCrop(side),)
 
 
 def test_rates_by_hand() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganonym.classify.explain.composite import composite, difference, heat
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.portrait import CanvasCrop, Portrait
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import RGB, Points, Pose
@@ -24,14 +24,15 @@ def moved(points: Points, x: float, y: float) -> Points:
 
 
 def plain(level: int, points: Points) -> Portrait:
-    return Portrait(np.full((256, 256, 3), level, np.uint8), points, Pose(0.0, 0.0, 0.0))
+    return Portrait({CanvasCrop(): np.full((256, 256, 3), level, np.uint8)}, points, Pose(0.0, 0.0, 0.0))
 
 
 def dotted(points: Points, at: int) -> Portrait:
     """A dark canvas with a bright spot at one landmark."""
     y, x = np.mgrid[:256, :256]
     spot = 200 * np.exp(-((x - points[at, 0]) ** 2 + (y - points[at, 1]) ** 2) / (2 * 2.0**2))
-    return Portrait(np.repeat(spot.round().astype(np.uint8)[..., None], 3, axis=2), points, Pose(0.0, 0.0, 0.0))
+    canvas = np.repeat(spot.round().astype(np.uint8)[..., None], 3, axis=2)
+    return Portrait({CanvasCrop(): canvas}, points, Pose(0.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize("names", [[], ["a"] * 20, ["a", "b", "c", "d"] * 5])
@@ -52,7 +53,7 @@ def test_each_portrait_needs_its_subject(face: Points) -> None:
 
 def test_the_composite_of_one_picture_is_that_picture(face: Points) -> None:
     canvas: RGB = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
-    found = composite([Portrait(canvas, face, Pose(0.0, 0.0, 0.0))] * 5, FIVE)
+    found = composite([Portrait({CanvasCrop(): canvas}, face, Pose(0.0, 0.0, 0.0))] * 5, FIVE)
     assert found.subjects == 5
     np.testing.assert_allclose(found.points, face)
     assert np.abs(found.rgb.astype(int) - canvas).max() <= 1

@@ -1,20 +1,30 @@
-"""Crops show the right part of a face in the right place, size, channel order and grey."""
+"""Crops show the right part of a face in the right place, size, channel order and grey, straight from the photo."""
 
 from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.transform import AffineTransform, warp
 
-from ganonym.classify.crops.arcface import TEMPLATE, arcface_crop, arcface_matrix, five_points
-from ganonym.classify.crops.regions import REGIONS, grey, region_boxes, region_crops
-from ganonym.classify.portrait import Portrait
-from ganonym.faces.align import apply
+from ganonym.classify.case import Case
+from ganonym.classify.cohort import Cohort
+from ganonym.classify.crops.arcface import TEMPLATE, ArcFaceCrop, arcface_matrix, five_points
+from ganonym.classify.crops.regions import REGIONS, RegionCrops, grey, region_boxes
+from ganonym.classify.portrait import CanvasCrop, Crop, Portrait, portrait_at, portraits
+from ganonym.classify.systems import read_foundation, system_of
+from ganonym.faces.align import apply, compose
+from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas
-from ganonym.types import RGB, Points, Pose
-
-FRONTAL = Pose(0.0, 0.0, 0.0)
+from ganonym.faces.upright import upright
+from ganonym.types import RGB, Floats, Points
+from ganonym_train.recipes import bundled
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +67,19 @@ def test_arcface_crop_shows_each_feature_where_the_template_says(side: int) -> N
     for place, wanted in zip(five_points(points), (TEMPLATE + 0.5) * side / 112 - 0.5, strict=True):
         blob = 255 * np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * 8.0**2))
         canvas = np.repeat(blob.round().astype(np.uint8)[..., None], 3, axis=2)
-        seen = arcface_crop(Portrait(canvas, points, FRONTAL), side)[..., 0].astype(float)
+        seen = ArcFaceCrop(side)(canvas, points)[..., 0].astype(float)
         assert seen.shape == (side, side)
         rows, columns = np.mgrid[:side, :side]
         centre = np.array([(seen * columns).sum(), (seen * rows).sum()]) / seen.sum()
         np.testing.assert_allclose(centre, wanted, atol=0.1)
 
 
-def test_arcface_crop_is_rgb_and_black_outside_the_canvas(face: Points) -> None:
+def test_arcface_crop_is_rgb_and_black_outside_the_photo(face: Points) -> None:
     red = np.zeros((256, 256, 3), np.uint8)
     red[..., 0] = 200
-    inside = arcface_crop(Portrait(red, face, FRONTAL))
+    inside = ArcFaceCrop()(red, face)
     assert inside[56, 56].tolist() == [200, 0, 0]
-    outside = arcface_crop(Portrait(red, face - [150.0, 0.0], FRONTAL))
+    outside = ArcFaceCrop()(red, face - [150.0, 0.0])
     assert outside[56, 0].tolist() == [0, 0, 0]
     assert outside[56, 111].tolist() == [200, 0, 0]
 
@@ -112,7 +122,7 @@ def test_regions_stretch_all_faces_alike(longer: float) -> None:
 
 @pytest.mark.parametrize(("axis", "side"), [(0, 100), (1, 100), (0, 48), (1, 48)])
 def test_region_crops_show_what_is_in_their_boxes(face: Points, axis: int, side: int) -> None:
-    crops = region_crops(Portrait(ramp(axis), face, FRONTAL), side)
+    crops = RegionCrops(side)(ramp(axis), face)
     assert (crops.shape, crops.dtype) == ((4, side, side), np.uint8)
     for crop, box in zip(crops, region_boxes(face), strict=True):
         start, end = (box[1], box[3]) if axis == 0 else (box[0], box[2])
@@ -120,9 +130,9 @@ def test_region_crops_show_what_is_in_their_boxes(face: Points, axis: int, side:
         np.testing.assert_allclose(crop.mean(axis=1 - axis)[2:-2], expected[2:-2], atol=0.6)
 
 
-def test_region_crops_are_black_outside_the_canvas(face: Points) -> None:
+def test_region_crops_are_black_outside_the_photo(face: Points) -> None:
     white = np.full((256, 256, 3), 255, np.uint8)
-    full = region_crops(Portrait(white, face - [100.0, 0.0], FRONTAL))[0]
+    full = RegionCrops()(white, face - [100.0, 0.0])[0]
     left, _, right, _ = region_boxes(face - [100.0, 0.0])[0]
     edge = round(-(left + 0.5) / (right - left) * 100)
     assert (full[:, : edge - 2] == 0).all()
@@ -133,3 +143,80 @@ def test_grey_has_the_weights_of_pillow() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     red, green, blue = rgb.astype(np.int64).transpose(2, 0, 1)
     np.testing.assert_array_equal(grey(rgb), (19595 * red + 38470 * green + 7471 * blue + 2**15) >> 16)
+
+
+@cache
+def faced(name: str) -> tuple[RGB, Points]:
+    """The astronaut's face as it is; cut off by the photo's left border; turned by 20°; and 600 px wide."""
+    import skimage
+
+    photo = skimage.data.astronaut()
+    if name == "border":
+        photo = np.ascontiguousarray(photo[:, 172:])
+    if name == "turned":
+        photo = np.asarray(Image.fromarray(photo).rotate(20, Image.Resampling.BICUBIC))
+    if name == "large":
+        photo = np.asarray(Image.fromarray(photo).resize((2048, 2048), Image.Resampling.LANCZOS))
+    return photo, find_faces(photo, *default_backends())[0].points
+
+
+PHOTOS = ["small", "border", "turned", "large"]
+
+
+def areas(rgb: RGB, matrix: Floats, side: int, fine: int = 8) -> Floats:
+    """scikit-image's answer: the mean of 8 × 8 samples, by cubic splines, of what each pixel covers; black outside."""
+    finer = np.array([[fine, 0, (fine - 1) / 2], [0, fine, (fine - 1) / 2], [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]])
+    to_photo, size = AffineTransform(finer).inverse, (side * fine, side * fine)
+    sampled = warp(rgb.astype(float), to_photo, output_shape=size, order=3, preserve_range=True)
+    return sampled.reshape(side, fine, side, fine, 3).mean(axis=(1, 3)).clip(0, 255)
+
+
+def assert_near(crop: NDArray[np.uint8], wanted: Floats, large: bool) -> None:
+    """Cubic splines and Pillow's cubic differ between few pixels, hardly where many are averaged."""
+    off = np.abs(crop - wanted)
+    assert off.mean() < (0.6 if large else 1.5)
+    assert np.percentile(off, 99) < (3 if large else 12)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("side", [112, 96])
+def test_arcface_crop_is_scikit_images_similarity_of_the_photo(name: str, side: int) -> None:
+    photo, points = faced(name)
+    assert_near(ArcFaceCrop(side)(photo, points), areas(photo, arcface_matrix(points, side), side), name == "large")
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("side", [100, 48])
+def test_region_crops_are_scikit_images_stretched_boxes_of_the_photo(name: str, side: int) -> None:
+    photo, points = faced(name)
+    to_canvas = upright(points, 256)
+    boxes = region_boxes(apply(to_canvas, points))
+    for crop, (left, top, right, bottom) in zip(RegionCrops(side)(photo, points), boxes, strict=True):
+        x, y = side / (right - left), side / (bottom - top)
+        to_crop = compose(to_canvas, np.array([[x, 0, -left * x - 0.5], [0, y, -top * y - 0.5]]))
+        assert_near(crop, areas(photo, to_crop, side) @ [0.299, 0.587, 0.114], name == "large")
+
+
+def test_a_portrait_has_the_crops_that_were_named(tmp_path: Path) -> None:
+    photo, points = faced("small")
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    wanted: list[Crop] = [ArcFaceCrop(96), RegionCrops(48), CanvasCrop()]
+    (found,) = portraits([tmp_path / "a.png"], wanted)
+    assert isinstance(found, Portrait)
+    for crop in wanted:
+        assert np.array_equal(found.crop(crop), crop(photo, points))
+    assert found.canvas.shape == (256, 256, 3)
+    np.testing.assert_allclose(found.points, apply(upright(points, 256), points))
+    with pytest.raises(KeyError, match=r"ArcFaceCrop\(side=112\) was not cut"):
+        found.crop(ArcFaceCrop(112))
+    assert portrait_at(photo, points).crops == {}
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_every_recipe_names_all_crops_that_it_looks_at(name: str) -> None:
+    photo, points = faced("small")
+    recipe = bundled()[name]
+    system = system_of(recipe.system, recipe.settings("small"), read_foundation(kind=recipe.system))
+    face = portrait_at(photo, points, system.look.crops)
+    cohort = Cohort((Case("a", Path("a"), "a", "x"),), (face,), ("x",), np.zeros(1, np.intp), ())
+    assert len(system.look(cohort).inputs) == 1

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ganonym.classify.case import Case
-from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.encoders import TrainedEncoder
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.portrait import Portrait, portrait_at
 from ganonym.classify.retrieval.distances import Encodings, ensemble_distances
 from ganonym.classify.retrieval.encode import encode
 from ganonym.classify.retrieval.encodings_file import PERSONAL, Stored, read_encodings, write_encodings
@@ -25,7 +25,6 @@ from ganonym.classify.retrieval.photographs import Ensemble, Looked, encoded, lo
 from ganonym.classify.retrieval.views import VIEWS, View
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas
-from ganonym.types import Pose
 from ganonym.weights import verified_path
 
 
@@ -34,7 +33,8 @@ def faces(count: int) -> list[Portrait]:
     rng = np.random.default_rng(count)
     mean = np.array(to_canvas(load_shape().mean))
     canvas = [np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((16, 16, 1))).astype(np.uint8) for _ in range(count)]
-    return [Portrait(each, mean + rng.normal(size=(68, 2)), Pose(0.0, 0.0, 0.0)) for each in canvas]
+    crops = [ArcFaceCrop(side) for side in (112, bundled().side)]
+    return [portrait_at(each, mean + rng.normal(size=(68, 2)), crops) for each in canvas]
 
 
 def pixels(photos: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -50,7 +50,7 @@ def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
     known = faces(7)
     member = bundled()
     once = encode(NAMES, known, [member], VIEWS[:1])
-    crops = np.stack([arcface_crop(face, member.side) for face in known])
+    crops = np.stack([face.crop(ArcFaceCrop(member.side)) for face in known])
     assert (once.images, len(once.vectors)) == (NAMES, 1)
     assert np.array_equal(once.vectors[0], member.encoder(crops))
 
@@ -58,7 +58,7 @@ def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
     both = encode(NAMES, known, [PIXELS, member], VIEWS, lambda *each: told.append(each))
     assert [each.shape[1] for each in both.vectors] == [3] * 4 + [member.encoder.width] * 4
     assert np.array_equal(both.vectors[4], once.vectors[0])
-    crops = np.stack([arcface_crop(face, 112) for face in known])
+    crops = np.stack([face.crop(ArcFaceCrop(112)) for face in known])
     place = {view: index for index, view in enumerate(VIEWS)}
     assert np.array_equal(both.vectors[place[View(False, False)]], crops[:, 20, 10] + 1.0)
     assert np.array_equal(both.vectors[place[View(True, False)]], crops[:, 20, 101] + 1.0)
@@ -70,7 +70,7 @@ def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
 def test_many_are_encoded_in_parts_each_at_its_place() -> None:
     known = faces(70)
     found = encode([str(index) for index in range(70)], known, [PIXELS], VIEWS[:1])
-    assert np.array_equal(found.vectors[0], np.stack([arcface_crop(each)[20, 10] for each in known]) + 1.0)
+    assert np.array_equal(found.vectors[0], np.stack([each.crop(ArcFaceCrop())[20, 10] for each in known]) + 1.0)
     assert [each.shape for each in encode([], [], [PIXELS]).vectors] == [(0, 3)] * 4
     with pytest.raises(UsageError, match="no encoder"):
         encode(NAMES, faces(7), [])

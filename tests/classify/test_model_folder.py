@@ -34,7 +34,7 @@ def cohort(folder: Path, people: int = 12) -> Cohort:
         path = folder / f"{index}.png"
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
         cases.append(Case(path.name, path, f"p{index}", "wide" if wide else "narrow"))
-        faces.append(Portrait(np.zeros((256, 256, 3), np.uint8), points, Pose(0.0, 0.0, 0.0)))
+        faces.append(Portrait({}, points, Pose(0.0, 0.0, 0.0)))
         classes.append(wide)
     return Cohort(tuple(cases), tuple(faces), ("narrow", "wide"), np.array(classes, np.intp), ())
 

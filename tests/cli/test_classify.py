@@ -70,8 +70,16 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     told = json.loads(shown.out)
     assert told["class"] == name
     assert sum(told["shares"].values()) == pytest.approx(1.0)
-    with Image.open(picture) as opened:
-        assert opened.size == (48, 48)
+    with Image.open(picture) as opened, Image.open(photos[0]) as photo:
+        assert opened.size == photo.size
+    assert picture.stat().st_mode & 0o777 == 0o600, "it shows the person"
+    before = photos[0].read_bytes()
+    for out, said in ((photos[0], "the photograph itself"), (tmp_path / "map.jpg", "no PNG")):
+        ended = ganonym("classify", "explain", model, photos[0], "--out", out)
+        assert (ended.code, said in " ".join(ended.err.split())) == (2, True)
+    assert photos[0].read_bytes() == before
+    assert "photo itself" in " ".join(ganonym("measure", photos[0], "--draw", photos[0]).err.split())
+    assert photos[0].read_bytes() == before
 
     again = ganonym("classify", "evaluate", model, "--data", table, "--jobs", 1)
     assert again.code == 2

@@ -13,7 +13,7 @@ from PIL import Image
 from ganonym.classify.gestaltmatcher_csv import read_cases
 
 Run = Callable[..., Any]
-COLOURS = {"PHANTOM-WBS": (0.15, 1.0, 1.0), "PHANTOM-KBG": (1.0, 1.0, 0.15), "PHANTOM-CONTROL": (1.0, 0.15, 1.0)}
+COLOURS = {"PHANTOM-WBS": (0.05, 1.0, 1.0), "PHANTOM-KBG": (1.0, 1.0, 0.05), "PHANTOM-CONTROL": (1.0, 0.05, 1.0)}
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganonym.classify.crops.arcface import TEMPLATE
+from ganonym.classify.crops.arcface import TEMPLATE, ArcFaceCrop
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
 from ganonym.evaluate.attackers.onnx_recognizer import (
     PRESETS,
     OnnxView,
-    aligned,
     parse_recognizer,
     recognizer,
 )
@@ -78,7 +77,7 @@ def test_the_face_is_brought_to_where_recognizers_expect_it() -> None:
         there = grid(112) @ linear.T + shift
         inside = ((there > 2) & (there < 197)).all(axis=-1)
         assert inside.mean() > 0.9
-        error = aligned(pictured(), points).astype(np.float64) - waves(there)
+        error = ArcFaceCrop()(pictured(), points).astype(np.float64) - waves(there)
         assert np.abs(error[inside]).max() < 2.5
 
 
@@ -99,7 +98,7 @@ def test_colours_come_in_the_order_and_scale_of_the_preset(tmp_path: Path, prese
     found = view.template(Sample(pictured(), points))
     assert found is not None
     assert view.width == len(found) == 147
-    expected = oracle(aligned(pictured(), points).astype(np.float64)).reshape(7, 16, 7, 16, 3).mean(axis=(1, 3))
+    expected = oracle(ArcFaceCrop()(pictured(), points).astype(np.float64)).reshape(7, 16, 7, 16, 3).mean(axis=(1, 3))
     assert np.allclose(found, expected.transpose(2, 0, 1).ravel(), rtol=1e-4, atol=1e-4)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
-from ganonym.faces.align import apply, compose, crop, invert, similarity
+from ganonym.faces.align import apply, area_crop, compose, crop, invert, similarity
 from ganonym.types import RGB, Floats
 
 
@@ -123,3 +123,42 @@ def test_fine_texture_does_not_alias_when_shrunk() -> None:
 
 def test_crop_beside_the_photo_is_black() -> None:
     assert not crop(np.full((40, 40, 3), 200, np.uint8), matrix_of(0.5, 0.0, (900.0, 0.0)), 64).any()
+
+
+def test_each_pixel_is_the_mean_of_what_it_covers() -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (240, 360, 3)).astype(np.uint8)
+    for across, down in ((2, 2), (3, 6), (8, 8), (20, 12)):
+        matrix = np.array([[1 / across, 0.0, 0.5 / across - 0.5], [0.0, 1 / down, 0.5 / down - 0.5]])
+        blocks = photo[: 240 // down * down, : 360 // across * across].astype(float)
+        wanted = blocks.reshape(240 // down, down, 360 // across, across, 3).mean(axis=(1, 3))
+        found = area_crop(photo, matrix, (360 // across, 240 // down)).astype(float)
+        # Samples lie as far apart as pixels: bicubic weights of neighbours blur a pixel or two at either edge.
+        assert np.abs(found - wanted)[1:-1, 1:-1].max() < 3.0 + 60.0 / min(across, down)
+        lying = area_crop(photo, matrix[::-1], (240 // down, 360 // across))
+        assert np.array_equal(lying, found.swapaxes(0, 1))
+
+
+def test_a_mean_over_areas_is_exact_black_outside_and_where_the_matrix_says() -> None:
+    photo = smooth(60, 90) | 1
+    assert np.array_equal(area_crop(photo, np.eye(2, 3), (90, 60)), photo)
+    shifted = area_crop(photo, np.array([[1.0, 0.0, 5.0], [0.0, 1.0, -3.0]]), (90, 60))
+    assert np.array_equal(shifted[:57, 5:], photo[3:, :85])
+    assert not shifted[:, :4].any()
+    assert not area_crop(photo, matrix_of(0.5, 0.0, (900.0, 0.0)), 64).any()
+
+
+@given(st.floats(0.05, 3.0), angles)
+@settings(max_examples=25)
+def test_a_mean_over_areas_lies_where_the_matrix_says(scale: float, degrees: float) -> None:
+    waves = smooth(500, 500)
+    matrix = matrix_of(scale, degrees, (0.0, 0.0))
+    matrix[:, 2] = 20.0 - matrix[:, :2] @ [250.3, 249.6]
+    y, x = np.mgrid[:41, :41]
+    there = apply(invert(matrix), np.stack([x, y], axis=-1).reshape(-1, 2).astype(float)).reshape(41, 41, 2)
+    found = area_crop(waves, matrix, 41).astype(float)
+    inside = ((there > 2 / scale) & (there < 499 - 2 / scale)).all(axis=-1)
+    # A wave of 80 px or more is flattened by its mean over 1 / scale px: by a tenth over 20 px.
+    wanted = np.stack(
+        [127.5 + 60 * (np.sin(there[..., 0] / 13 + k) + np.cos(there[..., 1] / 17 - k)) for k in range(3)], axis=-1
+    )
+    assert np.abs(found - wanted)[inside].max(initial=0) < 2.0 + 30.0 * min(1.0, (0.05 / scale))

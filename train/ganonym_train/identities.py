@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.portrait import Portrait, portraits
+from ganonym.classify.portrait import Crop, Portrait, portraits
 from ganonym.errors import UsageError
 from ganonym.manifest import read_manifest
 
@@ -40,23 +40,23 @@ class Crops:
 def read_crops(
     manifest: Path,
     folder: Path,
-    cut: Callable[[Portrait], NDArray[np.uint8]],
+    crop: Crop,
     jobs: int,
     log: Callable[[str], None],
 ) -> Crops:
-    """What `cut` makes of the faces of a manifest's photographs below `folder`.
+    """The `crop` of the faces of a manifest's photographs below `folder`.
 
     Raises UsageError when nobody has two.
     """
     rows = list(read_manifest(manifest).rows.values())
-    found = portraits([folder / row.image for row in rows], jobs)
+    found = portraits([folder / row.image for row in rows], (crop,), jobs)
     kept = [index for index, each in enumerate(found) if isinstance(each, Portrait)]
     log(f"{len(kept)} of {len(rows)} photographs show a face")
     people = [rows[index].subject for index in kept]
     if len(kept) < 2 or len(set(people)) == len(people):
         raise UsageError(f"{manifest} shows nobody on two photographs.", "Identities need several photographs each.")
     person = np.unique(np.array(people), return_inverse=True)[1].astype(np.intp)
-    return Crops(np.stack([cut(each) for each in found if isinstance(each, Portrait)]), person)
+    return Crops(np.stack([each.crop(crop) for each in found if isinstance(each, Portrait)]), person)
 
 
 def rank1(vectors: NDArray[np.floating], person: NDArray[np.intp]) -> float:

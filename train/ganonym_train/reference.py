@@ -18,8 +18,9 @@ def train_reference(manifest: Path, folder: Path, output: Path, jobs: int, log: 
     cases = read_cases(manifest, folder)
     if not all(case.simulated for case in cases):
         raise UsageError(f"{manifest} has people who are not simulated.", "Make one: ganonym phantom --syndromes all")
-    cohort = gather(cases, jobs)
+    look = embedded(read_foundation())
+    cohort = gather(cases, jobs, crops=look.crops)
     people = len(set(cohort.subjects))
     log(f"{len(cohort.cases)} photographs of {people} virtual people, {len(cohort.left_out)} left out")
-    found = embedded(read_foundation())(cohort.portraits)
+    found = look(cohort.portraits)
     save_reference(output, cohort.names, Discriminant().learn(found, cohort.classes, len(cohort.names), 0))

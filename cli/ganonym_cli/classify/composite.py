@@ -9,7 +9,7 @@ import typer
 
 from ganonym_cli.classify.options import Data, Images, Label, Only, cohort_of, reasons_of
 from ganonym_cli.console import Output
-from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.options import Cache, Jobs, Json, Quiet
 from ganonym_cli.table import Table
 
 
@@ -23,6 +23,7 @@ def composite(
     ] = None,
     label: Label = None,
     only: Only = None,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -34,6 +35,7 @@ def composite(
     from ganonym.classify.explain.class_faces import check_people, class_faces, file_names
     from ganonym.classify.explain.composite import FEWEST
     from ganonym.classify.explain.difference_map import LENGTHENED, drawn, inside, limit_of
+    from ganonym.classify.portrait import CanvasCrop
     from ganonym.classify.roster import Classed
     from ganonym.errors import UsageError
     from ganonym.photos.encode import encode_png
@@ -48,7 +50,19 @@ def composite(
 
     with output.progress() as advance:
         wanted = [*only, *([] if against is None else [against])] if only else None
-        cohort = cohort_of(data, images, None, jobs, output, advance, label=label, only=wanted, check=check)
+        cohort = cohort_of(
+            data,
+            images,
+            None,
+            jobs,
+            output,
+            advance,
+            label=label,
+            only=wanted,
+            check=check,
+            crops=[CanvasCrop()],
+            cache=cache,
+        )
         found = class_faces(cohort, against, only or (), advance)
     files = file_names([each.name for each in found.faces])
     differences = [each.difference for each in found.faces if each.difference is not None]

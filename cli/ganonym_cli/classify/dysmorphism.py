@@ -23,7 +23,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 
@@ -41,6 +41,7 @@ def dysmorphism(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -62,7 +63,9 @@ def dysmorphism(
         check_groups(them.classes, them.subjects, len(them.names), them.names.index(unaffected))
 
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance, check=check)
+        cohort = cohort_of(
+            data, images, None, jobs, output, advance, check=check, crops=chosen.system.look.crops, cache=cache
+        )
         seen = chosen.system.look(cohort)
         place = cohort.names.index(unaffected)
         found = separations(

@@ -26,7 +26,7 @@ from ganonym_cli.classify.options import (
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 FOLDS = 5
 
@@ -53,6 +53,7 @@ def evaluate(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,14 +82,40 @@ def evaluate(
                     )
 
             cohort = cohort_of(
-                data, images, positive, jobs, output, advance, model.card.names, label, only, at_least, unseen
+                data,
+                images,
+                positive,
+                jobs,
+                output,
+                advance,
+                model.card.names,
+                label,
+                only,
+                at_least,
+                unseen,
+                crops=model.look.crops,
+                cache=cache,
             )
             scaled, (seen, chances) = None, model.chances(cohort)
             name = model.recipe.name
         else:
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
-            cohort = cohort_of(data, images, positive, jobs, output, advance, None, label, only, at_least, check_folds)
+            cohort = cohort_of(
+                data,
+                images,
+                positive,
+                jobs,
+                output,
+                advance,
+                None,
+                label,
+                only,
+                at_least,
+                check_folds,
+                crops=system.look.crops,
+                cache=cache,
+            )
             tell_folds(output, cohort, folds)
             seen, name = system.look(cohort), chosen.recipe.name
             chances = cross_validated(

@@ -10,7 +10,7 @@ import typer
 
 from ganonym_cli.classify.options import Digest, Encoder
 from ganonym_cli.console import Output
-from ganonym_cli.options import Json, Quiet
+from ganonym_cli.options import Cache, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 
@@ -21,19 +21,25 @@ def explain(
     name: Annotated[str | None, typer.Option("--class", help="Class to explain.", show_default="the likeliest")] = None,
     encoder: Encoder = None,
     sha256: Digest = None,
+    cache: Cache = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Where on the face a network saw a class (Grad-CAM), as a picture and as shares of the face's regions."""
+    """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
+    from ganonym.batch.files import write_private
     from ganonym.classify.explain.model import explained
     from ganonym.classify.model_folder import load_model
     from ganonym.classify.systems import read_foundation
+    from ganonym.errors import UsageError
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
-    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(encode_png(found.picture))
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} is no PNG.", "Name a file that ends in .png.")
+    if out.exists() and photo.exists() and out.samefile(photo):
+        raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
+    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name, cache_at(cache))
+    write_private(out, encode_png(found.picture))
     table = Table("region", "share of the map")
     for region, share in found.shares.items():
         table.add_row(region, f"{share:.2f}")

@@ -10,7 +10,7 @@ import typer
 from ganonym_cli.classify.options import Data, Digest, Encoder, Images, cohort_of, marked, reasons_of, star
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def fewshot(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -56,11 +57,11 @@ def fewshot(
     def check(them: Classed) -> None:
         check_episodes(them.classes, them.subjects, _base(them, base, frequent), shape)
 
-    foundation = read_foundation(encoder, sha256)
+    look = embedded(read_foundation(encoder, sha256), device_of(device, output))
     with output.progress() as advance:
-        cohort = cohort_of(data, images, None, jobs, output, advance, check=check)
+        cohort = cohort_of(data, images, None, jobs, output, advance, check=check, crops=look.crops, cache=cache)
         taught = _base(cohort, base, frequent)
-        seen = embedded(foundation, device_of(device, output))(cohort.portraits)
+        seen = look(cohort.portraits)
         found = compare(seen, cohort.classes, cohort.subjects, taught, shape, seed, episodes, tell=advance)
     _tell(output, cohort, found)
 

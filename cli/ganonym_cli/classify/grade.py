@@ -26,7 +26,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def grade(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,7 +82,9 @@ def grade(
     if signs is not None:
         cases, names = _by_signs(cases, signs)
     with output.progress() as advance:
-        cohort = gathered(cases, jobs, output, advance, names, check=check_folds)
+        cohort = gathered(
+            cases, jobs, output, advance, names, check=check_folds, crops=chosen.system.look.crops, cache=cache
+        )
         tell_folds(output, cohort, folds)
         seen = chosen.system.look(cohort)
         count = len(names)

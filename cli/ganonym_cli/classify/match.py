@@ -25,7 +25,7 @@ from ganonym_cli.classify.ensemble import (
 from ganonym_cli.classify.options import Images, cases_of, reasons_of, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 
@@ -47,6 +47,7 @@ def match(
     views: Views = True,
     encodings: Kept = None,
     device: Device = "auto",
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -63,11 +64,12 @@ def match(
     asked = [Case(name, Path(name), name, "?") for name in dict.fromkeys(map(str, photos))]
     cases = cases_of(gallery, images, output)
     roster(cases)  # refuses a gallery of no disorder before any photograph is looked at
+    faces = cache_at(cache)
     with output.progress() as advance:
-        known = look(cases, ensemble, encodings, workers(jobs), advance)
+        known = look(cases, ensemble, encodings, workers(jobs), advance, faces)
         refuse_nobody(known)
         there = encoded(known, ensemble, encodings, advance)
-        probes = look(asked, ensemble, None, workers(jobs))
+        probes = look(asked, ensemble, None, workers(jobs), cache=faces)
         found = matches(encoded(probes, ensemble), there, known.cases, top)
     table = Table("photograph", "disorder", "distance", "nearest photograph")
     told = {}

@@ -12,11 +12,13 @@ import typer
 
 from ganonym_cli.console import Advance, Output
 from ganonym_cli.device import device_of
+from ganonym_cli.options import cache_at
 
 if TYPE_CHECKING:
     from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
+    from ganonym.classify.portrait import Crop
     from ganonym.classify.recipe import Preset, Recipe
     from ganonym.classify.roster import Check
     from ganonym.classify.systems import System
@@ -81,8 +83,13 @@ def cohort_of(
     only: list[str] | None = None,
     at_least: int = 1,
     check: Check | None = None,
+    crops: Sequence[Crop] = (),
+    cache: Path | None = None,
 ) -> Cohort:
-    """The faces of a table. Raises UsageError for a class of `only` that nobody has, and as `gathered` does."""
+    """The faces of a table, with `crops`.
+
+    Raises UsageError for a class of `only` that nobody has, and as `gathered` does.
+    """
     from dataclasses import replace
 
     from ganonym.classify.roster import of_enough
@@ -90,7 +97,7 @@ def cohort_of(
     cases, few = of_enough(chosen_cases(data, images, output, label, only), at_least)
     if few:
         output.warn(f"{len(few)} photographs left out: their classes have fewer than {at_least} people.")
-    cohort = gathered(cases, jobs, output, advance, names, positive, check)
+    cohort = gathered(cases, jobs, output, advance, names, positive, check, crops, cache)
     left = tuple((case.image, f"its class has fewer than {at_least} people") for case in few)
     return replace(cohort, left_out=(*cohort.left_out, *left))
 
@@ -116,6 +123,8 @@ def gathered(
     names: tuple[str, ...] | None = None,
     positive: str | None = None,
     check: Check | None = None,
+    crops: Sequence[Crop] = (),
+    cache: Path | None = None,
 ) -> Cohort:
     """`cohort.gather`, and a word on what was left out. Raises UsageError as `check` does of the table, before any
     photograph is looked at, and of those in which a face was found."""
@@ -124,7 +133,7 @@ def gathered(
 
     if check is not None:
         check(roster(cases, names, positive))
-    cohort = gather(cases, workers(jobs), names, positive, advance)
+    cohort = gather(cases, workers(jobs), names, positive, advance, crops, cache_at(cache))
     warn_of(cohort.left_out, output)
     if check is not None:
         check(cohort)

@@ -11,7 +11,7 @@ import typer
 from ganonym_cli.classify.options import Digest, Encoder, reasons_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device, device_of
-from ganonym_cli.options import Jobs, Json, Quiet
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 
@@ -22,6 +22,7 @@ def predict(
     encoder: Encoder = None,
     sha256: Digest = None,
     device: Device = "auto",
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -38,7 +39,7 @@ def predict(
     names = found.card.names
     # Nothing is known of them: every photo is a person of its own, of some class or other.
     cases = [Case(str(path), path, str(path), names[0]) for path in photos]
-    cohort = gather(cases, workers(jobs), names)
+    cohort = gather(cases, workers(jobs), names, crops=found.look.crops, cache=cache_at(cache))
     seen, chances = found.chances(cohort)
     table = Table("photograph", "class", "probability")
     told = {}

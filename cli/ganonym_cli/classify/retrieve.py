@@ -25,7 +25,7 @@ from ganonym_cli.classify.ensemble import (
 from ganonym_cli.classify.options import Images, cases_of, marked, reasons_of, star, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def retrieve(
     encodings: Kept = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -93,7 +94,7 @@ def retrieve(
         plan = planned(known, given, frequent, seed, splits)
         if given:
             refuse(models, known, plan, output)
-        looked = look(everything, ensemble, encodings, workers(jobs), advance)
+        looked = look(everything, ensemble, encodings, workers(jobs), advance, cache_at(cache))
         refuse_nobody(looked)
         cases = looked.cases
         plan = planned(cases, given, frequent, seed, splits)

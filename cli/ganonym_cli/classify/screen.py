@@ -25,7 +25,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def screen(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -88,7 +89,9 @@ def screen(
         check_people(them.classes == 1, them.subjects, seed, folds, folds)
 
     with output.progress() as advance:
-        cohort = cohort_of(data, images, positive, jobs, output, advance, check=check)
+        cohort = cohort_of(
+            data, images, positive, jobs, output, advance, check=check, crops=chosen.system.look.crops, cache=cache
+        )
         seen = chosen.system.look(cohort)
         poses = [face.pose for face in cohort.portraits]
         method = BinaryScreening(chosen.system.method, rule, folds)

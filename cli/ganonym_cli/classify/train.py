@@ -23,7 +23,7 @@ from ganonym_cli.classify.options import (
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 
@@ -56,6 +56,7 @@ def train(
     sha256: Digest = None,
     device: Device = "auto",
     seed: Seed = 0,
+    cache: Cache = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -73,7 +74,19 @@ def train(
     system = chosen.system
     with output.progress() as advance:
         cohort = cohort_of(
-            data, images, positive, jobs, output, advance, None, label, only, at_least=at_least, check=check
+            data,
+            images,
+            positive,
+            jobs,
+            output,
+            advance,
+            None,
+            label,
+            only,
+            at_least=at_least,
+            check=check,
+            crops=system.look.crops,
+            cache=cache,
         )
         seen = system.look(cohort)
         temperature = 1.0

@@ -1,16 +1,18 @@
 """The ArcFace crop: 112 × 112 px with eyes, nose tip and mouth corners in fixed places (Deng et al., CVPR 2019).
 
 GestaltMatcher-Arc (Hustinx et al., WACV 2023) aligns with five points that RetinaFace finds; here they are taken from
-the 68 landmarks. Another deviation: `faces.align.crop` low-passes before it shrinks and interpolates bicubically,
-where OpenCV's `warpAffine` interpolates bilinearly without a low-pass.
+the 68 landmarks. As there, the crop comes straight from the photograph. Another deviation: each of its pixels is the
+mean over what it covers, bicubically interpolated, where OpenCV's `warpAffine` interpolates between four neighbours and
+leaves the others out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ganonym.classify.portrait import Portrait
-from ganonym.faces.align import crop, similarity
+from ganonym.faces.align import area_crop, similarity
 from ganonym.types import RGB, Floats, Points
 
 SIDE = 112
@@ -40,6 +42,11 @@ def arcface_matrix(points: Points, side: int = SIDE) -> Floats:
     return similarity(five_points(points), (TEMPLATE + 0.5) * (side / SIDE) - 0.5)
 
 
-def arcface_crop(portrait: Portrait, side: int = SIDE) -> RGB:
-    """The aligned face (side, side, 3) uint8 RGB, black where the canvas ends."""
-    return crop(portrait.canvas, arcface_matrix(portrait.points, side), side)
+@dataclass(frozen=True, slots=True)
+class ArcFaceCrop:
+    """The aligned face (side, side, 3) uint8 RGB, black where the photograph ends."""
+
+    side: int = SIDE
+
+    def __call__(self, rgb: RGB, points: Points) -> RGB:
+        return area_crop(rgb, arcface_matrix(points, self.side), self.side)

@@ -8,11 +8,14 @@ proportions, which are signs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.classify.portrait import Portrait
+from ganonym.faces.align import apply, area_crop, compose
+from ganonym.faces.upright import upright
 from ganonym.types import CANVAS, RGB, Floats, Points
 
 REGIONS = ("full", "upper", "middle", "lower")
@@ -50,16 +53,24 @@ def grey(rgb: RGB) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(rgb).convert("L"))
 
 
-def region_crops(portrait: Portrait, side: int = SIDE, margin: float = MARGIN) -> NDArray[np.uint8]:
-    """The `REGIONS` of a face, (4, side, side) uint8 grey, black where the canvas ends; low-passed where they shrink.
+@dataclass(frozen=True, slots=True)
+class RegionCrops:
+    """The `REGIONS` of a face, (4, side, side) uint8 grey, black where the photograph ends.
 
     DeepGestalt's `side` is 100; less is for small networks.
     """
-    # Pillow resizes from inside a picture only, and counts from pixel corners where landmarks count from centres.
-    boxes = region_boxes(portrait.points, margin) + 0.5
-    around = int(np.ceil(max(0.0, -boxes.min(), boxes.max() - CANVAS)))
-    picture = Image.fromarray(np.pad(grey(portrait.canvas), around))
-    resized = [
-        picture.resize((side, side), Image.Resampling.BICUBIC, box=tuple((box + around).tolist())) for box in boxes
-    ]
-    return np.stack([np.asarray(each) for each in resized])
+
+    side: int = SIDE
+    margin: float = MARGIN
+
+    def __call__(self, rgb: RGB, points: Points) -> NDArray[np.uint8]:
+        return np.stack([grey(area_crop(rgb, matrix, self.side)) for matrix in self.matrices(points)])
+
+    def matrices(self, points: Points) -> list[Floats]:
+        """From a photograph with landmarks `points` (68, 2) to each crop, (2, 3); a similarity for the full face."""
+        to_canvas = upright(points, CANVAS)
+        found = []
+        for left, top, right, bottom in region_boxes(apply(to_canvas, points), self.margin).tolist():
+            x, y = self.side / (right - left), self.side / (bottom - top)
+            found.append(compose(to_canvas, np.array([[x, 0.0, -left * x - 0.5], [0.0, y, -top * y - 0.5]])))
+        return found

@@ -60,11 +60,11 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, slots=True)
 class ConvolutionalNetwork:
-    """One network of the comparison, on RGB crops (n, h, w, 3) uint8, commonly of 112 px.
+    """One network of the comparison, on RGB crops (n, h, w, 3) uint8, best cut at `input_side`.
 
-    `side` None resizes crops to what the network was published with (224 or 299 px). `weighted` False drops the class
-    weights, to see what they are good for. `start`: weights of the user's instead of random ones, except in the head.
-    `narrowing` as in `networks.zoo.network`.
+    `side` None is what the network was published with (224 or 299 px); crops of another side are resized. `weighted`
+    False drops the class weights, to see what they are good for. `start`: weights of the user's instead of random ones,
+    except in the head. `narrowing` as in `networks.zoo.network`.
     """
 
     architecture: Architecture = "resnet50"
@@ -83,7 +83,7 @@ class ConvolutionalNetwork:
             adopt(learner, self.start)
         device = self.schedule.device
         learner.to(device)
-        trained = TrainedNetwork(learner, self.architecture, self._side())
+        trained = TrainedNetwork(learner, self.architecture, self.input_side)
         labels = torch.from_numpy(classes.astype(np.int64)).to(device)
         weights = torch.from_numpy(inverse_weights(classes, count)).float().to(device) if self.weighted else None
 
@@ -102,9 +102,11 @@ class ConvolutionalNetwork:
         """Raises EnvironmentFault when `arrays` are not of this architecture, narrowing and number of classes."""
         bare = skeleton(self.architecture, count, self.narrowing)
         fill(bare, arrays, f"the saved {self.architecture}")
-        return TrainedNetwork(bare.eval().to(self.schedule.device), self.architecture, self._side())
+        return TrainedNetwork(bare.eval().to(self.schedule.device), self.architecture, self.input_side)
 
-    def _side(self) -> int:
+    @property
+    def input_side(self) -> int:
+        """Of the pictures that the network sees, px."""
         return self.side or look(self.architecture).side
 
 

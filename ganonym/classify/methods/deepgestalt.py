@@ -118,7 +118,7 @@ class DeepGestalt:
             raise UsageError(
                 f"DeepGestalt learns from uint8 crops (n, {', '.join(map(str, wanted))}), "
                 f"these are {inputs.dtype} {inputs.shape}.",
-                f"Cut them with region_crops(portrait, side={self.side}).",
+                f"Cut them with RegionCrops({self.side}).",
             )
         return inputs
 

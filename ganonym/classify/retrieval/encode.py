@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ganonym.classify.cohort import Tell
-from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.portrait import Portrait
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.members import Member
@@ -26,8 +26,8 @@ def encode(
 ) -> Encodings:
     """Vectors (n, width) of each (member, view), views within members, of `portraits` (n) called `images`.
 
-    Each crop is cut once for every side that a member wants. Raises UsageError without members, ValueError without
-    views or for an image twice, and what the encoders raise.
+    Portraits have an `ArcFaceCrop` of every side that a member wants. Raises UsageError without members, ValueError
+    without views or for an image twice, and what the encoders raise.
     """
     if not members:
         raise UsageError("there is no encoder.", "Give at least one.")
@@ -35,7 +35,7 @@ def encode(
     for start in range(0, len(images), BATCH):
         part = portraits[start : start + BATCH]
         crops = {
-            side: np.stack([arcface_crop(face, side) for face in part]) for side in {each.side for each in members}
+            side: np.stack([face.crop(ArcFaceCrop(side)) for face in part]) for side in {each.side for each in members}
         }
         pairs = [(member, view) for member in members for view in views]
         for rows, (member, view) in zip(vectors, pairs, strict=True):

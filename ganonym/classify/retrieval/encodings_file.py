@@ -25,7 +25,8 @@ from ganonym.faces.find import default_backends
 from ganonym.types import Floats
 from ganonym.weights import read_tensors
 
-FORMAT = 1
+FORMAT = 2
+"""1 was of crops cut from the canvas, 2 is of crops cut from the photograph."""
 PERSONAL = "encodings of faces are personal data, as private as the photographs"
 _CARD, _REMEDY = "encodings", "Delete it, and it is written anew; or name another file."
 

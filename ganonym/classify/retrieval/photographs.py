@@ -10,13 +10,15 @@ import numpy as np
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Tell
-from ganonym.classify.portrait import Portrait, portraits
+from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.portrait import Crop, Portrait, portraits
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.encode import encode
 from ganonym.classify.retrieval.encodings_file import Stored, lacking, read_encodings, write_encodings
 from ganonym.classify.retrieval.members import Member
 from ganonym.classify.retrieval.views import View
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.faces.cache import FaceCache
 from ganonym.weights import sha256_file
 
 
@@ -26,6 +28,11 @@ class Ensemble:
 
     members: tuple[Member, ...]
     views: tuple[View, ...]
+
+    @property
+    def crops(self) -> tuple[Crop, ...]:
+        """What its members look at."""
+        return tuple(ArcFaceCrop(side) for side in sorted({each.side for each in self.members}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,12 @@ class Looked:
 
 
 def look(
-    cases: Sequence[Case], ensemble: Ensemble, file: Path | None = None, jobs: int = 1, tell: Tell = lambda *_: None
+    cases: Sequence[Case],
+    ensemble: Ensemble,
+    file: Path | None = None,
+    jobs: int = 1,
+    tell: Tell = lambda *_: None,
+    cache: FaceCache | None = None,
 ) -> Looked:
     """Look at every photograph, or read in `file`, where it exists, what was seen before.
 
@@ -71,7 +83,8 @@ def look(
             raise lacking(file, absent)
         reasons |= {image: stored.blind[digest] for image, digest in digests.items() if digest in stored.blind}
     else:
-        for image, face in zip(known, portraits([case.path for case in known.values()], jobs, tell), strict=True):
+        found = portraits([case.path for case in known.values()], ensemble.crops, jobs, tell, cache)
+        for image, face in zip(known, found, strict=True):
             if isinstance(face, Portrait):
                 faces[image] = face
             else:

@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.crops.arcface import arcface_matrix
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Fixed
 from ganonym.evaluate.attackers.lessons import cosine
 from ganonym.evaluate.sample import Sample
-from ganonym.faces.align import crop
 from ganonym.onnx_session import PRESETS, SIDE, template, width
-from ganonym.types import RGB, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,7 @@ class OnnxView:
         points = sample.place if self.oracle else sample.points
         if points is None:
             return None
-        return template(self.path, self.sha256, self.preset, aligned(sample.rgb, points))
-
-
-def aligned(rgb: RGB, points: Points) -> RGB:
-    """The face with landmarks `points` (68, 2) as (112, 112, 3); black outside the photo."""
-    return crop(rgb, arcface_matrix(points), SIDE)
+        return template(self.path, self.sha256, self.preset, ArcFaceCrop(SIDE)(sample.rgb, points))
 
 
 def recognizer(view: OnnxView) -> Fixed:

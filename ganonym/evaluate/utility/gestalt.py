@@ -10,9 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from ganonym.classify.crops.arcface import arcface_crop
+from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
-from ganonym.classify.portrait import portrait_at
 from ganonym.evaluate.sample import Sample
 from ganonym.types import Floats
 from ganonym.weights import verified_path
@@ -32,7 +31,7 @@ class GestaltView:
         if sample.points is None:
             return None
         network = _network()
-        crop = arcface_crop(portrait_at(sample.rgb, sample.points), network.form.side)
+        crop = ArcFaceCrop(network.form.side)(sample.rgb, sample.points)
         return np.asarray(embeddings(network, crop[None])[0], dtype=np.float64)
 
 
