@@ -110,9 +110,10 @@ def _scale(mm_per_px: float | None, iris_px: float | None) -> float | None:
 def listed(photos: Sequence[Path], people: Path | None, request: Request) -> list[Person]:
     """The photos, those of folders in order, with what a manifest says of them. Raises UsageError."""
     from ganonym.manifest import read_manifest
+    from ganonym.manifest_match import match
+    from ganonym.photos.sniff import ACCEPTED
     from ganonym.photos.walk import walk
 
-    rows = {} if people is None else read_manifest(people).rows
     names: list[tuple[str, Path]] = []
     for path in photos:
         if path.is_dir():
@@ -122,7 +123,8 @@ def listed(photos: Sequence[Path], people: Path | None, request: Request) -> lis
         else:
             raise UsageError(f"there is no photo {path}.", "Check the path.")
     if not names:
-        raise UsageError("the folders hold no photos.", "Give files, or folders of JPEG, PNG, WebP, TIFF or BMP.")
+        raise UsageError("the folders hold no photos.", f"Give files, or folders of {ACCEPTED}.")
+    rows = {} if people is None else match(read_manifest(people), dict.fromkeys(name for name, _ in names)).rows
     if rows and (absent := [name for name, _ in names if name not in rows]):
         raise UsageError(
             f"{people} has no row for {absent[0]!r}.", "Its image column has paths below the folder given."

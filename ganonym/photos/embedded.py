@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from PIL import ExifTags, Image
 
 from ganonym.errors import PhotoError
-from ganonym.photos.sniff import ACCEPTED, describe, sniff
+from ganonym.photos.foreign import describe
+from ganonym.photos.sniff import sniff
 
 Item: TypeAlias = tuple[str, str]
 """What kind of metadata, such as "GPS", and its content: a readable value, or the digest of one that is none."""
@@ -32,16 +33,17 @@ _POINTERS = {int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo), int(ExifTags.IFD
 
 
 def embedded(data: bytes, name: str) -> tuple[Item, ...]:
-    """Everything but pixels in the bytes of a JPEG, PNG, WebP, TIFF or BMP; `name` only appears in messages.
+    """Everything but pixels in the bytes of a picture of an accepted format; `name` only appears in messages.
 
     Kinds: "EXIF", "GPS", "thumbnail", "XMP", "ICC profile", "IPTC", "comment", "further pictures", "PNG text",
-    "PNG time", "trailing bytes", and "JPEG APPn", "PNG xxxx", "WebP xxxx" for whatever else there is.
+    "PNG time", "trailing bytes", and "JPEG APPn", "PNG xxxx", "WebP xxxx", "HEIF xxxx" for whatever else there is.
     Raises PhotoError "unsupported" for other formats, "corrupt" where the container is broken.
     """
     kind = sniff(data)
     if kind is None:
-        raise PhotoError("unsupported", f"{name!r} is {describe(data)}.", f"Save it as {ACCEPTED}.")
-    readers = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp}
+        what, remedy = describe(data)
+        raise PhotoError("unsupported", f"{name!r} is {what}.", remedy)
+    readers = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp, "HEIF": _heif, "AVIF": _avif}
     try:
         return tuple(readers[kind](data))
     except Exception as error:  # a hostile file can make a decoder raise anything at all
@@ -137,6 +139,37 @@ def _tiff(data: bytes) -> Iterator[Item]:
 def _bmp(data: bytes) -> Iterator[Item]:
     size = int.from_bytes(data[2:6], "little")
     yield from _tail(data[size:] if size else b"")
+
+
+def _heif(data: bytes) -> Iterator[Item]:
+    import pillow_heif  # where it is needed: few photos are HEIC
+
+    pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = True
+    file = pillow_heif.open_heif(data)
+    info = file.info
+    yield from _named(info)
+    for entry in info.get("metadata", ()):
+        yield f"HEIF {ascii(entry['type'])[1:-1]}", _digest(entry["data"])
+    if info.get("thumbnails"):
+        yield "thumbnail", str(info["thumbnails"])
+    others = len(file) - 1 + len(info.get("depth_images", ())) + sum(map(len, info.get("aux", {}).values()))
+    if others:
+        yield "further pictures", str(others)
+
+
+def _avif(data: bytes) -> Iterator[Item]:
+    with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+        yield from _named(image.info)
+        if getattr(image, "n_frames", 1) > 1:
+            yield "further pictures", str(getattr(image, "n_frames", 1))
+
+
+def _named(info: Mapping[str, Any]) -> Iterator[Item]:
+    if info.get("exif"):
+        yield from _exif(info["exif"])
+    for key, kind in (("xmp", "XMP"), ("icc_profile", "ICC profile")):
+        if info.get(key):
+            yield kind, _digest(info[key])
 
 
 def _exif(body: bytes) -> Iterator[Item]:
