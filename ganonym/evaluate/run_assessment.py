@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganonym.errors import EnvironmentFault
+from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell

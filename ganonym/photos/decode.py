@@ -31,7 +31,7 @@ from ganonym.errors import EnvironmentFault, PhotoError
 from ganonym.photos import cicp, heif
 from ganonym.photos.colour import to_rgb
 from ganonym.photos.depth import declared_bits, is_deep, restored
-from ganonym.photos.foreign import describe
+from ganonym.photos.foreign import RAW, describe
 from ganonym.photos.raw import holds_raw
 from ganonym.photos.sniff import Format, ends_early, png_chunk, sniff
 from ganonym.photos.source import MAX_BYTES, read_bytes
@@ -95,12 +95,12 @@ def _load(data: bytes, kind: Format, name: str) -> RGB | PhotoError:
     """Returns its error: one raised from a handler would keep the half-decoded picture alive through its traceback."""
     try:
         with _our_limits(), _open(data, kind) as image:
-            shrink = _admit(image, data, kind)
+            shrink = _admit(image, kind)
             deep, declared = is_deep(image), declared_bits(image, data, kind)
             image.load()
             orientation = _orientation(image, kind)  # now, since Pillow turns a TIFF itself while it loads it
             if kind == "HEIF":  # its size is sure only now
-                shrink = _admit(image, data, kind)
+                shrink = _admit(image, kind)
             _name_colours(image, data, kind)
             return to_rgb(restored(image, data, kind) if deep else image, orientation, declared, shrink)
     except PhotoError as error:
@@ -128,6 +128,9 @@ def _our_limits() -> Iterator[None]:
 
 
 def _open(data: bytes, kind: Format) -> Image.Image:
+    if kind == "TIFF" and holds_raw(data):
+        what, remedy = RAW
+        raise PhotoError("unsupported", f"it is {what}.", remedy)
     if kind not in {"HEIF", "AVIF"}:
         return Image.open(io.BytesIO(data), formats=(kind,))
     if ends_early(data, kind):  # their decoders conceal what is missing
@@ -143,7 +146,7 @@ def _open(data: bytes, kind: Format) -> Image.Image:
     return pillow_heif.HeifImageFile(io.BytesIO(data))
 
 
-def _admit(image: Image.Image, data: bytes, kind: Format) -> int:
+def _admit(image: Image.Image, kind: Format) -> int:
     """By which number its sides must still be divided; a JPEG is told to decode smaller and needs no more of it."""
     width, height = image.size
     pixels, most = width * height, MAX_SHRUNK_JPEG if kind == "JPEG" else MAX_SHRUNK
@@ -152,9 +155,6 @@ def _admit(image: Image.Image, data: bytes, kind: Format) -> int:
         raise PhotoError("too-large", f"{width} x {height} pixels; {limits} are read.", "Save it at a smaller size.")
     if kind not in {"JPEG", "HEIF"} and getattr(image, "is_animated", False):
         raise PhotoError("animated", "it holds several frames or pages.", "Save the wanted one as a file of its own.")
-    if kind == "TIFF" and holds_raw(image, data):
-        what, remedy = describe(b"IIRO")
-        raise PhotoError("unsupported", f"it is {what} with a small preview.", remedy)
     if pixels <= MAX_PIXELS:
         return 1
     shrink = next(number for number in (2, 4, 8) if pixels <= SHRUNK * number**2)

@@ -22,6 +22,8 @@ DEPTHS = (8, 10, 12, 14)
 _FULL = 2**14  # a picture with a brighter pixel uses all sixteen bits
 _MAXIMA = (281, 341)  # MaxSampleValue, SMaxSampleValue
 _BITS_PER_SAMPLE = 258
+_PLANAR, _SEPARATE = 284, 2
+_REMEDY = "Export it with 8 bits a channel."
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
@@ -44,7 +46,7 @@ def significant_bits(largest: int, declared: int | None = None) -> int:
         raise PhotoError(
             "unsupported",
             f"its 16-bit values end at {largest}: whether it is dark or of fewer bits cannot be told.",
-            "Export it with 8 bits a channel.",
+            _REMEDY,
         )
     return found
 
@@ -73,7 +75,13 @@ def to_eight(values: NDArray[np.generic], top: float) -> NDArray[np.uint8]:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether an image that is not loaded yet has 16 bits a colour, of which Pillow will keep the upper eight."""
+    """Whether an image that is not loaded yet has 16 bits a colour, of which Pillow will keep the upper eight.
+
+    Raises PhotoError("unsupported") for planes of more than 8 bits, which Pillow takes for planes of 8.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == _SEPARATE and (_first(tags.get(_BITS_PER_SAMPLE)) or 0) > 8 and len(image.getbands()) > 1:
+        raise PhotoError("unsupported", "its colours are planes of more than 8 bits.", _REMEDY)
     return image.mode in {"RGB", "RGBA"} and any(";16" in _raw_mode(tile.args) for tile in getattr(image, "tile", ()))
 
 
@@ -114,7 +122,7 @@ def _raw_mode(args: object) -> str:
 def _other_order(args: object) -> object:
     mode = _raw_mode(args)
     if mode not in {f"{colours};16{order}" for colours in ("RGB", "RGBA") for order in _OTHER_ORDER}:
-        raise PhotoError("unsupported", "its 16-bit values use few of their bits.", "Export it with 8 bits a channel.")
+        raise PhotoError("unsupported", "its 16-bit values use few of their bits.", _REMEDY)
     other = mode[:-1] + _OTHER_ORDER[mode[-1]]
     return (other, *args[1:]) if isinstance(args, tuple) else other
 

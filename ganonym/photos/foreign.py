@@ -21,7 +21,7 @@ Ignored: TypeAlias = Literal["hidden", "system", "text"]
 _GIF = ("a GIF", "Export the wanted frame as PNG.")
 _VIDEO = ("a video", "Export the wanted frame as PNG.")
 _PDF = ("a PDF", "Save the photos in it as PNG or JPEG.")
-_RAW = ("a camera's RAW file", "Develop it and export it as JPEG or TIFF.")
+RAW: Foreign = ("a camera's RAW file", "Develop it and export it as JPEG or TIFF.")
 _DICOM = ("a DICOM file", "Export its picture as PNG, without the header.")
 _OFFICE = ("a document", "Save the photos in it as PNG or JPEG.")
 _ARCHIVE = ("an archive", "Unpack it into the input folder.")
@@ -32,14 +32,14 @@ _MAGIC: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"GIF8", _GIF),
     (128, b"DICM", _DICOM),
     (0, b"%PDF", _PDF),
-    (4, b"ftypcrx ", _RAW),  # Canon's CR3
-    (0, b"FUJIFILMCCD-RAW", _RAW),
-    (0, b"IIRO", _RAW),  # Olympus
-    (0, b"IIRS", _RAW),
-    (0, b"MMOR", _RAW),
-    (0, b"IIU\0", _RAW),  # Panasonic
-    (0, b"FOVb", _RAW),  # Sigma
-    (0, b"\0MRM", _RAW),  # Minolta
+    (4, b"ftypcrx ", RAW),  # Canon's CR3
+    (0, b"FUJIFILMCCD-RAW", RAW),
+    (0, b"IIRO", RAW),  # Olympus
+    (0, b"IIRS", RAW),
+    (0, b"MMOR", RAW),
+    (0, b"IIU\0", RAW),  # Panasonic
+    (0, b"FOVb", RAW),  # Sigma
+    (0, b"\0MRM", RAW),  # Minolta
     (4, b"ftypmif1", ("an HEIF file of a kind that is not read", "Save it as JPEG or PNG.")),
     (4, b"ftyp", _VIDEO),
     (4, b"moov", _VIDEO),
@@ -71,7 +71,7 @@ _BY_SUFFIX: dict[Foreign, str] = {
     _GIF: ".gif",
     _VIDEO: ".mp4 .m4v .mov .avi .mkv .webm .3gp .3g2 .mpg .mpeg .mts .m2ts .wmv .flv .heics .heifs .avifs",
     _PDF: ".pdf",
-    _RAW: ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .mrw .3fr .iiq .raw",
+    RAW: ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .mrw .3fr .iiq .raw",
     _DICOM: ".dcm .dicom",
     _OFFICE: ".doc .docx .ppt .pptx .odt .odp .rtf .pages .key .pub",
     _ARCHIVE: ".zip .gz .tgz .tar .7z .rar .bz2 .xz",

@@ -13,6 +13,7 @@ from typing import Literal
 _SEQUENCES = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"}
 _HEVC = {b"heic", b"heix", b"heim", b"heis", *_SEQUENCES}
 _AV1 = {b"avif", b"avis"}
+_NEEDED = {b"ftyp", b"meta", b"mdat"}
 _HEADER = 8
 
 
@@ -37,12 +38,11 @@ def is_sequence(data: bytes) -> bool:
 
 
 def ends_early(data: bytes) -> bool:
-    """Whether the last box of the file reaches beyond its end."""
+    """Whether a box that every picture needs reaches beyond the end. What telephones append need not be a box."""
     at = 0
-    while at < len(data):
-        size = _size(data, at)
-        if size is None or at + size > len(data):
-            return True
+    while (size := _size(data, at)) is not None:
+        if at + size > len(data):
+            return data[at + 4 : at + 8] in _NEEDED
         at += size
     return False
 
