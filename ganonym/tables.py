@@ -23,7 +23,7 @@ DELIMITERS: Mapping[str, str] = {",": "comma", ";": "semicolon", "\t": "tab", "|
 _AS_CSV = "Save it as CSV UTF-8 (Excel: Save as, CSV UTF-8; SPSS: Save as, CSV)."
 _WORKBOOKS = ((b"PK\x03\x04", "a workbook"), (b"\xd0\xcf\x11\xe0", "a workbook"), (b"$FL", "an SPSS file"))
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-_SEPARATOR = re.compile(r'"?sep=(.)"?\r?(?:\n|\Z)', re.IGNORECASE)
+_SEPARATOR = re.compile(r'"?sep=(.)"?(?:\r\n?|\n|\Z)', re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"(\d+),(\d+)")
 _SYNONYMS: Mapping[str, str] = {
     "image": "file filename path filepath photo photograph picture pic img imageid imagefile imagename imagepath "
@@ -61,16 +61,13 @@ def read_table(path: Path, wanted: Sequence[str], what: str = "table") -> Table:
     text = read_text(path, what)
     said = _SEPARATOR.match(text)
     if said:
-        return _parsed(text[said.end() :], said[1], path, what, first_line=2)
-    tables, faults = [], []
-    for delimiter in DELIMITERS:
-        try:
-            tables.append(_parsed(text, delimiter, path, what))
-        except UsageError as error:
-            faults.append(error)
-    if not tables:
-        raise faults[0]
-    return max(tables, key=lambda table: _fitness(table, wanted))
+        table, fault = _parsed(text[said.end() :], said[1], first_line=2)
+    else:
+        tried = [_parsed(text, delimiter) for delimiter in DELIMITERS]
+        table, fault = max(tried, key=lambda found: _fitness(*found, wanted))
+    if fault:
+        raise UsageError(f"the {what} {path}, {fault}.", "Are its quotes closed?")
+    return table
 
 
 def read_text(path: Path, what: str = "table") -> str:
@@ -130,11 +127,12 @@ def number(text: str) -> float | None:
         return None
 
 
-def _parsed(text: str, delimiter: str, path: Path, what: str, first_line: int = 1) -> Table:
+def _parsed(text: str, delimiter: str, first_line: int = 1) -> tuple[Table, str]:
+    """The table as far as it can be read, and what is wrong from there on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: tuple[str, ...] = ()
     rows: list[tuple[int, tuple[str, ...]]] = []
-    start = first_line
+    start, fault = first_line, ""
     try:
         for cells in reader:
             if not columns:
@@ -145,15 +143,14 @@ def _parsed(text: str, delimiter: str, path: Path, what: str, first_line: int = 
                 rows.append((start, tuple(cells)))
             start = reader.line_num + first_line
     except csv.Error as error:
-        named = f"the {what} {path}, line {start}: {error}."
-        raise UsageError(named, "Are its quotes closed?") from error
+        fault = f"line {start}: {error}"
     while columns and not columns[-1] and all(len(cells) < len(columns) or not cells[-1].strip() for _, cells in rows):
         columns = columns[:-1]
         rows = [(line, cells[: len(columns)]) for line, cells in rows]
-    return Table(columns, tuple(rows), DELIMITERS.get(delimiter, repr(delimiter)))
+    return Table(columns, tuple(rows), DELIMITERS.get(delimiter, repr(delimiter))), fault
 
 
-def _fitness(table: Table, wanted: Sequence[str]) -> tuple[int, bool, int]:
+def _fitness(table: Table, fault: str, wanted: Sequence[str]) -> tuple[int, bool, int]:
     """How well a delimiter explains a text: columns found, rows as long as the header, number of columns."""
-    even = all(len(cells) == len(table.columns) for _, cells in table.rows)
+    even = not fault and all(len(cells) == len(table.columns) for _, cells in table.rows)
     return len({*table.columns} & {*wanted}), even, len(table.columns)

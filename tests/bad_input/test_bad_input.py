@@ -22,6 +22,7 @@ from photo_files import (
     border_photos,
     encoded,
     good_photos,
+    ignored_files,
     tagged_png,
 )
 from PIL import Image
@@ -78,7 +79,7 @@ def run(people: list[Pixels], tmp_path_factory: pytest.TempPathFactory) -> Run:
     five = np.vstack([np.hstack(people[:3]), np.hstack([*people[3:5], blank])])
     files = good_photos(people) | {name: data for name, (data, _) in bad_photos(people).items()}
     files |= border_photos(people) | {FIVE: encoded(five, "JPEG", quality=95)}
-    for name, data in (files | {"not-in-the-manifest.png": tagged_png(people[0])}).items():
+    for name, data in (files | ignored_files(people) | {"not-in-the-manifest.png": tagged_png(people[0])}).items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(data)
     os.mkfifo(source / "fifo.jpg")
@@ -141,9 +142,18 @@ def test_a_face_cut_by_the_border_is_anonymized_or_withheld(run: Run, people: li
         assert outcomes[0] == 1 or outcomes[1] in {"no-face", "tiny", "profile", "shape"}, (name, outcomes)
 
 
-def test_every_file_is_in_the_keymap_or_in_quarantine_and_never_in_both(run: Run) -> None:
+def test_what_is_no_photograph_is_ignored_and_counted(run: Run, people: list[Pixels]) -> None:
+    ignored = set(ignored_files(people))
+    assert not ignored & (set(run.outputs) | set(run.quarantine))
+    report = (run.out / "REPORT.md").read_text()
+    assert "ignored 14 files or folders that are no photographs by their names: hidden 5, system 6, text 3" in report
+    assert not any(name in report for name in ignored), "names may be names of patients"
+
+
+def test_every_file_is_in_the_keymap_or_in_quarantine_and_never_in_both(run: Run, people: list[Pixels]) -> None:
     present = {path.relative_to(run.source).as_posix() for path in run.source.rglob("*") if not path.is_dir()}
     present |= {"linked-folder"}
+    present -= set(ignored_files(people))
     anonymized, withheld = set(run.outputs), set(run.quarantine)
     assert anonymized | withheld == present | {"never-copied.jpg"}
     assert not anonymized & withheld
@@ -215,7 +225,7 @@ image,subject,sex,age
 windows.bmp,A,female,30
 windows.bmp,B,male,30
 ../escape.jpg,C,male,30
-/etc/passwd,D,male,30
+..\\escape.jpg,D,male,30
 ,E,male,30
 cmyk.jpg,,male,30
 palette.png,F,unknown,30
@@ -240,7 +250,7 @@ def test_a_malformed_manifest_is_refused_with_all_its_faults(
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("picture,person\na,b\n", "column 'image' is missing"),
+        ("picture,person\na,b\n", "'image' is missing; there are picture, person. Is it 'picture'? Rename it"),
         ("", "column 'subject' is missing"),
         ("image,subject\n", "no row of the manifest"),
         ("image,subject\nelsewhere.jpg,A\n", "no row of the manifest"),

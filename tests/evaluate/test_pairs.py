@@ -112,7 +112,7 @@ def test_a_list_of_pairs_must_be_sound(folders: tuple[Path, Path, Path], tmp_pat
         read_release(*folders, pairs=bad)
     for fault in ("'nobody.png' is not in the manifest", "'gone.png' is no picture", "'a/one.png' is listed 2 times"):
         assert fault in str(caught.value)
-    with pytest.raises(UsageError, match="lacks the column output"):
+    with pytest.raises(UsageError, match="'output' is missing"):
         read_release(*folders, pairs=table(tmp_path / "half.csv", ("source",), ("a/one.png",)))
 
 
