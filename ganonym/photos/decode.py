@@ -60,6 +60,15 @@ def read_photo(root: Path, name: str) -> tuple[RGB, str]:
     return decode(data, name), hashlib.sha256(data).hexdigest()
 
 
+def shrunk_by(root: Path, name: str) -> int:
+    """By which number `read_photo` divides the sides of a photo that it can read; 1 up to `MAX_PIXELS`."""
+    data = read_bytes(root, name)
+    kind = sniff(data)
+    assert kind is not None
+    with _our_limits(), _open(data, kind) as image:
+        return _number(image.width * image.height)
+
+
 def decode(data: bytes, name: str) -> RGB:
     """`data` as upright sRGB, uint8 (H, W, 3); `name` only appears in messages. Conversions: see `colour.to_rgb`.
 
@@ -155,13 +164,15 @@ def _admit(image: Image.Image, kind: Format) -> int:
         raise PhotoError("too-large", f"{width} x {height} pixels; {limits} are read.", "Save it at a smaller size.")
     if kind not in {"JPEG", "HEIF"} and getattr(image, "is_animated", False):
         raise PhotoError("animated", "it holds several frames or pages.", "Save the wanted one as a file of its own.")
-    if pixels <= MAX_PIXELS:
-        return 1
-    shrink = next(number for number in (2, 4, 8) if pixels <= SHRUNK * number**2)
-    if kind == "JPEG":
+    shrink = _number(pixels)
+    if kind == "JPEG" and shrink > 1:
         image.draft(None, (width // shrink, height // shrink))
         return 1
     return shrink
+
+
+def _number(pixels: int) -> int:
+    return 1 if pixels <= MAX_PIXELS else next(number for number in (2, 4, 8) if pixels <= SHRUNK * number**2)
 
 
 def _orientation(image: Image.Image, kind: Format) -> int:

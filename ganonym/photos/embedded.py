@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from PIL import ExifTags, Image
 
 from ganonym.errors import PhotoError
+from ganonym.photos import heif
 from ganonym.photos.foreign import describe
 from ganonym.photos.sniff import sniff
 
@@ -25,6 +26,7 @@ _JPEG_PIXELS = {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xC0, 0xC4), *range(0
 _PNG_PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs",
                b"cICP", b"hIST"}  # fmt: skip
 _WEBP_PIXELS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
+_HEIF_PIXELS = {b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov"}
 # Tags without which a TIFF has no pixels, or which merely say how they are laid out.
 _TIFF_PIXELS = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 296, 317, 320,
                 322, 323, 324, 325, 338, 339, 347, 530, 531, 532}  # fmt: skip
@@ -155,6 +157,7 @@ def _heif(data: bytes) -> Iterator[Item]:
     others = len(file) - 1 + len(info.get("depth_images", ())) + sum(map(len, info.get("aux", {}).values()))
     if others:
         yield "further pictures", str(others)
+    yield from _boxes(data)
 
 
 def _avif(data: bytes) -> Iterator[Item]:
@@ -162,6 +165,19 @@ def _avif(data: bytes) -> Iterator[Item]:
         yield from _named(image.info)
         if getattr(image, "n_frames", 1) > 1:
             yield "further pictures", str(getattr(image, "n_frames", 1))
+    yield from _boxes(data)
+
+
+def _boxes(data: bytes) -> Iterator[Item]:
+    """What telephones put behind a picture: a video in a box of its own, or bytes that are no box."""
+    if heif.ends_early(data):
+        raise ValueError("it ends early")
+    read = 0
+    for kind, body in heif.boxes(data):
+        read += 8 + len(body)
+        if kind not in _HEIF_PIXELS:
+            yield f"HEIF {ascii(kind)[2:-1]}", _digest(body)
+    yield from _tail(data[read:])
 
 
 def _named(info: Mapping[str, Any]) -> Iterator[Item]:

@@ -47,12 +47,21 @@ def ends_early(data: bytes) -> bool:
     return False
 
 
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each box that is there completely."""
+    at = 0
+    while (size := _size(data, at)) is not None and at + size <= len(data):
+        start = at + (16 if data[at : at + 4] == b"\0\0\0\1" else _HEADER)
+        yield data[at + 4 : at + 8], data[start : at + size]
+        at += size
+
+
 def named_colour(data: bytes) -> tuple[int, int] | None:
     """Primaries and transfer of the primary picture by their numbers in ITU-T H.273, None where it names none."""
-    meta = next((body[4:] for kind, body in _boxes(data) if kind == b"meta"), b"")
-    inner = dict(_boxes(meta))
-    properties = dict(_boxes(inner.get(b"iprp", b"")))
-    held = list(_boxes(properties.get(b"ipco", b"")))
+    meta = next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")
+    inner = dict(boxes(meta))
+    properties = dict(boxes(inner.get(b"iprp", b"")))
+    held = list(boxes(properties.get(b"ipco", b"")))
     for index in _associated(properties.get(b"ipma", b""), _primary(inner.get(b"pitm", b""))):
         kind, body = held[index - 1] if 0 < index <= len(held) else (b"", b"")
         if kind == b"colr" and body[:4] == b"nclx":
@@ -80,15 +89,6 @@ def _size(data: bytes, at: int) -> int | None:
         size = int.from_bytes(data[at + 8 : at + 16], "big")
         return size if size >= 16 else None
     return size if size >= _HEADER else None
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of each box that is there completely."""
-    at = 0
-    while (size := _size(data, at)) is not None and at + size <= len(data):
-        start = at + (16 if data[at : at + 4] == b"\0\0\0\1" else _HEADER)
-        yield data[at + 4 : at + 8], data[start : at + size]
-        at += size
 
 
 def _primary(body: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from ganonym.errors import PhotoError
 from ganonym.photos import cicp
 from ganonym.photos import decode as module
-from ganonym.photos.decode import decode
+from ganonym.photos.decode import decode, read_photo, shrunk_by
 
 FORMATS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -104,3 +105,13 @@ def test_two_hundred_megapixels(save: Any) -> None:
     assert found.shape == (6120, 8160, 3)
     assert (found[::500, ::500] == 77).all()
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("kind", FORMATS)
+def test_by_how_much_is_told(kind: str, large: Any, save: Any, tmp_path: Path) -> None:
+    for picture in (large, large[:200]):
+        (tmp_path / "photo").write_bytes(save(picture, kind, **FORMATS[kind]))
+        number = shrunk_by(tmp_path, "photo")
+        assert read_photo(tmp_path, "photo")[0].shape[0] == -(-len(picture) // number)
+        assert number == (2 if len(picture) == len(large) else 1)
