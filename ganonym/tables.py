@@ -64,7 +64,7 @@ def read_table(path: Path, wanted: Sequence[str], what: str = "table") -> Table:
         table, fault = _parsed(text[said.end() :], said[1], first_line=2)
     else:
         tried = [_parsed(text, delimiter) for delimiter in DELIMITERS]
-        table, fault = max(tried, key=lambda found: _fitness(*found, wanted))
+        table, fault = max(tried, key=lambda found: _fitness(found[0], found[1], wanted))
     if fault:
         raise UsageError(f"the {what} {path}, {fault}.", "Are its quotes closed?")
     return table

@@ -152,7 +152,8 @@ def _open(data: bytes, kind: Format) -> Image.Image:
 
     pillow_heif.options.DECODE_THREADS = 1  # the batch has a process for each core
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
-    return pillow_heif.HeifImageFile(io.BytesIO(data))
+    image: Image.Image = pillow_heif.HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    return image
 
 
 def _admit(image: Image.Image, kind: Format) -> int:

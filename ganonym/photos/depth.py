@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,15 +90,16 @@ def restored(image: Image.Image, data: bytes, kind: Format) -> Image.Image:
 
     The lower bytes are had by reading the file once more with its bytes taken in the other order.
     """
-    uppermost = max(high for _, high in image.getextrema()[:3])
+    uppermost = int(np.asarray(image)[..., :3].max())
     if uppermost * 256 >= _FULL:
         return image
     with Image.open(io.BytesIO(data), formats=(kind,)) as lower:
         declared = declared_bits(lower, data, kind)
         lower.tile = [tile._replace(args=_other_order(tile.args)) for tile in lower.tile]
         lower.load()
-        samples = np.asarray(image).astype(np.uint16) << 8
-        samples |= np.asarray(lower)
+        samples: Samples = np.asarray(image).astype(np.uint16)
+        samples *= np.uint16(256)
+        samples += np.asarray(lower)
     colours = _scaled(samples[..., :3], declared)
     if image.mode == "RGB":
         return _as_image(colours, image)
@@ -119,7 +120,7 @@ def _raw_mode(args: object) -> str:
     return str(args[0] if isinstance(args, tuple) else args)
 
 
-def _other_order(args: object) -> object:
+def _other_order(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str:
     mode = _raw_mode(args)
     if mode not in {f"{colours};16{order}" for colours in ("RGB", "RGBA") for order in _OTHER_ORDER}:
         raise PhotoError("unsupported", "its 16-bit values use few of their bits.", _REMEDY)

@@ -180,7 +180,7 @@ def _boxes(data: bytes) -> Iterator[Item]:
     yield from _tail(data[read:])
 
 
-def _named(info: Mapping[str, Any]) -> Iterator[Item]:
+def _named(info: Mapping[Any, Any]) -> Iterator[Item]:
     if info.get("exif"):
         yield from _exif(info["exif"])
     for key, kind in (("xmp", "XMP"), ("icc_profile", "ICC profile")):
