@@ -12,7 +12,7 @@ import difflib
 import io
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +61,27 @@ def read_table(path: Path, wanted: Sequence[str], what: str = "table") -> Table:
     text = read_text(path, what)
     said = _SEPARATOR.match(text)
     if said:
-        table, fault = _parsed(text[said.end() :], said[1], first_line=2)
+        table, fault = _parsed(text[said.end() :], said[1], before=1)
     else:
         tried = [_parsed(text, delimiter) for delimiter in DELIMITERS]
         table, fault = max(tried, key=lambda found: _fitness(found[0], found[1], wanted))
     if fault:
         raise UsageError(f"the {what} {path}, {fault}.", "Are its quotes closed?")
     return table
+
+
+def read_lists(path: Path, expected: Collection[str], what: str = "list") -> list[list[str]]:
+    """Lines of cells without a header, parted where most of them are among `expected`. Raises UsageError."""
+    text = read_text(path, what)
+    said = _SEPARATOR.match(text)
+    delimiters = [said[1]] if said else list(DELIMITERS)
+    tried = [_cells(text[said.end() if said else 0 :], delimiter) for delimiter in delimiters]
+    lines, fault = max(
+        tried, key=lambda found: sum(cell.strip() in expected for _, cells in found[0] for cell in cells)
+    )
+    if fault:
+        raise UsageError(f"the {what} {path} cannot be read, {fault}.", "Are its quotes closed?")
+    return [cells for _, cells in lines]
 
 
 def read_text(path: Path, what: str = "table") -> str:
@@ -127,23 +141,30 @@ def number(text: str) -> float | None:
         return None
 
 
-def _parsed(text: str, delimiter: str, first_line: int = 1) -> tuple[Table, str]:
-    """The table as far as it can be read, and what is wrong from there on."""
+def _cells(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], str]:
+    """Every row with the line on which it starts, as far as there are any, and what is wrong from there on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns: tuple[str, ...] = ()
-    rows: list[tuple[int, tuple[str, ...]]] = []
-    start, fault = first_line, ""
+    found: list[tuple[int, list[str]]] = []
+    start = 1
     try:
         for cells in reader:
-            if not columns:
-                columns = tuple(unicodedata.normalize("NFC", cell.strip()).lower() for cell in cells)
-            elif any(cell.strip() for cell in cells):
-                while len(cells) > len(columns) and not cells[-1].strip():
-                    cells.pop()
-                rows.append((start, tuple(cells)))
-            start = reader.line_num + first_line
+            found.append((start, cells))
+            start = reader.line_num + 1
     except csv.Error as error:
-        fault = f"line {start}: {error}"
+        return found, f"line {start}: {error}"
+    return found, ""
+
+
+def _parsed(text: str, delimiter: str, before: int = 0) -> tuple[Table, str]:
+    """The table as far as it can be read, and what is wrong from there on; `before`: lines in front of `text`."""
+    lines, fault = _cells("\n" * before + text, delimiter)
+    filled = [(line, cells) for line, cells in lines if any(cell.strip() for cell in cells)]
+    columns = tuple(unicodedata.normalize("NFC", cell.strip()).lower() for cell in filled[0][1]) if filled else ()
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    for line, cells in filled[1:]:
+        while len(cells) > len(columns) and not cells[-1].strip():
+            cells.pop()
+        rows.append((line, tuple(cells)))
     while columns and not columns[-1] and all(len(cells) < len(columns) or not cells[-1].strip() for _, cells in rows):
         columns = columns[:-1]
         rows = [(line, cells[: len(columns)]) for line, cells in rows]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.tables import DELIMITERS, missing_column, number, read_table, read_text
+from ganonym.tables import DELIMITERS, missing_column, number, read_lists, read_table, read_text
 
 WANTED = ("image", "subject", "age", "syndrome")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")  # Python's utf-16 writes a byte-order mark
@@ -127,3 +127,15 @@ def test_numbers_with_point_or_comma(whole: int, part: int) -> None:
     assert number(f"{whole},{part:02}") == number(f"{whole}.{part:02}") == float(f"{whole}.{part:02}")
     for text in ("1,2,3", "1.000,5", "", "old", ",5"):
         assert number(text) is None
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+def test_lists_without_a_header_are_parted_where_their_cells_are_known(delimiter: str, tmp_path: Path) -> None:
+    ids = ["P,1", "P;2", "P\t3", "P|4"]
+    path = saved(tmp_path, [ids[:2], ids[2:]], delimiter, "utf-16", said=False)
+    assert read_lists(path, ids) == [ids[:2], ids[2:]]
+    path = saved(tmp_path, [["1", "2"], ["# 1, 2; 3"]], delimiter, "utf-8", said=True)
+    assert read_lists(path, ["1", "2"])[0] == ["1", "2"]
+    path.write_text('1,"2\n')
+    with pytest.raises(UsageError, match="quotes"):
+        read_lists(path, ["1", "2"])
