@@ -100,5 +100,5 @@ def test_a_word_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, wrong
     word.write_text(text)
     with pytest.raises(UsageError, match=wrong):
         read_distinct(word, ["7", "07"])
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read"):
         read_distinct(tmp_path / "absent.csv", ["7"])
