@@ -103,8 +103,8 @@ def turned_head(yaw: float) -> Pixels:
 
 
 def good_photos(people: list[Pixels]) -> dict[str, bytes]:
-    """Files that must all be anonymized, most of them saved in an unusual way."""
-    wide = np.pad(people[0], ((0, 0), (240, 240), (0, 0)), mode="edge")
+    """Files that must all be anonymized, most of them saved in an unusual way; each shows somebody else."""
+    wide = np.pad(people[22], ((0, 0), (240, 240), (0, 0)), mode="edge")
     return {
         f"{FOLDER}/{ASCII_CANARY}.jpg": tagged_jpeg(people[0]),
         f"{FOLDER}/deeper/{CANARY}.png": tagged_png(people[1]),
@@ -118,16 +118,16 @@ def good_photos(people: list[Pixels]) -> dict[str, bytes]:
         "grey.jpg": encoded(Image.fromarray(people[9]).convert("L"), "JPEG", quality=95),
         "grey-16-bit.png": encoded(people[10][..., 1].astype(np.uint16) * 257, "PNG"),
         "grey-16-bit.tif": encoded(people[11][..., 1].astype(np.uint16) * 257, "TIFF"),
-        "rgb-16-bit.png": deep_rgb(people[0], 16),
-        "rgb-12-bit.png": deep_rgb(people[5], 12),
-        "grey-12-bit.tif": encoded(people[6][..., 1].astype(np.uint16) * 16, "TIFF"),
-        "IMG_0001.HEIC": tagged_heic(people[7]),
-        "a-heic-called.jpg": encoded(people[8], "HEIF", quality=90),
-        "web.avif": encoded(people[9], "AVIF", quality=90, speed=10),
-        "cmyk.jpg": encoded(Image.fromarray(people[1]).convert("CMYK"), "JPEG", quality=95),
-        "palette.png": encoded(Image.fromarray(people[2]).quantize(128), "PNG"),
-        "alpha.png": encoded(with_alpha(people[3]), "PNG"),
-        "alpha.webp": encoded(with_alpha(people[4]), "WEBP", lossless=True),
+        "rgb-16-bit.png": deep_rgb(people[12], 16),
+        "rgb-12-bit.png": deep_rgb(people[13], 12),
+        "grey-12-bit.tif": encoded(people[14][..., 1].astype(np.uint16) * 16, "TIFF"),
+        "IMG_0001.HEIC": tagged_heic(people[15]),
+        "a-heic-called.jpg": encoded(people[16], "HEIF", quality=90),
+        "web.avif": encoded(people[17], "AVIF", quality=90, speed=10),
+        "cmyk.jpg": encoded(Image.fromarray(people[18]).convert("CMYK"), "JPEG", quality=95),
+        "palette.png": encoded(Image.fromarray(people[19]).quantize(128), "PNG"),
+        "alpha.png": encoded(with_alpha(people[20]), "PNG"),
+        "alpha.webp": encoded(with_alpha(people[21]), "WEBP", lossless=True),
         "progressive-landscape.jpg": encoded(wide, "JPEG", quality=90, progressive=True),
         "real-person.png": encoded(skimage.data.astronaut(), "PNG"),
     }
@@ -200,4 +200,4 @@ def border_photos(people: list[Pixels]) -> dict[str, bytes]:
         "most": lambda rgb: rgb[:, 170:],
         "chin-missing": lambda rgb: rgb[:330],
     }
-    return {f"border/{name}-{n}.png": encoded(cut(people[n]), "PNG") for name, cut in cuts.items() for n in (2, 5)}
+    return {f"border/{name}-{n}.png": encoded(cut(people[n]), "PNG") for name, cut in cuts.items() for n in (23, 24)}
