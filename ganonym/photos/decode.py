@@ -140,11 +140,7 @@ def _open(data: bytes, kind: Format) -> Image.Image:
     if kind == "TIFF" and holds_raw(data):
         what, remedy = RAW
         raise PhotoError("unsupported", f"it is {what}.", remedy)
-    if kind not in {"HEIF", "AVIF"}:
-        return Image.open(io.BytesIO(data), formats=(kind,))
-    if ends_early(data, kind):  # their decoders conceal what is missing
-        raise EOFError
-    if kind == "AVIF":
+    if kind != "HEIF":
         return Image.open(io.BytesIO(data), formats=(kind,))
     if heif.is_sequence(data):
         raise PhotoError("animated", "it is a sequence of pictures.", "Export the wanted one as PNG.")

@@ -98,6 +98,12 @@ def test_exif_that_the_boxes_do_not_confirm_turns_nothing(smooth: Any, save: Any
     assert error(decode(save(smooth, "AVIF", xmp=xmp, **OPTIONS["AVIF"]), "x"), smooth) < CLOSE
 
 
+def test_unreadable_exif_of_a_heic_does_no_harm(smooth: Any, save: Any) -> None:
+    """Its boxes say how it is turned; of a PNG that is not known, see test_decode.py."""
+    data = save(smooth, "HEIF", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", **OPTIONS["HEIF"])
+    assert error(decode(data, "x"), smooth) < CLOSE
+
+
 @BOTH
 @pytest.mark.parametrize("how", ["icc", "numbers"])
 def test_display_p3_becomes_srgb(kind: str, how: str, smooth: Any, save: Any) -> None:
