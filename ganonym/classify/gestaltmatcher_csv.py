@@ -20,7 +20,7 @@ from ganonym.types import Sex
 SPLIT = ("image_id", "subject", "label")
 METADATA = ("image_id", "patient_id")
 MANIFEST = ("image", "subject")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
 # What GestaltMatcher's cropper appends: first the photograph itself, then turned upright, then the 112 px crop.
 STEMS = ("", "_rot", "_rot_aligned")
 _TERM = re.compile(r"HP:\d{7}")
