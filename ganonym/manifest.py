@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import get_args
 
 from ganonym.errors import UsageError
 from ganonym.subject_face import FaceChoice, parse_choice
+from ganonym.tables import missing_column, near_misses, number, read_table
 from ganonym.types import Sex
 
 REQUIRED = ("image", "subject")
@@ -22,6 +22,7 @@ COLUMNS = (*REQUIRED, *OPTIONAL, "face")
 """All that are read; `face` tells the tools where to look."""
 
 _LISTED = 50
+_DRIVE = re.compile(r"[A-Za-z]:(?=[/\\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,52 +46,63 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The rows by image, whether there is a syndrome column, and the columns that were ignored."""
+    """The rows by image, whether there is a syndrome column, the columns that were ignored, and how it was read."""
 
     rows: Mapping[str, Row]
     labelled: bool
     ignored: tuple[str, ...]
+    path: Path = Path("manifest.csv")
+    delimiter: str = "comma"
+    columns: tuple[str, ...] = REQUIRED
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the steward should know: columns that are not read, and which of them may be meant for one that is."""
+        if not self.ignored:
+            return ()
+        told = f"manifest columns ignored: {', '.join(self.ignored)}"
+        lacking = [name for name in OPTIONAL if name not in self.columns]
+        meant = {name: near_misses(name, self.ignored) for name in lacking}
+        guesses = [f"is {' or '.join(map(repr, found))} the {name}?" for name, found in meant.items() if found]
+        return (f"{told} ({'; '.join(guesses)} rename it)" if guesses else told,)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest: UTF-8 CSV with a header, byte-order mark and CRLF allowed, text in NFC except image paths.
+    """Read a manifest: a table as `tables.read_table` takes it, text in NFC except image paths.
 
-    Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image
-    absolute or outside the folder, an image twice, sex not female/male, age not 0 … 130, a face that is neither word
-    nor box, control characters, one subject with two syndromes or sexes.
+    Paths may be Windows' own (`C:\\photos\\a.jpg`) or absolute; `manifest_match` finds their photos.
+
+    Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image with
+    `..`, an image twice, sex not female/male, age not 0 … 130, a face that is neither word nor box, control characters,
+    one subject with two syndromes or sexes.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read the manifest {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the manifest {path} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    table = read_table(path, COLUMNS, "manifest")
+    columns = table.columns
     faults: list[str] = []
     rows: dict[str, tuple[int, Row]] = {}
-    columns: list[str] = []
-    try:
-        columns = [name.strip().lower() for name in next(reader, [])]
-        faults += [f"line 1: column {name!r} is missing" for name in REQUIRED if name not in columns]
-        faults += [f"line 1: column {name!r} appears twice" for name in sorted(_repeated(columns))]
-        if not faults:
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    _take(
-                        dict(zip(columns, cells, strict=False)),
-                        len(cells) - len(columns),
-                        reader.line_num,
-                        rows,
-                        faults,
-                    )
-    except csv.Error as error:
-        faults.append(f"line {reader.line_num}: {error}")
+    faults += [f"line 1: {missing_column(name, columns)}" for name in REQUIRED if name not in columns]
+    faults += [f"line 1: column {name!r} appears twice" for name in sorted(_repeated(columns))]
+    if not faults:
+        for line, cells in table.rows:
+            _take(dict(zip(columns, cells, strict=False)), len(cells) - len(columns), line, rows, faults)
     faults += _contradictions(rows.values())
     if faults:
         more = [f"… and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
-        raise UsageError("\n  ".join([f"the manifest {path} has {len(faults)} faults:", *faults[:_LISTED], *more]))
+        head = f"the manifest {path}, read as separated by {table.delimiter}, has {len(faults)} faults:"
+        raise UsageError("\n  ".join([head, *faults[:_LISTED], *more]))
     ignored = tuple(name for name in columns if name not in COLUMNS)
-    return Manifest({image: row for image, (_, row) in rows.items()}, "syndrome" in columns, ignored)
+    found = {image: row for image, (_, row) in rows.items()}
+    return Manifest(found, "syndrome" in columns, ignored, path, table.delimiter, columns)
+
+
+def image_path(cell: str) -> str:
+    r"""The cell of an image as a relative POSIX path: without drive, leading slashes and backslashes.
+
+    >>> image_path(r"C:\photos\a.jpg"), image_path("./a.jpg"), image_path("/data/a.jpg")
+    ('photos/a.jpg', 'a.jpg', 'data/a.jpg')
+    """
+    text = _DRIVE.sub("", cell.strip(), count=1).replace("\\", "/").lstrip("/")
+    return str(PurePosixPath(text)) if text else ""
 
 
 def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[int, Row]], faults: list[str]) -> None:
@@ -98,11 +110,11 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
         faults.append(f"line {line}: {abs(surplus)} cells too {'many' if surplus > 0 else 'few'}")
         return
     value = {name: unicodedata.normalize("NFC", cells.get(name, "").strip()) for name in COLUMNS}
-    image, wrong = cells["image"].strip(), []
-    if not image:
+    image, wrong = image_path(cells["image"]), []
+    if image in {"", "."}:
         wrong.append("image is empty")
-    elif image.startswith("/") or ".." in PurePosixPath(image).parts or "\\" in image:
-        wrong.append(f"image {image!r} must be a path below the input folder, written with /")
+    elif ".." in PurePosixPath(image).parts:
+        wrong.append(f"image {image!r} must be a path below the input folder, without ..")
     if not value["subject"]:
         wrong.append("subject is empty")
     wrong += [f"{name} holds a control character" for name in value if _has_control(cells.get(name, ""))]
@@ -117,7 +129,6 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
         face = parse_choice(value["face"]) if value["face"] else None
     except ValueError as error:
         wrong.append(f"face {error}")
-    image = str(PurePosixPath(image))
     if image in rows:
         wrong.append(f"image {image!r} is already on line {rows[image][0]}")
     faults += [f"line {line}: {fault}" for fault in wrong]
@@ -128,11 +139,8 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
 
 
 def _age(text: str) -> float | None:
-    try:
-        years = float(text)
-    except ValueError:
-        return None
-    return years if 0 <= years <= 130 else None
+    years = number(text)
+    return years if years is not None and 0 <= years <= 130 else None
 
 
 def _contradictions(rows: Iterable[tuple[int, Row]]) -> Iterator[str]:
@@ -148,5 +156,5 @@ def _has_control(text: str) -> bool:
     return any(unicodedata.category(letter) == "Cc" for letter in text.strip())
 
 
-def _repeated(names: list[str]) -> set[str]:
+def _repeated(names: tuple[str, ...]) -> set[str]:
     return {name for name in names if name and names.count(name) > 1}

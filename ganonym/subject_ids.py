@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -11,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from ganonym.errors import UsageError
+from ganonym.tables import read_lists
 
 Distinct = frozenset[frozenset[str]]
 """Pairs of subject ids (of photos, where there is no manifest) that the steward says are different people."""
@@ -80,14 +79,8 @@ def read_distinct(path: Path | None, subjects: Iterable[str]) -> Distinct:
     """
     if path is None:
         return frozenset()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(
-            f"cannot read {path} ({error}).", "It is a CSV in UTF-8: the ids of different people in each line."
-        ) from error
     present = set(subjects)
+    lines = read_lists(path, present, "list of different people")
     pairs: set[frozenset[str]] = set()
     for number, cells in enumerate(lines, start=1):
         ids = [unicodedata.normalize("NFC", cell.strip()) for cell in cells if cell.strip()]

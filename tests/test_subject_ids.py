@@ -88,7 +88,12 @@ def test_the_steward_s_word_parts_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
-    [("7,8\n", "'8' is no subject"), ("7\n", "one subject only"), ("7,7\n", "one subject only"), ('"7', "cannot read")],
+    [
+        ("7,8\n", "'8' is no subject"),
+        ("7\n", "one subject only"),
+        ("7,7\n", "one subject only"),
+        ('"7', "cannot be read"),
+    ],
 )
 def test_a_word_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, wrong: str) -> None:
     word = tmp_path / "distinct.csv"

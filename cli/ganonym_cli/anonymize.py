@@ -167,6 +167,7 @@ def _plan_json(plan: Plan) -> dict[str, object]:
         "classes": {label or "": count for label, count in plan.classes.items()},
         "withheld_classes": [label or "" for label in plan.small],
         "refused": _reasons(plan),
+        "ignored": dict(plan.ignored),
         "mechanism": plan.mechanism,
         "notes": list(plan.notes),
     }
@@ -179,6 +180,8 @@ def _plan_table(plan: Plan) -> Table:
         "subjects", str(plan.subjects), _counts({label or "unlabelled": n for label, n in plan.classes.items()})
     )
     table.add_row("refused", str(len(plan.refused)), _counts(_reasons(plan)))
+    if plan.ignored:
+        table.add_row("ignored", str(sum(plan.ignored.values())), _counts(plan.ignored))
     if plan.small:
         table.add_row(
             "classes withheld", str(len(plan.small)), ", ".join(label or "unlabelled" for label in plan.small)
@@ -193,6 +196,8 @@ def _result_table(result: RunResult, output: str) -> Table:
     if result.skipped:
         table.add_row("done before", str(result.skipped), "")
     table.add_row("withheld", str(result.quarantined), _counts(result.reasons))
+    if result.ignored:
+        table.add_row("ignored", str(sum(result.ignored.values())), _counts(result.ignored))
     return table
 
 

@@ -60,4 +60,7 @@ def _table(result: RunResult) -> Table:
     if result.skipped:
         table.add_row("done before", str(result.skipped), "")
     table.add_row("withheld", str(result.quarantined), ", ".join(f"{name} {n}" for name, n in result.reasons.items()))
+    if result.ignored:
+        named = ", ".join(f"{name} {n}" for name, n in result.ignored.items())
+        table.add_row("ignored", str(sum(result.ignored.values())), named)
     return table

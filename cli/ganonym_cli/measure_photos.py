@@ -107,12 +107,20 @@ def _scale(mm_per_px: float | None, iris_px: float | None) -> float | None:
     return iris_scale(iris_px) if iris_px is not None else mm_per_px
 
 
+def _scale_as_read(path: Path, mm_per_px: float | None) -> float | None:
+    """Millimetres per pixel of the picture that is measured: a very large photograph is read at a smaller size."""
+    from ganonym.photos.decode import shrunk_by
+
+    return None if mm_per_px is None else mm_per_px * shrunk_by(path.parent, path.name)
+
+
 def listed(photos: Sequence[Path], people: Path | None, request: Request) -> list[Person]:
     """The photos, those of folders in order, with what a manifest says of them. Raises UsageError."""
     from ganonym.manifest import read_manifest
+    from ganonym.manifest_match import match
+    from ganonym.photos.sniff import ACCEPTED
     from ganonym.photos.walk import walk
 
-    rows = {} if people is None else read_manifest(people).rows
     names: list[tuple[str, Path]] = []
     for path in photos:
         if path.is_dir():
@@ -122,7 +130,8 @@ def listed(photos: Sequence[Path], people: Path | None, request: Request) -> lis
         else:
             raise UsageError(f"there is no photo {path}.", "Check the path.")
     if not names:
-        raise UsageError("the folders hold no photos.", "Give files, or folders of JPEG, PNG, WebP, TIFF or BMP.")
+        raise UsageError("the folders hold no photos.", f"Give files, or folders of {ACCEPTED}.")
+    rows = {} if people is None else match(read_manifest(people), dict.fromkeys(name for name, _ in names)).rows
     if rows and (absent := [name for name, _ in names if name not in rows]):
         raise UsageError(
             f"{people} has no row for {absent[0]!r}.", "Its image column has paths below the folder given."
@@ -154,7 +163,7 @@ def read(person: Person, found: Points | PhotoError, request: Request) -> Readin
     if isinstance(found, PhotoError):
         return Reading(person, failed=f"{found.message} {found.remedy}".strip())
     try:
-        values = measurements(found, request.unit, request.mm_per_px)
+        values = measurements(found, request.unit, _scale_as_read(person.path, request.mm_per_px))
         seen = view(found)
     except ValueError as error:
         return Reading(person, failed=f"no face to measure: {error}. Use a frontal photo of one person.")

@@ -99,6 +99,7 @@ def run_baseline(
         skipped=skipped,
         quarantined=sum(reasons.values()),
         reasons=reasons,
+        ignored=dict(plan.ignored),
         mechanism=f"baseline {settings.method}",
         guarantee=NO_GUARANTEE,
         seconds=time.perf_counter() - started,
@@ -248,7 +249,7 @@ def _write_reports(
 
 def _notes(plan: Plan) -> tuple[str, ...]:
     if plan.rows is None:  # the plan's own words speak of a guarantee
-        return ("No manifest: every photo counts as a person.",)
+        return ("No manifest: every photo counts as a person.", *plan.notes[2:])
     return plan.notes[1:]
 
 

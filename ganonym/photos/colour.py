@@ -1,4 +1,4 @@
-"""Any Pillow image mode to upright 8-bit sRGB: depth, palette, alpha, CMYK, Lab, embedded profile, orientation."""
+"""Any Pillow image mode to upright 8-bit sRGB: depth, palette, alpha, CMYK, Lab, profile, orientation, size."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from ganonym.errors import PhotoError
+from ganonym.photos.depth import significant_bits, to_eight
 from ganonym.types import RGB
 
 Transform: TypeAlias = Callable[[Image.Image], Image.Image]
@@ -17,7 +18,6 @@ Transform: TypeAlias = Callable[[Image.Image], Image.Image]
 MATTE = (128, 128, 128)
 """Transparent pixels are composited on mid grey: neutral in hue, and no false edge as strong as on black or white."""
 
-_ORIENTATION = 0x0112
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,28 +31,29 @@ _GREY = {"1", "L", "LA", "La"}
 _BAND = 200_000  # pixels; small enough to stay in cache, and measured eight times faster than whole pictures
 
 
-def to_rgb(image: Image.Image) -> RGB:
+def to_rgb(image: Image.Image, orientation: int = 1, declared: int | None = None, shrink: int = 1) -> RGB:
     """A loaded image as upright sRGB, uint8 (H, W, 3), writable and contiguous.
 
-    Depth: 16-bit grey by its nominal range, 32-bit integer and float by the smallest of the ranges 0–1 (float only),
-    0–255 and 0–65535 that holds the values. Alpha: composited on `MATTE`. Colour: an embedded ICC profile is converted
-    to sRGB (perceptual intent); one that is broken or of another colour space is ignored, as browsers do. EXIF
-    orientation 1–8 (Exif 2.32 §4.6.4) is applied. Raises PhotoError("unsupported" | "corrupt").
+    Depth: 16-bit grey by its significant bits (`declared`: as the file says, see `depth.significant_bits`), 32-bit
+    integer and float by the smallest of the ranges 0–1 (float only), 0–255 and those of 10 to 16 bits that holds the
+    values. Alpha: composited on `MATTE`. Colour: an ICC profile in `info` is converted to sRGB (perceptual intent); one
+    that is broken or of another colour space is ignored, as browsers do. `orientation` 1–8 (Exif 2.32 §4.6.4) is
+    applied, then `shrink` x `shrink` pixels are averaged to one. Raises PhotoError("unsupported" | "corrupt").
 
     Works in bands, so the memory needed is the image, the result and little else.
     """
-    orientation = image.getexif().get(_ORIENTATION, 1)
     profile = image.info.get("icc_profile")
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        image = _eight_bits(image)
+        image = _eight_bits(image, declared)
     transform = (_by_profile(image, profile) if profile else None) or _plain
     turn = _TURN.get(orientation)
-    width, height = image.size
+    width, height = (-(-side // shrink) for side in image.size)
     upright = np.empty((width, height, 3) if orientation in {5, 6, 7, 8} else (height, width, 3), np.uint8)
-    rows = max(1, _BAND // width)
+    rows = max(1, _BAND // image.width // shrink)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        band = _flatten(image.crop((0, top, width, bottom)), transform)
+        stored = image.crop((0, top * shrink, image.width, min(bottom * shrink, image.height)))
+        band = _flatten(stored, transform).reduce(shrink)
         _place(upright, orientation, top, bottom)[...] = np.asarray(band if turn is None else band.transpose(turn))
     return upright
 
@@ -79,23 +80,18 @@ def _flatten(band: Image.Image, transform: Transform) -> Image.Image:
     return matte
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image, declared: int | None) -> Image.Image:
     values = np.asarray(image)
-    if image.mode.startswith("I;16"):
-        top = 65535.0
-    else:
-        if not np.isfinite(values).all():
-            raise PhotoError("corrupt", "the pixels are not all numbers.", "Export it as 8-bit or 16-bit PNG.")
-        largest = float(values.max())
-        ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        found = next((top for top in ranges if largest <= top), None)
-        if found is None:
-            raise PhotoError("unsupported", f"pixel values up to {largest:g} have no known range.", "Export it as PNG.")
-        top = found
-    scaled = values.astype(np.float32)
-    scaled *= 255.0 / top
-    np.rint(scaled, out=scaled)
-    return Image.fromarray(np.clip(scaled, 0.0, 255.0, out=scaled).astype(np.uint8))
+    if not np.isfinite(values).all():
+        raise PhotoError("corrupt", "the pixels are not all numbers.", "Export it as 8-bit or 16-bit PNG.")
+    largest = float(values.max())
+    if largest > 65535:
+        raise PhotoError("unsupported", f"pixel values up to {largest:g} have no known range.", "Export it as PNG.")
+    if image.mode == "F" and largest <= 1.0:
+        return Image.fromarray(to_eight(values, 1.0))
+    if not image.mode.startswith("I;16") and largest <= 255:
+        return Image.fromarray(to_eight(values, 255.0))
+    return Image.fromarray(to_eight(values, 2.0 ** significant_bits(int(max(largest, 0)), declared) - 1))
 
 
 def _by_profile(image: Image.Image, icc: bytes) -> Transform | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from PIL import ExifTags, Image
 
 from ganonym.errors import PhotoError
-from ganonym.photos.sniff import ACCEPTED, describe, sniff
+from ganonym.photos import heif
+from ganonym.photos.foreign import describe
+from ganonym.photos.sniff import sniff
 
 Item: TypeAlias = tuple[str, str]
 """What kind of metadata, such as "GPS", and its content: a readable value, or the digest of one that is none."""
@@ -24,6 +26,7 @@ _JPEG_PIXELS = {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xC0, 0xC4), *range(0
 _PNG_PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs",
                b"cICP", b"hIST"}  # fmt: skip
 _WEBP_PIXELS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
+_HEIF_PIXELS = {b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov"}
 # Tags without which a TIFF has no pixels, or which merely say how they are laid out.
 _TIFF_PIXELS = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 296, 317, 320,
                 322, 323, 324, 325, 338, 339, 347, 530, 531, 532}  # fmt: skip
@@ -32,16 +35,17 @@ _POINTERS = {int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo), int(ExifTags.IFD
 
 
 def embedded(data: bytes, name: str) -> tuple[Item, ...]:
-    """Everything but pixels in the bytes of a JPEG, PNG, WebP, TIFF or BMP; `name` only appears in messages.
+    """Everything but pixels in the bytes of a picture of an accepted format; `name` only appears in messages.
 
     Kinds: "EXIF", "GPS", "thumbnail", "XMP", "ICC profile", "IPTC", "comment", "further pictures", "PNG text",
-    "PNG time", "trailing bytes", and "JPEG APPn", "PNG xxxx", "WebP xxxx" for whatever else there is.
+    "PNG time", "trailing bytes", and "JPEG APPn", "PNG xxxx", "WebP xxxx", "HEIF xxxx" for whatever else there is.
     Raises PhotoError "unsupported" for other formats, "corrupt" where the container is broken.
     """
     kind = sniff(data)
     if kind is None:
-        raise PhotoError("unsupported", f"{name!r} is {describe(data)}.", f"Save it as {ACCEPTED}.")
-    readers = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp}
+        what, remedy = describe(data)
+        raise PhotoError("unsupported", f"{name!r} is {what}.", remedy)
+    readers = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp, "HEIF": _heif, "AVIF": _avif}
     try:
         return tuple(readers[kind](data))
     except Exception as error:  # a hostile file can make a decoder raise anything at all
@@ -137,6 +141,51 @@ def _tiff(data: bytes) -> Iterator[Item]:
 def _bmp(data: bytes) -> Iterator[Item]:
     size = int.from_bytes(data[2:6], "little")
     yield from _tail(data[size:] if size else b"")
+
+
+def _heif(data: bytes) -> Iterator[Item]:
+    import pillow_heif  # where it is needed: few photos are HEIC
+
+    pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = True
+    file = pillow_heif.open_heif(data)
+    info = file.info
+    yield from _named(info)
+    for entry in info.get("metadata", ()):
+        yield f"HEIF {ascii(entry['type'])[1:-1]}", _digest(entry["data"])
+    if info.get("thumbnails"):
+        yield "thumbnail", str(info["thumbnails"])
+    others = len(file) - 1 + len(info.get("depth_images", ())) + sum(map(len, info.get("aux", {}).values()))
+    if others:
+        yield "further pictures", str(others)
+    yield from _boxes(data)
+
+
+def _avif(data: bytes) -> Iterator[Item]:
+    with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+        yield from _named(image.info)
+        if getattr(image, "n_frames", 1) > 1:
+            yield "further pictures", str(getattr(image, "n_frames", 1))
+    yield from _boxes(data)
+
+
+def _boxes(data: bytes) -> Iterator[Item]:
+    """What telephones put behind a picture: a video in a box of its own, or bytes that are no box."""
+    if heif.ends_early(data):
+        raise ValueError("it ends early")
+    read = 0
+    for kind, body in heif.boxes(data):
+        read += 8 + len(body)
+        if kind not in _HEIF_PIXELS:
+            yield f"HEIF {ascii(kind)[2:-1]}", _digest(body)
+    yield from _tail(data[read:])
+
+
+def _named(info: Mapping[Any, Any]) -> Iterator[Item]:
+    if info.get("exif"):
+        yield from _exif(info["exif"])
+    for key, kind in (("xmp", "XMP"), ("icc_profile", "ICC profile")):
+        if info.get(key):
+            yield kind, _digest(info[key])
 
 
 def _exif(body: bytes) -> Iterator[Item]:

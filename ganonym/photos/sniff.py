@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP"]
+from ganonym.photos import heif
 
-ACCEPTED = "JPEG, PNG, WebP, TIFF or BMP"
+Format: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF", "AVIF"]
+
+ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF"
 
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -18,21 +20,6 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"BM", "BMP"),
 )
 
-# Formats that are refused, named only so that the message can say what the file is. (offset, magic, name)
-_KNOWN: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "a GIF"),
-    (4, b"ftyp", "an HEIC, AVIF or video file"),
-    (128, b"DICM", "a DICOM file"),
-    (0, b"%PDF", "a PDF"),
-    (0, b"8BPS", "a Photoshop file"),
-    (4, b"jP  ", "a JPEG 2000 file"),
-    (0, b"PK\x03\x04", "a zip archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"%!PS", "a PostScript file"),
-    (0, b"<?xml", "an XML or SVG file"),
-    (0, b"<svg", "an SVG file"),
-)
-
 
 def sniff(data: bytes) -> Format | None:
     """The accepted format whose signature `data` begins with, or None.
@@ -42,12 +29,18 @@ def sniff(data: bytes) -> Format | None:
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None) or heif.coding(data)
 
 
-def describe(data: bytes) -> str:
-    """What refused bytes look like, for a message: "a GIF", … or "no picture"."""
-    return next((what for at, magic, what in _KNOWN if data[at : at + len(magic)] == magic), "no picture")
+def png_chunk(data: bytes, wanted: bytes) -> bytes:
+    """The content of a PNG's first chunk of this kind before its pixels; empty where there is none."""
+    at = len(_MAGIC[1][0])
+    while (kind := data[at + 4 : at + 8]) not in {b"IDAT", b""}:
+        size = int.from_bytes(data[at : at + 4], "big")
+        if kind == wanted:
+            return data[at + 8 : at + 8 + size]
+        at += 12 + size
+    return b""
 
 
 def ends_early(data: bytes, kind: Format) -> bool:
@@ -60,6 +53,8 @@ def ends_early(data: bytes, kind: Format) -> bool:
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
     if kind == "BMP":
         return int.from_bytes(data[2:6], "little") > len(data)
+    if kind in {"HEIF", "AVIF"}:
+        return heif.ends_early(data)
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     start = data[4:8] if data[2:4] in (b"*\0", b"\0*") else data[8:16]
     return int.from_bytes(start, order) >= len(data)

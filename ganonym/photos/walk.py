@@ -10,41 +10,46 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganonym.errors import UsageError
-from ganonym.photos.sniff import ACCEPTED
+from ganonym.photos.foreign import Ignored, describe_name, why_ignored
 from ganonym.types import Refusal
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".hif", ".avif"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class WalkResult:
-    """Sorted relative POSIX paths: `photos`, by suffix (their content is judged when read), and `refused`.
+    """Sorted relative POSIX paths: `photos`, by suffix (their content is judged when read), `refused` and `ignored`.
 
-    Photos and refusals together name every file below the root; a refused folder stands for all it contains and ends
-    in "/". Reasons: "symlink", "special-file", "hidden", "unsupported", "unreadable", "bad-name" (not UTF-8; shown
-    with backslash escapes).
+    Together they name every file below the root; a folder in the latter two stands for all it contains and ends in "/".
+    Reasons of refusals: "symlink", "special-file", "unsupported", "unreadable", "bad-name" (not UTF-8; shown with
+    backslash escapes). What is ignored is no photograph by its name: "hidden", "system" or "text".
     """
 
     photos: tuple[str, ...]
     refused: tuple[tuple[str, Refusal], ...]
+    ignored: tuple[tuple[str, Ignored], ...]
 
 
 def walk(root: Path) -> WalkResult:
     """List `root` recursively without following any link. Raises UsageError when `root` itself cannot be listed."""
     photos: list[str] = []
     refused: list[tuple[str, Refusal]] = []
+    ignored: list[tuple[str, Ignored]] = []
     pending = [""]
     while pending:
         prefix = pending.pop()
         try:
             with os.scandir(root / prefix) as entries:
                 for entry in entries:
-                    name = prefix + entry.name
-                    refusal = _refusal(entry)
-                    if refusal is not None:
-                        slash = "/" if entry.is_dir(follow_symlinks=False) else ""
-                        refused.append((_printable(name) + slash, refusal))
-                    elif entry.is_dir(follow_symlinks=False):
+                    name, folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
+                    shown = _printable(name) + "/" * folder
+                    if (why := why_ignored(entry.name, folder)) is not None:
+                        ignored.append((shown, why))
+                    elif (refusal := _refusal(entry)) is not None:
+                        refused.append((shown, refusal))
+                    elif folder:
                         pending.append(name + "/")
                     else:
                         photos.append(name)
@@ -52,7 +57,8 @@ def walk(root: Path) -> WalkResult:
             if not prefix:
                 raise UsageError(f"Cannot list {root}: {error.strerror}.", "Check the path and permissions.") from error
             refused.append((prefix, Refusal("unreadable", f"folder cannot be listed: {error.strerror}")))
-    return WalkResult(tuple(sorted(photos)), tuple(sorted(refused, key=lambda item: (item[0], item[1].reason))))
+    refused.sort(key=lambda item: (item[0], item[1].reason))
+    return WalkResult(tuple(sorted(photos)), tuple(refused), tuple(sorted(ignored)))
 
 
 def twins(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
@@ -103,14 +109,13 @@ def _refusal(entry: os.DirEntry[str]) -> Refusal | None:
         return Refusal("bad-name", "the name is not valid UTF-8; rename it")
     if entry.is_symlink():
         return Refusal("symlink", "links are not followed; put the file itself here")
-    if entry.name.startswith("."):
-        return Refusal("hidden", "hidden files and folders are not treated; rename it if it is a photo")
     if entry.is_dir(follow_symlinks=False):
         return None
     if not entry.is_file(follow_symlinks=False):
         return Refusal("special-file", "neither a regular file nor a folder")
     if Path(entry.name).suffix.lower() not in SUFFIXES:
-        return Refusal("unsupported", f"the suffix is not one of {ACCEPTED}")
+        what, remedy = describe_name(entry.name)
+        return Refusal("unsupported", f"it is {what}. {remedy}")
     if not _allowed(entry, os.R_OK):
         return Refusal("unreadable", "no permission to read it")
     return None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
@@ -17,6 +18,8 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from ganonym.faces.appearance import load_appearance
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.photos import sample_moment, take_photo
+
+pillow_heif.register_heif_opener()  # so that Pillow writes HEIC, too
 
 Pixels = NDArray[np.uint8]
 CANARY = "Kanarienvogel-Żółw"
@@ -63,8 +66,8 @@ def tagged_tiff(rgb: Pixels) -> bytes:
     return encoded(rgb, "TIFF", tiffinfo=tags)
 
 
-def sixteen_bit_rgb(rgb: Pixels) -> bytes:
-    rows = (rgb.astype(">u2") * 257).reshape(len(rgb), -1)
+def deep_rgb(rgb: Pixels, bits: int) -> bytes:
+    rows = np.rint(rgb * ((2**bits - 1) / 255)).astype(">u2").reshape(len(rgb), -1)
     return png(rgb.shape[1], rgb.shape[0], 16, 2, b"".join(b"\0" + row.tobytes() for row in rows))
 
 
@@ -80,6 +83,14 @@ def lying_orientation(rgb: Pixels) -> bytes:
     return encoded(np.rot90(rgb), "JPEG", quality=95, exif=exif)
 
 
+def tagged_heic(rgb: Pixels) -> bytes:
+    """As a telephone saves it: lying on its side, turned by its box, named in EXIF, with a thumbnail."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = ASCII_CANARY
+    return encoded(np.rot90(rgb), "HEIF", quality=90, exif=exif.tobytes(), thumbnails=[128])
+
+
 def frames(first: Pixels, second: Pixels, kind: str) -> bytes:
     return encoded(first, kind, save_all=True, append_images=[Image.fromarray(second)], duration=100)
 
@@ -92,8 +103,8 @@ def turned_head(yaw: float) -> Pixels:
 
 
 def good_photos(people: list[Pixels]) -> dict[str, bytes]:
-    """Files that must all be anonymized, most of them saved in an unusual way."""
-    wide = np.pad(people[0], ((0, 0), (240, 240), (0, 0)), mode="edge")
+    """Files that must all be anonymized, most of them saved in an unusual way; each shows somebody else."""
+    wide = np.pad(people[22], ((0, 0), (240, 240), (0, 0)), mode="edge")
     return {
         f"{FOLDER}/{ASCII_CANARY}.jpg": tagged_jpeg(people[0]),
         f"{FOLDER}/deeper/{CANARY}.png": tagged_png(people[1]),
@@ -107,11 +118,16 @@ def good_photos(people: list[Pixels]) -> dict[str, bytes]:
         "grey.jpg": encoded(Image.fromarray(people[9]).convert("L"), "JPEG", quality=95),
         "grey-16-bit.png": encoded(people[10][..., 1].astype(np.uint16) * 257, "PNG"),
         "grey-16-bit.tif": encoded(people[11][..., 1].astype(np.uint16) * 257, "TIFF"),
-        "rgb-16-bit.png": sixteen_bit_rgb(people[0]),
-        "cmyk.jpg": encoded(Image.fromarray(people[1]).convert("CMYK"), "JPEG", quality=95),
-        "palette.png": encoded(Image.fromarray(people[2]).quantize(128), "PNG"),
-        "alpha.png": encoded(with_alpha(people[3]), "PNG"),
-        "alpha.webp": encoded(with_alpha(people[4]), "WEBP", lossless=True),
+        "rgb-16-bit.png": deep_rgb(people[12], 16),
+        "rgb-12-bit.png": deep_rgb(people[13], 12),
+        "grey-12-bit.tif": encoded(people[14][..., 1].astype(np.uint16) * 16, "TIFF"),
+        "IMG_0001.HEIC": tagged_heic(people[15]),
+        "a-heic-called.jpg": encoded(people[16], "HEIF", quality=90),
+        "web.avif": encoded(people[17], "AVIF", quality=90, speed=10),
+        "cmyk.jpg": encoded(Image.fromarray(people[18]).convert("CMYK"), "JPEG", quality=95),
+        "palette.png": encoded(Image.fromarray(people[19]).quantize(128), "PNG"),
+        "alpha.png": encoded(with_alpha(people[20]), "PNG"),
+        "alpha.webp": encoded(with_alpha(people[21]), "WEBP", lossless=True),
         "progressive-landscape.jpg": encoded(wide, "JPEG", quality=90, progressive=True),
         "real-person.png": encoded(skimage.data.astronaut(), "PNG"),
     }
@@ -121,6 +137,7 @@ def bad_photos(people: list[Pixels]) -> dict[str, tuple[bytes, str]]:
     """Files that must all be withheld, and for which reason."""
     jpeg = encoded(people[0], "JPEG", quality=95)
     lossless = encoded(people[1], "PNG")
+    heic = encoded(people[2], "HEIF", quality=90)
     tiff = encoded(people[2], "TIFF", compression="tiff_lzw")
     panorama = np.full((480, 20_000, 3), 128, np.uint8)
     panorama[:, 9_000:9_480] = people[0]
@@ -136,8 +153,12 @@ def bad_photos(people: list[Pixels]) -> dict[str, tuple[bytes, str]]:
         "text.jpg": (b"Dear colleague, please find the photo attached.\n" * 50, "unsupported"),
         "web-page.png": (b"<!DOCTYPE html><html><body>404</body></html>", "unsupported"),
         "archive.jpg": (b"PK\x03\x04" + bytes(200), "unsupported"),
-        "notes.txt": (b"not a photo", "unsupported"),
-        ".hidden.jpg": (jpeg, "hidden"),
+        "consent.pdf": (b"%PDF-1.7\n" + jpeg, "unsupported"),
+        "clip.mp4": (b"\0\0\0\x20ftypisom" + bytes(200), "unsupported"),
+        "clip-called.heic": (b"\0\0\0\x20ftypisom" + bytes(200), "unsupported"),
+        "cut-heic.heic": (heic[: len(heic) // 2], "truncated"),
+        "moving.avif": (frames(people[0], people[1], "AVIF"), "animated"),
+        "night-or-12-bit.png": (deep_rgb(people[0] // 3, 12), "unsupported"),
         "one-pixel.png": (encoded(people[0][:1, :1], "PNG"), "no-face"),
         "one-row.png": (encoded(people[0][240:241], "PNG"), "no-face"),
         "wide-noise.png": (encoded(np.full((3, 20_000, 3), 90, np.uint8), "PNG"), "no-face"),
@@ -155,6 +176,20 @@ def bad_photos(people: list[Pixels]) -> dict[str, tuple[bytes, str]]:
     }
 
 
+def ignored_files(people: list[Pixels]) -> dict[str, bytes]:
+    """Files that are no photographs by their names, some of which hold one."""
+    jpeg = encoded(people[0], "JPEG")
+    folders = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".thumbnails")
+    names = (".DS_Store", "Thumbs.db", "desktop.ini", "notes.txt", "people.xlsx", "IMG_0001.AAE")
+    apple_double = {"._windows.bmp": b"\0\5\26\7" + bytes(90), "folder.jpg/._inside.webp": b"\0\5\26\7"}
+    return (
+        {f"{folder}/face.jpg": jpeg for folder in folders}
+        | dict.fromkeys(names, b"housekeeping")
+        | apple_double
+        | {".hidden.jpg": jpeg}
+    )
+
+
 def border_photos(people: list[Pixels]) -> dict[str, bytes]:
     """Faces cut by the edge: whether there is enough left to treat them is the detector's judgement."""
     cuts: dict[str, Callable[[Pixels], Pixels]] = {
@@ -165,4 +200,4 @@ def border_photos(people: list[Pixels]) -> dict[str, bytes]:
         "most": lambda rgb: rgb[:, 170:],
         "chin-missing": lambda rgb: rgb[:330],
     }
-    return {f"border/{name}-{n}.png": encoded(cut(people[n]), "PNG") for name, cut in cuts.items() for n in (2, 5)}
+    return {f"border/{name}-{n}.png": encoded(cut(people[n]), "PNG") for name, cut in cuts.items() for n in (23, 24)}

@@ -49,8 +49,34 @@ def test_a_manifest_inside_the_input_is_no_refused_photo(tmp_path: Path) -> None
     manifest = cohort(tmp_path, {"x": 3})
     inside = tmp_path / "in" / "manifest.csv"
     manifest.rename(inside)
-    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), inside).refused == ()
-    assert len(plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3)).refused) == 1
+    for manifest, ignored in ((inside, {}), (None, {"text": 1})):
+        plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
+        assert (plan.refused, plan.ignored) == ((), ignored)
+    named_as_picture = inside.rename(tmp_path / "in" / "people.list")
+    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), named_as_picture).refused == ()
+
+
+def test_what_a_system_leaves_is_ignored_and_counted(tmp_path: Path) -> None:
+    manifest = cohort(tmp_path, {"x": 3})
+    for folder in ("@eaDir", "__MACOSX", ".git"):
+        save_photo(tmp_path / "in" / folder / "x0.png", 1)
+    for name in (".DS_Store", "._x0.png", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "in" / name).touch()
+    for table in (manifest, None):
+        plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+        assert (len(plan.photos), plan.subjects, plan.refused) == (3, 3, ())
+        assert plan.ignored == {"hidden": 3, "system": 4}
+        assert any("ignored 7 files or folders" in note for note in plan.notes)
+
+
+def test_a_manifest_of_windows_finds_its_photos(tmp_path: Path) -> None:
+    cohort(tmp_path, {"x": 3})
+    table = tmp_path / "m.csv"
+    table.write_text("sep=;\r\nimage;subject\r\n" + "".join(f"C:\\fotos\\X{n}.PNG;P{n}\r\n" for n in range(3)))
+    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+    assert {name: row.subject for name, row in (plan.rows or {}).items()} == {f"x{n}.png": f"P{n}" for n in range(3)}
+    note = next(note for note in plan.notes if "folders in front" in note)
+    assert "fotos" not in note, "notes go into a report that is shared"
 
 
 @pytest.mark.parametrize(
@@ -113,8 +139,8 @@ def test_wrong_folders_and_manifests(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="inside"):
         plan_batch(tmp_path / "in", tmp_path / "in" / "out", Settings())
     table = tmp_path / "m.csv"
-    table.write_text("image,subject\nelsewhere/a.png,A\n")
-    with pytest.raises(UsageError, match="names a photo"):
+    table.write_text("image,subject\nelsewhere/b.png,A\n")
+    with pytest.raises(UsageError, match=r"image 'elsewhere/b.png', the nearest photo is 'a.png'"):
         plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
 
 

@@ -33,7 +33,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_photo_is_released_or_in_quarantine(photos: Path, key_file: Path, tmp_path: Path) -> None:
-    (photos / "notes.txt").write_text("not a photo")
+    (photos / "scan.pdf").write_text("not a photo")
+    (photos / "notes.txt").write_text("not a photo, and never one")
     result = run_batch(photos, tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
     keymap = rows(tmp_path / "out/private/keymap.csv")
     quarantine = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
@@ -42,8 +43,9 @@ def test_every_photo_is_released_or_in_quarantine(photos: Path, key_file: Path, 
     assert quarantine == {
         "Müller Anna/none.png": "no-face",
         "Müller Anna/refused.png": "verification",
-        "notes.txt": "unsupported",
+        "scan.pdf": "unsupported",
     }
+    assert result.ignored == {"text": 1}
     assert (result.anonymized, result.skipped, result.quarantined, result.exit_code) == (5, 0, 3, 1)
     assert {row["output"] for row in keymap} == {
         f"images/{path.relative_to(tmp_path / 'out/images')}" for path in (tmp_path / "out/images").rglob("*.png")

@@ -250,6 +250,15 @@ def test_what_is_no_table(tmp_path: Path, text: bytes, message: str) -> None:
         read_cases(path, photos(tmp_path))
 
 
+def test_a_manifest_as_excel_and_windows_write_it_reads_the_same(tmp_path: Path) -> None:
+    images = photos(tmp_path, "visit/a.jpg", "visit/b.heic")
+    plain = write(tmp_path, "image,subject,syndrome,age\nvisit/a.jpg,p1,KBG,1.5\nvisit/b.heic,p2,NS,2\n", "plain.csv")
+    excel = tmp_path / "excel.csv"
+    rows = "image;subject;syndrome;age;\r\nvisit\\a.jpg;p1;KBG;1,5;\r\n.\\visit\\b.heic;p2;NS;2;\r\n"
+    excel.write_bytes(f"sep=;\r\n{rows}".encode("utf-16"))
+    assert read_cases(excel, images) == read_cases(plain, images)
+
+
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         read_cases(tmp_path / "none.csv", tmp_path)

@@ -210,6 +210,13 @@ def test_wrong_files_are_named_with_their_fault(tmp_path: Path, text: str, words
     assert error.value.remedy
 
 
+def test_norms_as_excel_writes_them_read_the_same(tmp_path: Path) -> None:
+    plain, excel = tmp_path / "plain.csv", tmp_path / "excel.csv"
+    plain.write_text("measure,unit,mean,sd,source,low,high\nENEN,mm,31.5,2.25,ours,0,12\n")
+    excel.write_bytes("measure;unit;mean;sd;source;low;high;;\r\nENEN;mm;31,5;2,25;ours;0;12;;\r\n".encode("utf-16"))
+    assert read_norms(excel) == read_norms(plain)
+
+
 @pytest.mark.parametrize("text", ["norm = 3", "[[norm]\n", "x = 1", "[[norm]]\nmeasure = 'ENEN'\nmale = [1]\n"])
 def test_wrong_toml(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.toml"

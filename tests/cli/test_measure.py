@@ -18,6 +18,7 @@ from PIL import Image
 from ganonym.classify.measurement.lengths import measurements
 from ganonym.classify.measurement.norms_file import read_norms
 from ganonym.classify.measurement.table import MEASUREMENTS
+from ganonym.photos import decode
 from ganonym_cli.app import main
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
@@ -128,7 +129,7 @@ def test_some_photos_fail_and_the_others_are_measured(ganonym: Run, cohort: Path
         (["PHOTO", "--unit", "mm"], "millimetres need a scale"),
         (["PHOTO", "--mm-per-px", "0"], "--mm-per-px 0.0 is no scale"),
         (["PHOTO", "--mm-per-px", "1", "--iris-px", "20"], "both give a scale"),
-        (["PHOTO", "--norms", "none.csv"], "cannot read norms from none.csv"),
+        (["PHOTO", "--norms", "none.csv"], "cannot read the norms none.csv"),
         (["PHOTO", "--draw", "out.jpg"], "out.jpg is no PNG. Name a file"),
         (["PHOTO", "PHOTO", "--draw", "out.png"], "is one file for 2 photos. Name a folder"),
         (["PHOTO", "PHOTO", "--charts", "out"], "--charts are of one photo"),
@@ -147,7 +148,7 @@ def test_a_photo_without_a_row_is_2_and_a_folder_that_cannot_be_written_4(
 ) -> None:
     ended = ganonym("measure", photo(cohort), "--people", cohort / "people.csv")
     assert ended.code == 2
-    assert "has no row for '1.png'" in ended.err
+    assert "the nearest photo is '1.png'" in ended.err
     (tmp_path / "file").write_text("")
     ended = ganonym("measure", photo(cohort), "--draw", tmp_path / "file" / "out.png")
     assert ended.code == 4
@@ -171,3 +172,19 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert done.stdout.split("HEAVY")[1].split() == []
     assert "--norms" in done.stdout
+
+
+def test_millimetres_of_a_photo_that_is_read_smaller(
+    ganonym: Run, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scale is one of the photograph as it is stored; very large ones are read at half their size."""
+    with Image.open(photo(cohort)) as picture:
+        picture.resize((picture.width * 2, picture.height * 2)).save(tmp_path / "large.png")
+    arguments = ["measure", tmp_path / "large.png", "--mm-per-px", 0.2, "--json", "--quiet"]
+    whole = json.loads(ganonym(*arguments).out)["photos"][0]["measurements"]
+    monkeypatch.setattr(decode, "MAX_PIXELS", 500_000)
+    monkeypatch.setattr(decode, "SHRUNK", 400_000)
+    smaller = json.loads(ganonym(*arguments).out)["photos"][0]["measurements"]
+    for name in ("ENEN", "EXEX"):
+        assert smaller[name]["unit"] == whole[name]["unit"] == "mm"
+        assert smaller[name]["value"] == pytest.approx(whole[name]["value"], rel=0.06)

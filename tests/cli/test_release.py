@@ -98,11 +98,13 @@ def test_a_second_run_skips_what_is_done(ganonym: Run, people: Path, copy: Path)
 def test_dry_run_writes_nothing(ganonym: Run, people: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     shutil.copytree(people / "photos", tmp_path / "in", dirs_exist_ok=True)
-    (tmp_path / "in" / "notes.txt").write_text("x")
+    (tmp_path / "in" / "scan.pdf").write_text("x")
+    (tmp_path / "in" / ".DS_Store").write_text("x")
     ended = ganonym("anonymize", tmp_path / "in", tmp_path / "out", "--dry-run", "--json", "-k", 3)
     told = json.loads(ended.out)
     assert ended.code == 0
     assert (told["photos"], told["refused"], told["mechanism"]) == (PEOPLE * PHOTOS, {"unsupported": 1}, "k-same")
+    assert told["ignored"] == {"hidden": 1}
     assert not (tmp_path / "out").exists()
     assert "Dry run" in ganonym("anonymize", tmp_path / "in", tmp_path / "out", "--dry-run").out
 

@@ -112,7 +112,7 @@ def test_a_list_of_pairs_must_be_sound(folders: tuple[Path, Path, Path], tmp_pat
         read_release(*folders, pairs=bad)
     for fault in ("'nobody.png' is not in the manifest", "'gone.png' is no picture", "'a/one.png' is listed 2 times"):
         assert fault in str(caught.value)
-    with pytest.raises(UsageError, match="lacks the column output"):
+    with pytest.raises(UsageError, match="'output' is missing"):
         read_release(*folders, pairs=table(tmp_path / "half.csv", ("source",), ("a/one.png",)))
 
 
@@ -140,3 +140,21 @@ def test_a_subject_in_two_spellings_would_be_found_half_as_often(folders: tuple[
         read_release(originals, out, people)
     word = table(originals.parent / "distinct.csv", ("P-1", "p–1"))
     assert read_release(originals, out, people, distinct=word).subjects == ("P-1", "p–1", "Q")
+
+
+def test_lists_as_excel_and_windows_write_them(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    originals, out, people = folders
+    picture(out / "x" / "q.png")
+    rows = "".join(f"D:\\fotos\\{name.replace('/', chr(92)).upper()};s{n};WBS\r\n" for n, name in enumerate(NAMES))
+    people.write_bytes(f"image;subject;syndrome\r\n{rows}".encode("utf-16"))
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text('sep=;\nsource;output;note\na\\two.png;x\\q.png;"of\ntwo lines"\n')
+    assert released((originals, out, people), pairs=pairs) == {
+        "a/one.png": None,
+        "a/two.png": "x/q.png",
+        "b/one.png": None,
+    }
+    with people.open("ab") as file:
+        file.write("D:\\fotos\\gone.png;s9;WBS\r\n".encode("utf-16-le"))
+    with pytest.raises(UsageError, match="1 photos of"):
+        read_release(originals, out, people, pairs)

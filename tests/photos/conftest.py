@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
+
+pillow_heif.register_heif_opener()  # so that Pillow writes HEIC, too
 
 
 @pytest.fixture(scope="session")

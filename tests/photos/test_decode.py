@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 
 from ganonym.errors import EnvironmentFault, PhotoError
 from ganonym.photos import decode as module
-from ganonym.photos.decode import MAX_PIXELS, MAX_SIDE, decode, read_photo
+from ganonym.photos.decode import MAX_SHRUNK, MAX_SIDE, decode, read_photo
 
 LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("PNG", {}),
@@ -34,6 +34,8 @@ LOSSY: dict[str, tuple[str, dict[str, Any]]] = {
     "jpeg-progressive": ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}),
     "webp-lossy": ("WEBP", {"quality": 95}),
     "tiff-jpeg": ("TIFF", {"compression": "jpeg", "quality": 95}),
+    "heic": ("HEIF", {"quality": 95}),
+    "avif": ("AVIF", {"quality": 95, "speed": 10}),
 }
 EVERY = LOSSLESS | LOSSY
 
@@ -90,7 +92,7 @@ def test_small_files_that_are_no_photos(save: Any, photo: Any) -> None:
     assert reason(save(photo, "GIF"), "photo.jpg") == "unsupported"
     assert reason(save(photo, "ICO"), "photo.png") == "unsupported"
     assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n", "photo.tif") == "unsupported"
-    assert reason(b"\0\0\0\x18ftypheic", "photo.jpg") == "unsupported"
+    assert reason(b"\0\0\0\x18ftypheic", "photo.jpg") == "truncated"
     assert reason(b"BM and then some prose that is no bitmap header") in {"corrupt", "truncated"}
     assert reason(b"\xff\xd8\xff") == "truncated"
     assert decode(save(photo[:1, :1], "PNG"), "x").shape == (1, 1, 3)
@@ -104,7 +106,7 @@ def test_bombs_and_outsize_pictures(png: Callable[..., bytes], png_chunk: Any, m
     square = png(20_000, 20_000, 1, 0, bytes(20_000 * 2501))
     assert len(square) < 300_000
     assert reason(square) == "too-large"
-    assert reason(png(10_000, MAX_PIXELS // 10_000 + 1, 1, 0, b"")) == "too-large"  # Pillow alone would only warn
+    assert reason(png(10_000, MAX_SHRUNK // 10_000 + 1, 1, 0, b"")) == "too-large"
     assert reason(png(MAX_SIDE + 1, 1, 1, 0, bytes(3753))) == "too-large"
     text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000)))
     assert reason(png(1, 1, 8, 0, b"\0\0", text)) == "corrupt"

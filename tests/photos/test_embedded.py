@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from ganonym.errors import PhotoError
 from ganonym.photos.embedded import embedded
 from ganonym.photos.encode import encode_jpeg, encode_png
+
+pillow_heif.register_heif_opener()  # this module saves while it is collected
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (24, 30, 3), dtype=np.uint8)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -70,18 +73,20 @@ def kinds(data: bytes) -> set[str]:
         saved("TIFF"),
         saved("TIFF", compression="tiff_lzw"),
         saved("BMP"),
+        saved("HEIF"),
+        saved("AVIF"),
     ],
 )
 def test_mere_pixels_have_nothing(data: bytes) -> None:
     assert embedded(data, "photo") == ()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_exif_gps_profile_and_xmp_are_named_in_every_format(kind: str) -> None:
     items = embedded(saved(kind, exif=camera().tobytes(), icc_profile=ICC), "photo")
     assert {name for name, _ in items} == {"EXIF", "GPS", "ICC profile"}
     assert {("EXIF", "272=Model Canary"), ("EXIF", "42033=serial 42"), ("GPS", "1=N")} <= set(items)
-    if kind in {"JPEG", "WEBP"}:
+    if kind in {"JPEG", "WEBP", "HEIF", "AVIF"}:
         assert kinds(saved(kind, xmp=XMP)) == {"XMP"}
 
 
@@ -102,6 +107,12 @@ def test_exif_gps_profile_and_xmp_are_named_in_every_format(kind: str) -> None:
         (lambda: saved("WEBP") + b"canary", "trailing bytes"),
         (lambda: saved("BMP") + b"canary", "trailing bytes"),
         (lambda: saved("TIFF", tiffinfo={270: "canary"}), "EXIF"),
+        (lambda: saved("HEIF", thumbnails=[16]), "thumbnail"),
+        (lambda: saved("HEIF", save_all=True, append_images=[Image.new("RGB", (32, 32))]), "further pictures"),
+        (lambda: saved("AVIF", save_all=True, append_images=[Image.fromarray(PICTURE)]), "further pictures"),
+        (lambda: saved("HEIF") + b"\0\0\0\x10mpvd" + bytes(8), "HEIF mpvd"),
+        (lambda: saved("HEIF") + b"canary", "trailing bytes"),
+        (lambda: saved("AVIF") + b"canary", "trailing bytes"),
         (lambda: saved("TIFF", save_all=True, append_images=[Image.new("RGB", (3, 3))]), "further pictures"),
     ],
 )
@@ -116,7 +127,7 @@ def test_thumbnail_of_exif_is_named() -> None:
     assert "thumbnail" in kinds(jpeg_with(0xE1, b"Exif\0\0" + b"II*\0" + struct.pack("<I", 8) + first + second))
 
 
-@pytest.mark.parametrize("data", [encode_png(PICTURE), encode_jpeg(PICTURE), saved("WEBP")])
+@pytest.mark.parametrize("data", [encode_png(PICTURE), encode_jpeg(PICTURE), *map(saved, ("WEBP", "HEIF", "AVIF"))])
 def test_broken_files_are_errors(data: bytes) -> None:
     for cut in (9, 30, len(data) // 2):
         with pytest.raises(PhotoError, match="photo"):

@@ -43,7 +43,20 @@ def reasons(root: Path) -> dict[str, str]:
 
 
 def test_layout_is_kept_and_sorted(tmp_path: Path) -> None:
-    names = ["b.PNG", "a/z.jpg", "a/b/c.TIFF", "a.webp", "B.bmp", "a/b.jpeg", "x y/é.jpg", "deep/" * 30 + "p.png"]
+    names = [
+        "b.PNG",
+        "i.HEIC",
+        "i.hif",
+        "i.heif",
+        "i.avif",
+        "a/z.jpg",
+        "a/b/c.TIFF",
+        "a.webp",
+        "B.bmp",
+        "a/b.jpeg",
+        "x y/é.jpg",
+        "deep/" * 30 + "p.png",
+    ]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -67,7 +80,12 @@ def test_what_is_not_a_photo_is_named_with_its_reason(tmp_path: Path) -> None:
     (root / "._real.jpg").touch()
     (root / ".thumbnails").mkdir()
     (root / ".thumbnails" / "t.jpg").touch()
+    for folder in ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"):
+        (root / folder).mkdir()
+        (root / folder / "t.jpg").touch()
+    (root / "Thumbs.db").symlink_to("nowhere")
     (root / "notes.txt").touch()
+    (root / "scan.pdf").touch()
     (root / "no suffix").touch()
     (root / "folder.jpg").mkdir()
     os.mkfifo(root / "fifo.jpg")
@@ -76,10 +94,17 @@ def test_what_is_not_a_photo_is_named_with_its_reason(tmp_path: Path) -> None:
         assert walk(root).photos == ("real.jpg",)
         assert reasons(root) == {
             **dict.fromkeys(("link.jpg", "escape.jpg", "dangling.jpg", "folder", "loop"), "symlink"),
-            **dict.fromkeys((".DS_Store", "._real.jpg", ".thumbnails/"), "hidden"),
-            **dict.fromkeys(("notes.txt", "no suffix"), "unsupported"),
+            **dict.fromkeys(("scan.pdf", "no suffix"), "unsupported"),
             **dict.fromkeys(("fifo.jpg", "socket.jpg"), "special-file"),
         }
+        assert dict(walk(root).ignored) == {
+            **dict.fromkeys((".DS_Store", "._real.jpg", ".thumbnails/"), "hidden"),
+            **dict.fromkeys(("@eaDir/", "#recycle/", "$RECYCLE.BIN/", "__MACOSX/", "Thumbs.db"), "system"),
+            "notes.txt": "text",
+        }
+        pdf = dict(walk(root).refused)["scan.pdf"].detail
+        assert "a PDF" in pdf
+        assert "as PNG or JPEG" in pdf
 
 
 NFC, NFD = "\u00e9.jpg", "e\u0301.jpg"
@@ -152,8 +177,9 @@ def test_nothing_is_lost_or_doubled(stems: list[str]) -> None:
         for name in names:
             (root / name).touch()
         result = walk(root)
-        listed = [*result.photos, *(name for name, _ in result.refused)]
+        listed = [*result.photos, *(name for name, _ in result.refused), *(name for name, _ in result.ignored)]
         assert sorted(listed) == sorted(names)
+        assert {n for n, _ in result.ignored} >= {n for n in names if n.startswith(".") or n.endswith(".txt")}
         assert set(result.photos) == {n for n in names if n.endswith(".jpg") and not n.startswith(".")}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +12,7 @@ from typing import Any
 from ganonym.classify.measurement.norms import OLDEST, Norm
 from ganonym.classify.measurement.table import MEASUREMENTS, UNITS, unit_of
 from ganonym.errors import UsageError
+from ganonym.tables import number, read_table
 from ganonym.types import Sex
 
 BUNDLED = Path(__file__).with_name("norms.toml")
@@ -34,16 +33,16 @@ def read_norms(path: Path) -> tuple[Norm, ...]:
     Raises UsageError naming the file and the row that is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = list(_csv_rows(text)) if path.suffix.lower() == ".csv" else list(_toml_rows(tomllib.loads(text)))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+        text = "" if path.suffix.lower() == ".csv" else path.read_text(encoding="utf-8-sig")
+        rows = list(_toml_rows(tomllib.loads(text)) if text else _csv_rows(path))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"cannot read norms from {path}: {_words(error)}.", _HELP) from error
     norms = []
-    for number, row in enumerate(rows, start=1):
+    for place, row in enumerate(rows, start=1):
         try:
             norms.append(_norm(row))
         except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(f"{path}, norm {number}: {_words(error)}.", _HELP) from error
+            raise UsageError(f"{path}, norm {place}: {_words(error)}.", _HELP) from error
     if not norms:
         raise UsageError(f"{path} holds no norms.", _HELP)
     return tuple(norms)
@@ -78,11 +77,20 @@ def _toml_rows(tables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
-    for row in csv.DictReader(io.StringIO(text, newline=""), strict=True):
-        if None in row or None in row.values():
-            raise ValueError("a row has another number of cells than the header")
-        yield {key.strip().lower(): value.strip() for key, value in row.items() if value.strip()}
+def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    table = read_table(path, COLUMNS, "norms")
+    for line, cells in table.rows:
+        if len(cells) != len(table.columns):
+            raise ValueError(f"line {line} has another number of cells than the header")
+        row = {key: cell.strip() for key, cell in zip(table.columns, cells, strict=True) if cell.strip()}
+        yield {key: _as_number(text) if key in _NUMBERS else text for key, text in row.items()}
+
+
+def _as_number(text: str) -> float:
+    found = number(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a number")
+    return found
 
 
 def _norm(row: Mapping[str, Any]) -> Norm:

@@ -1,0 +1,124 @@
+"""Files that are not read: what they are by their first bytes or by their names, and what the steward can do.
+
+Two kinds are told apart by name. What no camera calls a photograph (a system's housekeeping, hidden files, tables and
+texts) is *ignored*: counted, never treated, nothing to do. Whatever may show a patient is *withheld*, with a remedy.
+Hidden files are ignored even where they may be photographs, since nobody sees them when they look at the folder: they
+are thumbnails, rests of deleted photographs, or versions that an editor keeps. Nothing of them is ever released.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+from ganonym.photos.sniff import ACCEPTED
+
+Foreign: TypeAlias = tuple[str, str]
+"""What a file is, such as "a GIF", and the remedy."""
+
+Ignored: TypeAlias = Literal["hidden", "system", "text"]
+
+_GIF = ("a GIF", "Export the wanted frame as PNG.")
+_VIDEO = ("a video", "Export the wanted frame as PNG.")
+_PDF = ("a PDF", "Save the photos in it as PNG or JPEG.")
+RAW: Foreign = ("a camera's RAW file", "Develop it and export it as JPEG or TIFF.")
+_DICOM = ("a DICOM file", "Export its picture as PNG, without the header.")
+_OFFICE = ("a document", "Save the photos in it as PNG or JPEG.")
+_ARCHIVE = ("an archive", "Unpack it into the input folder.")
+_PICTURE = ("a picture of another format", "Save it as PNG.")
+_UNKNOWN = ("no picture", f"Save it as {ACCEPTED}.")
+
+_MAGIC: tuple[tuple[int, bytes, Foreign], ...] = (
+    (0, b"GIF8", _GIF),
+    (128, b"DICM", _DICOM),
+    (0, b"%PDF", _PDF),
+    (4, b"ftypcrx ", RAW),  # Canon's CR3
+    (0, b"FUJIFILMCCD-RAW", RAW),
+    (0, b"IIRO", RAW),  # Olympus
+    (0, b"IIRS", RAW),
+    (0, b"MMOR", RAW),
+    (0, b"IIU\0", RAW),  # Panasonic
+    (0, b"FOVb", RAW),  # Sigma
+    (0, b"\0MRM", RAW),  # Minolta
+    (4, b"ftypmif1", ("an HEIF file of a kind that is not read", "Save it as JPEG or PNG.")),
+    (4, b"ftyp", _VIDEO),
+    (4, b"moov", _VIDEO),
+    (0, b"\x1a\x45\xdf\xa3", _VIDEO),  # Matroska, WebM
+    (8, b"AVI ", _VIDEO),
+    (0, b"\0\0\1\xba", _VIDEO),  # MPEG
+    (0, b"\0\0\1\xb3", _VIDEO),
+    (0, b"FLV", _VIDEO),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _VIDEO),  # Windows Media
+    (0, b"8BPS", ("a Photoshop file", "Export it as PNG.")),
+    (0, b"gimp xcf", ("a GIMP file", "Export it as PNG.")),
+    (4, b"jP  ", ("a JPEG 2000 file", "Save it as PNG.")),
+    (0, b"\xff\x4f\xff\x51", ("a JPEG 2000 file", "Save it as PNG.")),
+    (4, b"JXL ", ("a JPEG XL file", "Save it as PNG.")),
+    (0, b"\xff\x0a", ("a JPEG XL file", "Save it as PNG.")),
+    (0, b"\xd7\xcd\xc6\x9a", ("a Windows metafile", "Export it as PNG.")),
+    (40, b" EMF", ("a Windows metafile", "Export it as PNG.")),
+    (0, b"%!PS", ("a PostScript file", "Export it as PNG.")),
+    (0, b"<?xml", ("an XML or SVG file", "Export it as PNG if it is a picture.")),
+    (0, b"<svg", ("an SVG file", "Export it as PNG.")),
+    (0, b"\xd0\xcf\x11\xe0", _OFFICE),
+    (0, b"PK\x03\x04", ("a zip archive or a document", "Save the photos in it as files of their own.")),
+    (0, b"\x1f\x8b", _ARCHIVE),
+    (0, b"7z\xbc\xaf", _ARCHIVE),
+    (0, b"Rar!", _ARCHIVE),
+)
+
+_BY_SUFFIX: dict[Foreign, str] = {
+    _GIF: ".gif",
+    _VIDEO: ".mp4 .m4v .mov .avi .mkv .webm .3gp .3g2 .mpg .mpeg .mts .m2ts .wmv .flv .heics .heifs .avifs",
+    _PDF: ".pdf",
+    RAW: ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .mrw .3fr .iiq .raw",
+    _DICOM: ".dcm .dicom",
+    _OFFICE: ".doc .docx .ppt .pptx .odt .odp .rtf .pages .key .pub",
+    _ARCHIVE: ".zip .gz .tgz .tar .7z .rar .bz2 .xz",
+    _PICTURE: ".psd .psb .xcf .svg .svgz .wmf .emf .eps .ps .ai .jp2 .j2k .jpx .jxl .ico .tga .ppm .pgm .pcx .mpo .jps",
+}
+_SUFFIXES = {suffix: foreign for foreign, suffixes in _BY_SUFFIX.items() for suffix in suffixes.split()}
+
+_TEXTS = frozenset({
+    ".txt", ".csv", ".tsv", ".xls", ".xlsx", ".xlsm", ".ods", ".numbers", ".sav", ".dta", ".json", ".jsonl", ".xml",
+    ".yaml", ".yml", ".toml", ".ini", ".md", ".log", ".html", ".htm", ".xmp", ".aae", ".pp3", ".lnk", ".url",
+    ".sha256", ".md5",
+})  # fmt: skip
+_SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "autorun.inf"})
+_SYSTEM_FOLDERS = frozenset({
+    "__macosx", "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin", "recycler",
+    "system volume information", "lost+found", "network trash folder", "temporary items", "__pycache__",
+})  # fmt: skip
+
+
+def describe(data: bytes) -> Foreign:
+    """What refused bytes look like.
+
+    >>> describe(b"GIF89a")
+    ('a GIF', 'Export the wanted frame as PNG.')
+    """
+    return next((what for at, magic, what in _MAGIC if data[at : at + len(magic)] == magic), _UNKNOWN)
+
+
+def describe_name(name: str) -> Foreign:
+    """What a file of a suffix that is not read seems to be.
+
+    >>> describe_name("visit/IMG_1.CR2")[0]
+    "a camera's RAW file"
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    what = f"of an unknown suffix, {suffix}" if suffix else "without a suffix"
+    return _SUFFIXES.get(suffix, (what, f"If it is a photo, save it as {ACCEPTED}."))
+
+
+def why_ignored(name: str, folder: bool) -> Ignored | None:
+    """Why the last part `name` of a path is no photograph's or folder of photographs' by itself; None if it may be.
+
+    >>> why_ignored("._IMG_1.jpg", False), why_ignored("@eaDir", True), why_ignored("IMG_1.jpg", False)
+    ('hidden', 'system', None)
+    """
+    if name.startswith("."):
+        return "hidden"
+    if name.casefold() in (_SYSTEM_FOLDERS if folder else _SYSTEM_FILES):
+        return "system"
+    return "text" if not folder and PurePosixPath(name).suffix.lower() in _TEXTS else None
