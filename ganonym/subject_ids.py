@@ -33,7 +33,9 @@ def canonical_id(subject: str) -> str:
         for letter in text
         if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"}
     ]
-    plain = re.sub(r"(?<![\d.])0+(?=\d)", "", "".join(kept))
+    # Once more: what stood between two letters may have kept them from composing.
+    text = unicodedata.normalize("NFKC", "".join(kept))
+    plain = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
     return re.sub(r"^(\d+)\.0+$", r"\1", plain)
 
 

@@ -95,8 +95,10 @@ def _doubtful(claims: Sequence[Claim], pair: tuple[int, int], distinct: Distinct
 
 def _alike(claims: Sequence[Claim], distinct: Distinct) -> Iterator[tuple[tuple[int, int], float]]:
     """Pairs whose thumbnails, one mirrored or not, correlate by `ALIKE`, and how; in blocks, so memory stays flat."""
+    if not claims:
+        return
     faces = np.array([claim.record.thumbnail for claim in claims], np.float64).reshape(len(claims), -1)
-    side = round(faces.shape[1] ** 0.5) if len(claims) else 0
+    side = round(faces.shape[1] ** 0.5)
     plain, mirrored = _unit(faces), _unit(faces.reshape(-1, side, side)[:, :, ::-1].reshape(faces.shape))
     for start in range(0, len(claims), _BLOCK):
         rows = plain[start : start + _BLOCK]
