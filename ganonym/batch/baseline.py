@@ -6,8 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,17 +15,18 @@ from ganonym.baselines.average import average_groups, mean_picture
 from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings
 from ganonym.baselines.report import count, report, table
 from ganonym.baselines.treat import Task, aligned, load_models, treat
-from ganonym.batch.analysis import dataset_digest, fingerprint
 from ganonym.batch.engines import Engine, open_engine, resident_peak
 from ganonym.batch.files import discard, write_output, write_private
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, plan_batch
-from ganonym.batch.pseudonym import key_mark, output_name, pseudonym, read_key, read_or_create_key, refuse_collisions
+from ganonym.batch.pseudonym import key_mark, output_name, pseudonym, read_or_create_key, refuse_collisions
 from ganonym.batch.release import ReleaseItem
-from ganonym.batch.run import Progress, RunResult
+from ganonym.batch.replacement import open_release
+from ganonym.batch.request import Progress, check_ledger, check_output, fingerprints, header_of
+from ganonym.batch.run import RunResult
 from ganonym.batch.settle import commit, is_done, quarantined
-from ganonym.batch.workspace import Workspace, forget, open_ledger, open_workspace
+from ganonym.batch.workspace import Workspace, open_ledger
 from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.faces.find import default_backends
@@ -61,25 +61,15 @@ def run_baseline(
     tell = progress or (lambda _phase, _done, _total: None)
     batch = _batch_settings(settings)
     plan = plan_batch(source, output, batch, manifest)
-    with open_workspace(output) as space:
-        if not settings.resume:
-            forget(space)
-        key = read_key(key_file) if key_file else read_or_create_key(space.key)
-        refused = dict(plan.refused)
-        jobs = []
-        for done, name in enumerate(plan.photos, start=1):
-            digest = fingerprint(source, name)
-            if isinstance(digest, Refusal):
-                refused[name] = digest
-            else:
-                subject, label = plan.subject_of(name), plan.label_of(name)
-                item = ReleaseItem(name, 0, 0, digest, subject, output_name(key, name), _FILTERED, label)
-                # Bounds as `anonymize` has them, so that both can be compared on the same photos.
-                jobs.append(_Job(Task(source, name, digest, settings, SMALLEST_FACE, LARGEST_YAW), item))
-            tell("read", done, len(plan.photos))
-        jobs.sort(key=lambda job: job.item.output)
-        refuse_collisions(job.item.output for job in jobs)
-        header = _header(plan, jobs, refused, settings, key)
+    given = check_output(output, key_file)
+    weights = _weights()
+    photos, refused = fingerprints(source, plan, tell)
+    header = header_of(plan, photos, refused, settings.relevant(), weights, given)
+    check_ledger(output, header, settings.resume)
+    with open_release(output, header, settings.resume) as (home, space):
+        key = given or read_or_create_key(home.key)
+        jobs = _jobs(source, photos, plan, settings, key)
+        header |= {"key": key_mark(key)}
         with (
             closing(open_ledger(space, header)) as ledger,
             open_engine(Pipeline(_load_tools, load_shape, _weights), batch) as engine,
@@ -92,8 +82,7 @@ def run_baseline(
                 made, skipped = _treat(jobs, ledger, space, engine, tell)
             memory = resident_peak() + engine.peak_memory()
             reasons = _write_reports(space, plan, ledger, key, settings)
-            if ledger.entries[-1]["kind"] != "closed":
-                ledger.append({"kind": "closed"})
+            ledger.finish(space.sealed())
     return RunResult(
         anonymized=made,
         skipped=skipped,
@@ -101,6 +90,7 @@ def run_baseline(
         reasons=reasons,
         ignored=dict(plan.ignored),
         mechanism=f"baseline {settings.method}",
+        mechanism_reason=f"{settings.method}, as asked",
         guarantee=NO_GUARANTEE,
         seconds=time.perf_counter() - started,
         peak_memory=memory,
@@ -119,19 +109,20 @@ def _batch_settings(settings: BaselineSettings) -> Settings:
     )
 
 
-def _header(
-    plan: Plan, jobs: Sequence[_Job], refused: dict[str, Refusal], settings: BaselineSettings, key: bytes
-) -> JSON:
-    rows = [asdict(row) for _, row in sorted((plan.rows or {}).items())]
-    photos = sorted((job.item.source, job.item.input) for job in jobs)
-    return {
-        "kind": "header",
-        "version": version("ganonym"),
-        "settings": settings.relevant(),
-        "weights": _weights(),
-        "inputs": dataset_digest(photos, refused, rows),
-        "key": key_mark(key),
-    }
+def _jobs(
+    source: Path, photos: Sequence[tuple[str, str]], plan: Plan, settings: BaselineSettings, key: bytes
+) -> list[_Job]:
+    """One for each photo, ordered by output name."""
+    jobs = []
+    for name, digest in photos:
+        item = ReleaseItem(
+            name, 0, 0, digest, plan.subject_of(name), output_name(key, name), _FILTERED, plan.label_of(name)
+        )
+        # Bounds as `anonymize` has them, so that both can be compared on the same photos.
+        jobs.append(_Job(Task(source, name, digest, settings, SMALLEST_FACE, LARGEST_YAW), item))
+    jobs.sort(key=lambda job: job.item.output)
+    refuse_collisions(job.item.output for job in jobs)
+    return jobs
 
 
 def _weights(_: Settings | None = None) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ganonym.batch.ledger import read_ledger
 from ganonym.batch.plan import Plan
+from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.subject_ids import canonical_id
@@ -34,19 +35,20 @@ def released_before(folders: Iterable[Path]) -> Earlier:
     subjects, inputs = set(), set()
     for folder in folders:
         space = Workspace(folder)
-        if not space.ledger.is_file():
+        if not any(ledger.is_file() for ledger in ledgers_of(space)):
             raise UsageError(
                 f"{folder} is not an output folder of ganonym: no {space.ledger.relative_to(folder)}.",
                 "Name the folder of the earlier release, with its private part.",
             )
-        state = read_ledger(space.ledger)
-        if state.problems:
-            raise EnvironmentFault(f"the ledger {space.ledger} was altered ({state.problems[0]}).")
-        for entry in state.entries:
-            # Once anonymized counts for good: the picture may have been shared before it was removed.
-            if entry.get("outcome") == "anonymized":
-                subjects.add(canonical_id(str(entry["subject"])))
-                inputs.add(str(entry["input"]))
+        for ledger in ledgers_of(space):
+            state = read_ledger(ledger)
+            if state.problems:
+                raise EnvironmentFault(f"the ledger {ledger} was altered ({state.problems[0]}).")
+            for entry in state.entries:
+                # Once anonymized counts for good: the picture may have been shared before it was removed.
+                if entry.get("outcome") == "anonymized":
+                    subjects.add(canonical_id(str(entry["subject"])))
+                    inputs.add(str(entry["input"]))
     return Earlier(frozenset(subjects), frozenset(inputs))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import stat
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ganonym.errors import EnvironmentFault, UsageError
 
 PARTIAL = ".partial"
+UNSUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY})
+"""What FAT, FUSE and network file systems answer to a call that they do not have."""
 
 
 def write_output(
@@ -42,18 +45,21 @@ def write_output(
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """`write_output` for what must never be shared: mode 600."""
+    """`write_output` for what must never be shared: mode 600, and EnvironmentFault where others could read it."""
     write_output(path, data, mode=0o600)
 
 
 def make_folder(path: Path, mode: int) -> None:
-    """Create a folder with exactly `mode` unless it exists. Raises EnvironmentFault, UsageError when it is a file."""
+    """Create a folder with `mode`, as `set_mode` does, unless it exists.
+
+    Raises EnvironmentFault, UsageError when it is a file.
+    """
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder.", "Choose another output.")
     try:
         if not path.is_dir():
             path.mkdir(parents=True)
-            path.chmod(mode)
+            set_mode(path, mode)
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -66,6 +72,15 @@ def discard(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
+def is_partial(name: str) -> bool:
+    """Whether a path is that of a file which a killed run may leave half-written.
+
+    >>> is_partial("a/.b.png.partial"), is_partial("a/b.png")
+    (True, False)
+    """
+    return name.rpartition("/")[2].startswith(".") and name.endswith(PARTIAL)
+
+
 def remove_partials(folder: Path) -> None:
     """Remove what a killed run left half-written below `folder`. Raises EnvironmentFault."""
     try:
@@ -75,28 +90,35 @@ def remove_partials(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold `path` locked, so that one process works on an output at a time. Raises UsageError when it is taken."""
+def set_mode(path: Path, mode: int, handle: int | None = None) -> None:
+    """Give a file or folder, open as `handle` or not, the permissions `mode`; some file systems keep none.
+
+    That does not matter for what may be shared. What is for its owner alone (`mode` without bits for others) must then
+    be closed by the way its file system is mounted. Raises EnvironmentFault when others can read it, OSError.
+    """
+    target = path if handle is None else handle
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        os.chmod(target, mode)  # noqa: PTH101  # Path.chmod takes no open file
     except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"another process is working on {path.parent.parent}.", "Wait for it to end.") from error
-        yield
-    finally:
-        os.close(handle)
+        if error.errno not in UNSUPPORTED:
+            raise
+    found = stat.S_IMODE(os.stat(target).st_mode)  # noqa: PTH116
+    if not mode & 0o077 and found & 0o077:
+        raise EnvironmentFault(
+            f"{path} cannot be closed to other users: its file system keeps no permissions (mode {found:o}).",
+            "It leads back to the patients. Use an output folder on a local disk and copy all but private/ to the "
+            "share, or mount the share for yourself alone (umask=077, or file_mode=0600,dir_mode=0700).",
+        )
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
+    """Make renames in `folder` durable, where its file system can. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
     finally:
         os.close(handle)
 
@@ -119,7 +141,7 @@ def cannot_write(path: Path, error: OSError) -> EnvironmentFault:
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
-        os.fchmod(handle, mode)
+        set_mode(path, mode, handle)
         write_all(handle, data)
         os.fsync(handle)
     finally:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganonym.batch.files import cannot_write, sync_folder, write_all
 from ganonym.errors import EnvironmentFault
 from ganonym.types import JSON
+from ganonym.weights import sha256_file
 
 GENESIS = "0" * 64
 
@@ -48,6 +50,14 @@ def read_ledger(path: Path) -> LedgerState:
     return LedgerState(tuple(entries), size, None, ())
 
 
+def refuse_problems(path: Path, state: LedgerState) -> None:
+    """Raise EnvironmentFault when more than the last line of the ledger at `path` is unsound."""
+    if state.problems:
+        raise EnvironmentFault(
+            f"the ledger {path} was altered ({state.problems[0]}).", "Use a new output folder; keep this for audit."
+        )
+
+
 def verify_ledger(path: Path) -> list[str]:
     """Everything wrong with a ledger, empty when it is sound and closed.
 
@@ -73,10 +83,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         state = read_ledger(path)
-        if state.problems:
-            raise EnvironmentFault(
-                f"the ledger {path} was altered ({state.problems[0]}).", "Use a new output folder; keep this for audit."
-            )
+        refuse_problems(path, state)
         self.entries = list(state.entries)
         self.items = {entry["name"]: entry for entry in state.entries if entry["kind"] == "item"}
         self._path, self._size = path, state.size
@@ -108,6 +115,19 @@ class Ledger:
         """Append an entry of kind "item" unless the last one of that name says the same."""
         if not item.items() <= self.items.get(item["name"], {}).items():
             self.append(item)
+
+    def finish(self, files: Mapping[str, Path]) -> None:
+        """Append the closing entry with the SHA-256 of `files` by name, unless the last entry says the same.
+
+        Raises EnvironmentFault.
+        """
+        try:
+            seals = {name: sha256_file(path) for name, path in files.items()}
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        last = self.entries[-1] if self.entries else {}
+        if last.get("kind") != "closed" or last.get("files") != seals:
+            self.append({"kind": "closed", "files": seals})
 
     def close(self) -> None:
         """Let go of the file; nothing can be appended afterwards."""

@@ -51,7 +51,7 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
     """What in OUT does not agree with the folder it was made from.
 
     Every file of `originals` must be in the ledger, anonymized or withheld; every source of an output must be there
-    with the bytes that were treated; no picture of OUT may be one of the originals.
+    with the bytes that were treated; no file of OUT may be one of the originals.
     """
     space = Workspace(output)
     items = _items(space)
@@ -64,9 +64,9 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
         if entry["outcome"] == "anonymized" and digests.get(entry["source"]) != entry["input"]:
             problems.append(f"{entry['output']}: its source is gone or was changed since")
     copies = {digest for digest in digests.values() if isinstance(digest, str)}
-    for path in sorted(space.images.rglob("*")):
+    for path in sorted(space.root.rglob("*")):
         if path.is_file() and sha256_file(path) in copies:
-            problems.append(f"{path.relative_to(space.images).as_posix()}: is a copy of an original")
+            problems.append(f"{path.relative_to(space.root).as_posix()}: is a copy of an original")
     return problems
 
 

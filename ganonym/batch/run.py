@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
-from ganonym.batch.analysis import ANALYSIS, AnalysisStore, dataset_digest, fingerprint
+from ganonym.batch.analysis import ANALYSIS, AnalysisStore
 from ganonym.batch.claims import Claim, claim_faces, subjects_of
-from ganonym.batch.earlier import refuse_released, released_before
+from ganonym.batch.default import default_pipeline
 from ganonym.batch.engines import Engine, open_engine, resident_peak
 from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.people import SamePerson, find_same_people, refuse_same_people
 from ganonym.batch.photographs import coverable, produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.batch.plan import Plan, choose_mechanism, plan_batch
-from ganonym.batch.pseudonym import key_mark, read_key, read_or_create_key
+from ganonym.batch.plan import Plan, choose_mechanism
+from ganonym.batch.pseudonym import key_mark, read_or_create_key
 from ganonym.batch.release import Release, ReleaseItem, plan_release
+from ganonym.batch.replacement import open_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
+from ganonym.batch.request import Progress, check_request
 from ganonym.batch.settle import commit, is_done, quarantined
-from ganonym.batch.workspace import Workspace, forget, open_ledger, open_workspace
+from ganonym.batch.workspace import Workspace, open_ledger
 from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
-from ganonym.types import JSON, FaceRecord, PrivateFace, Refusal
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase ("read", "analyse", "produce"), how many are done, and how many there are."""
+from ganonym.types import FaceRecord, PrivateFace, Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """What a run did: outputs produced now or found done, records in quarantine, files ignored, and what it took.
 
-    An output is a face, or with `output` photo a photo; `rate` is outputs produced a second; `peak_memory` the resident
-    bytes of all processes together (an upper bound). `warnings` name photographs: for the steward only.
+    An output is a face, or with `output` photo a photo. `mechanism_reason` says why it is that mechanism. `rate` is
+    outputs produced a second; `peak_memory` the resident bytes of all processes together (an upper bound). `warnings`
+    name photographs: for the steward only.
     """
 
     anonymized: int
@@ -48,6 +47,7 @@ class RunResult:
     reasons: dict[str, int]
     ignored: dict[str, int]
     mechanism: str
+    mechanism_reason: str
     guarantee: str
     seconds: float
     peak_memory: int
@@ -79,29 +79,20 @@ def run_batch(
     `after` names the output folders of earlier releases, whose subjects are withheld from this one; `distinct` a CSV of
     subjects who are different people although their ids or photographs look like one person's.
 
-    A picture appears in OUT/images only once it is verified, on the disk and named in the ledger. Killed at any
-    moment and started again with the same arguments, it ends with the same bytes. Raises UsageError and
-    EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
+    Nothing is written before the whole request is checked. A picture appears in OUT/images only once it is verified, on
+    the disk and named in the ledger. Killed at any moment and started again with the same arguments, it ends with the
+    same bytes. Without `settings.resume` the release in OUT stays as it is until the new one is complete. Raises
+    UsageError and EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
     """
     started = time.perf_counter()
-    pipeline = pipeline or _default_pipeline()
+    pipeline = pipeline or default_pipeline()
     tell = progress or (lambda _phase, _done, _total: None)
-    plan = plan_batch(source, output, settings, manifest, distinct)
-    weights = pipeline.weights_digest(settings)
-    with open_workspace(output) as space:
-        if not settings.resume:
-            forget(space)
-        key = read_key(key_file) if key_file else read_or_create_key(space.key)
-        photos, refused = _fingerprints(source, plan, tell)
-        again = refuse_released(plan, photos, released_before(after))
-        refused |= again
-        photos = [photo for photo in photos if photo[0] not in again]
-        if after:
-            plan = replace(
-                plan, notes=(*plan.notes, f"released after {len(after)} earlier releases, without their people")
-            )
-        header = _header(plan, photos, refused, settings, weights, key)
-        analysis_key = digest_of([version("ganonym"), ANALYSIS, weights, settings.verify])
+    request = check_request(source, output, settings, manifest, key_file, after, distinct, pipeline, tell)
+    plan, photos, refused = request.plan, request.photos, dict(request.refused)
+    with open_release(output, request.header, settings.resume) as (home, space):
+        key = request.key or read_or_create_key(home.key)
+        header = request.header | {"key": key_mark(key)}
+        analysis_key = digest_of([version("ganonym"), ANALYSIS, header["weights"], settings.verify])
         with (
             open_ledger(space, header) as ledger,
             AnalysisStore(space.analysis, analysis_key) as store,
@@ -124,8 +115,7 @@ def run_batch(
             memory = resident_peak() + engine.peak_memory()
             reasons = count_reasons(ledger.items.values())
             write_reports(space, plan, release, ledger, key, settings)
-            if ledger.entries[-1]["kind"] != "closed":
-                ledger.append({"kind": "closed"})
+            ledger.finish(space.sealed())
     return RunResult(
         anonymized=produced,
         skipped=skipped,
@@ -133,6 +123,7 @@ def run_batch(
         reasons=reasons,
         ignored=dict(plan.ignored),
         mechanism=release.guarantee.mechanism,
+        mechanism_reason=release.why,
         guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
         seconds=time.perf_counter() - started,
         peak_memory=memory,
@@ -140,39 +131,9 @@ def run_batch(
     )
 
 
-def _fingerprints(source: Path, plan: Plan, tell: Progress) -> tuple[list[tuple[str, str]], dict[str, Refusal]]:
-    photos: list[tuple[str, str]] = []
-    refused = dict(plan.refused)
-    for done, name in enumerate(plan.photos, start=1):
-        digest = fingerprint(source, name)
-        if isinstance(digest, Refusal):
-            refused[name] = digest
-        else:
-            photos.append((name, digest))
-        tell("read", done, len(plan.photos))
-    return photos, refused
-
-
-def _header(
-    plan: Plan,
-    photos: list[tuple[str, str]],
-    refused: dict[str, Refusal],
-    settings: Settings,
-    weights: str,
-    key: bytes,
-) -> JSON:
-    rows = [asdict(row) for _, row in sorted((plan.rows or {}).items())]
-    return {
-        "kind": "header",
-        "version": version("ganonym"),
-        "settings": settings.relevant(),
-        "weights": weights,
-        "inputs": dataset_digest(photos, refused, rows),
-        "key": key_mark(key),
-    }
-
-
-def _analyse(source: Path, photos: list[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress) -> None:
+def _analyse(
+    source: Path, photos: Sequence[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress
+) -> None:
     remaining = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
     done = len(photos) - len(remaining)
     tell("analyse", done, len(photos))
@@ -261,9 +222,3 @@ def _find(tools: Tools, photo: tuple[Path, str, str]) -> list[FaceRecord]:
 def _render(tools: Tools, work: tuple[_Job, FaceRecord]) -> bytes:
     job, record = work
     return encode_png(tools.produce(job.face, record))
-
-
-def _default_pipeline() -> Pipeline:
-    from ganonym.batch.default import default_pipeline
-
-    return default_pipeline()

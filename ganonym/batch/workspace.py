@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganonym.batch.files import cannot_write, locked, make_folder, remove_partials
-from ganonym.batch.ledger import Ledger, digest_of, read_ledger
+from ganonym.batch.files import cannot_write, is_partial, make_folder, remove_partials, set_mode
+from ganonym.batch.ledger import Ledger, digest_of, read_ledger, refuse_problems
+from ganonym.batch.lock import locked, refuse_locked
 from ganonym.errors import UsageError
 from ganonym.types import JSON
 
@@ -43,10 +46,18 @@ class Workspace:
         return self.private / "key"
 
     @property
+    def lock(self) -> Path:
+        return self.private / "lock"
+
+    @property
     def reports(self) -> tuple[Path, ...]:
         """What the end of a run writes."""
         shared = (self.root / "manifest.csv", self.root / "REPORT.md", self.root / "guarantee.json")
         return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv")
+
+    def sealed(self) -> dict[str, Path]:
+        """Those of `reports` that there are, by their paths below OUT, for the ledger's closing entry."""
+        return {path.relative_to(self.root).as_posix(): path for path in self.reports if path.is_file()}
 
 
 @contextmanager
@@ -57,12 +68,29 @@ def open_workspace(root: Path) -> Iterator[Workspace]:
     make_folder(space.images, 0o750)
     make_folder(space.private, 0o700)
     try:
-        space.private.chmod(0o700)
+        set_mode(space.private, 0o700)
     except OSError as error:
         raise cannot_write(space.private, error) from error
-    with locked(space.private / "lock"):
+    with locked(space.lock):
         remove_partials(space.root)
         yield space
+
+
+def check_workspace(root: Path) -> None:
+    """Refuse what `open_workspace` would, without writing anything: no folder, not writable, another process in it.
+
+    Raises UsageError, EnvironmentFault. What only writing shows (no space, no permissions kept) is not found.
+    """
+    space = Workspace(root)
+    for folder in (space.root, space.images, space.private):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder.", "Choose another output.")
+    there = [path for path in (space.root, space.images, space.private, space.ledger, space.lock) if path.exists()]
+    for path in there or [next(folder for folder in space.root.absolute().parents if folder.exists())]:
+        if not os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
+            code = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+            raise cannot_write(path, OSError(code, os.strerror(code)))
+    refuse_locked(space.lock)
 
 
 def open_ledger(space: Workspace, header: JSON) -> Ledger:
@@ -76,12 +104,7 @@ def open_ledger(space: Workspace, header: JSON) -> Ledger:
     try:
         if ledger.entries:
             _refuse_other(ledger.entries[0], header, space)
-        strays = sorted(stray_images(space, ledger.entries))
-        if strays:
-            raise UsageError(
-                f"{space.images} holds {len(strays)} files that are not of this run, {strays[0]} first.",
-                "Move them away, or choose a new output folder.",
-            )
+        _refuse_strays(space, ledger.entries)
         if not ledger.entries:
             ledger.append(header)
     except BaseException:
@@ -90,13 +113,32 @@ def open_ledger(space: Workspace, header: JSON) -> Ledger:
     return ledger
 
 
-def forget(space: Workspace) -> None:
-    """Remove an earlier run's pictures (those its ledger names, no others), its reports, ledger and analysis."""
+def check_release(space: Workspace, ledgers: Sequence[Path], header: JSON, resume: bool) -> None:
+    """Refuse what `open_ledger` would, without writing: another release, pictures that are of no run.
+
+    The last of `ledgers` is that of the release; pictures may be of any. With `resume` false, when the release is to be
+    replaced, its ledger may say what it likes. Raises as `open_ledger`.
+    """
+    states = [read_ledger(path) for path in ledgers]
+    if resume:
+        refuse_problems(ledgers[-1], states[-1])
+        if states[-1].entries:
+            _refuse_other(states[-1].entries[0], header, space)
+    _refuse_strays(space, [entry for state in states for entry in state.entries])
+
+
+def remove_release(space: Workspace) -> None:
+    """Remove a release: the pictures its ledger names, no others, then its reports and analysis, its ledger last."""
     try:
+        folders = set()
         for entry in read_ledger(space.ledger).entries:
             output = str(entry.get("output", ""))
             if _OUTPUT.fullmatch(output):
                 (space.images / output).unlink(missing_ok=True)
+                folders |= {space.images / folder for folder in Path(output).parents if folder.name}
+        for folder in sorted(folders, key=lambda path: -len(path.parts)):
+            with suppress(OSError):  # not empty: something in it is not of the release
+                folder.rmdir()
         for path in (*space.reports, space.analysis, space.ledger):
             path.unlink(missing_ok=True)
     except OSError as error:
@@ -112,11 +154,20 @@ def stray_images(space: Workspace, entries: Iterable[JSON]) -> Iterator[str]:
             yield name
 
 
+def _refuse_strays(space: Workspace, entries: Iterable[JSON]) -> None:
+    strays = sorted(name for name in stray_images(space, entries) if not is_partial(name))
+    if strays:
+        raise UsageError(
+            f"{space.images} holds {len(strays)} files that are not of this run, {strays[0]} first.",
+            "Move them away, or choose a new output folder.",
+        )
+
+
 def _refuse_other(found: JSON, header: JSON, space: Workspace) -> None:
     changed = [name for name in header if digest_of(found.get(name)) != digest_of(header[name])]
     if changed:
         raise UsageError(
             f"{space.root} holds a release made with other {' and '.join(changed)}; mixing releases of the same people "
             "would weaken the guarantee, because outputs can be averaged.",
-            "Use a new output folder, or --no-resume to remove the earlier release.",
+            "Use a new output folder, or --no-resume to replace the earlier release.",
         )

@@ -1,7 +1,8 @@
 """Runs a batch over and over, killing it before its 1st, 2nd, 3rd … step on the disk, then lets it resume.
 
-Usage: killer.py SOURCE BASE KEY. Run n works in BASE/n. Prints one JSON object a run: how many steps it survived and
-the SHA-256 of what stood in OUT/images at that moment, hidden partial files apart.
+Usage: killer.py SOURCE BASE KEY [OLD]. Run n works in BASE/n; with OLD, a finished release, in a copy of it, which it
+is told to replace. Prints one JSON object a run: how many steps it survived, the SHA-256 of every file that stood in
+OUT at that moment, hidden partial files apart, and the ledger.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from ganonym.batch.run import run_batch
 from ganonym.config import Settings
 
 SETTINGS = Settings(engine="serial", k=3)
-STEPS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "ftruncate")
+STEPS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
 
 
 def arm(limit: int) -> None:
@@ -45,13 +48,13 @@ def arm(limit: int) -> None:
         setattr(os, name, armed(name, getattr(os, name)))
 
 
-def run(source: Path, out: Path, key: Path, limit: int | None) -> bool:
+def run(source: Path, out: Path, key: Path, limit: int | None, settings: Settings) -> bool:
     """Whether the run, in a process of its own, came to its end."""
     process = os.fork()
     if process == 0:
         if limit is not None:
             arm(limit)
-        run_batch(source, out, SETTINGS, key_file=key, pipeline=PIPELINE)
+        run_batch(source, out, settings, key_file=key, pipeline=PIPELINE)
         os._exit(0)
     _, status = os.waitpid(process, 0)
     if os.WIFSIGNALED(status):
@@ -60,22 +63,24 @@ def run(source: Path, out: Path, key: Path, limit: int | None) -> bool:
     return True
 
 
-def main(source: Path, base: Path, key: Path) -> None:
-    run_batch(source, base / "warm", SETTINGS, key_file=key, pipeline=PIPELINE)  # so that no fork imports anything
+def main(source: Path, base: Path, key: Path, old: Path | None = None) -> None:
+    settings = SETTINGS if old is None else replace(SETTINGS, k=2, seed=1, resume=False)
+    run_batch(source, base / "warm", settings, key_file=key, pipeline=PIPELINE)  # so that no fork imports anything
     limit, ended = 0, False
     while not ended:
         limit += 1
         out = base / str(limit)
-        ended = run(source, out, key, limit)
-        images = [path for path in (out / "images").rglob("[!.]*") if path.is_file()]
-        shown = {
-            path.relative_to(out / "images").as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in images
-        }
+        if old is not None:
+            shutil.copytree(old, out)
+        ended = run(source, out, key, limit, settings)
+        files = [path for path in sorted(out.rglob("[!.]*")) if path.is_file()]
+        held = {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         ledger = out / "private/ledger.jsonl"
         before = ledger.read_bytes().decode(errors="replace") if ledger.exists() else ""
-        assert run(source, out, key, None)
-        print(json.dumps({"limit": limit, "ended": ended, "shown": shown, "ledger": before}))
+        if old is not None:
+            shutil.copytree(out, base / f"{limit}-killed")
+        assert run(source, out, key, None, settings)
+        print(json.dumps({"limit": limit, "ended": ended, "held": held, "ledger": before}))
 
 
 if __name__ == "__main__":

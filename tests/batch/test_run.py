@@ -15,7 +15,7 @@ from PIL import Image
 from tiny_pipeline import BROKEN, BUG, CRASH, EXIT, HANG, MEMORY, PIPELINE, REFUSING, save_photo
 
 from ganonym.batch.audit import audit_release
-from ganonym.batch.files import locked
+from ganonym.batch.lock import locked
 from ganonym.batch.pseudonym import output_name, pseudonym
 from ganonym.batch.run import run_batch
 from ganonym.config import Settings
@@ -173,7 +173,7 @@ def test_no_resume_starts_over_and_touches_only_our_files(photos: Path, key_file
     fresh = Settings(engine="serial", k=3, resume=False)
     assert run_batch(photos, out, fresh, key_file=key_file, pipeline=PIPELINE).anonymized == 4
     assert (out / "mine.txt").read_text() == "keep"
-    assert audit_release(out).problems == ()
+    assert audit_release(out).problems == ("mine.txt: not of this release, the ledger does not name it",)
     (out / "images" / "holiday.png").write_bytes(b"not ours")
     with pytest.raises(UsageError, match=r"holiday\.png"):
         run_batch(photos, out, fresh, key_file=key_file, pipeline=PIPELINE)
