@@ -18,6 +18,16 @@ PROFILES = ("research", "strict")
 ATTRIBUTES = ("tone", "sex", "age")
 RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
 Background = Literal["keep", "blur", "grey"]
+_MECHANISMS: dict[str, tuple[str, ...]] = {
+    "k": ("k-same",),
+    "small_classes": ("k-same",),
+    "attributes_from": ("k-same",),
+    "epsilon": ("metric",),
+    "directions": ("metric",),
+    "disperse": ("k-same", "codebook", "metric"),
+    "i_understand": ("none",),
+}
+"""Settings that not every mechanism uses, and those that do."""
 _UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the work is done, not one byte of the result
 
 
@@ -96,7 +106,14 @@ def load_settings(
 ) -> Settings:
     """Settings from a profile's name, a TOML file and explicit values, the later winning; None means not given.
 
-    Keys may use dashes or underscores. Raises UsageError on unknown keys, wrong values or an unreadable file.
+    Keys may use dashes or underscores. Profiles and files may set what their mechanism does not use, for they serve
+    several; a value of `given` that does nothing is a mistake: `epsilon` without metric, `background` of faces. With
+    mechanism auto all that concerns k-same is of use, since it may be chosen. Raises UsageError on such a value,
+    unknown keys, wrong values or an unreadable file.
+
+    >>> load_settings({"mechanism": "codebook", "k": 20})
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: -k does nothing: it is of mechanism k-same, not of codebook. Leave it out.
     """
     values: dict[str, Any] = {}
     if profile is not None:
@@ -113,7 +130,40 @@ def load_settings(
     arguments: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return Settings(**arguments)
+    settings = Settings(**arguments)
+    named = [_field(name) for name, value in (given or {}).items() if value is not None]
+    idle = [reason for name in named if (reason := _idle(name, settings))]
+    if idle:
+        raise UsageError("; ".join(idle) + ".", "Leave it out." if len(idle) == 1 else "Leave them out.")
+    return settings
+
+
+def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:
+    """Options out of `given` that came to nothing when auto chose `mechanism`. That `k` did not reach is no such case.
+
+    >>> unused({"k": 20, "attributes_from": "group", "disperse": "none", "seed": None}, "codebook")
+    ['--attributes-from']
+    """
+    named = (_field(name) for name, value in given.items() if value is not None)
+    return [_option(name) for name in named if name != "k" and mechanism not in _MECHANISMS.get(name, (mechanism,))]
+
+
+def _idle(name: str, settings: Settings) -> str | None:
+    """Why a setting has no effect beside the others, None when it has one."""
+    users, chosen = _MECHANISMS.get(name), settings.mechanism
+    if users is not None and not {*users} & ({"k-same", "codebook"} if chosen == "auto" else {chosen}):
+        return f"{_option(name)} does nothing: it is of mechanism {' and '.join(users)}, not of {chosen}"
+    if name == "background" and settings.output != "photo":
+        return f"{_option(name)} does nothing: it is of --output photo"
+    if name == "attributes_from" and settings.output == "photo":
+        return f"{_option(name)} does nothing with --output photo, where necks must match"
+    if name == "jobs" and settings.engine == "serial":
+        return f"{_option(name)} does nothing with engine serial"
+    return None
+
+
+def _option(name: str) -> str:
+    return "-k" if name == "k" else f"--{name.replace('_', '-')}"
 
 
 def _field(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -93,7 +93,8 @@ def anonymize(
         typer.Option(help="Key of the file names.", show_default="OUT/private/key", rich_help_panel=BATCH),
     ] = None,
     no_resume: Annotated[
-        bool, typer.Option("--no-resume", help="Remove an earlier run's outputs, start anew.", rich_help_panel=BATCH)
+        bool,
+        typer.Option("--no-resume", help="Start anew; the earlier release goes at the end.", rich_help_panel=BATCH),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, write nothing.", rich_help_panel=BATCH)
@@ -105,9 +106,12 @@ def anonymize(
     quiet: Quiet = False,
 ) -> None:
     """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
-    from ganonym.batch.plan import plan_batch
+    from ganonym.batch.default import default_pipeline
     from ganonym.batch.report import photo_warning
+    from ganonym.batch.request import check_request
     from ganonym.batch.run import run_batch
+    from ganonym.config import unused
+    from ganonym.errors import UsageError
 
     given: dict[str, object | None] = {
         "mechanism": mechanism,
@@ -130,9 +134,15 @@ def anonymize(
     output = Output(as_json, quiet)
     if settings.output == "photo" and settings.background != "grey":
         output.warn(f"Warning: {photo_warning(settings)}.")
+    if small_classes is not None and manifest is None:
+        raise UsageError("--small-classes does nothing without --manifest: there are no classes.", "Leave it out.")
     if dry_run:
-        plan = plan_batch(source, out, settings, manifest, distinct)
-        output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
+        with output.progress() as advance:
+            pipeline = default_pipeline()
+            request = check_request(source, out, settings, manifest, key_file, after or (), distinct, pipeline, advance)
+        plan = request.plan
+        idle = unused(given, plan.mechanism)
+        output.result(_plan_json(plan) | {"without_effect": idle}, _plan_table(plan), *plan.notes, *_idle(idle))
         return
     with output.progress() as advance:
         result = run_batch(
@@ -140,8 +150,16 @@ def anonymize(
         )
     for warning in result.warnings:
         output.warn(f"Warning: {warning}.")
+    idle = unused(given, result.mechanism)
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
-    output.result(payload, _result_table(result, settings.output), result.guarantee, f"Report: {out / 'REPORT.md'}")
+    output.result(
+        payload | {"without_effect": idle},
+        _result_table(result, settings.output),
+        result.mechanism_reason,
+        result.guarantee,
+        *_idle(idle),
+        f"Report: {out / 'REPORT.md'}",
+    )
     raise typer.Exit(result.exit_code)
 
 
@@ -152,6 +170,10 @@ def settings_from(given: dict[str, object | None], profile: str | None) -> Setti
     if profile is not None and (profile.endswith(".toml") or Path(profile).is_file()):
         return load_settings(given, file=Path(profile))
     return load_settings(given, profile=profile)
+
+
+def _idle(options: Sequence[str]) -> list[str]:
+    return [f"without effect, because of the mechanism that was chosen: {', '.join(options)}"] * bool(options)
 
 
 def _reasons(plan: Plan) -> dict[str, int]:
@@ -169,6 +191,7 @@ def _plan_json(plan: Plan) -> dict[str, object]:
         "refused": _reasons(plan),
         "ignored": dict(plan.ignored),
         "mechanism": plan.mechanism,
+        "mechanism_reason": plan.notes[0],
         "notes": list(plan.notes),
     }
 

@@ -27,6 +27,7 @@ from ganonym_cli import (
     weights,
 )
 from ganonym_cli.classify.app import app as classify_app
+from ganonym_cli.streams import OutputLost, watched
 
 app = typer.Typer(
     name="ganonym",
@@ -50,40 +51,93 @@ app.add_typer(train.app, name="train", rich_help_panel="Model")
 app.add_typer(weights.app, name="weights", rich_help_panel="Model")
 app.command("doctor", rich_help_panel="Model")(doctor.doctor)
 
+ENVIRONMENT = 4
 INTERNAL = 70
 INTERRUPTED = 130
+TRAINED = ("landmarks", "generator", "encoder", "gestalt", "regions")
+RESUMING: dict[str, tuple[str, ...]] = {"anonymize": (), "baseline": (), "sweep": (), "train": TRAINED}
+"""Commands, or their commands, that go on where they were stopped when they are given again."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and leave by SystemExit.
 
-    Codes: 0 done, 1 done with quarantined items, 2 usage, 3 a check failed, 4 environment, 70 a bug, 130 interrupted.
-    GANONYM_DEBUG=1 shows the traceback of any error (it names files, so keep it private).
+    Codes: 0 done, 1 done with quarantined items, 2 usage, 3 a check failed, 4 environment (standard output closed, full
+    or without a reader, too), 70 a bug, 130 interrupted. GANONYM_DEBUG=1 shows the traceback of any error (it names
+    files, so keep it private).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    code = 0
+    try:
+        with watched():
+            code = _run(arguments)
+    except OutputLost as error:
+        _warn(error.message, error.remedy)
+        code = code if code > 1 else error.exit_code
+    raise SystemExit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code; whatever goes wrong has been told."""
     debug = os.environ.get("GANONYM_DEBUG") == "1"
+    if not _posix():
+        return _fail(
+            arguments, ENVIRONMENT, "this system is not POSIX.", "ganonym runs on Linux; on Windows, use WSL 2."
+        )
     try:
         app(args=arguments, prog_name="ganonym")
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            return _fail(arguments, INTERRUPTED, "interrupted.", _after_interruption(arguments))
         if stop.code == 2 and "--json" in arguments:
-            _fail(arguments, 2, "wrong usage", "See stderr, or --help.", told=True)
-        raise
+            return _fail(arguments, 2, "wrong usage", "See stderr, or --help.", told=True)
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
-        _fail(arguments, INTERRUPTED, "interrupted", "The same command resumes.")
+        return _fail(arguments, INTERRUPTED, "interrupted.", _after_interruption(arguments))
+    except OutputLost:
+        raise
     except GanonymError as error:
         if debug:
             traceback.print_exc()
-        _fail(arguments, error.exit_code, error.message, error.remedy)
+        return _fail(arguments, error.exit_code, error.message, error.remedy)
     except Exception as error:
         if debug:
             traceback.print_exc()
         kind = type(error).__name__
-        _fail(arguments, INTERNAL, f"internal error ({kind})", "This is a bug; GANONYM_DEBUG=1 shows where.")
+        return _fail(arguments, INTERNAL, f"internal error ({kind})", "This is a bug; GANONYM_DEBUG=1 shows where.")
+    return 0
 
 
-def _fail(arguments: list[str], code: int, message: str, remedy: str, told: bool = False) -> None:
+def _fail(arguments: list[str], code: int, message: str, remedy: str, told: bool = False) -> int:
     if not told:
-        print(f"ganonym: {message} {remedy}".rstrip(), file=sys.stderr)
+        _warn(message, remedy)
     if "--json" in arguments:
         print(json.dumps({"exit_code": code, "error": message, "remedy": remedy}, ensure_ascii=False))
-    raise SystemExit(code)
+    return code
+
+
+def _warn(message: str, remedy: str) -> None:
+    print(f"ganonym: {message} {remedy}".rstrip(), file=sys.stderr)
+
+
+def _after_interruption(arguments: list[str]) -> str:
+    """What to do after Ctrl-C: not every command can go on where it was."""
+    words = [word for word in arguments if not word.startswith("-")]
+    parts = RESUMING.get(words[0]) if words else None
+    if parts is None or (parts and not {*parts} & {*words[1:2]}):
+        return "It does not resume: start it again, in a new folder if it refuses the old one."
+    if "--dry-run" in arguments:
+        return "Nothing was written."
+    if "--no-resume" in arguments:
+        return "The same command resumes; until the new release is complete, an earlier one stays as it is."
+    return "The same command resumes."
+
+
+def _posix() -> bool:
+    """Whether the system has what locks and limits of worker processes need."""
+    try:
+        import fcntl  # noqa: F401
+        import resource  # noqa: F401
+    except ImportError:
+        return False
+    return True

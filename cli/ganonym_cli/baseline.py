@@ -34,7 +34,7 @@ def baseline(
         Path | None, typer.Option(help="Key of the file names.", show_default="OUT/private/key")
     ] = None,
     no_resume: Annotated[
-        bool, typer.Option("--no-resume", help="Remove an earlier run's outputs, start anew.")
+        bool, typer.Option("--no-resume", help="Start anew; the earlier release goes at the end.")
     ] = False,
     jobs: Jobs = None,
     as_json: Json = False,

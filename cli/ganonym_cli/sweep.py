@@ -17,6 +17,7 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment
 
+SIZES, EPSILONS = "2,5,11,20", "0.5,1,2"
 Assess: TypeAlias = "Callable[..., Assessment]"
 """As `run_assessment`: (originals, release, manifest, folder to write, policy=, title=, seed=, jobs=, tell=)."""
 
@@ -120,8 +121,8 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
         mechanism: Annotated[
             str, typer.Option(help="What protects the shape: k-same, metric, codebook, with commas.")
         ] = "k-same",
-        k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "2,5,11,20",
-        epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε.")] = "0.5,1,2",
+        k: Annotated[str | None, typer.Option("-k", help="k-same: group sizes.", show_default=SIZES)] = None,
+        epsilon: Annotated[str | None, typer.Option("--epsilon", help="metric: ε.", show_default=EPSILONS)] = None,
         baselines: Annotated[str, typer.Option(help="Well-known methods beside them, with commas.")] = "blur,pixelate",
         policy: Annotated[str, typer.Option(help="public, controlled, internal, or a TOML file.")] = "public",
         measure: Annotated[
@@ -136,13 +137,19 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
         from ganonym.errors import UsageError
         from ganonym.evaluate.compare import compare
         from ganonym.evaluate.report.comparison import write_comparison
+        from ganonym.evaluate.verdict.policy import load_policy
         from ganonym_cli.plan import numbers
 
-        sizes = numbers(k, "-k")
+        load_policy(policy)
+        for option, value, user in (("-k", k, "k-same"), ("--epsilon", epsilon, "metric")):
+            if value is not None and user not in listed(mechanism):
+                raise UsageError(f"{option} does nothing: it is of {user}, which --mechanism lacks.", "Leave it out.")
+        sizes = numbers(SIZES if k is None else k, "-k")
+        budgets = numbers(EPSILONS if epsilon is None else epsilon, "--epsilon")
         if any(each != int(each) for each in sizes):
             raise UsageError(f"-k {k!r} holds no whole numbers.", "Write them with commas: 5,11,20.")
         settings = settings_of(
-            source, manifest, listed(mechanism), [int(each) for each in sizes], numbers(epsilon, "--epsilon"),
+            source, manifest, listed(mechanism), [int(each) for each in sizes], budgets,
             listed(baselines), seed, jobs,
         )  # fmt: skip
         output = Output(as_json, quiet)

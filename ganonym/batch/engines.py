@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
@@ -124,7 +125,8 @@ class PoolEngine:
             )
         future: Future[Any]
         try:
-            future = self._pool.schedule(_perform, args=(work, item), timeout=self._settings.timeout)
+            with _uninterrupted():
+                future = self._pool.schedule(_perform, args=(work, item), timeout=self._settings.timeout)
         except RuntimeError as error:  # the pool broke since the last item; whoever awaits this one will replace it
             future = Future()
             future.set_exception(BrokenProcessPool(str(error)))
@@ -153,6 +155,16 @@ class PoolEngine:
             except BrokenProcessPool:
                 self.stop()
         raise EnvironmentFault("worker processes die before they can work.", "Is memory short? Try --jobs 1.")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C. Processes and threads started within never see it: it is the main process that ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker_tools: Tools | GanonymError | None = None

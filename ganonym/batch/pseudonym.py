@@ -26,7 +26,10 @@ def read_key(path: Path) -> bytes:
     except OSError as error:
         raise UsageError(f"cannot read the key file {path}: {error.strerror}.") from error
     if mode & 0o077:
-        raise UsageError(f"key file {path} is open to other users (mode {mode & 0o777:o}).", f"Run: chmod 600 {path}")
+        raise UsageError(
+            f"key file {path} is open to other users (mode {mode & 0o777:o}).",
+            f"Run: chmod 600 {path}; where that has no effect (FAT, some shares), keep the key on a local disk.",
+        )
     if len(key) < KEY_BYTES:
         raise UsageError(
             f"key file {path} holds {len(key)} bytes; at least {KEY_BYTES} are needed.",
