@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 
+from ganonym.batch.analysis import AnalysisStore
+from ganonym.batch.plan import Plan
+from ganonym.batch.release import plan_release
 from ganonym.config import PROFILES, Settings, load_settings
 from ganonym.errors import UsageError
+from ganonym.faces.shape import join, load_shape
+from ganonym.manifest import Row
+from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
 
 OTHER = {
     "mechanism": "codebook",
@@ -41,10 +50,11 @@ def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
 def test_command_line_beats_file_beats_profile_beats_default(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('k = 5\ndisperse = "none"\nrelease = ["age"]\n')
-    settings = load_settings({"k": 7, "disperse": None, "i-understand": True}, file, "strict")
+    settings = load_settings({"k": 7, "disperse": None, "attributes-from": "subject"}, file, "strict")
     assert settings.k == 7
     assert settings.disperse == "none"
     assert settings.release == ("age",)
+    assert settings.attributes_from == "subject"
     assert settings.verify == "recognizer", "from the profile"
     assert settings.seed == 0, "the default"
     assert load_settings({"consistent": False}).consistent is False
@@ -83,6 +93,87 @@ def test_mechanism_none_needs_understanding() -> None:
     with pytest.raises(UsageError, match="i_understand"):
         Settings(mechanism="none")
     assert Settings(mechanism="none", i_understand=True).mechanism == "none"
+
+
+IDLE = [
+    ({"mechanism": "codebook", "k": 20}, "-k does nothing: it is of mechanism k-same, not of codebook"),
+    ({"mechanism": "metric", "small_classes": "merge"}, "--small-classes does nothing"),
+    ({"mechanism": "codebook", "attributes-from": "group"}, "--attributes-from does nothing"),
+    ({"epsilon": 1.0}, "--epsilon does nothing: it is of mechanism metric, not of auto"),
+    ({"mechanism": "k-same", "directions": 4}, "--directions does nothing"),
+    ({"mechanism": "none", "i_understand": True, "disperse": "none"}, "--disperse does nothing"),
+    ({"i_understand": True}, "--i-understand does nothing: it is of mechanism none, not of auto"),
+    ({"background": "keep"}, "--background does nothing: it is of --output photo"),
+    ({"output": "photo", "attributes_from": "subject"}, "--attributes-from does nothing with --output photo"),
+    ({"engine": "serial", "jobs": 2}, "--jobs does nothing"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), IDLE)
+def test_a_value_that_does_nothing_is_refused_when_it_was_asked_for_and_allowed_in_a_file(
+    tmp_path: Path, given: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_settings(given)
+    file = tmp_path / "settings.toml"
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items()))
+    load_settings(file=file)
+
+
+def test_several_values_that_do_nothing_are_listed_at_once() -> None:
+    with pytest.raises(UsageError, match=r"-k does.*--epsilon does.*--background does.*Leave them out"):
+        load_settings({"mechanism": "codebook", "k": 3, "epsilon": 2.0, "background": "blur"})
+
+
+EFFECTS = {
+    "k": [3, 4],
+    "small_classes": ["withhold", "merge"],
+    "attributes_from": ["group", "subject"],
+    "epsilon": [0.5, 2.0],
+    "directions": [3, 5],
+    "disperse": ["photo", "none"],
+    "attributes": [("tone",), ()],
+    "consistent": [True, False],
+    "seed": [1, 2],
+}
+
+
+@pytest.mark.parametrize("mechanism", ["k-same", "codebook", "metric", "none"])
+@pytest.mark.parametrize("name", EFFECTS)
+def test_a_value_is_refused_exactly_where_it_changes_no_output(name: str, mechanism: str) -> None:
+    """The oracle is what becomes of faces, under two values of the setting."""
+    required = {"mechanism": mechanism, "i_understand": True} if mechanism == "none" else {"mechanism": mechanism}
+    made = [outputs(Settings(**{"k": 3} | required | {name: value})) for value in EFFECTS[name]]
+    try:
+        load_settings({name: EFFECTS[name][0]} | required)
+        used = True
+    except UsageError:
+        used = False
+    assert used == (made[0] != made[1])
+
+
+def outputs(settings: Settings) -> list[object]:
+    """What a release of faces consists of with these settings: eight people, two of them of a small class."""
+    with TemporaryDirectory() as folder:
+        rng, model = np.random.default_rng(1), load_shape()
+        photos, plan_rows = [], {}
+        with AnalysisStore(Path(folder) / "analysis", "") as store:
+            for number in range(16):
+                name = f"{number}.png"
+                identity = rng.normal(size=model.identity_sd.size) * model.identity_sd
+                shape = join(identity, rng.normal(size=model.expression_sd.size) * model.expression_sd, model)
+                face = np.zeros((4, 4), np.uint8)
+                box, pose = Box(0, 0, 1, 1), Pose(0, 0, 0)
+                store.add(name, "0", [FaceRecord(name, 0, box, shape, shape, pose, number % 6, face)])
+                photos.append((name, "0"))
+                plan_rows[name] = Row(name, f"{number // 2}", "rare" if number < 4 else "common")
+            plan = Plan(tuple(plan_rows), (), plan_rows, {}, {}, (), settings.mechanism, ("",))  # type: ignore[arg-type]
+            release = plan_release(plan, photos, store, model, bytes(32), settings)
+    return [repr(item.face) if isinstance(item.face, Refusal) else private(item.face) for item in release.items]
+
+
+def private(face: PrivateFace) -> tuple[object, ...]:
+    return face.points.tobytes(), face.tone, face.sex, face.age, face.seed
 
 
 def test_unknown_keys_profiles_and_broken_files_are_usage_errors(tmp_path: Path) -> None:

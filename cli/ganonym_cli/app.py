@@ -112,7 +112,11 @@ def _fail(arguments: list[str], code: int, message: str, remedy: str, told: bool
     if not told:
         _warn(message, remedy)
     if "--json" in arguments:
-        print(json.dumps({"exit_code": code, "error": message, "remedy": remedy}, ensure_ascii=False))
+        try:
+            print(json.dumps({"exit_code": code, "error": message, "remedy": remedy}, ensure_ascii=False), flush=True)
+        except OutputLost as error:
+            _warn(error.message, error.remedy)
+            return code if code > 1 else error.exit_code
     return code
 
 
