@@ -111,5 +111,11 @@ def accept(name: str, folder: Path | None = None) -> str:
     changed, found = row.subn(rf'\g<1>"{digest}"', text)
     if found != 1:
         raise EnvironmentFault(f"{manifest} has no sha256 line under [{name}].", f'Write it: sha256 = "{digest}"')
-    manifest.write_text(changed, "utf-8")
+    partial = manifest.with_name(f".{manifest.name}.partial")
+    try:
+        partial.write_text(changed, "utf-8")
+        partial.replace(manifest)  # whole or not at all: without a manifest nothing works
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise EnvironmentFault(f"cannot write {manifest}: {error.strerror}.", "Check space and permissions.") from error
     return digest

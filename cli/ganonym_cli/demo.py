@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ganonym.types import RGB
 
 PEOPLE, PHOTOS, K, SHOWN = 24, 2, 11, 6
+KEY, FRESH = "demo.key", ".new"
 
 
 def demo(
@@ -37,16 +38,17 @@ def demo(
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
-    photos, anonymized = out / "photos", out / "anonymized"
-    _start_afresh(out, photos, anonymized)
+    _refuse_other(out)
+    fresh = _start_afresh(out)
+    photos, anonymized = fresh / "photos", fresh / "anonymized"
     with output.progress() as advance:
         manifest = write_people(photos, PEOPLE, PHOTOS, seed, advance)
         settings = Settings(mechanism="k-same", k=K, seed=seed, jobs=jobs or 0)
-        run = run_batch(photos, anonymized, settings, manifest, _key(out, seed), progress=advance)
+        run = run_batch(photos, anonymized, settings, manifest, _key(fresh, seed), progress=advance)
         subjects, originals, released = _pairs(manifest, photos, anonymized)
         before, after = _attack(subjects, originals, released, advance)
-    sheet = out / "sheet.png"
-    sheet.write_bytes(encode_png(_sheet(originals, released)))
+    (fresh / "sheet.png").write_bytes(encode_png(_sheet(originals, released)))
+    _replace(out, fresh)
 
     table = _table(before, after)
     summary = f"{run.anonymized} photos anonymized, {run.quarantined} withheld. {run.guarantee}."
@@ -58,27 +60,62 @@ def demo(
         "withheld": run.quarantined,
         "guarantee": run.guarantee,
         "rank1": [_row(*pair) for pair in zip(before, after, strict=True)],
-        "sheet": str(sheet),
+        "sheet": str(out / "sheet.png"),
     }
-    output.result(payload, table, summary, f"Side by side: {sheet}   Report: {anonymized / 'REPORT.md'}")
+    output.result(
+        payload, table, summary, f"Side by side: {out / 'sheet.png'}   Report: {out / 'anonymized/REPORT.md'}"
+    )
 
 
-def _start_afresh(out: Path, photos: Path, anonymized: Path) -> None:
-    """Remove an earlier demo's folders, and nothing that is not one."""
+def _refuse_other(out: Path) -> None:
+    """Raise UsageError unless `out` is empty, or holds a demo and in its photos nothing that the demo did not make."""
     from ganonym.errors import UsageError
 
-    mark = out / "people.csv"
-    if out.is_dir() and any(out.iterdir()) and not mark.is_file():
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is not a folder.", "Choose another.")
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if found and not found & {KEY, FRESH}:
         raise UsageError(f"{out} is not empty and holds no earlier demo.", "Choose another folder.")
-    for folder in (photos, anonymized):
-        shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
+    foreign = [path for path in sorted((out / "photos").rglob("*")) if not path.is_dir() and not _simulated(path, out)]
+    if foreign:
+        raise UsageError(f"{foreign[0]} is no photo of a demo, and would be removed.", "Choose another folder.")
 
 
-def _key(out: Path, seed: int) -> Path:
+def _simulated(path: Path, out: Path) -> bool:
+    return path.relative_to(out / "photos").parts[0].startswith("phantom-") and not path.is_symlink()
+
+
+def _start_afresh(out: Path) -> Path:
+    """An empty folder inside `out`, where the demo is made; an earlier one stays until it is complete."""
+    from ganonym.batch.files import cannot_write
+
+    fresh = out / FRESH
+    try:
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        fresh.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(fresh, error) from error
+    return fresh
+
+
+def _replace(out: Path, fresh: Path) -> None:
+    """Put what was made in place of an earlier demo; killed at it, the next demo begins anew."""
+    from ganonym.batch.files import cannot_write
+
+    try:
+        for path in sorted(fresh.iterdir()):
+            if (out / path.name).is_dir():
+                shutil.rmtree(out / path.name)
+            path.replace(out / path.name)
+        fresh.rmdir()
+    except OSError as error:
+        raise cannot_write(out, error) from error
+
+
+def _key(folder: Path, seed: int) -> Path:
     """A key that follows from the seed, so that the same seed gives the same demo. Real releases draw theirs."""
-    path = out / "demo.key"
-    path.unlink(missing_ok=True)
+    path = folder / KEY
     path.touch(mode=0o600)
     path.write_text(hashlib.sha256(f"ganonym demo {seed}".encode()).hexdigest())
     return path

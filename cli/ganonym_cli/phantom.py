@@ -13,30 +13,46 @@ from ganonym_cli.options import Jobs, Json, OutFolder, Quiet, Seed
 if TYPE_CHECKING:
     from ganonym.phantom.plan import Cohort
 
+PEOPLE = 24
+
 
 def phantom(
     out: OutFolder,
     people: Annotated[
-        int, typer.Option("--people", min=1, help="Virtual people; with --syndromes, of each class without a number.")
-    ] = 24,
+        int | None,
+        typer.Option(
+            "--people",
+            min=1,
+            help="Virtual people; with --syndromes, of each class without a number.",
+            show_default=str(PEOPLE),
+        ),
+    ] = None,
     photos: Annotated[int, typer.Option("--photos", min=1, help="Photos of each.")] = 2,
     syndromes: Annotated[
         str | None,
         typer.Option("--syndromes", help="Simulated syndromes: WBS=33,KBG=2,control=33, or all.", show_default="none"),
     ] = None,
-    severity: Annotated[str, typer.Option("--severity", help="How marked the signs are: normal or easy.")] = "normal",
+    severity: Annotated[
+        str | None,
+        typer.Option("--severity", help="How marked the signs are: normal or easy.", show_default="normal"),
+    ] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Sample virtual people, healthy or with simulated syndromes: OUT/photos and OUT/people.csv."""
+    from ganonym.errors import UsageError
     from ganonym.phantom.phenotype import check_severity
     from ganonym.phantom.plan import cohort_of
 
     output = Output(as_json, quiet)
-    wanted = people if syndromes is None else class_sizes(syndromes, people)
-    cohort = cohort_of(wanted, photos, seed, check_severity(severity))
+    if severity is not None and syndromes is None:
+        raise UsageError("--severity does nothing without --syndromes.", "Leave it out.")
+    if people is not None and syndromes is not None and class_sizes(syndromes, 1) == class_sizes(syndromes, 2):
+        raise UsageError("--people does nothing: --syndromes gives every class a number.", "Leave it out.")
+    wanted = (people or PEOPLE) if syndromes is None else class_sizes(syndromes, people or PEOPLE)
+    cohort = cohort_of(wanted, photos, seed, check_severity(severity or "normal"))
     with output.progress() as advance:
         manifest = write_cohort(out / "photos", cohort, jobs, advance)
     payload = {
@@ -94,16 +110,19 @@ def write_cohort(folder: Path, cohort: Cohort, jobs: int | None, advance: Advanc
     """Write the photos as `folder`/SUBJECT/NUMBER.png and the manifest people.csv beside `folder`; returns the latter.
 
     A cohort with syndromes has landmarks.csv (exact, in photo pixels) and signs.csv beside it. Files are the same for
-    any number of `jobs`. Raises UsageError when `folder` already holds something, EnvironmentFault when it cannot be
-    written.
+    any number of `jobs`. Raises UsageError when `folder` already holds something or a table is there, EnvironmentFault
+    when it cannot be written.
     """
     from ganonym.batch.files import make_folder
     from ganonym.errors import UsageError
-    from ganonym_cli.phantom_files import photograph_all, tables
+    from ganonym_cli.phantom_files import TABLES, photograph_all, tables
 
-    make_folder(folder, 0o750)
-    if any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", "Choose another folder.")
+    there = [name for name in TABLES if (folder.parent / name).exists()]
+    if there:
+        raise UsageError(f"{folder.parent / there[0]} is there already.", "Choose another folder.")
+    make_folder(folder, 0o750)
     total = cohort.people * cohort.photos
     with tables(folder.parent, cohort.groups is not None) as add:
         for done, person in enumerate(photograph_all(folder, cohort, jobs), start=1):

@@ -31,7 +31,8 @@ HEALTHY = ("image", "subject", "sex", "age", "simulated")
 LABELLED = ("image", "subject", "syndrome", "sex", "age", "expression", "hpo", "shrink", "simulated")
 SIGNS = ("subject", "syndrome", "hpo", "term", "severity", "visible", "simulated")
 LANDMARKS = ("image", *(f"{axis}{point}" for point in range(68) for axis in "xy"))
-_BESIDE = ("landmarks.csv", LANDMARKS), ("signs.csv", SIGNS)
+TABLES = ("people.csv", "landmarks.csv", "signs.csv")
+_BESIDE = (TABLES[1], LANDMARKS), (TABLES[2], SIGNS)
 # Starting a process costs as much as a few dozen photographs.
 _WORTH_A_PROCESS = 100
 _AHEAD = 4
@@ -95,7 +96,7 @@ def tables(folder: Path, labelled: bool) -> Iterator[Callable[[list[PhantomShape
             writer.writerow(header)
             return writer.writerow
 
-        people = table("people.csv", LABELLED if labelled else HEALTHY)
+        people = table(TABLES[0], LABELLED if labelled else HEALTHY)
         landmarks, signs = (table(*each) if labelled else None for each in _BESIDE)
 
         def add(person: list[PhantomShape]) -> None:

@@ -146,6 +146,10 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
                 raise UsageError(f"{option} does nothing: it is of {user}, which --mechanism lacks.", "Leave it out.")
         sizes = numbers(SIZES if k is None else k, "-k")
         budgets = numbers(EPSILONS if epsilon is None else epsilon, "--epsilon")
+        if "k-same" in listed(mechanism) and not sizes:
+            raise UsageError("-k names no group size.", "Write them with commas: 5,11,20.")
+        if "metric" in listed(mechanism) and not budgets:
+            raise UsageError("--epsilon names no budget.", "Write them with commas: 0.5,1,2.")
         if any(each != int(each) for each in sizes):
             raise UsageError(f"-k {k!r} holds no whole numbers.", "Write them with commas: 5,11,20.")
         settings = settings_of(

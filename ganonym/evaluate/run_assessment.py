@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -66,6 +68,7 @@ def run_assessment(
     hold the originals; `evidence.html` shows neither. Raises UsageError and EnvironmentFault.
     """
     limits = load_policy(policy)
+    _refuse_place(out, originals, anonymized)
     release = read_release(originals, anonymized, manifest, pairs, columns, distinct)
     views = tuple(parse_recognizer(text) for text in recognizers)
     request = Request(
@@ -86,15 +89,50 @@ def run_assessment(
     images = [item.row.image for item in release.items]
     salt = hashlib.sha256(f"trials {seed} {request.provenance.originals}".encode()).digest()
 
-    def record(trials: Iterator[Trials]) -> None:
-        write_trials(out / "trials.parquet", trials, images, salt)
+    _require_writable(out)
+    fresh = out / ".trials.parquet.new"
 
-    found, attacked = assess(request, tell, record)
-    write_assessment(out / "assessment.json", found)
-    write_whole(out / "report.html", internal_page(found, _worst_pairs(found, attacked, release)).encode())
-    write_whole(out / "evidence.html", evidence_page(found).encode())
-    write_whole(out / "card.md", card(found).encode())
+    def record(trials: Iterator[Trials]) -> None:
+        write_trials(fresh, trials, images, salt)
+
+    try:
+        found, attacked = assess(request, tell, record)
+        report = internal_page(found, _worst_pairs(found, attacked, release)).encode()
+        pages = {"report.html": report, "evidence.html": evidence_page(found).encode(), "card.md": card(found).encode()}
+        _put(fresh, out / "trials.parquet")  # an earlier assessment is replaced when all of the new one is there
+        for name, page in pages.items():
+            write_whole(out / name, page)
+        write_assessment(out / "assessment.json", found)
+    finally:
+        fresh.unlink(missing_ok=True)
     return found
+
+
+def _refuse_place(out: Path, originals: Path, anonymized: Path) -> None:
+    """The report shows photographs: it must not come into a folder that is shared, nor among the photographs."""
+    for folder, what in ((anonymized, "release"), (originals, "photographs")):
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"the reports, which show photographs and names, would lie inside the {what} {folder}.",
+                "Choose another folder with --out.",
+            )
+
+
+def _put(fresh: Path, path: Path) -> None:
+    try:
+        fresh.replace(path)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
+
+
+def _require_writable(out: Path) -> None:
+    """Make the folder before the work. Raises EnvironmentFault when nothing could be written to it in the end."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {out}: {error.strerror}.", "Check space and permissions.") from error
 
 
 def _mock(originals: Path, mock: Path, manifest: Path, distinct: Path | None) -> tuple[Path | None, ...]:
