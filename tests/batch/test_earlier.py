@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
+from ganonym.batch.earlier import released_before
 from ganonym.batch.run import run_batch
 from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
@@ -71,3 +72,14 @@ def test_an_earlier_release_that_cannot_be_read_stops_the_run(tmp_path: Path) ->
     ledger.write_text(ledger.read_text().replace('"subject":"A"', '"subject":"X"', 1))
     with pytest.raises(EnvironmentFault, match="altered"):
         run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+
+
+def test_people_of_a_release_that_is_about_to_replace_another_count_with_those_of_the_other(tmp_path: Path) -> None:
+    """Both were shared, or may have been."""
+    old, new = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("CDE", 1), 50)
+    for root in (old, new):
+        run_batch(root / "in", root / "out", SERIAL, root / "m.csv", pipeline=PIPELINE)
+    (new / "out").rename(old / "out/private/ready")
+    assert released_before([old / "out"]).subjects == set("ABCDE")
+    (old / "out/private/ledger.jsonl").unlink()
+    assert released_before([old / "out"]).subjects == set("CDE")
