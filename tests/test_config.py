@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
-from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.plan import Plan
+from ganonym.batch.claims import Claim
 from ganonym.batch.release import plan_release
 from ganonym.config import PROFILES, Settings, load_settings
 from ganonym.errors import UsageError
@@ -154,21 +152,15 @@ def test_a_value_is_refused_exactly_where_it_changes_no_output(name: str, mechan
 
 def outputs(settings: Settings) -> list[object]:
     """What a release of faces consists of with these settings: eight people, two of them of a small class."""
-    with TemporaryDirectory() as folder:
-        rng, model = np.random.default_rng(1), load_shape()
-        photos, plan_rows = [], {}
-        with AnalysisStore(Path(folder) / "analysis", "") as store:
-            for number in range(16):
-                name = f"{number}.png"
-                identity = rng.normal(size=model.identity_sd.size) * model.identity_sd
-                shape = join(identity, rng.normal(size=model.expression_sd.size) * model.expression_sd, model)
-                face = np.zeros((4, 4), np.uint8)
-                box, pose = Box(0, 0, 1, 1), Pose(0, 0, 0)
-                store.add(name, "0", [FaceRecord(name, 0, box, shape, shape, pose, number % 6, face)])
-                photos.append((name, "0"))
-                plan_rows[name] = Row(name, f"{number // 2}", "rare" if number < 4 else "common")
-            plan = Plan(tuple(plan_rows), (), plan_rows, {}, {}, (), settings.mechanism, ("",))  # type: ignore[arg-type]
-            release = plan_release(plan, photos, store, model, bytes(32), settings)
+    rng, model, claims = np.random.default_rng(1), load_shape(), []
+    for number in range(16):
+        name, box = f"{number}.png", Box(0, 0, 1, 1)
+        identity = rng.normal(size=model.identity_sd.size) * model.identity_sd
+        shape = join(identity, rng.normal(size=model.expression_sd.size) * model.expression_sd, model)
+        record = FaceRecord(name, 0, box, shape, shape, Pose(0, 0, 0), number % 6, np.zeros((4, 4), np.uint8))
+        row = Row(name, f"{number // 2}", "rare" if number < 4 else "common")
+        claims.append(Claim(name, "0", 0, record, row.subject, row))
+    release = plan_release(claims, model, bytes(32), settings, manifest=True)
     return [repr(item.face) if isinstance(item.face, Refusal) else private(item.face) for item in release.items]
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,25 @@ def run(source: Path, out: Path, key: Path, limit: int | None, settings: Setting
         return False
     assert os.waitstatus_to_exitcode(status) == 0
     return True
+
+
+def killed(source: Path, base: Path, key: Path, *old: Path) -> list[dict[str, Any]]:
+    """What this script tells of its runs."""
+    command = [sys.executable, __file__, source, base, key, *old]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def digests(files: dict[str, bytes]) -> dict[str, str]:
+    """SHA-256 of what is below images/."""
+    prefix = "images/"
+    return {
+        name.removeprefix(prefix): hashlib.sha256(data).hexdigest()
+        for name, data in files.items()
+        if name.startswith(prefix)
+    }
 
 
 def main(source: Path, base: Path, key: Path, old: Path | None = None) -> None:

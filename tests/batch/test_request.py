@@ -58,6 +58,7 @@ BAD: dict[str, tuple[Callable[[Path], object], Settings, dict[str, object], str]
     "after-typo": (nothing, SERIAL, {"after": [Path("TYPO")]}, "TYPO is not an output folder"),
     "key-typo": (nothing, SERIAL, {"key_file": Path("TYPO")}, "cannot read the key file TYPO"),
     "manifest-typo": (nothing, SERIAL, {"manifest": Path("TYPO.csv")}, "TYPO"),
+    "distinct-typo": (nothing, SERIAL, {"distinct": Path("TYPO.csv")}, "TYPO"),
     "few-people": (nothing, replace(SERIAL, mechanism="k-same", k=99), {}, "no class has k = 99"),
     "stray": (stray, SERIAL, {}, "holiday.png"),
     "busy": (busy, SERIAL, {}, "another process"),
@@ -89,7 +90,7 @@ def test_a_refused_request_changes_nothing_and_its_rehearsal_says_the_same(
     run_batch(photos, out, SERIAL, pipeline=PIPELINE)
     prepare, settings, options, words = (BAD | OTHER)[name]
     settings = replace(settings, resume=resume)
-    arguments = {"manifest": None, "key_file": None, "after": ()} | options
+    arguments = {"manifest": None, "key_file": None, "after": (), "distinct": None} | options
     with prepare(out):  # type: ignore[attr-defined]
         before = contents(out)
         said = told(lambda: run_batch(photos, out, settings, pipeline=PIPELINE, **arguments))
@@ -126,7 +127,7 @@ def test_too_few_people_after_an_earlier_release_are_seen_before_any_work(tmp_pa
 
 
 def test_a_request_for_a_fresh_folder_passes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
-    request = check_request(photos, tmp_path / "a/b/out", SERIAL, None, None, (), PIPELINE, quiet)
+    request = check_request(photos, tmp_path / "a/b/out", SERIAL, None, None, (), None, PIPELINE, quiet)
     assert request.key is None
     assert len(request.photos) == 6
     assert not (tmp_path / "a").exists()
@@ -151,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_refused_in_the_words_of_the_run(photo
                 for settings in (SERIAL, replace(SERIAL, resume=False)):
                     said += [
                         told(partial(run_batch, photos, out, settings, pipeline=PIPELINE)),
-                        told(partial(check_request, photos, out, settings, None, None, (), PIPELINE, quiet)),
+                        told(partial(check_request, photos, out, settings, None, None, (), None, PIPELINE, quiet)),
                     ]
             assert all("Permission denied" in text and number == 4 for _, number, text in said)
             assert said[::2] == said[1::2]
