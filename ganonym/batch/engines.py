@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -117,6 +118,7 @@ class PoolEngine:
 
     def _submit(self, work: Callable[[Tools, Item], Result], item: Item) -> Future[Any]:
         if self._pool is None:
+            resource_tracker.ensure_running()  # of the workers; started by the first of them, it would undo the mask
             self._pool = ProcessPool(
                 max_workers=self._settings.workers,
                 initializer=_start_worker,
