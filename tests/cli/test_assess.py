@@ -106,6 +106,7 @@ def test_wrong_requests_are_refused_with_the_remedy(
     assert (code, "generous" in told["error"]) == (2, True)
     code, told = assess([*given, "--out", str(tmp_path / "o"), "--recognizer", "onnx:none"], capsys)
     assert code == 2
-    code, told = assess([str(tmp_path), *given[1:], "--out", str(tmp_path / "o")], capsys)
+    (tmp_path / "empty").mkdir()
+    code, told = assess([str(tmp_path / "empty"), *given[1:], "--out", str(tmp_path / "o")], capsys)
     assert (code, "are not below" in told["error"]) == (2, True)
     assert not (tmp_path / "o").exists()
