@@ -108,5 +108,5 @@ def test_wrong_requests_are_refused_with_the_remedy(
     assert code == 2
     (tmp_path / "empty").mkdir()
     code, told = assess([str(tmp_path / "empty"), *given[1:], "--out", str(tmp_path / "o")], capsys)
-    assert (code, "are not below" in told["error"]) == (2, True)
+    assert (code, "no row of the manifest" in told["error"]) == (2, True)
     assert not (tmp_path / "o").exists()
