@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganonym_cli.console import Output
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def assess(
     columns: Annotated[
         str | None, typer.Option(help="Manifest columns released beside the pictures.", show_default="OUT/manifest.csv")
     ] = None,
-    distinct: Annotated[
-        Path | None, typer.Option(help="CSV: in each line, ids of different people that are spelled alike.")
-    ] = None,
+    distinct: Distinct = None,
     mock: Annotated[
         Path | None, typer.Option(help="Your own second run of the anonymizer, other key: parrot attack.")
     ] = None,

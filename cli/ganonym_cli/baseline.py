@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ganonym_cli.console import Output
-from ganonym_cli.options import Jobs, Json, OutFolder, Quiet
+from ganonym_cli.options import Distinct, Jobs, Json, OutFolder, Quiet
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def baseline(
     key_file: Annotated[
         Path | None, typer.Option(help="Key of the file names.", show_default="OUT/private/key")
     ] = None,
+    distinct: Distinct = None,
     no_resume: Annotated[
         bool, typer.Option("--no-resume", help="Start anew; the earlier release goes at the end.")
     ] = False,
@@ -47,7 +48,7 @@ def baseline(
     settings = BaselineSettings(method, strength, k, jobs or 0, resume=not no_resume)
     output = Output(as_json, quiet)
     with output.progress() as advance:
-        result = run_baseline(source, out, settings, manifest, key_file, advance)
+        result = run_baseline(source, out, settings, manifest, key_file, advance, distinct)
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
     output.result(payload, _table(result), f"{result.guarantee}.", f"Report: {out / 'REPORT.md'}")
     raise typer.Exit(result.exit_code)

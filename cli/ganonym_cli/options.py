@@ -43,3 +43,8 @@ def cache_at(folder: Path | None) -> FaceCache | None:
     from ganonym.faces.cache import open_cache
 
     return None if folder is None else open_cache(folder)
+
+
+Distinct: TypeAlias = Annotated[
+    Path | None, typer.Option("--distinct", help="CSV: in each line, ids of different people who look like one.")
+]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganonym_cli.console import Advance, Output
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def plan(
         Path | None, typer.Argument(metavar="[PHOTOS]", help="Folder whose people are audited.", show_default=False)
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="CSV of the photos: image, subject, …")] = None,
-    distinct: Annotated[Path | None, typer.Option(help="CSV: in each line, ids of different people.")] = None,
+    distinct: Distinct = None,
     subjects: Annotated[
         int | None,
         typer.Option(min=2, max=20_000, help="People in the release.", show_default="those of the manifest"),

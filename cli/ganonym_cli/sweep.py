@@ -12,7 +12,7 @@ import typer
 
 from ganonym_cli.compare import table_of, trials_of
 from ganonym_cli.console import Advance, Output
-from ganonym_cli.options import Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Assessment
@@ -71,6 +71,7 @@ def settings_of(
     baselines: Sequence[str],
     seed: int,
     jobs: int | None,
+    distinct: Path | None = None,
 ) -> list[Setting]:
     """Every mechanism with every value of its parameter, then the baselines. Raises UsageError on wrong values."""
     from ganonym.baselines.methods import BaselineSettings
@@ -88,10 +89,12 @@ def settings_of(
             wanted["codebook"] = Settings(mechanism="codebook", **common)
         else:
             raise UsageError(f"--mechanism {mechanism!r} cannot be swept.", "Take k-same, metric or codebook.")
-    rows = [Setting(name, each.mechanism, _anonymizer(source, manifest, each)) for name, each in wanted.items()]
+    rows = [
+        Setting(name, each.mechanism, _anonymizer(source, manifest, each, distinct)) for name, each in wanted.items()
+    ]
     for name in dict.fromkeys(baselines):
         method = BaselineSettings(name, jobs=jobs or 0)  # type: ignore[arg-type]  # it refuses what is no method
-        rows.append(Setting(name, name, _treatment(source, manifest, method)))
+        rows.append(Setting(name, name, _treatment(source, manifest, method, distinct)))
     return rows
 
 
@@ -125,6 +128,7 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
         epsilon: Annotated[str | None, typer.Option("--epsilon", help="metric: ε.", show_default=EPSILONS)] = None,
         baselines: Annotated[str, typer.Option(help="Well-known methods beside them, with commas.")] = "blur,pixelate",
         policy: Annotated[str, typer.Option(help="public, controlled, internal, or a TOML file.")] = "public",
+        distinct: Distinct = None,
         measure: Annotated[
             str | None, typer.Option(help="What usefulness is judged by.", show_default="the first that all have")
         ] = None,
@@ -154,7 +158,7 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
             raise UsageError(f"-k {k!r} holds no whole numbers.", "Write them with commas: 5,11,20.")
         settings = settings_of(
             source, manifest, listed(mechanism), [int(each) for each in sizes], budgets,
-            listed(baselines), seed, jobs,
+            listed(baselines), seed, jobs, distinct,
         )  # fmt: skip
         output = Output(as_json, quiet)
         with output.progress() as advance:
@@ -171,6 +175,7 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
                     manifest,
                     folder,
                     policy=policy,
+                    distinct=distinct,
                     title=setting.name,
                     seed=seed,
                     jobs=jobs or os.cpu_count() or 1,
@@ -191,21 +196,21 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
     return sweep
 
 
-def _anonymizer(source: Path, manifest: Path, settings: Any) -> Callable[[Path, Advance], int]:
+def _anonymizer(source: Path, manifest: Path, settings: Any, distinct: Path | None) -> Callable[[Path, Advance], int]:
     def release(out: Path, advance: Advance) -> int:
         from ganonym.batch.run import run_batch
 
-        result = run_batch(source, out, settings, manifest, progress=advance)
+        result = run_batch(source, out, settings, manifest, progress=advance, distinct=distinct)
         return result.anonymized + result.skipped
 
     return release
 
 
-def _treatment(source: Path, manifest: Path, settings: Any) -> Callable[[Path, Advance], int]:
+def _treatment(source: Path, manifest: Path, settings: Any, distinct: Path | None) -> Callable[[Path, Advance], int]:
     def release(out: Path, advance: Advance) -> int:
         from ganonym.batch.baseline import run_baseline
 
-        result = run_baseline(source, out, settings, manifest, progress=advance)
+        result = run_baseline(source, out, settings, manifest, progress=advance, distinct=distinct)
         return result.anonymized + result.skipped
 
     return release

@@ -51,16 +51,17 @@ def run_baseline(
     manifest: Path | None = None,
     key_file: Path | None = None,
     progress: Progress | None = None,
+    distinct: Path | None = None,
 ) -> RunResult:
     """Treat every photo below `source` by a baseline; write OUT/images, manifest.csv, REPORT.md and private.
 
     Every photo ends as a picture or in quarantine with a reason. Killed and started again with the same arguments it
-    ends with the same bytes. Raises UsageError and EnvironmentFault as `run_batch` does.
+    ends with the same bytes. `distinct` and errors are those of `run_batch`.
     """
     started = time.perf_counter()
     tell = progress or (lambda _phase, _done, _total: None)
     batch = _batch_settings(settings)
-    plan = plan_batch(source, output, batch, manifest)
+    plan = plan_batch(source, output, batch, manifest, distinct)
     given = check_output(output, key_file)
     weights = _weights()
     photos, refused = fingerprints(source, plan, tell)
