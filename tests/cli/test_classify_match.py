@@ -225,7 +225,7 @@ def test_an_answer_written_into_the_picture_is_found(ganonym: Run, cohort: Path,
 
 
 def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
-    split = table(tmp_path / "split.csv", cohort, lambda *_: "train")
+    split = table(tmp_path / "split.csv", cohort, lambda _, who: "test" if who.endswith("1") else "train")
     data = ("--data", split, "--images", cohort / "photos", "--jobs", 1)
     file = verified_path("gestalt")
     for arguments, code, said in (
