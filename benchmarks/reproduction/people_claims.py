@@ -161,9 +161,9 @@ def measured(ref: Reference) -> list[Row]:
 
 def released(ref: Reference) -> list[Row]:
     """Cells after anonymization: nothing is claimed by papers; a release is useful where the gap is small."""
+    from ganonym.classify.looks import embedded
     from ganonym.classify.methods.discriminant import Discriminant
     from ganonym.classify.methods.measurement import MeasuredLogistic
-    from ganonym.classify.systems import embedded
 
     shown = np.array([face is not None for face in ref.released])
     look = embedded(ref.foundation)

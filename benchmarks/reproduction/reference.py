@@ -17,8 +17,9 @@ from ganonym.classify.cohort import Cohort, gather
 from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.crops.regions import RegionCrops
 from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.looks import embedded
 from ganonym.classify.portrait import Portrait, portraits
-from ganonym.classify.systems import embedded, read_foundation
+from ganonym.classify.systems import read_foundation
 from ganonym.types import Floats
 from ganonym_train.recipes import find_recipe
 

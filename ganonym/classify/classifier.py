@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.errors import UsageError
 from ganonym.types import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Inputs: TypeAlias = NDArray[Any]
 """What a classifier sees, (n, ...), one entry a photo."""
@@ -37,6 +41,15 @@ class Trained(Protocol):
         ...
 
 
+@runtime_checkable
+class OnEmbeddings(Protocol):
+    """What was trained on embeddings, as a function that can be differentiated: maps of the face can explain it."""
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Embeddings (n, d) of unit length → scores (n, c), of which the higher speaks more for its class."""
+        ...
+
+
 class Published(Protocol):
     """A published system, as a frozen dataclass of its hyper-parameters: a `Classifier` whose result can be saved."""
 
@@ -47,3 +60,11 @@ class Published(Protocol):
     def restore(self, arrays: Arrays, count: int) -> Trained:
         """Raises EnvironmentFault when `arrays` are not of this system."""
         ...
+
+
+def asked(trained: Predictor, inputs: Inputs) -> Floats:
+    """What a trained classifier says of inputs (n, ...), (n, c). Raises UsageError when that is no probability."""
+    chances = trained(inputs)
+    if not np.isfinite(chances).all():
+        raise UsageError("the classifier gives no numbers: its training diverged.", "Train it at a lower rate.")
+    return chances

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.calls import Calls, record
-from ganonym.classify.classifier import Classifier, Inputs
+from ganonym.classify.classifier import Classifier, Inputs, asked
 from ganonym.classify.metrics.binary import Binary, one_vs_rest
 from ganonym.classify.metrics.calibration import cross_scaled, fit_temperature, logits
 from ganonym.classify.metrics.folds import FOLDS, Fold, numbered, subject_folds
@@ -60,7 +60,7 @@ def cross_validated(
         tell("train", number, len(parts))
         with heard(tell):
             trained = method.learn(inputs[fold.train], classes[fold.train], count, seed + number)
-        chances[fold.test] = trained(inputs[fold.test])
+        chances[fold.test] = asked(trained, inputs[fold.test])
     tell("train", len(parts), len(parts))
     return chances
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ganonym.classify.progress import report
 
 CPU = "cpu"
+Course: TypeAlias = Literal["constant", "cosine"]
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
 
@@ -36,7 +37,7 @@ class Schedule:
     momentum: float = 0.9
     decay: float = 0.0
     clip: float | None = None
-    course: Literal["constant", "cosine"] = "cosine"
+    course: Course = "cosine"
     device: str = CPU
 
 

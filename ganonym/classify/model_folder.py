@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ import numpy as np
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
-from ganonym.classify.classifier import Arrays, Trained
+from ganonym.classify.classifier import Arrays, Trained, asked
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.fit import CPU
+from ganonym.classify.looks import Look
 from ganonym.classify.metrics.calibration import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
-from ganonym.classify.systems import Look, system_of
+from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, sha256_file
 
-FORMAT = 1
+FORMAT = 2
+"""1 held digests of photographs that anybody could compare with those of a guessed photograph."""
 WEIGHTS, CARD, RECIPE = "model.safetensors", "model.toml", "recipe.toml"
+PRIVATE, KEY = "private", ".key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class Card:
 
     `names` of its classes in order; `photos` and `subjects` learned from; `simulated`: phantoms were among them.
     `temperature`: what its scores are divided by, 1 as learned. `foundation`: SHA-256 over the parameters of the
-    network it started from. `seen`: digests of the photographs, so that a test on any of them is noticed; names of
-    subjects are nowhere, for they can be guessed from a digest.
+    network it started from. `seen`: keyed digests of the photographs (`Key.digest_of`), so that whoever has the key
+    notices a test on any of them, and whoever has the folder alone cannot find out whether a photograph is among them;
+    `key` says which key it was. Names of subjects are nowhere, for they can be guessed from a digest.
     """
 
     settings: Mapping[str, Any]
@@ -46,43 +51,74 @@ class Card:
     simulated: bool
     foundation: str
     seen: tuple[str, ...]
+    key: str
     temperature: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """Secret bytes, kept outside the folder of the model (`key_place`), by which it knows its photographs again."""
+
+    secret: bytes = field(repr=False)
+
+    def digest_of(self, case: Case) -> str:
+        """HMAC-SHA256 of a photograph's file, 32 hex digits. Raises OSError."""
+        return self._mac("seen", sha256_file(case.path))
+
+    @property
+    def mark(self) -> str:
+        """A name for the key, of which the key cannot be guessed, 32 hex digits."""
+        return self._mac("key", "")
+
+    def _mac(self, use: str, text: str) -> str:
+        return hmac.new(self.secret, f"ganonym/classifier/{use}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A classifier that is ready for portraits."""
+    """A classifier that is ready for portraits. `foundation`: the network it started from, empty where from none."""
 
     recipe: Recipe
     card: Card
     look: Look
     trained: Trained
+    foundation: Arrays = field(repr=False, compare=False)
 
     def chances(self, cohort: Cohort) -> tuple[Seen, Floats]:
         """What the model sees of a cohort, and its probabilities (m, c) of the classes `card.names`."""
         seen = self.look(cohort)
-        found = self.trained(seen.inputs)
+        found = asked(self.trained, seen.inputs)
         return seen, found if self.card.temperature == 1.0 else scaled(logits(found), self.card.temperature)
 
-    def learned_from(self, cases: Sequence[Case]) -> list[str]:
-        """The images that the model has learned from: a test on them proves nothing. Raises OSError."""
-        known = set(self.card.seen)
-        return [case.image for case in cases if digest_of(case) in known]
+    def learned_from(self, cases: Sequence[Case], key: Key) -> list[str]:
+        """The images that the model has learned from: a test on them proves nothing.
+
+        Raises UsageError when `key` is another than that of its training, and OSError.
+        """
+        if key.mark != self.card.key:
+            raise UsageError("this is not the key with which the model was trained.", "Give the right --key-file.")
+        seen = set(self.card.seen)
+        return [case.image for case in cases if key.digest_of(case) in seen]
+
+
+def key_place(folder: Path) -> Path:
+    """Where the key of the model in `folder` is kept: beside the folder, never in it, so that it is not shared too.
+
+    >>> key_place(Path("/data/model")).as_posix()
+    '/data/private/model.key'
+    """
+    whole = folder.absolute()
+    return whole.parent / PRIVATE / f"{whole.name}{KEY}"
 
 
 def digest(arrays: Arrays) -> str:
     """SHA-256 over names, types, shapes and values, hex."""
     told = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name])
         told.update(f"{name} {array.dtype} {array.shape}\0".encode())
-        told.update(array.tobytes())
+        told.update(array.tobytes())  # row by row, however it lies in memory
     return told.hexdigest()
-
-
-def digest_of(case: Case) -> str:
-    """The digest of a photograph's file by which a model knows it again, 32 hex digits. Raises OSError."""
-    return sha256_file(case.path)[:32]
 
 
 def check_new(folder: Path) -> None:
@@ -96,7 +132,8 @@ def check_new(folder: Path) -> None:
 def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> None:
     """Write a new folder. Raises as `check_new` does, and EnvironmentFault when it cannot be written."""
     check_new(folder)
-    arrays = {name: np.ascontiguousarray(array) for name, array in trained.arrays.items()}
+    # Not ascontiguousarray, which makes a row of one of a number (NumPy: "ndim >= 1"): such a file fits no network.
+    arrays = {name: np.asarray(array, order="C") for name, array in trained.arrays.items()}
     lines = [
         f"format = {FORMAT}",
         f"seed = {card.seed}",
@@ -107,7 +144,8 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         f"temperature = {card.temperature!r}",
         f"foundation = {_toml(card.foundation)}",
         f"weights = {_toml(digest(arrays))}",
-        f"seen = {_toml(list(card.seen))}",
+        f"key = {_toml(card.key)}",
+        f"seen = {_toml(sorted(card.seen))}",
         "",
         "[settings]",
         *(f"{name} = {_toml(value)}" for name, value in sorted(card.settings.items())),
@@ -123,8 +161,8 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
 
 def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    pretrained network than `find_foundation` gives for the kind of its system (`systems.read_foundation`). `device`:
-    where its networks compute.
+    pretrained network than `find_foundation` gives for the kind of its system (`systems.read_foundation`), which is
+    asked only where the system starts from one. `device`: where its networks compute.
     """
     found, text = _read(folder)
     try:
@@ -137,13 +175,15 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
             simulated=found["simulated"],
             foundation=found["foundation"],
             seen=tuple(found["seen"]),
+            key=found["key"],
             temperature=found["temperature"],
         )
         weights = found["weights"]
     except KeyError as error:
         raise EnvironmentFault(f"{folder / CARD} lacks {error}.", "Restore it, or train anew.") from error
     recipe = parse_recipe(text, str(folder / RECIPE))
-    foundation = find_foundation(recipe.system)
+    configuration = configured(recipe.system, card.settings)
+    foundation = find_foundation(recipe.system) if configuration.pretrained_start else {}
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
@@ -151,8 +191,8 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
     arrays, _ = read_tensors(folder / WEIGHTS)
     if digest(arrays) != weights:
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
-    system = system_of(recipe.system, card.settings, foundation, device)
-    return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)))
+    system = configuration.system(foundation, device)
+    return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)), foundation)
 
 
 def foundation_of(folder: Path) -> str:
@@ -168,7 +208,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
     if found.get("format") != FORMAT:
-        raise EnvironmentFault(f"{folder} is a model of format {found.get('format')}.", f"This version reads {FORMAT}.")
+        told = " Its card tells who holds it which photographs it learned from: delete it." * (found.get("format") == 1)
+        raise EnvironmentFault(
+            f"{folder} is a model of format {found.get('format')}; this version reads {FORMAT}.{told}", "Train it anew."
+        )
     return found, text
 
 

@@ -69,7 +69,9 @@ def parse_recipe(text: str, source: str) -> Recipe:
 
 
 def altered(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """`settings` with changes such as "epochs=5" or "regions=[\\"full\\"]", values as TOML. Raises UsageError.
+    """`settings` with changes such as "epochs=5" or "regions=[\\"full\\"]", values as TOML, or else as a word.
+
+    Raises UsageError for a setting that there is not; what it may be, `systems.configured` knows.
 
     >>> altered({"epochs": 30, "head": "cosface"}, ["epochs=5", "head=arcface"])
     {'epochs': 5, 'head': 'arcface'}
@@ -83,6 +85,13 @@ def altered(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
             out[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             out[name] = value  # a bare word
-        if type(out[name]) is not type(settings[name]) and not isinstance(settings[name], float):
-            raise UsageError(f"--set {change}: {name} is {settings[name]!r} in the recipe.", "Give the same kind.")
     return out
+
+
+def changed(changes: Sequence[str]) -> tuple[str, ...]:
+    """The settings that changes name, as `altered` reads them.
+
+    >>> changed(["epochs=5", "head = arcface"])
+    ('epochs', 'head')
+    """
+    return tuple(change.partition("=")[0].strip() for change in changes)

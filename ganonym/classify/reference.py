@@ -43,6 +43,6 @@ def load_reference(path: Path | None = None) -> Reference:
 
 def save_reference(path: Path, names: Sequence[str], trained: Trained) -> None:
     """Write a safetensors file with `names` in its metadata; the same input gives the same bytes."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in trained.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in trained.arrays.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save(arrays, {"names": json.dumps(list(names))}))  # of two entries the order would vary

@@ -87,7 +87,8 @@ def run_assessment(
         jobs=jobs,
     )
     images = [item.row.image for item in release.items]
-    salt = hashlib.sha256(f"trials {seed} {request.provenance.originals}".encode()).digest()
+    # Of the photographs themselves, not of their digest: that one is printed, and names could be guessed with it.
+    salt = hashlib.sha256(f"trials {seed} {_digests(_originals(release))}".encode()).digest()
 
     _require_writable(out)
     fresh = out / ".trials.parquet.new"
@@ -160,7 +161,7 @@ def _provenance(
 ) -> Provenance:
     weights = {name: row.sha256 for name, row in read_weights().items()}
     return Provenance(
-        originals=_digest((item.row.image, item.original) for item in release.items),
+        originals=_digest(_originals(release)),
         released=_digest((item.row.image, item.released) for item in release.items if item.released is not None),
         manifest=hashlib.sha256(manifest.read_bytes()).hexdigest(),
         policy=policy.digest(),
@@ -172,8 +173,17 @@ def _provenance(
 
 def _digest(files: Iterable[tuple[str, Path]]) -> str:
     """SHA-256 over the files' own digests, by name."""
+    return hashlib.sha256(_digests(files).encode()).hexdigest()
+
+
+def _digests(files: Iterable[tuple[str, Path]]) -> str:
+    """The files' own digests, by name: never to be written anywhere, for they tell which photographs there were."""
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files}
-    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    return json.dumps(digests, sort_keys=True)
+
+
+def _originals(release: Release) -> list[tuple[str, Path]]:
+    return [(item.row.image, item.original) for item in release.items]
 
 
 def _worst_pairs(found: Assessment, attacked: Attacked, release: Release) -> list[WorstPair]:

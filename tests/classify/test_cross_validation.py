@@ -9,9 +9,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa
 
 from ganonym.classify.classifier import Inputs, Predictor
 from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
+from ganonym.classify.fewshot.encoders import Projection
+from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline
+from ganonym.classify.fit import Schedule
 from ganonym.classify.metrics.calibration import fit_temperature, logits, scaled
 from ganonym.classify.metrics.folds import subject_folds
 from ganonym.classify.metrics.rates import calibration_error, kappa
+from ganonym.errors import UsageError
 from ganonym.types import Floats
 
 
@@ -106,3 +110,13 @@ def test_the_calibration_of_tempered_people_is_at_the_temperature_of_other_peopl
     found = tempered(chances, classes, subjects, 7, 4)
     assert found.error.value == pytest.approx(calibration_error(called(wanted, classes))(np.arange(48)), abs=1e-9)
     assert found.temperature == pytest.approx(fit_temperature(scores, classes), rel=1e-4)
+
+
+def test_a_training_that_diverged_is_told_so_and_not_rated() -> None:
+    inputs, classes, subjects = people()
+    vectors = np.random.default_rng(1).normal(size=(len(inputs), 6)).astype(np.float32)
+    method = ClassifierBaseline(Projection(4), Schedule(20, 30, "sgd", 1e30))
+    with pytest.raises(UsageError, match=r"diverged.* lower rate"):
+        cross_validated(method, vectors, classes, subjects, 3, 0)
+    steady = ClassifierBaseline(Projection(4), Schedule(20, 30, "sgd", 1e-2))
+    assert np.isfinite(cross_validated(steady, vectors, classes, subjects, 3, 0)).all()

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganonym.classify.case import Case
+from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.cohort import Cohort
-from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, digest, digest_of, load_model, save_model
+from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.fit import seeded
+from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, Key, digest, key_place, load_model, save_model
+from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.classify.portrait import Portrait
 from ganonym.classify.recipe import altered
 from ganonym.classify.systems import system_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas
-from ganonym.types import Pose
+from ganonym.types import Floats, Pose
+from ganonym.weights import read_tensors
 from ganonym_train.recipes import find_recipe
 
-NOBODY = {"weight": np.arange(6.0)}
+KEY = Key(b"a secret of thirty-two bytes and more")
+FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(4, 4, 6, 8), embedding=10, side=32)
 
 
 def cohort(folder: Path, people: int = 12) -> Cohort:
@@ -39,13 +47,17 @@ def cohort(folder: Path, people: int = 12) -> Cohort:
     return Cohort(tuple(cases), tuple(faces), ("narrow", "wide"), np.array(classes, np.intp), ())
 
 
+def nobody_asks(kind: str) -> dict[str, np.ndarray[Any, Any]]:
+    raise AssertionError(f"a system of landmarks starts from no network, asked was {kind}")
+
+
 def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
     recipe = find_recipe("fas-measurement")
     settings = altered(recipe.settings("small"), ["learner=forest", "trees=5"])
-    system = system_of(recipe.system, settings, NOBODY)
+    system = system_of(recipe.system, settings, {})
     trained = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
-    seen = tuple(digest_of(case) for case in learned.cases)
-    card = Card(settings, 3, learned.names, 12, 12, True, digest(NOBODY), seen, temperature)
+    seen = tuple(KEY.digest_of(case) for case in learned.cases)
+    card = Card(settings, 3, learned.names, 12, 12, True, digest({}), seen, KEY.mark, temperature)
     save_model(folder / "model", recipe, card, trained)
     return folder / "model"
 
@@ -53,9 +65,9 @@ def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
 def test_a_model_is_the_same_after_its_folder(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     folder = written(tmp_path, learned)
-    system = system_of("measurement", {"learner": "forest", "strength": 0.05, "trees": 5}, NOBODY)
+    system = system_of("measurement", {"learner": "forest", "strength": 0.05, "trees": 5}, {})
     wanted = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
-    model = load_model(folder, lambda _: NOBODY)
+    model = load_model(folder, nobody_asks)
     seen, chances = model.chances(learned)
     assert np.array_equal(chances, wanted(system.look(learned).inputs))
     assert (chances.argmax(axis=1) == learned.classes).mean() > 0.9
@@ -68,8 +80,8 @@ def test_a_model_is_the_same_after_its_folder(tmp_path: Path) -> None:
 def test_the_temperature_of_its_card_is_applied(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     (tmp_path / "hot").mkdir()
-    plain = load_model(written(tmp_path, learned), lambda _: NOBODY).chances(learned)[1]
-    hot = load_model(written(tmp_path / "hot", learned, 2.0), lambda _: NOBODY).chances(learned)[1]
+    plain = load_model(written(tmp_path, learned), nobody_asks).chances(learned)[1]
+    hot = load_model(written(tmp_path / "hot", learned, 2.0), nobody_asks).chances(learned)[1]
     roots = np.sqrt(np.maximum(plain, 1e-12))
     assert np.allclose(hot, roots / roots.sum(axis=1, keepdims=True))
     assert not np.allclose(hot, plain)
@@ -78,47 +90,108 @@ def test_the_temperature_of_its_card_is_applied(tmp_path: Path) -> None:
 def test_a_temperature_below_1_is_applied_as_well(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     (tmp_path / "cold").mkdir()
-    plain = load_model(written(tmp_path, learned), lambda _: NOBODY).chances(learned)[1]
-    cold = load_model(written(tmp_path / "cold", learned, 0.5), lambda _: NOBODY).chances(learned)[1]
+    plain = load_model(written(tmp_path, learned), nobody_asks).chances(learned)[1]
+    cold = load_model(written(tmp_path / "cold", learned, 0.5), nobody_asks).chances(learned)[1]
     assert ((plain > 0.01) & (plain < 0.99)).any(), "of certainties none can be surer"
     assert np.allclose(cold, plain**2 / (plain**2).sum(axis=1, keepdims=True))
 
 
-def test_it_knows_photographs_that_it_learned_from_and_no_names(tmp_path: Path) -> None:
+def test_with_its_key_it_knows_photographs_that_it_learned_from(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     folder = written(tmp_path, learned)
-    model = load_model(folder, lambda _: NOBODY)
+    model = load_model(folder, nobody_asks)
     new = tmp_path / "new.png"
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(new)
     renamed = tmp_path / "renamed.png"
     renamed.write_bytes(learned.cases[3].path.read_bytes())
     cases = [replace(learned.cases[0], image="new", path=new), replace(learned.cases[0], image="old", path=renamed)]
-    assert model.learned_from(cases) == ["old"]
+    assert model.learned_from(cases, KEY) == ["old"]
+    with pytest.raises(UsageError, match="not the key"):
+        model.learned_from(cases, Key(b"another secret of thirty-two bytes"))
     assert not any(f"p{index}" in (folder / CARD).read_text() for index in range(12))
+
+
+def test_the_folder_alone_says_of_no_photograph_whether_it_was_learned_from(tmp_path: Path) -> None:
+    """Whoever guesses a photograph finds no digest of it in any file, in whatever common way it is made."""
+    learned = cohort(tmp_path)
+    folder = written(tmp_path, learned)
+    content = b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    for case in learned.cases:
+        guessed = case.path.read_bytes()
+        for name in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
+            for text in (guessed, case.image.encode(), case.subject.encode()):
+                made = hashlib.new(name, text)
+                assert made.digest()[:12] not in content
+                assert made.hexdigest()[:24].encode() not in content
+    assert KEY.secret not in content
+    place = key_place(folder)
+    assert folder not in place.parents
+    assert place == tmp_path / "private" / "model.key"
+    assert len({Key(bytes([secret]) * 32).digest_of(learned.cases[0]) for secret in range(9)}) == 9
+
+
+def test_a_number_comes_back_as_a_number(tmp_path: Path) -> None:
+    """`offset` of a logistic regression, `num_batches_tracked` of a network: arrays without a dimension."""
+    learned = cohort(tmp_path)
+    recipe = find_recipe("vcfs-screening")
+    arrays = {"offset": np.array(3.5), "steps": np.array(7), "row": np.arange(3.0), "turned": np.zeros((3, 2)).T}
+
+    class Numbers:
+        def __call__(self, inputs: Inputs) -> Floats:
+            return np.zeros((len(inputs), 2))
+
+        @property
+        def arrays(self) -> Arrays:
+            return arrays
+
+    card = Card({"strength": 0.1}, 3, learned.names, 12, 12, True, digest({}), (), KEY.mark)
+    save_model(tmp_path / "numbers", recipe, card, Numbers())
+    found = read_tensors(tmp_path / "numbers" / WEIGHTS)[0]
+    assert {name: each.shape for name, each in found.items()} == {name: each.shape for name, each in arrays.items()}
+    assert digest(found) == digest(arrays)
+
+
+def test_a_model_is_read_with_the_network_it_started_from_only(tmp_path: Path) -> None:
+    learned = cohort(tmp_path)
+    crops = {ArcFaceCrop(FORM.side): np.zeros((FORM.side, FORM.side, 3), np.uint8)}
+    learned = replace(learned, portraits=tuple(replace(face, crops=crops) for face in learned.portraits))
+
+    def foundation(seed: int) -> Arrays:
+        return {name: each.numpy() for name, each in seeded(lambda: IResNet(FORM), seed).state_dict().items()}
+
+    recipe = find_recipe("nearest-mean")
+    system = system_of(recipe.system, {}, foundation(1))
+    seen = system.look(learned)
+    card = Card({}, 3, learned.names, 12, 12, True, digest(foundation(1)), (), KEY.mark)
+    save_model(tmp_path / "means", recipe, card, system.method.learn(seen.inputs, seen.classes, 2, 0))
+    assert load_model(tmp_path / "means", lambda _: foundation(1)).foundation.keys() == foundation(1).keys()
+    with pytest.raises(EnvironmentFault, match="another recognizer"):
+        load_model(tmp_path / "means", lambda _: foundation(2))
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:
     folder = written(tmp_path, cohort(tmp_path))
     with pytest.raises(UsageError, match="already holds a model"):
         written(tmp_path, cohort(tmp_path))
-    with pytest.raises(EnvironmentFault, match="another recognizer"):
-        load_model(folder, lambda _: {"weight": np.arange(5.0)})
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(EnvironmentFault, match="card"):
-        load_model(folder, lambda _: NOBODY)
+        load_model(folder, nobody_asks)
     (folder / WEIGHTS).write_bytes(whole)
     card = (folder / CARD).read_text()
-    (folder / CARD).write_text(card.replace("format = 1", "format = 2"))
-    with pytest.raises(EnvironmentFault, match="format 2"):
-        load_model(folder, lambda _: NOBODY)
+    (folder / CARD).write_text(card.replace("format = 2", "format = 3"))
+    with pytest.raises(EnvironmentFault, match="format 3"):
+        load_model(folder, nobody_asks)
+    (folder / CARD).write_text(card.replace("format = 2", "format = 1"))
+    with pytest.raises(EnvironmentFault, match=r"which photographs it learned from: delete it\. Train"):
+        load_model(folder, nobody_asks)
     (folder / CARD).write_text(card.replace("seed = 3\n", ""))
     with pytest.raises(EnvironmentFault, match="seed"):
-        load_model(folder, lambda _: NOBODY)
+        load_model(folder, nobody_asks)
     (folder / CARD).write_text(card)
     (folder / RECIPE).unlink()
     with pytest.raises(EnvironmentFault, match="no model"):
-        load_model(folder, lambda _: NOBODY)
+        load_model(folder, nobody_asks)
 
 
 def test_the_digest_sees_names_types_shapes_and_values() -> None:
@@ -128,6 +201,8 @@ def test_the_digest_sees_names_types_shapes_and_values() -> None:
         {"a": np.arange(6.0).reshape(2, 3), "b": np.zeros(2, np.int64)},
         {"a": np.arange(6.0), "b": np.zeros(2, np.float64)},
         {"a": np.arange(6.0) + 1e-9, "b": np.zeros(2, np.int64)},
+        {"a": np.arange(6.0), "b": np.zeros((), np.int64)},
+        {"a": np.arange(6.0), "b": np.zeros(1, np.int64)},
     ]
-    assert len({digest(each) for each in (one, *others)}) == 5
+    assert len({digest(each) for each in (one, *others)}) == 7
     assert digest(dict(reversed(one.items()))) == digest(one)

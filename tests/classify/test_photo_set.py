@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from ganonym.classify.case import Case
 from ganonym.classify.classifier import Inputs
 from ganonym.classify.fewshot.encoders import Light
 from ganonym.classify.fit import Schedule
-from ganonym.classify.methods.photo_set import PhotoSet, Vocabulary, pack
+from ganonym.classify.methods.metadata import FEWEST, ITEMS, Vocabulary, ancestries, known_of
+from ganonym.classify.methods.photo_set import PhotoSet, pack
 from ganonym.errors import EnvironmentFault, UsageError
 
 METHOD = PhotoSet(Light(12), hidden=8, schedule=Schedule(30, 16, "adamw", 1e-2))
@@ -143,6 +145,8 @@ def test_cases_that_cannot_be_packed_are_refused() -> None:
             unfit(shapes, known)
     with pytest.raises(UsageError, match="photos of case 1"):
         unfit([(1, 4), (1, 3)], known)
+    with pytest.raises(UsageError, match="1 ancestries of 2 cases"):
+        pack([np.zeros((1, 4), np.float32)] * 2, known, ["asian"])
     for metadata in (np.zeros((3, 1)), np.zeros(2), np.array([[0.0], [np.nan]])):
         with pytest.raises(UsageError, match="metadata of shape"):
             unfit([(1, 4), (1, 4)], metadata)
@@ -157,17 +161,72 @@ def case(**known: object) -> Case:
 
 
 def test_what_is_missing_is_said_and_never_zero() -> None:
-    known = case(sex="male", age=25.0, ancestry="asian", present=("HP:2",), absent=("HP:1",))
+    known = case(sex="male", age=25.0, present=("HP:2",), absent=("HP:1",))
     words = Vocabulary.of([known, case()])
     assert words.columns == (
-        *("age", "age unknown", "female", "male", "sex unknown", "asian", "another ancestry", "ancestry unknown"),
+        *("age", "age unknown", "female", "male", "sex unknown"),
         *("HP:1 present", "HP:1 not assessed", "HP:2 present", "HP:2 not assessed"),
     )
-    others = [known, case(), case(age=0.0, sex="female", ancestry="elsewhere", present=("HP:9",)), case(age=130.0)]
+    others = [known, case(), case(age=0.0, sex="female", present=("HP:9",)), case(age=130.0)]
     assert words.encode(others).tolist() == [
-        [0.25, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0],
-        [0, 1, 0, 0, 1, 0, 0, 1, 0, 1, 0, 1],
-        [0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 1],
-        [1, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 1],
+        [0.25, 0, 0, 1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 0, 1, 0, 1, 0, 1],
+        [0, 0, 1, 0, 0, 0, 1, 0, 1],
+        [1, 0, 0, 0, 1, 0, 1, 0, 1],
     ]
-    assert Vocabulary.of([]).encode([case()]).shape == (1, 7)
+    assert Vocabulary.of([]).encode([case()]).shape == (1, 5)
+    assert [words.columns[item[-1]] for item in ITEMS] == ["age unknown", "sex unknown"]
+
+
+def told(case_of: Callable[[int], dict[str, object]], people: int = 60) -> Inputs:
+    """People who all have the same photograph, and are told apart by what is known of them at most."""
+    cases = [case(**case_of(number)) for number in range(people)]
+    metadata = Vocabulary(()).encode(cases)
+    return pack([np.ones((1, 5), np.float32)] * people, metadata, [each.ancestry for each in cases])
+
+
+ATTRIBUTES = {
+    "age": lambda label: {"age": 5.0 + 60 * label},
+    "sex": lambda label: {"sex": ("female", "male")[label]},
+    "ancestry": lambda label: {"ancestry": ("Asian", " african")[label]},
+}
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_age_sex_and_ancestry_are_seen_and_may_be_unknown(attribute: str) -> None:
+    """Where a class has an attribute of its own, the attribute tells it, and nothing but chance does without."""
+    classes = (np.arange(60) % 2).astype(np.intp)
+    inputs = told(lambda number: ATTRIBUTES[attribute](number % 2))
+    trained = PhotoSet(Light(4), 8, schedule=Schedule(60, 16, "adamw", 1e-2), items=ITEMS).learn(inputs, classes, 2, 0)
+    assert (trained(inputs).argmax(axis=1) == classes).all()
+    assert trained(inputs).max(axis=1).min() > 0.55
+    nothing = trained(told(lambda _: {}, 1))
+    np.testing.assert_allclose(nothing, 0.5, atol=0.15)
+    with torch.no_grad():
+        scores = trained.logits(torch.ones(1, 5)).double().softmax(dim=1).numpy()
+    np.testing.assert_allclose(scores, nothing, atol=1e-6)
+    arrays = trained.arrays
+    restored = PhotoSet(Light(4), 8, items=ITEMS).restore(arrays, 2)
+    assert restored(inputs).tobytes() == trained(inputs).tobytes()
+
+
+def test_an_ancestry_of_few_people_or_of_none_that_was_learned_is_another() -> None:
+    stated = ["Asian"] * 30 + ["african "] * 26 + ["Inuit"] * (FEWEST - 1)
+    inputs = told(lambda number: {"ancestry": stated[number]})
+    assert ancestries(inputs["ancestry"]) == ("african", "asian")
+    classes = np.array([label != "Asian" for label in stated], np.intp)
+    method = PhotoSet(Light(4), 8, schedule=Schedule(40, 16, "adamw", 1e-2), items=ITEMS)
+    trained = method.learn(inputs, classes, 2, 0)
+    assert b"inuit" not in bytes(trained.arrays["groups"])
+    rare, unheard = (trained(told(lambda _, name=name: {"ancestry": name}, 1)) for name in ("inuit", "sami"))
+    assert rare.tobytes() == unheard.tobytes()
+    frequent = inputs[:56]
+    without = method.learn(frequent, classes[:56], 2, 0)
+    weight = without.arrays["network.metadata.0.weight"]
+    assert (weight[:, -2] == 0).all(), "what nobody has whom it learned from counts for nothing"
+    assert (weight[:, -1] != 0).any(), "unknown is made in training"
+
+
+def test_what_is_known_of_a_person_is_of_the_first_photograph_that_tells_it() -> None:
+    found = known_of([case(sex="male"), case(age=7.0, ancestry="asian"), case(sex="female", age=9.0)])
+    assert (found.sex, found.age, found.ancestry) == ("male", 7.0, "asian")

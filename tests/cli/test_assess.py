@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from ganonym.evaluate.report.trials import salted
 from ganonym.evaluate.report.write_json import read_assessment
 from ganonym_cli.app import main
 from ganonym_cli.phantom import write_people
@@ -69,7 +72,14 @@ def test_copies_under_other_names_fail_and_every_report_is_written(
     assert "data:image/png" not in evidence
     for row in rows:
         assert row["image"] not in evidence
-    assert (out / "trials.parquet").stat().st_size > 1000
+    # Names are written as pseudonyms: no salt that can be made of what the other files print undoes them.
+    names = {name for kind in ("photo", "subject") for name in pq.read_table(out / "trials.parquet")[kind].to_pylist()}
+    assert len(names) > PEOPLE
+    seed, printed = told["provenance"]["seed"], [each for each in told["provenance"].values() if isinstance(each, str)]
+    salts = [hashlib.sha256(f"trials {seed} {text}".encode()).digest() for text in printed]
+    for salt in (*salts, *map(bytes.fromhex, printed)):
+        made = {salted("subject", row["subject"], salt) for row in rows}
+        assert not names & (made | {salted("photo", row["image"], salt) for row in rows})
     assert (out / "card.md").read_text(encoding="utf-8").startswith("# FAIL")
 
 

@@ -242,3 +242,35 @@ def test_what_only_training_needs_is_refused_for_a_model(ganonym: Run, cohort: P
     assert ended.code == 2
     assert "--preset, --folds" in " ".join(ended.err.split())
     assert "trained already" in " ".join(ended.err.split())
+
+
+def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
+    ganonym: Run, cohort: Path, model: Path, tmp_path: Path
+) -> None:
+    key = model.parent / "private" / "means.key"
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert not list(model.rglob("*.key"))
+    shared = shutil.copytree(model, tmp_path / "means")
+    known, new = (
+        ("--data", model.parent / f"{name}.csv", "--images", cohort / "photos", "--jobs", 1, "--json")
+        for name in ("learned", "others")
+    )
+    ended = ganonym("classify", "evaluate", shared, *known)
+    assert ended.code == 0
+    assert "Nobody checked" in ended.err
+    assert not json.loads(ended.out)["known_to_be_unseen"]
+    assert json.loads(ganonym("classify", "evaluate", shared, *new, "--key-file", key).out)["known_to_be_unseen"]
+    assert json.loads(ganonym("classify", "evaluate", model, *new).out)["known_to_be_unseen"]
+    other = tmp_path / "other.key"
+    other.write_bytes(bytes(32))
+    other.chmod(0o600)
+    for arguments, said in (
+        ((model, *known), "learned from 12 of these photographs"),
+        ((shared, *known, "--key-file", key), "learned from 12 of these photographs"),
+        ((shared, *new, "--key-file", other), "not the key"),
+        ((shared, *new, "--key-file", tmp_path / "none"), "cannot read the key file"),
+        (("nearest-mean", *new, "--key-file", key), "of a trained model"),
+    ):
+        ended = ganonym("classify", "evaluate", *arguments)
+        assert ended.code == 2
+        assert said in " ".join(ended.err.split())

@@ -153,7 +153,7 @@ def test_a_model_is_not_tested_on_what_it_learned_from(ganonym: Run, cohort: Pat
     images = ("--images", cohort / "photos", "--jobs", 1)
     learned = table(tmp_path / "l.csv", cohort, lambda *who: "train" if frequent(*who) == "train" else None)
     model = tmp_path / "model"
-    quick = ("--set", "epochs=1", "--set", "draws=0")
+    quick = ("--set", "epochs=1", "--set", "draws=none")
     ended = ganonym("classify", "train", "gestaltmatcher", "--data", learned, "--out", model, *quick, *images)
     assert ended.code == 0, ended.err
     with_model = (*images, "--model", model, "--encodings", tmp_path / "kept.safetensors", "--json")
@@ -225,7 +225,8 @@ def test_an_answer_written_into_the_picture_is_found(ganonym: Run, cohort: Path,
 
 
 def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
-    data = ("--data", cohort / "people.csv", "--jobs", 1)
+    split = table(tmp_path / "split.csv", cohort, lambda _, who: "test" if who.endswith("1") else "train")
+    data = ("--data", split, "--images", cohort / "photos", "--jobs", 1)
     file = verified_path("gestalt")
     for arguments, code, said in (
         (("--encoder", file), 2, "--encoder is given 1 times, --sha256 0 times"),
@@ -234,6 +235,8 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         (("--model", tmp_path), 4, "no model"),
         (("--pool", "family"), 2, "family"),
         (("--encodings", tmp_path / "none" / "kept"), 2, "Make it first"),
+        (("--splits", 3), 2, "the table has its own splits"),
+        (("--base", file, "--base-sha256", "0" * 64), 2, "what a --model started from, and none is given"),
     ):
         ended = ganonym("classify", "retrieve", *data, *arguments)
         assert ended.code == code

@@ -68,6 +68,6 @@ def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, 
 def _save(arrays: Arrays, file: Path) -> None:
     partial = file.with_suffix(".partial")
     save_file(
-        {name: np.ascontiguousarray(each) for name, each in arrays.items()}, partial, metadata={"kind": "regions"}
+        {name: np.asarray(each, order="C") for name, each in arrays.items()}, partial, metadata={"kind": "regions"}
     )
     partial.replace(file)

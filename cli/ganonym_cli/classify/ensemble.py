@@ -90,10 +90,13 @@ def ensemble_of(
     from ganonym.classify.retrieval.photographs import Ensemble
     from ganonym.classify.retrieval.views import VIEWS
     from ganonym.classify.systems import read_foundation
+    from ganonym.errors import UsageError
 
     files = _paired("--encoder", encoders, "--sha256", digests)
     networks = _paired("--onnx", onnx, "--onnx-sha256", onnx_digests)
     starts = _paired("--base", bases, "--base-sha256", base_digests)
+    if starts and not models:
+        raise UsageError("--base is what a --model started from, and none is given.", "Leave it out.")
     readers: list[Callable[[], Arrays]] = [read_foundation]
     readers += [partial(read_foundation, path, told.lower()) for path, told in (*starts, *files)]
     place = device_of(device, output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,17 +14,21 @@ from ganonym_cli.classify.options import (
     Digest,
     Encoder,
     Images,
+    KeyFile,
     Label,
     Only,
     Positive,
     Size,
     cohort_of,
+    key_of,
+    model_in,
     system_for,
     tell_folds,
+    unchecked,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device, device_of
+from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 
 FOLDS = 5
@@ -51,6 +54,7 @@ def evaluate(
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects, of a recipe.")] = FOLDS,
     encoder: Encoder = None,
     sha256: Digest = None,
+    key_file: KeyFile = None,
     device: Device = "auto",
     seed: Seed = 0,
     cache: Cache = None,
@@ -60,9 +64,8 @@ def evaluate(
 ) -> None:
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from ganonym.classify.cross_validation import cross_validated, rated, tempered
-    from ganonym.classify.model_folder import CARD, load_model
+    from ganonym.classify.model_folder import CARD
     from ganonym.classify.roster import Classed, Roster, check_folds
-    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -71,13 +74,14 @@ def evaluate(
             given = {"--preset": preset != "small", "--set": bool(changes), "--folds": folds != FOLDS}
             if refused := ", ".join(name for name, there in given.items() if there):
                 raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
-            model = load_model(Path(what), partial(read_foundation, encoder, sha256), device_of(device, output))
+            model = model_in(Path(what), encoder, sha256, device, output)
+            key = key_of(Path(what), key_file)
 
             def unseen(them: Classed) -> None:
-                known = model.learned_from(them.cases) if isinstance(them, Roster) else []
-                if known:
+                learned = model.learned_from(them.cases, key) if isinstance(them, Roster) and key is not None else []
+                if learned:
                     raise UsageError(
-                        f"the model has learned from {len(known)} of these photographs, {known[0]} among them.",
+                        f"the model has learned from {len(learned)} of these photographs, {learned[0]} among them.",
                         "Test it on other people.",
                     )
 
@@ -96,9 +100,14 @@ def evaluate(
                 crops=model.look.crops,
                 cache=cache,
             )
+            checked = key is not None
+            if not checked:
+                output.warn(unchecked(Path(what)))
             scaled, (seen, chances) = None, model.chances(cohort)
             name = model.recipe.name
         else:
+            if key_file is not None:
+                raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
             cohort = cohort_of(
@@ -121,6 +130,6 @@ def evaluate(
             chances = cross_validated(
                 system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance
             )
-            scaled = tempered(chances, seen.classes, seen.subjects, seed, folds)
+            checked, scaled = True, tempered(chances, seen.classes, seen.subjects, seed, folds)
         found = rated(chances, seen.classes, seen.subjects, seed)
-    tell(output, name, cohort, found, scaled)
+    tell(output, name, cohort, found, scaled, checked)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ganonym_cli.classify.options import Digest, Encoder
+from ganonym_cli.classify.options import Digest, Encoder, model_in
 from ganonym_cli.console import Output
 from ganonym_cli.options import Cache, Json, Quiet, cache_at
 from ganonym_cli.table import Table
@@ -28,8 +27,6 @@ def explain(
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
     from ganonym.batch.files import write_private
     from ganonym.classify.explain.model import explained
-    from ganonym.classify.model_folder import load_model
-    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
     from ganonym.photos.encode import encode_png
 
@@ -38,7 +35,7 @@ def explain(
         raise UsageError(f"--out {out} is no PNG.", "Name a file that ends in .png.")
     if out.exists() and photo.exists() and out.samefile(photo):
         raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
-    found = explained(load_model(model, partial(read_foundation, encoder, sha256)), photo, name, cache_at(cache))
+    found = explained(model_in(model, encoder, sha256, "cpu", output), photo, name, cache_at(cache))
     write_private(out, encode_png(found.picture))
     table = Table("region", "share of the map")
     for region, share in found.shares.items():

@@ -46,7 +46,8 @@ def fewshot(
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
     from ganonym.classify.fewshot.episodes import Shape
     from ganonym.classify.fewshot.learners import check_episodes, compare
-    from ganonym.classify.systems import embedded, read_foundation
+    from ganonym.classify.looks import embedded
+    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
+    from ganonym.classify.looks import System
+    from ganonym.classify.model_folder import Key, Model
     from ganonym.classify.portrait import Crop
     from ganonym.classify.recipe import Preset, Recipe
     from ganonym.classify.roster import Check
-    from ganonym.classify.systems import System
     from ganonym.statistics.estimate import Estimate
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
@@ -43,6 +44,14 @@ Encoder = Annotated[
     typer.Option("--encoder", help="A pretrained network (safetensors) to start from.", show_default="the bundled one"),
 ]
 Digest = Annotated[str | None, typer.Option("--sha256", help="Digest of --encoder.", show_default=False)]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        help="Secret key by which a model knows the photographs it learned from.",
+        show_default="private/NAME.key beside the model's folder NAME",
+    ),
+]
 Size = Annotated[str, typer.Option("--preset", help="small: two cores; full: as published, for a GPU.")]
 Changes = Annotated[
     list[str] | None,
@@ -185,21 +194,78 @@ def system_for(
     device: str,
     output: Output,
 ) -> Chosen:
-    """A recipe by its name, and the system that it and the other options of its kind describe."""
-    from ganonym.classify.systems import read_foundation, system_of
+    """A recipe by its name, and the system that it and the other options of its kind describe.
+
+    Raises UsageError for a setting that cannot be, an option that does nothing for this recipe, and the full preset of
+    one that starts from a recognizer, without one: with the bundled encoder it would not be what was published.
+    """
+    from ganonym.classify.recipe import altered, changed
+    from ganonym.classify.systems import configured, read_foundation
+    from ganonym.errors import UsageError
     from ganonym_train.recipes import find_recipe
 
     recipe = find_recipe(name)
-    settings = settings_of(recipe.settings(preset_of(preset)), changes)
-    foundation = read_foundation(encoder, sha256, recipe.system)
-    system = system_of(recipe.system, settings, foundation, device_of(device, output))
-    return Chosen(recipe, settings, foundation, system)
+    settings = altered(recipe.settings(preset_of(preset)), changes or [])
+    configuration = configured(recipe.system, settings, changed(changes or []))
+    if not configuration.pretrained_start:
+        refuse_encoder(encoder, sha256, recipe.name)
+    elif preset == "full" and encoder is None:
+        raise UsageError(
+            f"--preset full of {recipe.name} starts from a network of yours: the bundled one is small and has seen "
+            "virtual people only.",
+            "Give its safetensors file with --encoder and its digest with --sha256, or take --preset small.",
+        )
+    if device != "auto" and not configuration.network_of_faces:
+        raise UsageError(f"--device {device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
+    place = device_of(device, output)
+    foundation = read_foundation(encoder, sha256, recipe.system) if configuration.pretrained_start else {}
+    return Chosen(recipe, settings, foundation, configuration.system(foundation, place))
 
 
-def settings_of(settings: dict[str, Any], changes: list[str] | None) -> dict[str, Any]:
-    from ganonym.classify.recipe import altered
+def refuse_encoder(encoder: Path | None, sha256: str | None, name: str) -> None:
+    """Raises UsageError for a network that the system called `name` does not start from."""
+    from ganonym.errors import UsageError
 
-    return altered(settings, changes or [])
+    given = [option for option, value in (("--encoder", encoder), ("--sha256", sha256)) if value is not None]
+    if given:
+        raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
+
+
+def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str, output: Output) -> Model:
+    """A trained model. Raises UsageError for a network that it does not start from, and as `load_model` does."""
+    from functools import partial
+
+    from ganonym.classify.model_folder import load_model
+    from ganonym.classify.systems import read_foundation
+
+    model = load_model(folder, partial(read_foundation, encoder, sha256), device_of(device, output))
+    if not model.foundation:
+        refuse_encoder(encoder, sha256, model.recipe.name)
+    return model
+
+
+def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
+    """The key by which the model in `folder` knows the photographs it learned from; None where it is not there.
+
+    Raises UsageError when `key_file` is not there, or cannot be a key.
+    """
+    from ganonym.batch.pseudonym import read_key
+    from ganonym.classify.model_folder import Key, key_place
+
+    place = key_file or key_place(folder)
+    if key_file is None and not place.exists():
+        return None
+    return Key(read_key(place))
+
+
+def unchecked(folder: Path) -> str:
+    """The warning that a test may be on what a model has learned from."""
+    from ganonym.classify.model_folder import key_place
+
+    return (
+        f"Nobody checked whether {folder} has learned from these photographs: there is no key {key_place(folder)}. "
+        "Whoever trained it has one; give it with --key-file. If it has, the rates say nothing."
+    )
 
 
 def preset_of(text: str) -> Preset:

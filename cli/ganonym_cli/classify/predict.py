@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ganonym_cli.classify.options import Digest, Encoder, reasons_of, workers
+from ganonym_cli.classify.options import Digest, Encoder, model_in, reasons_of, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device, device_of
+from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
@@ -31,11 +30,9 @@ def predict(
     from ganonym.classify.case import Case
     from ganonym.classify.cohort import gather
     from ganonym.classify.metrics.topk import ranked
-    from ganonym.classify.model_folder import load_model
-    from ganonym.classify.systems import read_foundation
 
     output = Output(as_json, quiet)
-    found = load_model(model, partial(read_foundation, encoder, sha256), device_of(device, output))
+    found = model_in(model, encoder, sha256, device, output)
     names = found.card.names
     # Nothing is known of them: every photo is a person of its own, of some class or other.
     cases = [Case(str(path), path, str(path), names[0]) for path in photos]

@@ -22,7 +22,17 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import Images, cases_of, marked, reasons_of, star, warn_of, workers
+from ganonym_cli.classify.options import (
+    Images,
+    cases_of,
+    key_of,
+    marked,
+    reasons_of,
+    star,
+    unchecked,
+    warn_of,
+    workers,
+)
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from ganonym.classify.retrieval.evaluate import Accuracy
     from ganonym.classify.retrieval.protocol import Plan
 
+FREQUENT, SPLITS = 6, 10
 ALONE = "no second patient has its disorder"
 
 
@@ -51,8 +62,8 @@ def retrieve(
     images: Images = None,
     frequent: Annotated[
         int, typer.Option("--frequent", min=1, help="A disorder of more patients than this is frequent.")
-    ] = 6,
-    splits: Annotated[int, typer.Option("--splits", min=1, help="Random splits of the rare disorders.")] = 10,
+    ] = FREQUENT,
+    splits: Annotated[int, typer.Option("--splits", min=1, help="Random splits of the rare disorders.")] = SPLITS,
     pool: Annotated[
         Literal["image", "patient", "disorder", "patient-and-disorder", "fused"],
         typer.Option("--pool", help="Whose photographs count together; fused: by mean vectors."),
@@ -84,22 +95,25 @@ def retrieve(
     from ganonym.classify.retrieval.photographs import encoded, look
     from ganonym.classify.retrieval.ranking import POOLS
     from ganonym.classify.roster import roster
+    from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
     ensemble, models = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)
+    trained = [*zip(models, model or [], strict=True)]
     with output.progress() as advance:
         everything = cases_of(data, images, output, splits=True)
         given = all(case.split for case in everything)
+        if given and (frequent, splits) != (FREQUENT, SPLITS):
+            raise UsageError("--frequent and --splits do nothing: the table has its own splits.", "Leave them out.")
         known = roster(everything).cases  # what the table alone shows is said before any photograph is looked at
         plan = planned(known, given, frequent, seed, splits)
-        if given:
-            refuse(models, known, plan, output)
+        checked = given and refuse(trained, known, plan, output)
         looked = look(everything, ensemble, encodings, workers(jobs), advance, cache_at(cache))
         refuse_nobody(looked)
         cases = looked.cases
         plan = planned(cases, given, frequent, seed, splits)
         if not given:  # drawn among those in whom a face was found
-            refuse(models, cases, plan, output)
+            checked = refuse(trained, cases, plan, output)
         there = encoded(looked, ensemble, encodings, advance)
         found = evaluate(plan, cases, there, np.random.default_rng((seed, 1)), POOLS[pool])
     if not given and any(case.split for case in everything):
@@ -110,6 +124,7 @@ def retrieve(
     payload = {
         "simulated": looked.simulated,
         "splits": "published" if given else "drawn",
+        "known_to_be_unseen": checked,
         "pool": pool,
         "photos": len(there.images) - len(plan.left_out),
         "subjects": len({case.subject for case in cases if case.image not in set(plan.left_out)}),
@@ -137,24 +152,33 @@ def planned(cases: Sequence[Case], given: bool, frequent: int, seed: int, splits
     return plan
 
 
-def refuse(models: Sequence[Model], cases: Sequence[Case], plan: Plan, output: Output) -> None:
-    """Raises UsageError for a model that has learned from a photograph under test; warns of one that knows R."""
+def refuse(models: Sequence[tuple[Model, Path]], cases: Sequence[Case], plan: Plan, output: Output) -> bool:
+    """Whether it is known that no model, of the folders beside them, has learned from a photograph under test.
+
+    Raises UsageError for one that has; warns of one whose key is not there, and of one that knows R.
+    """
     from ganonym.classify.retrieval.protocol import tested
     from ganonym.errors import UsageError
 
     under_test = tested(cases, plan)
     rare = {cases[row].disorder for split in plan.rare for row in split.test.tolist()}
-    for model in models:
-        known = model.learned_from(under_test)
-        if known:
+    checked = True
+    for model, folder in models:
+        key = key_of(folder)
+        learned = [] if key is None else model.learned_from(under_test, key)
+        if learned:
             raise UsageError(
-                f"the model has learned from {len(known)} of {len(under_test)} photographs under test, {known[0]} "
+                f"the model has learned from {len(learned)} of {len(under_test)} photographs under test, {learned[0]} "
                 "among them.",
                 "Train it on the gallery of the frequent disorders only.",
             )
+        if key is None:
+            output.warn(unchecked(folder))
+            checked = False
         met = sorted(rare.intersection(model.card.names))
         if met:
             output.warn(f"A model has learned {', '.join(map(str, met[:5]))}: to it R is not unseen.")
+    return checked
 
 
 def shown(found: Sequence[Accuracy]) -> Table:

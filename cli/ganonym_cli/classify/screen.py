@@ -45,7 +45,10 @@ def screen(
         Literal["youden", "sensitivity", "specificity"],
         typer.Option("--threshold", help="What it is chosen for: both rates, or one of at least --target."),
     ] = "youden",
-    target: Annotated[float, typer.Option("--target", help="Sensitivity or specificity to reach.")] = 0.95,
+    target: Annotated[
+        float | None,
+        typer.Option("--target", help="Sensitivity or specificity to reach, of a --threshold.", show_default="0.95"),
+    ] = None,
     prevalence: Annotated[
         float | None,
         typer.Option("--prevalence", help="Of the disorder where it is screened for.", show_default="the study's own"),
@@ -77,7 +80,12 @@ def screen(
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
-    rule, terms = Rule(threshold, target), Terms(prevalence, yaw, pitch)
+    if threshold == "youden" and target is not None:
+        raise UsageError(
+            "--target does nothing: the threshold weighs both rates alike.", "Give --threshold sensitivity."
+        )
+    goal = 0.95 if target is None else target
+    rule, terms = Rule(threshold, goal), Terms(prevalence, yaw, pitch)
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     if chosen.recipe.system == "photo-set":
         raise UsageError(
@@ -98,12 +106,12 @@ def screen(
         found = assess_in_folds(
             method, seen.inputs, seen.classes == 1, seen.subjects, poses, seed, folds, terms, advance
         )
-    aim = threshold if threshold == "youden" else f"{threshold} of at least {target:g}"
+    aim = threshold if threshold == "youden" else f"{threshold} of at least {goal:g}"
     payload = {
         "name": chosen.recipe.name,
         "simulated": cohort.simulated,
         "positive": positive,
-        "threshold": {"rule": threshold, "target": None if threshold == "youden" else target},
+        "threshold": {"rule": threshold, "target": None if threshold == "youden" else goal},
         "thresholds": [_finite(each) for each in found.thresholds],
         "any_angle": found.any_angle.model_dump(),
         "frontal": found.frontal and found.frontal.model_dump(),

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 _RATES = ("sensitivity", "specificity", "ppv", "npv", "f1", "auroc")
 
 
-def tell(output: Output, name: str, cohort: Cohort, found: Rated, scaled: Tempered | None = None) -> None:
-    """Rates over all classes and of each against the rest, as tables or JSON."""
+def tell(
+    output: Output, name: str, cohort: Cohort, found: Rated, scaled: Tempered | None = None, checked: bool = True
+) -> None:
+    """Rates over all classes and of each against the rest, as tables or JSON.
+
+    `checked`: whether it is known that nobody in it was learned from.
+    """
     whole = Table("rate", "value", "95 % interval", prose=["rate"])
     rows = {f"macro top-{k}": each for k, each in found.top.items()}
     rows |= {"accuracy": found.accuracy, "macro F1": found.f1, "calibration error": found.calibration}
@@ -41,6 +46,7 @@ def tell(output: Output, name: str, cohort: Cohort, found: Rated, scaled: Temper
     payload: dict[str, Any] = {
         "name": name,
         "simulated": cohort.simulated,
+        "known_to_be_unseen": checked,
         "photos": found.photos,
         "subjects": found.subjects,
         "few_people": found.few_people,

@@ -14,6 +14,7 @@ from ganonym_cli.classify.options import (
     Digest,
     Encoder,
     Images,
+    KeyFile,
     Label,
     Only,
     Positive,
@@ -54,6 +55,7 @@ def train(
     ] = False,
     encoder: Encoder = None,
     sha256: Digest = None,
+    key_file: KeyFile = None,
     device: Device = "auto",
     seed: Seed = 0,
     cache: Cache = None,
@@ -61,17 +63,27 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a published system on a table of cases; OUT holds weights, card and recipe."""
+    """Train a published system on a table of cases; OUT holds weights, card and recipe.
+
+    The key by which the model knows its photographs again is kept beside OUT: do not share it.
+    """
+    from ganonym.batch.files import make_folder
+    from ganonym.batch.pseudonym import read_or_create_key
+    from ganonym.classify.classifier import asked
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.metrics.calibration import fit_temperature, logits
-    from ganonym.classify.model_folder import Card, check_new, digest, digest_of, save_model
+    from ganonym.classify.model_folder import Card, Key, check_new, digest, key_place, save_model
     from ganonym.classify.roster import check_folds, check_two
+    from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
     check_new(out)
     check = check_folds if calibrate else check_two
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     system = chosen.system
+    place = key_file or key_place(out)
+    if out.absolute() in place.absolute().parents:
+        raise UsageError(f"the key {place} would be shared with the model.", "Keep it outside of --out.")
     with output.progress() as advance:
         cohort = cohort_of(
             data,
@@ -88,6 +100,8 @@ def train(
             crops=system.look.crops,
             cache=cache,
         )
+        make_folder(place.parent, 0o700)
+        key = Key(read_or_create_key(place))  # before the long work, which must not be lost for want of a key
         seen = system.look(cohort)
         temperature = 1.0
         if calibrate:
@@ -97,6 +111,7 @@ def train(
             temperature = fit_temperature(logits(chances), seen.classes)
         advance("train", 0, 1)
         trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
+        asked(trained, seen.inputs[:16])  # what says nothing is not written
         advance("train", 1, 1)
     card = Card(
         settings=chosen.settings,
@@ -106,7 +121,8 @@ def train(
         subjects=len(set(cohort.subjects)),
         simulated=cohort.simulated,
         foundation=digest(chosen.foundation),
-        seen=tuple(digest_of(case) for case in cohort.cases),
+        seen=tuple(key.digest_of(case) for case in cohort.cases),
+        key=key.mark,
         temperature=temperature,
     )
     save_model(out, chosen.recipe, card, trained)
@@ -114,7 +130,16 @@ def train(
         output.note(f"Not as published: {deviation}.")
     if cohort.simulated:
         output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
-    payload = {"model": str(out), "classes": list(cohort.names), "photos": card.photos, "subjects": card.subjects}
+    output.note(
+        f"Key: {place} (mode 600). With it the model knows the photographs it learned from; keep it, never share it."
+    )
+    payload = {
+        "model": str(out),
+        "key_file": str(place),
+        "classes": list(cohort.names),
+        "photos": card.photos,
+        "subjects": card.subjects,
+    }
     output.result(
         payload | {"temperature": temperature, "simulated": card.simulated, "left_out": len(cohort.left_out)},
         f"{chosen.recipe.name}: {card.photos} photographs of {card.subjects} people, "

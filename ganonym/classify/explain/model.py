@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganonym.classify.case import Case
-from ganonym.classify.classifier import Trained
+from ganonym.classify.classifier import OnEmbeddings
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.crops.arcface import ArcFaceCrop, arcface_matrix
 from ganonym.classify.crops.regions import RegionCrops
@@ -22,13 +23,19 @@ from ganonym.classify.methods.deepgestalt import DeepGestaltTrained, stretched
 from ganonym.classify.methods.gestaltmatcher import TrainedGestalt
 from ganonym.classify.methods.margin import TrainedMargin
 from ganonym.classify.model_folder import Model
-from ganonym.classify.networks.iresnet import normalised
+from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
 from ganonym.classify.networks.zoo import last_maps
 from ganonym.classify.portrait import portrait_at
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.types import RGB, Floats, Points
+
+EXPLAINED = (
+    *("deepgestalt", "cnn", "gestaltmatcher", "margin"),
+    *("screening", "prototypes", "meta-baseline", "ordinal", "photo-set"),
+)
+"""Systems whose trained networks, or the recognizer in front of them, end in a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def explained(model: Model, photo: Path, name: str | None = None, cache: FaceCac
     one = Case(photo.name, photo, photo.name, names[0])
     _, chances = model.chances(Cohort((one,), (face,), names, np.zeros(1, np.intp), ()))
     wanted = int(chances[0].argmax()) if name is None else names.index(name)
-    sight = _sight(model.trained, rgb, points)
+    sight = _sight(model, rgb, points)
     maps = grad_cam(sight.network, sight.layer, sight.picture, wanted, (sight.side, sight.side))
     shares = region_mass(maps, apply(sight.matrix, points)[None])[0]
     if np.isnan(shares).any():
@@ -78,7 +85,8 @@ def explained(model: Model, photo: Path, name: str | None = None, cache: FaceCac
     return Explained(names[wanted], picture, dict(zip(REGIONS, shares.tolist(), strict=True)))
 
 
-def _sight(trained: Trained, rgb: RGB, points: Points) -> _Sight:
+def _sight(model: Model, rgb: RGB, points: Points) -> _Sight:
+    trained = model.trained
     if isinstance(trained, DeepGestaltTrained):
         if "full" not in trained.networks:
             raise UsageError("this model does not look at the full face.", "Train one with the region full.")
@@ -90,11 +98,20 @@ def _sight(trained: Trained, rgb: RGB, points: Points) -> _Sight:
         seen = trained.pictures(ArcFaceCrop(side)(rgb, points)[None])
         return _Sight(trained.network, last_maps(trained.network), seen, arcface_matrix(points, side), side)
     if isinstance(trained, (TrainedGestalt, TrainedMargin)):
-        side = trained.network.form.side
-        seen = normalised(ArcFaceCrop(side)(rgb, points)[None])
-        layer = trained.network.get_submodule("layer4")
-        return _Sight(_Scores(trained), layer, seen, arcface_matrix(points, side), side)
-    raise UsageError("this system has no network that could be explained by maps.", "Explain a network of pictures.")
+        return _recognizer(_Scores(trained), trained.network, rgb, points)
+    if isinstance(trained, OnEmbeddings):
+        recognizer = iresnet_of(model.foundation)
+        return _recognizer(_OfEmbeddings(trained, recognizer), recognizer, rgb, points)
+    raise UsageError(
+        f"{model.recipe.name} looks at landmarks, not at pictures: no map of the face explains it.",
+        f"Models of {', '.join(EXPLAINED)} can be explained.",
+    )
+
+
+def _recognizer(scores: nn.Module, network: IResNet, rgb: RGB, points: Points) -> _Sight:
+    side = network.form.side
+    seen = normalised(ArcFaceCrop(side)(rgb, points)[None])
+    return _Sight(scores, network.get_submodule("layer4"), seen, arcface_matrix(points, side), side)
 
 
 class _Scores(nn.Module):
@@ -108,3 +125,14 @@ class _Scores(nn.Module):
         if isinstance(self.trained, TrainedGestalt):
             return self.trained.neck.scores(self.network.feature_map(pictures))
         return self.trained.head.logits(self.network(pictures), self.trained.weights)
+
+
+class _OfEmbeddings(nn.Module):
+    """Pictures → scores of classes, through the recognizer that a system starts from and does not train."""
+
+    def __init__(self, trained: OnEmbeddings, network: IResNet) -> None:
+        super().__init__()
+        self.trained, self.network = trained, network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.trained.logits(functional.normalize(self.network(pictures), dim=1))

@@ -162,6 +162,11 @@ class MetricClassifier:
         scores = cosines(embedded(self.network, inputs), torch.from_numpy(self.means)).numpy()
         return softmax_of(self.temperature * scores, self.known)
 
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Scores (n, c) of embeddings (n, d), differentiable."""
+        features: Tensor = self.network(vectors.float())
+        return self.temperature * cosines(features.double(), torch.from_numpy(self.means))
+
     def embed(self, inputs: Inputs) -> Floats:
         """Features (n, features) of inputs (n, ...), of classes never trained on too."""
         return np.asarray(embedded(self.network, inputs).numpy())

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.fewshot.scores import class_means, cosines, squared_distances
@@ -89,6 +91,14 @@ class NearestMean:
         if self.centre is None:
             return np.asarray(-squared_distances(torch.from_numpy(np.asarray(inputs, np.float64)), means).numpy())
         return np.asarray(cosines(torch.from_numpy(centred_unit(inputs, self.centre)), means).numpy())
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """`scale` times the scores (n, c) of embeddings (n, d), differentiable."""
+        means = torch.from_numpy(self.means)
+        if self.centre is None:
+            return -self.scale * squared_distances(vectors.double(), means)
+        moved = functional.normalize(vectors.double() - torch.from_numpy(self.centre), dim=1)
+        return self.scale * cosines(moved, means)
 
     @property
     def arrays(self) -> Arrays:

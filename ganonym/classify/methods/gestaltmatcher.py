@@ -187,7 +187,7 @@ def digest(arrays: Arrays) -> NDArray[np.uint8]:
     """SHA-256 (32,) of names, kinds, shapes and values, whatever their order."""
     found = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name])
         found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
         found.update(array.tobytes())
     return np.frombuffer(found.digest(), np.uint8)

@@ -101,6 +101,11 @@ class TrainedGrading:
         """Probabilities (n, k) of levels. The likeliest level and the median (`median_level`) may differ."""
         return np.asarray(level_probabilities(embedded(self.network, inputs)).numpy())
 
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Logarithms (n, k) of the probabilities of embeddings (n, d), differentiable."""
+        above: Tensor = self.network(vectors.float())
+        return level_probabilities(above.double()).clamp(min=1e-12).log()
+
     @property
     def arrays(self) -> Arrays:
         return state(self.network) | {"shape": np.array(self.shape, np.int64)}

@@ -9,6 +9,7 @@ takes any network (Inception-v4: timm's, with `num_classes=0`); the small one he
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.case import Case
 from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.fewshot.encoders import (
     Factory,
@@ -33,19 +33,22 @@ from ganonym.classify.fewshot.encoders import (
 )
 from ganonym.classify.fewshot.prototypes import softmax_of
 from ganonym.classify.fit import Schedule, fit, inverse_weights, seeded
+from ganonym.classify.methods.metadata import Items, ancestries, partly_unknown, spelled, unknown, with_ancestry
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats
 
 PHOTOS = 6
-OLDEST = 100.0
 
 
-def pack(photos: Sequence[NDArray[np.generic]], metadata: Floats) -> Inputs:
+def pack(
+    photos: Sequence[NDArray[np.generic]], metadata: Floats, ancestry: Sequence[str | None] | None = None
+) -> Inputs:
     """Cases as one array (n,), to be indexed by case as the inputs of any classifier are.
 
-    `photos[i]` (1 … 6, ...) are the embeddings or crops of case i, `metadata` (n, m) finite. Fields: `photos`
-    (6, ...), zeros where there is none; `shown` (6,) says which there are; `metadata` (m,). Raises UsageError for a
-    case with no or more than six photos, photos of different shapes, or metadata that do not fit.
+    `photos[i]` (1 … 6, ...) are the embeddings or crops of case i, `metadata` (n, m) finite, `ancestry[i]` the group as
+    the table states it, None where it does not. Fields: `photos` (6, ...), zeros where there is none; `shown` (6,) says
+    which there are; `metadata` (m,); `ancestry`, a text, empty where unknown. Raises UsageError for a case with no or
+    more than six photos, photos of different shapes, or metadata that do not fit.
 
     >>> cases = pack([np.ones((2, 4)), np.ones((1, 4))], np.zeros((2, 3)))
     >>> cases["photos"].shape, cases["shown"].sum(axis=1).tolist()
@@ -58,16 +61,20 @@ def pack(photos: Sequence[NDArray[np.generic]], metadata: Floats) -> Inputs:
             raise UsageError(f"case {number} has {len(own)} photos; it needs 1 to {PHOTOS}.")
         if own.shape[1:] != photos[0].shape[1:] or own.dtype != photos[0].dtype:
             raise UsageError(f"photos of case {number} are {own.dtype} {own.shape[1:]}, those of case 0 are not.")
+    if ancestry is not None and len(ancestry) != len(photos):
+        raise UsageError(f"there are {len(ancestry)} ancestries of {len(photos)} cases.")
     one = photos[0] if photos else np.zeros((1, 0), np.float32)
+    groups = [spelled(group or "") for group in (ancestry or [None] * len(photos))]
     packed = np.zeros(
         len(photos),
         [
             ("photos", one.dtype, (PHOTOS, *one.shape[1:])),
             ("shown", np.bool_, (PHOTOS,)),
             ("metadata", np.float32, (np.shape(metadata)[1],)),
+            ("ancestry", np.str_, max([1, *map(len, groups)])),
         ],
     )
-    packed["metadata"] = metadata
+    packed["metadata"], packed["ancestry"] = metadata, groups
     for number, own in enumerate(photos):
         packed["photos"][number, : len(own)] = own
         packed["shown"][number, : len(own)] = True
@@ -75,87 +82,67 @@ def pack(photos: Sequence[NDArray[np.generic]], metadata: Floats) -> Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """Columns of metadata: `ancestries` and HPO `terms` that have a column of their own."""
-
-    ancestries: tuple[str, ...]
-    terms: tuple[str, ...]
-
-    @classmethod
-    def of(cls, cases: Sequence[Case]) -> Vocabulary:
-        """All that the cases name, sorted. Take training cases only.
-
-        Beware of terms that were written down by who knew the diagnosis: they tell it, and the photos then do not
-        matter. So do those of simulated people, which are the very signs that were drawn.
-        """
-        ancestries = {case.ancestry for case in cases if case.ancestry is not None}
-        terms = {term for case in cases for term in (*case.present, *case.absent)}
-        return cls(tuple(sorted(ancestries)), tuple(sorted(terms)))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What each column of `encode` says."""
-        terms = [f"{term} {what}" for term in self.terms for what in ("present", "not assessed")]
-        ancestries = [*self.ancestries, "another ancestry", "ancestry unknown"]
-        return ("age", "age unknown", "female", "male", "sex unknown", *ancestries, *terms)
-
-    def encode(self, cases: Sequence[Case]) -> Floats:
-        """Metadata (n, m) in 0 … 1, m = len(columns). What is missing has a column of its own: unknown is not 0.
-
-        Age is in centuries, at most 1. A term that is neither present nor absent was not assessed.
-        """
-        rows = np.zeros((len(cases), len(self.columns)))
-        place = {name: number for number, name in enumerate(self.columns)}
-        for row, case in zip(rows, cases, strict=True):
-            if case.age is None:
-                row[place["age unknown"]] = 1
-            else:
-                row[place["age"]] = min(max(case.age, 0.0) / OLDEST, 1.0)
-            row[place[case.sex or "sex unknown"]] = 1
-            known = case.ancestry if case.ancestry in self.ancestries else "another ancestry"
-            row[place["ancestry unknown" if case.ancestry is None else known]] = 1
-            for term in self.terms:
-                row[place[f"{term} present"]] = term in case.present
-                row[place[f"{term} not assessed"]] = term not in case.present and term not in case.absent
-        return rows
-
-
-@dataclass(frozen=True, slots=True)
 class PhotoSet:
     """Learns from `pack`ed cases: shared `encoder`, mean over the photos there are, metadata, softmax.
 
-    `hidden` is the width of the metadata's layer. Classes weigh alike in the loss, however rare.
+    `hidden` is the width of the metadata's layer. Classes weigh alike in the loss, however rare. Each ancestry of five
+    cases or more that are learned from is a column beside the metadata, all others share one, unknown is one.
+    `items` of the metadata (`metadata.ITEMS`), and ancestry, are made unknown in a `unknown_share` of cases while
+    training, so that photographs alone can be asked about.
     """
 
     encoder: Factory = field(default_factory=Light)
     hidden: int = 32
     dropout: float = 0.2
     schedule: Schedule = field(default_factory=lambda: Schedule(60, 32, "adamw", 2e-3, decay=1e-2))
+    items: Items = ()
+    unknown_share: float = 0.2
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedPhotoSet:
         """The probabilities of a class without cases are 0. Raises UsageError for inputs that `pack` did not make."""
         shape, columns = _layout(inputs)
-        network = seeded(lambda: self._network(shape, columns, count), seed)
+        groups = ancestries(inputs["ancestry"])
+        items = self._items(columns, groups)
+        network = seeded(lambda: self._network(shape, columns, groups, count), seed)
+        assert isinstance(network, SetNetwork)
+        known = to_tensor(with_ancestry(inputs["metadata"], inputs["ancestry"], groups))
+        if network.metadata is not None:
+            # What nobody has whom it learns from, say another ancestry, must not count as it was drawn.
+            used = (known != 0).any(dim=0)
+            used[[item[-1] for item in items]] |= self.unknown_share > 0
+            with torch.no_grad():
+                network.metadata[0].get_parameter("weight")[:, ~used] = 0
         labels = torch.from_numpy(classes.astype(np.int64))
         weights = torch.from_numpy(inverse_weights(classes, count)).float()
 
-        def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG001
-            return functional.cross_entropy(network(*_tensors(inputs[rows.numpy()])), labels[rows], weights)
+        def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
+            told = partly_unknown(known[rows], items, self.unknown_share, generator)
+            return functional.cross_entropy(network(*_photos(inputs[rows.numpy()]), told), labels[rows], weights)
 
         with training(network, seed):
             fit(learned(network), loss_of, len(inputs), self.schedule, seed)
-        return TrainedPhotoSet(network, shape, columns, np.bincount(classes, minlength=count) > 0)
+        return TrainedPhotoSet(network, shape, columns, groups, items, np.bincount(classes, minlength=count) > 0)
 
     def restore(self, arrays: Arrays, count: int) -> TrainedPhotoSet:
         """Raises EnvironmentFault when `arrays` are not of this encoder, these widths and `count` classes."""
-        if not {"shape", "columns", "known"} <= set(arrays) or len(arrays["known"]) != count:
+        if not {"shape", "columns", "known", "groups"} <= set(arrays) or len(arrays["known"]) != count:
             raise EnvironmentFault(f"these arrays do not tell {count} classes apart by sets of photos.")
         shape, columns = tuple(int(side) for side in arrays["shape"]), int(arrays["columns"][0])
-        network = restored(seeded(lambda: self._network(shape, columns, count), 0), arrays)
-        return TrainedPhotoSet(network, shape, columns, np.asarray(arrays["known"], np.bool_))
+        try:
+            groups = tuple(str(group) for group in json.loads(bytes(arrays["groups"])))
+        except ValueError as error:
+            raise EnvironmentFault("these arrays do not say which ancestries they know.", "Train anew.") from error
+        network = restored(seeded(lambda: self._network(shape, columns, groups, count), 0), arrays)
+        items = self._items(columns, groups)
+        return TrainedPhotoSet(network, shape, columns, groups, items, np.asarray(arrays["known"], np.bool_))
 
-    def _network(self, shape: tuple[int, ...], columns: int, count: int) -> nn.Module:
-        return SetNetwork(self.encoder(shape), shape, columns, self.hidden, self.dropout, count)
+    def _items(self, columns: int, groups: tuple[str, ...]) -> Items:
+        """With that of ancestry, whose columns are beside the `columns` of the metadata."""
+        return (*self.items, *([tuple(range(columns, columns + len(groups) + 2))] if groups else []))
+
+    def _network(self, shape: tuple[int, ...], columns: int, groups: tuple[str, ...], count: int) -> SetNetwork:
+        wide = columns + (len(groups) + 2 if groups else 0)
+        return SetNetwork(self.encoder(shape), shape, wide, self.hidden, self.dropout, count)
 
 
 class SetNetwork(nn.Module):
@@ -185,11 +172,14 @@ class SetNetwork(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class TrainedPhotoSet:
-    """`shape` is one photo's, as the encoder takes it; `known` (c,) classes had cases."""
+    """`shape` is one photo's, as the encoder takes it; `groups` are the ancestries that it learned, `items` what it
+    knows of a person, `known` (c,) the classes that had cases."""
 
     network: nn.Module
     shape: tuple[int, ...]
     columns: int
+    groups: tuple[str, ...]
+    items: Items
     known: NDArray[np.bool_]
 
     def __call__(self, inputs: Inputs) -> Floats:
@@ -201,20 +191,32 @@ class TrainedPhotoSet:
         scores = np.zeros((len(inputs), len(self.known)))
         with torch.inference_mode():
             for start in range(0, len(inputs), 32):
-                scores[start : start + 32] = self.network(*_tensors(inputs[start : start + 32])).double().numpy()
+                part = inputs[start : start + 32]
+                scores[start : start + 32] = self.network(*_photos(part), self._told(part)).double().numpy()
         return softmax_of(scores, self.known)
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Scores (n, c) of embeddings (n, d), each a case of one photograph, of whom nothing else is known."""
+        nothing = unknown(self.columns + (len(self.groups) + 2 if self.groups else 0), self.items)
+        shown = torch.ones(len(vectors), 1, dtype=torch.bool)
+        scores: Tensor = self.network(vectors.float()[:, None], shown, nothing.expand(len(vectors), -1))
+        return scores
+
+    def _told(self, inputs: Inputs) -> Tensor:
+        return to_tensor(with_ancestry(inputs["metadata"], inputs["ancestry"], self.groups))
 
     @property
     def arrays(self) -> Arrays:
         return state(self.network) | {
             "shape": np.array(self.shape, np.int64),
             "columns": np.array([self.columns]),
+            "groups": np.frombuffer(json.dumps(list(self.groups)).encode(), np.uint8),
             "known": self.known,
         }
 
 
 def _layout(inputs: Inputs) -> tuple[tuple[int, ...], int]:
-    if inputs.dtype.names != ("photos", "shown", "metadata"):
+    if inputs.dtype.names != ("photos", "shown", "metadata", "ancestry"):
         raise UsageError("these inputs are no cases of several photos; make them with pack().")
     fields = inputs.dtype.fields
     assert fields is not None
@@ -222,10 +224,9 @@ def _layout(inputs: Inputs) -> tuple[tuple[int, ...], int]:
     return tensor_shape(photo), int(fields["metadata"][0].shape[0])
 
 
-def _tensors(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+def _photos(inputs: Inputs) -> tuple[Tensor, Tensor]:
     if not inputs["shown"].any(axis=1).all():
         raise UsageError(f"case {int(inputs['shown'].any(axis=1).argmin())} shows no photo; pack() asks for one.")
     photos = inputs["photos"]
     flat = to_tensor(photos.reshape(-1, *photos.shape[2:]))
-    shown = torch.tensor(inputs["shown"])
-    return flat.view(*photos.shape[:2], *flat.shape[1:]), shown, to_tensor(inputs["metadata"])
+    return flat.view(*photos.shape[:2], *flat.shape[1:]), torch.tensor(inputs["shown"])

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganonym.classify.classifier import Arrays, Inputs, Published, Trained
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
@@ -43,6 +45,14 @@ class TrainedLogistic:
         score = (((inputs - self.mean) / self.scale) * self.slope).sum(axis=1) + self.offset
         return np.stack([expit(-score), expit(score)], axis=1)
 
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Log-odds (n, 2) of embeddings (n, d), differentiable."""
+        mean, scale, slope, offset = (
+            torch.from_numpy(np.array(each)) for each in (self.mean, self.scale, self.slope, self.offset)
+        )
+        score = ((vectors.double() - mean) / scale * slope).sum(dim=1) + offset
+        return torch.stack([-score, score], dim=1)
+
     @property
     def arrays(self) -> Arrays:
         return {"mean": self.mean, "scale": self.scale, "slope": self.slope, "offset": self.offset}
@@ -62,7 +72,10 @@ class Logistic:
         from sklearn.linear_model import LogisticRegression
 
         if count != 2 or len(np.unique(classes)) != 2:
-            raise UsageError("screening tells two classes apart.", "Give photos of patients and of controls.")
+            raise UsageError(
+                f"screening tells two classes apart, these are {count}.",
+                "Name the patients' with --positive; give photos of patients and of controls.",
+            )
         vectors = np.asarray(inputs, np.float64)
         mean, scale = vectors.mean(axis=0), vectors.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)

@@ -57,17 +57,22 @@ def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]], device: 
 
     def found(kind: str) -> Arrays:
         if kind not in ("gestaltmatcher", "margin"):
-            raise UsageError(
-                f"{folder} is a model of {kind}, which makes no vectors to compare photographs by.",
-                "Give one of gestaltmatcher or of a margin head.",
-            )
+            raise _no_vectors(folder, kind)
         return _foundation(folder, foundations)
 
     model = load_model(folder, found, device)
     trained = model.trained
-    assert isinstance(trained, TrainedGestalt | TrainedMargin)
+    if not isinstance(trained, TrainedGestalt | TrainedMargin):
+        raise _no_vectors(folder, model.recipe.system)
     encoder = TrainedEncoder(folder.name, trained.width, trained.embed)
     return Member(encoder, trained.network.form.side, digest(trained.arrays)), model
+
+
+def _no_vectors(folder: Path, kind: str) -> UsageError:
+    return UsageError(
+        f"{folder} is a model of {kind}, which makes no vectors to compare photographs by.",
+        "Give one of gestaltmatcher or of a margin head.",
+    )
 
 
 def _foundation(folder: Path, foundations: Sequence[Callable[[], Arrays]]) -> Arrays:
