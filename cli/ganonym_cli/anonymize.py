@@ -84,6 +84,14 @@ def anonymize(
         Path | None,
         typer.Option(help="CSV: in each line, ids of different people who look like one.", rich_help_panel=BATCH),
     ] = None,
+    text: Annotated[
+        Literal["auto", "cover", "keep"] | None,
+        typer.Option(
+            help="Of --output photo: names, dates; auto covers it where the extra `text` is installed.",
+            show_default="auto",
+            rich_help_panel=PRIVACY,
+        ),
+    ] = None,
     after: Annotated[
         list[Path] | None,
         typer.Option(help="OUT of an earlier release; its people are left out.", rich_help_panel=BATCH),
@@ -107,7 +115,9 @@ def anonymize(
     """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
     from ganonym.batch.plan import plan_batch
     from ganonym.batch.report import photo_warning
+    from ganonym.batch.review import NOT_LOOKED_FOR
     from ganonym.batch.run import run_batch
+    from ganonym.photos.text import require_text_finder, text_finder
 
     given: dict[str, object | None] = {
         "mechanism": mechanism,
@@ -122,6 +132,7 @@ def anonymize(
         "output": output_kind,
         "background": background,
         "subject_face": subject_face,
+        "text": text,
         "resume": False if no_resume else None,
         "seed": seed,
         "jobs": jobs,
@@ -130,6 +141,10 @@ def anonymize(
     output = Output(as_json, quiet)
     if settings.output == "photo" and settings.background != "grey":
         output.warn(f"Warning: {photo_warning(settings)}.")
+    if settings.covers_text and settings.text == "cover":
+        require_text_finder()
+    elif settings.covers_text and text_finder() is None:
+        output.warn(f"Warning: {NOT_LOOKED_FOR}.")
     if dry_run:
         plan = plan_batch(source, out, settings, manifest, distinct)
         output.result(_plan_json(plan), _plan_table(plan), *plan.notes)
@@ -141,7 +156,10 @@ def anonymize(
     for warning in result.warnings:
         output.warn(f"Warning: {warning}.")
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
-    output.result(payload, _result_table(result, settings.output), result.guarantee, f"Report: {out / 'REPORT.md'}")
+    said = [f"{sentence}." for sentence in result.cautions]
+    output.result(
+        payload, _result_table(result, settings.output), result.guarantee, *said, f"Report: {out / 'REPORT.md'}"
+    )
     raise typer.Exit(result.exit_code)
 
 
@@ -198,6 +216,8 @@ def _result_table(result: RunResult, output: str) -> Table:
     table.add_row("withheld", str(result.quarantined), _counts(result.reasons))
     if result.ignored:
         table.add_row("ignored", str(sum(result.ignored.values())), _counts(result.ignored))
+    if result.review:
+        table.add_row("to look at", str(result.review), "detectors disagree: private/review.csv")
     return table
 
 

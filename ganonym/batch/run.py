@@ -22,6 +22,7 @@ from ganonym.batch.plan import Plan, choose_mechanism, plan_batch
 from ganonym.batch.pseudonym import key_mark, read_key, read_or_create_key
 from ganonym.batch.release import Release, ReleaseItem, plan_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
+from ganonym.batch.review import cautions, photos_to_review
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, forget, open_ledger, open_workspace
 from ganonym.config import Settings
@@ -38,8 +39,9 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class RunResult:
     """What a run did: outputs produced now or found done, records in quarantine, files ignored, and what it took.
 
-    An output is a face, or with `output` photo a photo; `rate` is outputs produced a second; `peak_memory` the resident
-    bytes of all processes together (an upper bound). `warnings` name photographs: for the steward only.
+    An output is a face, or with `output` photo a photo, of which a person should look at `review` first and `cautions`
+    say what else there is to know; `rate` is outputs produced a second; `peak_memory` the resident bytes of all
+    processes together (an upper bound). `warnings` name photographs: for the steward only.
     """
 
     anonymized: int
@@ -52,6 +54,8 @@ class RunResult:
     seconds: float
     peak_memory: int
     warnings: tuple[str, ...] = ()
+    review: int = 0
+    cautions: tuple[str, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -123,6 +127,7 @@ def run_batch(
                 produced, skipped = _produce(release, store, ledger, space, engine, tell)
             memory = resident_peak() + engine.peak_memory()
             reasons = count_reasons(ledger.items.values())
+            released = [entry for entry in ledger.items.values() if entry["outcome"] == "anonymized"]
             write_reports(space, plan, release, ledger, key, settings)
             if ledger.entries[-1]["kind"] != "closed":
                 ledger.append({"kind": "closed"})
@@ -137,6 +142,8 @@ def run_batch(
         seconds=time.perf_counter() - started,
         peak_memory=memory,
         warnings=tuple(f"one person under several subjects, {group}" for group in repeated),
+        review=photos_to_review(released),
+        cautions=cautions(settings, released),
     )
 
 

@@ -44,9 +44,9 @@ class Workspace:
 
     @property
     def reports(self) -> tuple[Path, ...]:
-        """What the end of a run writes."""
+        """What the end of a run writes; the last of whole photos only."""
         shared = (self.root / "manifest.csv", self.root / "REPORT.md", self.root / "guarantee.json")
-        return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv")
+        return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv", self.private / "review.csv")
 
 
 @contextmanager
