@@ -23,7 +23,7 @@ SURE = 0.5
 """MediaPipe's own bound on the probability."""
 
 OVERLAP = 0.3
-TILE_SHARE = 0.4
+TILE_SHARE = 0.3
 """Of a tile's side a face may fill at most so much: larger ones are seen in larger windows, here they are mistakes."""
 
 

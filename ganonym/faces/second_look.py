@@ -18,7 +18,7 @@ SIDE = 640
 UPRIGHT = 0.1
 _FINE = DlibDetector(threshold=UPRIGHT, beside=UPRIGHT, every_size=True)
 
-WHOLE, TURNED, TILED, TILED_TURNED = 0.3, 0.6, 0.6, 0.7
+WHOLE, TURNED, TILED, TILED_TURNED = 0.4, 0.6, 0.6, 0.7
 """Bounds on BlazeFace's probability: the more often it looks, the surer it must be (`benchmarks/bystanders.py`)."""
 
 FINEST = 320

@@ -63,9 +63,9 @@ def box_region(box: Box, size: tuple[int, int], margin: float = COVER) -> Region
 
 
 def text_region(outline: Points, size: tuple[int, int]) -> Region:
-    """Everything within a quarter of its height of a line of text with corners `outline` (4, 2)."""
+    """Everything within 0.4 of its height of a line of text with corners `outline` (4, 2)."""
     sides = np.linalg.norm(outline - np.roll(outline, 1, axis=0), axis=1)
-    return _around(outline, 0.25 * float(sides.min()) + 1.0, size)
+    return _around(outline, 0.4 * float(sides.min()) + 1.0, size)
 
 
 def _around(polygon: Points, distance: float, size: tuple[int, int]) -> Region:
