@@ -20,7 +20,9 @@ SMALL, SURE, READ = 0.08, 0.65, 0.8
 else must be read, two letters or digits with at least READ. Faces and shirts are what the detector takes for large
 letters, at up to 0.88 and over half of a photo; the recognizer hardly ever reads anything in them."""
 
-WHOLE, FINE, TILE, LAP = 1280, 3840, 1600, 160
+COARSE, WHOLE, FINE, TILE, LAP = 512, 1280, 3840, 1600, 160
+ENLARGED = 736
+"""To what the engine enlarges the shorter side of what it is given."""
 
 
 def text_finder() -> str | None:
@@ -45,19 +47,22 @@ def require_text_finder() -> str:
 def text_outlines(rgb: RGB) -> list[Points]:
     """Corners (4, 2) in photo pixels of every piece of text that is found, the same piece more than once included.
 
-    The photo is looked at whole, 1280 px long, as it is and at a quarter turn; a larger one also in tiles at 3840 px.
+    The photo is looked at whole, 512 and 1280 px long, as it is and at a quarter turn; a larger one also in tiles at
+    3840 px.
     Letters below about 10 px there, faint ones and handwriting may be missed. Raises EnvironmentFault without the extra
     `text`.
     """
     engine = _engine()
     longer = max(rgb.shape[:2])
-    outlines = _at_scale(rgb, min(WHOLE / longer, 1.0), (0, 1), engine)
+    outlines = _at_scale(rgb, min(COARSE / longer, 1.0), (0, 1), engine, ENLARGED)
+    outlines += _at_scale(rgb, min(WHOLE / longer, 1.0), (0, 1), engine)
     if longer > WHOLE:
         outlines += _at_scale(rgb, min(FINE / longer, 1.0), (0,), engine)
     return outlines
 
 
-def _at_scale(rgb: RGB, scale: float, turns: tuple[int, ...], engine: Any) -> list[Points]:
+def _at_scale(rgb: RGB, scale: float, turns: tuple[int, ...], engine: Any, least: int = 1) -> list[Points]:
+    """Outlines in `rgb` at `scale` times its size, of tiles with sides of at least `least` px."""
     height, width = (max(round(side * scale), 1) for side in rgb.shape[:2])
     photo = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
     stretch = np.array([rgb.shape[1] / width, rgb.shape[0] / height])
@@ -66,7 +71,7 @@ def _at_scale(rgb: RGB, scale: float, turns: tuple[int, ...], engine: Any) -> li
         for left in _starts(width):
             tile = photo[top : top + TILE, left : left + TILE]
             for turn in turns:
-                for corners in _found(np.rot90(tile, turn), engine):
+                for corners in _found(np.rot90(tile, turn), engine, least):
                     upright = corners if turn == 0 else np.column_stack([tile.shape[1] - corners[:, 1], corners[:, 0]])
                     outlines.append((upright + np.array([left, top])) * stretch - 0.5)
     return outlines
@@ -82,10 +87,10 @@ def _starts(length: int) -> list[int]:
     return np.linspace(0, max(length - TILE, 0), count).astype(int).tolist()
 
 
-def _found(rgb: RGB, engine: Any) -> list[Points]:
+def _found(rgb: RGB, engine: Any, least: int) -> list[Points]:
     """Corners (4, 2) of the text in `rgb`, edges of pixels being whole numbers."""
-    # The engine enlarges the shorter side to 736 px, whatever the longer one becomes.
-    least = -(-max(rgb.shape[:2]) // 2)
+    # The engine enlarges the shorter side, whatever the longer one becomes.
+    least = max(least, -(-max(rgb.shape[:2]) // 2))
     room = [(0, max(least - side, 0)) for side in rgb.shape[:2]]
     bgr = np.ascontiguousarray(np.pad(rgb[..., ::-1], (*room, (0, 0)), mode="edge"))
     found = engine(bgr, use_det=True, use_cls=False, use_rec=False)

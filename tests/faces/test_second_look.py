@@ -10,7 +10,14 @@ from skimage import data
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.obstacles import OBSTACLES, bounds
 from ganonym.faces.overlap import coincide
-from ganonym.faces.second_look import _by_blazeface, _tiles, perhaps_faces, second_look, unseen_by_blazeface
+from ganonym.faces.second_look import (
+    _by_blazeface,
+    _tiles,
+    levelled,
+    perhaps_faces,
+    second_look,
+    unseen_by_blazeface,
+)
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.synthesis.region import box_region
 from ganonym.types import RGB, Box, Points
@@ -109,3 +116,19 @@ def test_tiles_become_finer_with_the_photo() -> None:
     for longer in (10, 400, 640, 900, 1920, 6000, 12_000):
         assert all(1.5 * longer / count >= 320 for count in _tiles(longer))
     assert len(_tiles(6000)) > len(_tiles(1920)) > len(_tiles(640))
+
+
+@pytest.mark.parametrize("name", ["5 % brightness", "low contrast"])
+def test_a_face_is_found_beside_a_bright_one(name: str, people: list[tuple[RGB, Points]]) -> None:
+    """In a photo of two the dark one is harder: what is around it sets the networks' scale."""
+    bright, (rgb, points) = people[0][0][:480], people[1]
+    changed, truth = OBSTACLES[name](rgb, points)
+    both = np.concatenate([bright, changed], axis=1)
+    moved = Box(truth.left + bright.shape[1], truth.top, truth.right + bright.shape[1], truth.bottom)
+    assert is_covered(_by_blazeface(both), moved, both.shape[:2])
+
+
+def test_levelled_photos_do_not_depend_on_light() -> None:
+    rgb = data.astronaut().astype(float)
+    assert np.abs(levelled(np.rint(rgb * 0.5).astype(np.uint8)).astype(float) - levelled(data.astronaut())).mean() < 2
+    assert np.array_equal(levelled(np.full((9, 9, 3), 7, np.uint8)), np.full((9, 9, 3), 128, np.uint8))

@@ -42,7 +42,7 @@ def hidden(rgb: RGB) -> np.ndarray:
         (WORDS[1], 24, DARK, (60, 400), 1),
         (WORDS[2], 40, LIGHT, (230, 420), 3),
         (WORDS[1], 60, RED, (20, 20), 2),
-        (WORDS[0], 80, DARK, (10, 390), 1),
+        (WORDS[2], 80, LIGHT, (10, 400), 1),
     ],
 )
 def test_text_is_covered(
@@ -56,8 +56,8 @@ def test_text_is_covered(
 
 
 def test_small_text_in_a_large_photo_is_covered() -> None:
-    large = np.asarray(Image.fromarray(data.astronaut()).resize((3000, 3000)))
-    rgb, strokes = written(large, (2100, 2700), WORDS[2], 28, LIGHT)
+    large = np.asarray(Image.fromarray(data.astronaut()).resize((1800, 1800)))
+    rgb, strokes = written(large, (1200, 1600), WORDS[2], 20, LIGHT)
     assert hidden(rgb)[strokes > 128].mean() > 0.98
 
 
