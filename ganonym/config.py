@@ -31,8 +31,8 @@ class Settings:
     manifest columns copied into the shareable manifest beside the syndrome. `consistent` gives all photos of a subject
     the same surrogate. `output` photo puts the faces back into their photographs, whose surroundings `background`
     keeps, blurs or greys; with face it says nothing. `subject_face` only: with a manifest, a photo in which two faces
-    could be the subject's is withheld; other words say which of a photo's faces is. `text` in a photo is covered (auto: where the extra `text` is
-    installed) or kept. `jobs` 0 means one per core; `timeout` is seconds per photo.
+    could be the subject's is withheld; other words say which of a photo's faces is. `text` in a photo is covered (auto:
+    where the extra `text` is installed) or kept. `jobs` 0 means one per core; `timeout` is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True

@@ -11,9 +11,7 @@ from ganonym.faces.shape import ShapeModel, load_shape
 from ganonym.photos.text import require_text_finder, text_finder, text_outlines
 from ganonym.weights import read_manifest, verified_path
 
-WEIGHTS = ("appearance", "generator")
-PHOTO_WEIGHTS = ("blazeface_short", "blazeface_full")
-"""What whole photos need besides."""
+WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
 
 
 def default_pipeline() -> Pipeline:
@@ -47,11 +45,10 @@ def weights_digest(settings: Settings) -> str:
 
     if settings.covers_text and settings.text == "cover":
         require_text_finder()
-    needed = WEIGHTS + PHOTO_WEIGHTS * (settings.output == "photo")
-    for name in needed:
+    for name in WEIGHTS:
         verified_path(name)
     entries = read_manifest()
-    parts = [entries[name].sha256 for name in needed] + [backend.name for backend in default_backends()]
+    parts = [entries[name].sha256 for name in WEIGHTS] + [backend.name for backend in default_backends()]
     if settings.covers_text:
         parts.append(text_finder() or "no reader")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -68,8 +68,8 @@ def merged(rows: Floats) -> list[Box]:
         near = _overlaps(rest[0, :4], rest[:, :4]) > OVERLAP
         near[0] = True
         group, rest = rest[near], rest[~near]
-        mean = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
-        boxes.append(Box(*mean, float(group[0, 4])))
+        left, top, right, bottom = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
+        boxes.append(Box(left, top, right, bottom, float(group[0, 4])))
     return boxes
 
 
@@ -139,7 +139,7 @@ def _windows(height: int, width: int, tiles: Sequence[int]) -> list[tuple[float,
 def _starts(length: int, side: float, count: int) -> list[float]:
     if side >= length:
         return [(length - side) / 2]
-    return np.linspace(0.0, length - side, count).tolist()
+    return [float(start) for start in np.linspace(0.0, length - side, count)]
 
 
 def _overlaps(box: Floats, boxes: Floats) -> Floats:

@@ -80,8 +80,8 @@ def _by_blazeface(rgb: RGB) -> list[Box]:
 
 
 def _scaled(box: Box, x: float, y: float) -> Box:
-    edges = ((box.left + 0.5) * x, (box.top + 0.5) * y, (box.right + 0.5) * x, (box.bottom + 0.5) * y)
-    return Box(*(edge - 0.5 for edge in edges), box.score)
+    (left, right), (top, bottom) = np.array([[box.left, box.right], [box.top, box.bottom]]) + 0.5
+    return Box(left * x - 0.5, top * y - 0.5, right * x - 0.5, bottom * y - 0.5, box.score)
 
 
 def _tiles(longer: int) -> tuple[int, ...]:

@@ -84,7 +84,7 @@ def _starts(length: int) -> list[int]:
     ([0], [0, 1120, 2240])
     """
     count = 1 if length <= TILE else -(-(length - LAP) // (TILE - LAP))
-    return np.linspace(0, max(length - TILE, 0), count).astype(int).tolist()
+    return [int(start) for start in np.linspace(0, max(length - TILE, 0), count)]
 
 
 def _found(rgb: RGB, engine: Any, least: int) -> list[Points]:
