@@ -41,8 +41,8 @@ class Settings:
     manifest columns copied into the shareable manifest beside the syndrome. `consistent` gives all photos of a subject
     the same surrogate. `output` photo puts the faces back into their photographs, whose surroundings `background`
     keeps, blurs or greys; with face it says nothing. `subject_face` only: with a manifest, a photo in which two faces
-    could be the subject's is withheld; other words say which of a photo's faces is. `jobs` 0 means one per core;
-    `timeout` is seconds per photo.
+    could be the subject's is withheld; other words say which of a photo's faces is. `text` in a photo is covered (auto:
+    where the extra `text` is installed) or kept. `jobs` 0 means one per core; `timeout` is seconds per photo.
 
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
@@ -64,6 +64,7 @@ class Settings:
     output: Literal["face", "photo"] = "face"
     background: Background = "keep"
     subject_face: Literal["only"] | FaceWord = "only"
+    text: Literal["auto", "cover", "keep"] = "auto"
     jobs: int = 0
     engine: Literal["processes", "serial"] = "processes"
     timeout: float = 60.0
@@ -90,9 +91,14 @@ class Settings:
         """Threads each worker may use for arithmetic, at least 1."""
         return max(1, _cores() // self.workers)
 
+    @property
+    def covers_text(self) -> bool:
+        """Whether text in photos is to be looked for, where the machine can: grey backgrounds show none anyway."""
+        return self.output == "photo" and self.background != "grey" and self.text != "keep"
+
     def relevant(self) -> dict[str, Any]:
         """The settings that change output bytes, ready for JSON."""
-        unseen = _UNSEEN if self.output == "photo" else _UNSEEN | {"output", "background"}
+        unseen = _UNSEEN if self.output == "photo" else _UNSEEN | {"output", "background", "text"}
         return {name: value for name, value in asdict(self).items() if name not in unseen}
 
     def digest(self) -> str:
@@ -153,8 +159,10 @@ def _idle(name: str, settings: Settings) -> str | None:
     users, chosen = _MECHANISMS.get(name), settings.mechanism
     if users is not None and not {*users} & ({"k-same", "codebook"} if chosen == "auto" else {chosen}):
         return f"{_option(name)} does nothing: it is of mechanism {' and '.join(users)}, not of {chosen}"
-    if name == "background" and settings.output != "photo":
+    if name in ("background", "text") and settings.output != "photo":
         return f"{_option(name)} does nothing: it is of --output photo"
+    if name == "text" and settings.background == "grey":
+        return f"{_option(name)} does nothing with --background grey, which leaves no text"
     if name == "attributes_from" and settings.output == "photo":
         return f"{_option(name)} does nothing with --output photo, where necks must match"
     if name == "jobs" and settings.engine == "serial":
@@ -223,6 +231,7 @@ _CHECKS: dict[str, _Check] = {
     "output": _choice("face", "photo"),
     "background": _choice("keep", "blur", "grey"),
     "subject_face": _choice("only", *WORDS),
+    "text": _choice("auto", "cover", "keep"),
     "jobs": _whole(0, 4096),
     "engine": _choice("processes", "serial"),
     "timeout": _above_0("seconds"),

@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ganonym.anonymize import ATTEMPTS, Studio
 from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import find_faces
+from ganonym.faces.find import distinct, find_faces
 from ganonym.faces.overlap import stray_boxes
-from ganonym.faces.second_look import second_look
+from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
-from ganonym.synthesis.region import Region, box_region, face_region
-from ganonym.types import RGB, Box, Face, FaceRecord, Photograph, PrivateFace, Refusal, Request
+from ganonym.synthesis.region import Region, box_region, face_region, text_region
+from ganonym.types import RGB, Box, Doubt, Face, FaceRecord, Photograph, Points, PrivateFace, Refusal, Request
 from ganonym.verify import problems
 from ganonym.verify_photo import Judge, is_covered, patch_problems, region_box
 
@@ -23,6 +25,12 @@ ROUNDS = 10
 """Compositions at most: each replaces the faces that failed or covers what a look still found."""
 
 Look = Callable[[RGB], list[Box]]
+Reader = Callable[[RGB], list[Points]]
+"""Outlines (4, 2) of the text in a photo."""
+
+ONE_ONLY = "covered: the second look sees a face here, the first does not"
+NO_SECOND = "treated as a face: the first look sees one here, BlazeFace does not"
+PERHAPS = "left as it is: BlazeFace sees a face here at a low score only"
 
 
 @dataclass(slots=True)
@@ -42,16 +50,30 @@ class _Work:
     sitters: list[_Sitter]
     studio: Studio
     covers: list[Region] = field(default_factory=list)
+    text: list[Region] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def hidden(self) -> list[Region]:
+        """All that is covered, faces and text."""
+        return [*self.covers, *self.text]
 
 
 def treat_photo(
-    rgb: RGB, requests: Sequence[Request], source: str, studio: Studio, background: Background, look: Look = second_look
+    rgb: RGB,
+    requests: Sequence[Request],
+    source: str,
+    studio: Studio,
+    background: Background,
+    look: Look = second_look,
+    read: Reader | None = None,
 ) -> Photograph:
     """`rgb` with every face synthesized or covered; largest face of `requests` first, as `analyse` gives them.
 
     Covered are faces whose request is a Refusal, those that fail their verification in every attempt, and all others
-    that the finder or the second `look` sees. Raises PhotoError: "no-face" when none is found, "verification" when the
-    result still shows a face that was not asked for, or the source; unproven pixels are never returned.
+    that the finder or the second `look` sees; and text that `read` finds, if given. Where detectors disagree about a
+    face, `doubts` say so. Raises PhotoError: "no-face" when none is found, "verification" when the result still shows a
+    face that was not asked for, or text, or the source; unproven pixels are never returned.
     """
     faces = find_everybody(rgb, studio.detector, studio.landmarks).faces
     if not faces:
@@ -62,32 +84,59 @@ def treat_photo(
     ]
     work = _Work(rgb, sitters, studio)
     work.covers += [region for face in _others(faces, requests) for region in _cover(face.box, face, work)]
+    work.doubts += [Doubt(box, NO_SECOND) for box in unseen_by_blazeface(rgb, [face.box for face in faces])]
+    if read is not None and background != "grey":
+        work.text += [text_region(outline, rgb.shape[:2]) for outline in read(rgb)]
     for sitter in sitters:
         _next_patch(sitter, work)
-    done = _settle(work, source, background, look)
+    done = _settle(work, source, background, look, read)
     largest = sitters[0].refusal if sitters else Refusal("untreated", "the largest face cannot be synthesized")
-    covered = tuple(region_box(region) for region in work.covers if region.mask.any())
-    return Photograph(done, tuple(patch.box for patch in _patches(work)), covered, largest)
+    covered, text = _boxes(work.covers), None if read is None else _boxes(work.text)
+    return Photograph(done, tuple(patch.box for patch in _patches(work)), covered, largest, text, tuple(work.doubts))
 
 
-def _settle(work: _Work, source: str, background: Background, look: Look) -> RGB:
+def _settle(work: _Work, source: str, background: Background, look: Look, read: Reader | None) -> RGB:
     """Compose, judge and correct until nothing is wrong. Raises PhotoError("verification")."""
     looked = background == "grey"  # nothing outside the new faces is left to look at
     wrong: list[str] = []
     for _ in range(ROUNDS):
-        photo = compose_photo(work.rgb, _patches(work), work.covers)
+        photo = compose_photo(work.rgb, _patches(work), work.hidden)
         wrong = _failing(photo, work)
         if not wrong and not looked:
-            strays = _strays(look(photo), work)
-            looked = not strays
-            work.covers += [region for box in strays for region in _cover(box, None, work)]
-            wrong = [f"{len(strays)} faces are left"] if strays else []
+            wrong = _left(photo, work, look, read)
+            looked = not wrong
         if not wrong:
-            final = photo if background == "keep" else compose_photo(work.rgb, _patches(work), work.covers, background)
+            final = photo if background == "keep" else compose_photo(work.rgb, _patches(work), work.hidden, background)
             wrong = _failing(final, work) if background != "keep" else []
             if not wrong:
+                if background != "grey":
+                    work.doubts += [Doubt(box, PERHAPS) for box in _strays(perhaps_faces(photo), work)]
                 return final
     raise PhotoError("verification", f"{source!r}: no photo passed in {ROUNDS} rounds; the last: {'; '.join(wrong)}.")
+
+
+def _left(photo: RGB, work: _Work, look: Look, read: Reader | None) -> list[str]:
+    """What the second look and the reader still find in `photo`, which is covered from now on."""
+    strays = _strays(look(photo), work)
+    work.covers += [region for box in strays for region in _cover(box, None, work)]
+    work.doubts += [Doubt(box, ONE_ONLY) for box in distinct(strays)]
+    wrong = [f"{len(strays)} faces are left"] if strays else []
+    if read is not None:
+        outlines = [outline for outline in read(photo) if not _is_treated(outline, work)]
+        work.text += [text_region(outline, (photo.shape[0], photo.shape[1])) for outline in outlines]
+        wrong += [f"{len(outlines)} pieces of text are left"] if outlines else []
+    return wrong
+
+
+def _is_treated(outline: Points, work: _Work) -> bool:
+    """Whether half of the bounds of `outline` lie in what is covered or synthesized: what is read there is no text."""
+    treated = np.zeros(work.rgb.shape[:2], np.bool_)
+    for region in [*work.hidden, *(patch.region for patch in _patches(work))]:
+        region.paint(treated)
+    left, top = np.maximum(np.floor(outline.min(axis=0)), 0).astype(int)
+    right, bottom = np.ceil(outline.max(axis=0)).astype(int) + 1
+    inside = treated[top:bottom, left:right]
+    return not inside.size or float(inside.mean()) >= 0.5
 
 
 def _failing(photo: RGB, work: _Work) -> list[str]:
@@ -144,7 +193,11 @@ def _others(faces: Sequence[Face], requests: Sequence[Request]) -> list[Face]:
 
 
 def _strays(boxes: Sequence[Box], work: _Work) -> list[Box]:
-    return stray_boxes(boxes, [patch.box for patch in _patches(work)], [region_box(each) for each in work.covers])
+    return stray_boxes(boxes, [patch.box for patch in _patches(work)], _boxes(work.hidden))
+
+
+def _boxes(regions: Sequence[Region]) -> tuple[Box, ...]:
+    return tuple(region_box(region) for region in regions if region.mask.any())
 
 
 def _patches(work: _Work) -> list[Patch]:

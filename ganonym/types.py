@@ -121,16 +121,27 @@ Request: TypeAlias = tuple[FaceRecord, PrivateFace | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A place in a photo at which detectors disagree about a face, and what each says: for a person to look at."""
+
+    box: Box
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Photograph:
     """A finished photo: `synthesized` bounds of the new faces, `covered` of what was covered, in photo pixels.
 
-    `largest` is None when the largest face was synthesized, else why it was covered.
+    `largest` is None when the largest face was synthesized, else why it was covered. `text` are bounds of covered
+    text, None when text was not looked for; `doubts` are for a person to look at.
     """
 
     rgb: RGB
     synthesized: tuple[Box, ...]
     covered: tuple[Box, ...]
     largest: Refusal | None
+    text: tuple[Box, ...] | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 JSON = dict[str, Any]

@@ -34,7 +34,7 @@ OTHER = {
     "output": "photo",
     "subject_face": "left",
 }
-INDIFFERENT = {"jobs": 3, "engine": "serial", "timeout": 5.0, "resume": False, "background": "grey"}
+INDIFFERENT = {"jobs": 3, "engine": "serial", "timeout": 5.0, "resume": False, "background": "grey", "text": "keep"}
 
 
 def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
@@ -42,7 +42,8 @@ def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
     assert len({Settings(**{name: value}).digest() for name, value in OTHER.items()}) == len(OTHER)
     assert {Settings(**{name: value}).digest() for name, value in INDIFFERENT.items()} == {Settings().digest()}
     in_photo = {Settings(output="photo", background=each).digest() for each in ("keep", "blur", "grey")}
-    assert len(in_photo) == 3, "a background there is in whole photos only"
+    in_photo |= {Settings(output="photo", text=each).digest() for each in ("cover", "keep")}
+    assert len(in_photo) == 5, "a background and text there are in whole photos only"
 
 
 def test_command_line_beats_file_beats_profile_beats_default(tmp_path: Path) -> None:

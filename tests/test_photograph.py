@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from rapidocr import RapidOCR
 
 from ganonym.anonymize import Studio, analyse, open_studio
 from ganonym.errors import PhotoError
@@ -16,7 +18,8 @@ from ganonym.faces.find import find_faces
 from ganonym.faces.second_look import second_look
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.cohort import phantom_cohort
-from ganonym.photograph import treat_photo
+from ganonym.photograph import ONE_ONLY, treat_photo
+from ganonym.photos.text import text_outlines
 from ganonym.synthesis.region import box_region
 from ganonym.synthesis.synthesizer import Layers
 from ganonym.types import RGB, Box, FaceRecord, PrivateFace, Refusal
@@ -126,6 +129,72 @@ def test_the_second_look_sees_small_and_turned_faces(portraits: list[Pixels]) ->
     middles = [((box.left + box.right) / 2, (box.top + box.bottom) / 2) for box in second_look(room)]
     for x, y, reach in ((240, 240, 90), (610, 590, 60), (780, 100, 40)):
         assert any(abs(a - x) < reach and abs(b - y) < reach for a, b in middles), (x, y)
+
+
+def test_a_bystander_in_the_dark_is_covered_and_told_of(portraits: list[Pixels], studio: Studio) -> None:
+    """dlib sees nothing of her at 5 % brightness: version 0.1 left her as she was."""
+    room = np.full((480, 900, 3), 150, np.uint8)
+    room[:, :480] = portraits[0]
+    room[60:480, 480:] = np.rint(portraits[1][:420, 30:450] * 0.05)
+    records = analyse(room, "a.png", studio)
+    assert len(records) == 1
+    done = treat_photo(room, requests(studio, room), "a.png", studio, "keep")
+    lit = analyse(portraits[1], "b.png", studio)[0].points + np.array([480 - 30, 60])
+    assert detail_left(done.rgb, room, lit) < DETAIL_LIMIT < 0.99 < detail_left(room, room, lit)
+    assert len(done.covered) >= 1
+    assert any(doubt.why == ONE_ONLY and doubt.box.left > 480 for doubt in done.doubts)
+
+
+def test_text_is_covered_but_on_the_new_face(portraits: list[Pixels], studio: Studio) -> None:
+    name = np.array([[300.0, 440.0], [470.0, 440.0], [470.0, 470.0], [300.0, 470.0]])
+    forehead = analyse(portraits[0], "a.png", studio)[0].points[27] + np.array([[-9, -9], [9, -9], [9, 9], [-9, 9]])
+    seen: list[Pixels] = []
+
+    def read(rgb: RGB) -> list[NDArray[np.float64]]:
+        seen.append(rgb)
+        return [forehead, name] if np.array_equal(rgb, portraits[0]) else [forehead]
+
+    done = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind, read)
+    assert len(seen) == 2, "the photo and the result are read"
+    assert len(done.synthesized) == 1
+    assert done.text is not None
+    assert any(box.left < 300 and box.right > 470 for box in done.text)
+    other = portraits[0].copy()
+    other[440:471, 300:471] = 255 - other[440:471, 300:471]
+    again = treat_photo(
+        other, requests(studio, portraits[0]), "a.png", studio, "keep", blind, lambda _: [forehead, name]
+    )
+    assert np.array_equal(done.rgb, again.rgb), "nothing of what is written stays"
+    assert treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind).text is None
+
+
+def test_text_that_only_the_result_shows_is_covered_too(portraits: list[Pixels], studio: Studio) -> None:
+    late = np.array([[10.0, 10.0], [90.0, 10.0], [90.0, 30.0], [10.0, 30.0]])
+    done = treat_photo(
+        portraits[0],
+        requests(studio, portraits[0]),
+        "a.png",
+        studio,
+        "keep",
+        blind,
+        lambda rgb: [] if np.array_equal(rgb, portraits[0]) else [late],
+    )
+    assert done.text is not None
+    assert len(done.text) == 1
+
+
+def test_what_is_written_beside_a_face_cannot_be_read_afterwards(portraits: list[Pixels], studio: Studio) -> None:
+    rgb = Image.fromarray(portraits[0])
+    pen = ImageDraw.Draw(rgb)
+    pen.text((10, 440), "Anna Muster 0123456", fill=(250, 250, 250), font=ImageFont.load_default(30))
+    pen.text((10, 10), "12.03.2019", fill=(0, 0, 0), font=ImageFont.load_default(22))
+    photo = np.asarray(rgb)
+    engine = RapidOCR(params={"Global.log_level": "critical"})
+    assert "0123456" in "".join(engine(photo[..., ::-1].copy()).txts)
+    done = treat_photo(photo, requests(studio, photo), "a.png", studio, "keep", blind, text_outlines)
+    left = "".join(engine(done.rgb[..., ::-1].copy()).txts or ())
+    assert not any(character.isdigit() for character in left)
+    assert "Anna" not in left
 
 
 def test_no_face_is_refused(studio: Studio) -> None:

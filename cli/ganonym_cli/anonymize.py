@@ -84,6 +84,14 @@ def anonymize(
         Path | None,
         typer.Option(help="CSV: in each line, ids of different people who look like one.", rich_help_panel=BATCH),
     ] = None,
+    text: Annotated[
+        Literal["auto", "cover", "keep"] | None,
+        typer.Option(
+            help="Of --output photo: names, dates; auto covers it where the extra `text` is installed.",
+            show_default="auto",
+            rich_help_panel=PRIVACY,
+        ),
+    ] = None,
     after: Annotated[
         list[Path] | None,
         typer.Option(help="OUT of an earlier release; its people are left out.", rich_help_panel=BATCH),
@@ -109,9 +117,11 @@ def anonymize(
     from ganonym.batch.default import default_pipeline
     from ganonym.batch.report import photo_warning
     from ganonym.batch.request import check_request
+    from ganonym.batch.review import NOT_LOOKED_FOR
     from ganonym.batch.run import run_batch
     from ganonym.config import unused
     from ganonym.errors import UsageError
+    from ganonym.photos.text import require_text_finder, text_finder
 
     given: dict[str, object | None] = {
         "mechanism": mechanism,
@@ -126,6 +136,7 @@ def anonymize(
         "output": output_kind,
         "background": background,
         "subject_face": subject_face,
+        "text": text,
         "resume": False if no_resume else None,
         "seed": seed,
         "jobs": jobs,
@@ -136,6 +147,10 @@ def anonymize(
         output.warn(f"Warning: {photo_warning(settings)}.")
     if small_classes is not None and manifest is None:
         raise UsageError("--small-classes does nothing without --manifest: there are no classes.", "Leave it out.")
+    if settings.covers_text and settings.text == "cover":
+        require_text_finder()
+    elif settings.covers_text and text_finder() is None:
+        output.warn(f"Warning: {NOT_LOOKED_FOR}.")
     if dry_run:
         with output.progress() as advance:
             pipeline = default_pipeline()
@@ -152,11 +167,13 @@ def anonymize(
         output.warn(f"Warning: {warning}.")
     idle = unused(given, result.mechanism)
     payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
+    said = [f"{sentence}." for sentence in result.cautions]
     output.result(
         payload | {"without_effect": idle},
         _result_table(result, settings.output),
         result.mechanism_reason,
         result.guarantee,
+        *said,
         *_idle(idle),
         f"Report: {out / 'REPORT.md'}",
     )
@@ -221,6 +238,8 @@ def _result_table(result: RunResult, output: str) -> Table:
     table.add_row("withheld", str(result.quarantined), _counts(result.reasons))
     if result.ignored:
         table.add_row("ignored", str(sum(result.ignored.values())), _counts(result.ignored))
+    if result.review:
+        table.add_row("to look at", str(result.review), "detectors disagree: private/review.csv")
     return table
 
 

@@ -212,7 +212,7 @@ def _write_reports(
     space: Workspace, plan: Plan, ledger: Ledger, key: bytes, settings: BaselineSettings
 ) -> dict[str, int]:
     """Write all four from the ledger; returns the reasons of what is in quarantine, with their counts."""
-    shared, text, _, keymap, quarantine = space.reports
+    shared, text, _, keymap, quarantine, _ = space.reports
     made = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: str(entry["output"]))
     held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: str(entry["name"]))
     people = {entry["subject"]: pseudonym(key, "subject", entry["subject"]) for entry in made}

@@ -8,9 +8,10 @@ from functools import partial
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel, load_shape
+from ganonym.photos.text import require_text_finder, text_finder, text_outlines
 from ganonym.weights import read_manifest, verified_path
 
-WEIGHTS = ("appearance", "generator")
+WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
 
 
 def default_pipeline() -> Pipeline:
@@ -25,7 +26,8 @@ def load_tools(settings: Settings) -> Tools:
     from ganonym.photograph import treat_photo
 
     studio = open_studio(recognizer=settings.verify == "recognizer")
-    treat = partial(treat_photo, studio=studio, background=settings.background)
+    read = text_outlines if settings.covers_text and text_finder() else None
+    treat = partial(treat_photo, studio=studio, background=settings.background, read=read)
     return Tools(partial(analyse, studio=studio), partial(produce, studio=studio), treat, describe)
 
 
@@ -35,12 +37,18 @@ def load_shape_model() -> ShapeModel:
 
 
 def weights_digest(settings: Settings) -> str:
-    """Hex SHA-256 over the digests of the bundled weights, checked on disk, and the names of detector and landmarks."""
-    del settings
+    """Hex SHA-256 over the digests of the weights, checked on disk, and the names of detector, landmarks and reader.
+
+    Raises EnvironmentFault when weights are absent or altered, or text is to be covered and nothing here finds it.
+    """
     from ganonym.faces.find import default_backends
 
+    if settings.covers_text and settings.text == "cover":
+        require_text_finder()
     for name in WEIGHTS:
         verified_path(name)
     entries = read_manifest()
     parts = [entries[name].sha256 for name in WEIGHTS] + [backend.name for backend in default_backends()]
+    if settings.covers_text:
+        parts.append(text_finder() or "no reader")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

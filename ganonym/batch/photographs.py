@@ -122,13 +122,15 @@ def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Request, ...]]) -> tuple[by
 
 
 def _about(photograph: Photograph, asked: PrivateFace | Refusal) -> JSON:
-    """What the ledger says of a photo beside its digests: how its subject's face ended, and where which faces are."""
+    """What the ledger says of a photo beside its digests: how its subject's face ended, where what is, and doubts."""
     covered = asked if isinstance(asked, Refusal) else photograph.largest
     return {
         "face": "covered" if covered else "synthesized",
         "why": asdict(covered) if covered else None,
         "synthesized": [_corners(box) for box in photograph.synthesized],
         "covered": [_corners(box) for box in photograph.covered],
+        "text": None if photograph.text is None else [_corners(box) for box in photograph.text],
+        "doubts": [[doubt.why, *_corners(doubt.box)] for doubt in photograph.doubts],
     }
 
 

@@ -73,7 +73,8 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
 def _photo_problems(
     rgb: RGB, faces: list[Face], entry: JSON, detector: Detector, landmarks: LandmarkModel
 ) -> list[str]:
-    synthesized, covered = ([Box(*corners) for corners in entry[name]] for name in ("synthesized", "covered"))
+    synthesized = [Box(*corners) for corners in entry["synthesized"]]
+    covered = [Box(*corners) for corners in (*entry["covered"], *(entry.get("text") or ()))]
     strays = len(stray_boxes([face.box for face in faces], synthesized, covered))
     problems = [f"{entry['output']}: {strays} faces found that were not synthesized"] if strays else []
     found = sum(

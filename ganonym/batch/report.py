@@ -1,6 +1,6 @@
 """What a finished run leaves to read.
 
-To share: manifest.csv, REPORT.md and guarantee.json; to keep: keymap.csv and quarantine.csv.
+To share: manifest.csv, REPORT.md and guarantee.json; to keep: keymap.csv, quarantine.csv and, of photos, review.csv.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.plan import Plan
 from ganonym.batch.pseudonym import pseudonym
 from ganonym.batch.release import Release
+from ganonym.batch.review import COLUMNS, cautions, covered_text, photos_to_review, review_rows
 from ganonym.batch.workspace import Workspace
 from ganonym.config import Settings
 from ganonym.privacy.attributes import AGE_BANDS
@@ -54,8 +55,8 @@ _NOT_PROMISED = """\
 def write_reports(
     space: Workspace, plan: Plan, release: Release, ledger: Ledger, key: bytes, settings: Settings
 ) -> None:
-    """Write all five from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
-    shared, report, promise, keymap, quarantine = space.reports
+    """Write all of them from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
+    shared, report, promise, keymap, quarantine, review = space.reports
     released = sorted(_with_outcome(ledger, "anonymized"), key=lambda entry: entry["output"])
     held = sorted(_with_outcome(ledger, "quarantined"), key=lambda entry: entry["name"])
     labels = release.labels
@@ -82,9 +83,18 @@ def write_reports(
         quarantine,
         _csv(("source", "reason", "detail"), [(entry["name"], entry["reason"], entry["detail"]) for entry in held]),
     )
+    if settings.output == "photo":
+        write_private(review, _csv(COLUMNS, [tuple(map(str, row)) for row in review_rows(released)]))
     given = release.guarantee
     guarantee: JSON = {"mechanism": given.mechanism, "statement": given.statement}
     guarantee |= {"rank1": given.rank1, "bits": given.bits}
+    if settings.output == "photo":
+        guarantee |= {
+            "looked_through_by_a_person": False,
+            "photos_to_review": photos_to_review(released),
+            "photos_with_text_covered": covered_text(released),
+            "cautions": list(cautions(settings, released)),
+        }
     write_output(promise, (json.dumps(guarantee, ensure_ascii=False, indent=1) + "\n").encode())
     write_output(report, _report(plan, release, ledger, settings, released, held).encode())
 
@@ -108,6 +118,8 @@ def _report(
     lines += ["", "## What is promised", "", f"Mechanism **{promise.mechanism}**: {promise.statement}.", ""]
     warning = photo_warning(settings)
     lines += [f"**{warning}.**", ""] if warning else []
+    for caution in cautions(settings, released):
+        lines += [f"**{caution}.**", ""]
     lines += [f"- {assumption}" for assumption in promise.assumptions]
     if release.audit is not None:
         lines += ["", f"Attacked before it was released: {release.audit.sentence}."]

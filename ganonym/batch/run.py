@@ -23,6 +23,7 @@ from ganonym.batch.release import Release, ReleaseItem, plan_release
 from ganonym.batch.replacement import open_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
 from ganonym.batch.request import Progress, check_request
+from ganonym.batch.review import cautions, photos_to_review
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
 from ganonym.config import Settings
@@ -36,9 +37,10 @@ from ganonym.types import FaceRecord, PrivateFace, Refusal
 class RunResult:
     """What a run did: outputs produced now or found done, records in quarantine, files ignored, and what it took.
 
-    An output is a face, or with `output` photo a photo. `mechanism_reason` says why it is that mechanism. `rate` is
-    outputs produced a second; `peak_memory` the resident bytes of all processes together (an upper bound). `warnings`
-    name photographs: for the steward only.
+    An output is a face, or with `output` photo a photo, of which a person should look at `review` first and `cautions`
+    say what else there is to know. `mechanism_reason` says why it is that mechanism. `rate` is outputs produced a
+    second; `peak_memory` the resident bytes of all processes together (an upper bound). `warnings` name photographs:
+    for the steward only.
     """
 
     anonymized: int
@@ -52,6 +54,8 @@ class RunResult:
     seconds: float
     peak_memory: int
     warnings: tuple[str, ...] = ()
+    review: int = 0
+    cautions: tuple[str, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -114,6 +118,7 @@ def run_batch(
                 produced, skipped = _produce(release, store, ledger, space, engine, tell)
             memory = resident_peak() + engine.peak_memory()
             reasons = count_reasons(ledger.items.values())
+            released = [entry for entry in ledger.items.values() if entry["outcome"] == "anonymized"]
             write_reports(space, plan, release, ledger, key, settings)
             ledger.finish(space.sealed())
     return RunResult(
@@ -128,6 +133,8 @@ def run_batch(
         seconds=time.perf_counter() - started,
         peak_memory=memory,
         warnings=tuple(f"one person under several subjects, {group}" for group in repeated),
+        review=photos_to_review(released),
+        cautions=cautions(settings, released),
     )
 
 

@@ -51,9 +51,9 @@ class Workspace:
 
     @property
     def reports(self) -> tuple[Path, ...]:
-        """What the end of a run writes."""
+        """What the end of a run writes; the last of whole photos only."""
         shared = (self.root / "manifest.csv", self.root / "REPORT.md", self.root / "guarantee.json")
-        return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv")
+        return (*shared, self.private / "keymap.csv", self.private / "quarantine.csv", self.private / "review.csv")
 
     def sealed(self) -> dict[str, Path]:
         """Those of `reports` that there are, by their paths below OUT, for the ledger's closing entry."""

@@ -20,10 +20,11 @@ from ganonym.types import RGB, Box, Floats, Points
 from ganonym.weights import read_manifest, verified_path
 
 SURE = 0.5
-"""MediaPipe's own bound on the probability; at 0.5 two in a thousand photographs without a face show one."""
+"""MediaPipe's own bound on the probability."""
 
 OVERLAP = 0.3
-SIDE = 640
+TILE_SHARE = 0.3
+"""Of a tile's side a face may fill at most so much: larger ones are seen in larger windows, here they are mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def blazeface_boxes(
 ) -> list[Box]:
     """Faces of `rgb` in photo pixels, surest first, brow to chin; scores are probabilities of at least `threshold`.
 
-    Both networks see the photo whole, padded to a square. `tiles` (1, 2, 3) also cuts it into 2 × 2 and 3 × 3 squares
-    that overlap, for faces below a tenth of the longer side; `turns` are quarter turns to look at, counter-clockwise.
-    Boxes that overlap become one, their mean weighted by score. Same photo, same boxes.
+    Both networks see the photo whole, padded to a square (`tiles` 1), or in n × n squares that overlap (n of `tiles`),
+    for faces below a tenth of the longer side; at the quarter `turns`, counter-clockwise. Boxes that overlap become
+    one, their mean weighted by score. Same photo, same boxes.
 
     >>> blazeface_boxes(np.zeros((40, 60, 3), np.uint8))
     []
@@ -67,8 +68,8 @@ def merged(rows: Floats) -> list[Box]:
         near = _overlaps(rest[0, :4], rest[:, :4]) > OVERLAP
         near[0] = True
         group, rest = rest[near], rest[~near]
-        mean = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
-        boxes.append(Box(*mean, float(group[0, 4])))
+        left, top, right, bottom = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
+        boxes.append(Box(left, top, right, bottom, float(group[0, 4])))
     return boxes
 
 
@@ -97,6 +98,8 @@ def _in_window(rgb: RGB, window: tuple[float, float, float], turns: int, network
     numbers, logits = outputs(network, picture)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -100.0, 100.0)))
     seen = scores >= threshold
+    if side < max(rgb.shape[:2]):
+        seen &= np.abs(numbers[:, 2]) <= TILE_SHARE * network.side
     middle = anchors(network)[seen] * network.side + numbers[seen, :2]
     half = np.abs(numbers[seen, 2:4]) / 2
     # Edges 0…side of the turned square become pixel centres, and those the photo's.
@@ -136,7 +139,7 @@ def _windows(height: int, width: int, tiles: Sequence[int]) -> list[tuple[float,
 def _starts(length: int, side: float, count: int) -> list[float]:
     if side >= length:
         return [(length - side) / 2]
-    return np.linspace(0.0, length - side, count).tolist()
+    return [float(start) for start in np.linspace(0.0, length - side, count)]
 
 
 def _overlaps(box: Floats, boxes: Floats) -> Floats:

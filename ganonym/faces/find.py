@@ -49,11 +49,12 @@ def find_faces(
         if turn == turns[0] and best and best[0].score >= SURE_SCORE:
             break
     turned = np.ascontiguousarray(np.rot90(rgb, best_turns))
-    faces = [_face(box, landmarks.locate(turned, box), best_turns, rgb.shape[:2]) for box in _distinct(best)]
+    faces = [_face(box, landmarks.locate(turned, box), best_turns, rgb.shape[:2]) for box in distinct(best)]
     return sorted(faces, key=lambda face: -face.box.area)
 
 
-def _distinct(boxes: list[Box]) -> list[Box]:
+def distinct(boxes: Sequence[Box]) -> list[Box]:
+    """Those of `boxes` that overlap no surer one by more than half of the smaller, surest first."""
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda box: -box.score):
         if all(_overlap(box, other) <= 0.5 for other in kept):

@@ -62,6 +62,12 @@ def box_region(box: Box, size: tuple[int, int], margin: float = COVER) -> Region
     return _around(corners, margin * max(box.width, box.height), size)
 
 
+def text_region(outline: Points, size: tuple[int, int]) -> Region:
+    """Everything within 0.4 of its height of a line of text with corners `outline` (4, 2)."""
+    sides = np.linalg.norm(outline - np.roll(outline, 1, axis=0), axis=1)
+    return _around(outline, 0.4 * float(sides.min()) + 1.0, size)
+
+
 def _around(polygon: Points, distance: float, size: tuple[int, int]) -> Region:
     """Pixels inside `polygon` or within `distance` of it."""
     reach = distance + 2.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
 from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
-from ganonym.types import RGB, Box, FaceRecord, Photograph, PrivateFace, Refusal, Request
+from ganonym.types import RGB, Box, Doubt, FaceRecord, Photograph, PrivateFace, Refusal, Request
 
 Contents = Callable[[Path], dict[str, bytes]]
 PROFILE = 7
@@ -41,6 +42,8 @@ def treat(rgb: RGB, requests: Sequence[Request], source: str) -> Photograph:
         tuple(Box(0, 16.0 * n, 16, 16.0 * n + 16) for n in range(len(faces))),
         tuple(Box(0, 0, 4, 4) for _ in range(len(requests) - len(faces))),
         largest if isinstance(largest, Refusal) else None,
+        (Box(1, 2, 3, 4),) if len(requests) == 2 else (),
+        (Doubt(Box(5, 6, 7, 8.04), "one sees a face"),) if len(requests) == 2 else (),
     )
 
 
@@ -172,3 +175,59 @@ def test_a_release_of_faces_says_none_of_it(photos: Path, key_file: Path, tmp_pa
     result = run_batch(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file, pipeline=PIPELINE)
     assert "27 %" not in result.guarantee + (tmp_path / "out" / "REPORT.md").read_text()
     assert "face" not in shared(tmp_path / "out")[0]
+
+
+def test_photos_in_doubt_are_listed_for_a_person(photos: Path, key_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run_batch(photos, out, SETTINGS, key_file=key_file, pipeline=WHOLE)
+    with (out / "private" / "review.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    two = ledger_items(out)["Müller Anna/two.png"]
+    assert rows == [
+        {
+            "source": "Müller Anna/two.png",
+            "output": f"images/{two['output']}",
+            "why": "one sees a face",
+            **dict(zip(("left", "top", "right", "bottom"), ("5", "6", "7", "8.0"), strict=True)),
+        }
+    ]
+    assert two["text"] == [[1, 2, 3, 4]]
+    assert result.review == 1
+    promise = json.loads((out / "guarantee.json").read_text())
+    assert promise["looked_through_by_a_person"] is False
+    assert (promise["photos_to_review"], promise["photos_with_text_covered"]) == (1, 1)
+    for text in ((out / "REPORT.md").read_text(), " ".join(result.cautions), " ".join(promise["cautions"])):
+        assert "No person has looked through these outputs" in text
+        assert "disagree about a face in 1 of 4" in text
+        assert "covered in 1" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(k=2, output="photo", text="keep", engine="serial"), "was kept as it is"),
+        (Settings(k=2, output="photo", background="grey", engine="serial"), ""),
+        (Settings(k=2, output="photo", engine="serial"), "was not looked for"),
+    ],
+    ids=["kept", "grey", "no reader"],
+)
+def test_the_report_says_what_became_of_text(
+    settings: Settings, words: str, photos: Path, key_file: Path, tmp_path: Path
+) -> None:
+    def unread(_settings: Settings) -> Tools:
+        return Tools(find, produce, lambda *work: replace(treat(*work), text=None))
+
+    pipeline = Pipeline(unread, shape_model, weights_digest)
+    result = run_batch(photos, tmp_path / "out", settings, key_file=key_file, pipeline=pipeline)
+    report = (tmp_path / "out" / "REPORT.md").read_text()
+    assert words in report
+    assert any(words in caution for caution in result.cautions)
+    assert ("Text in the photos" in report) is bool(words)
+    assert ("ganonym[text]" in report) is ("not looked for" in words)
+
+
+def test_faces_alone_have_no_review(photos: Path, key_file: Path, tmp_path: Path) -> None:
+    result = run_batch(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file, pipeline=PIPELINE)
+    assert (result.review, result.cautions) == (0, ())
+    assert not (tmp_path / "out" / "private" / "review.csv").exists()
+    assert "No person" not in (tmp_path / "out" / "REPORT.md").read_text()

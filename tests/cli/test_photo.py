@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,33 @@ def test_the_warning_goes_to_stderr_whatever_is_silenced(ganonym: Run, photos: P
     assert "re-identify" not in ganonym(*arguments, "--output", "photo", "--background", "grey").err
     assert "re-identify" not in ganonym(*arguments).err
     assert ganonym(*arguments, "--output", "film").code == 2
+
+
+def absent(name: str) -> str:
+    raise PackageNotFoundError(name)
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_text_cannot_be_covered_without_the_extra(
+    more: tuple[str, ...],
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("ganonym.photos.text.version", absent)
+    whole = (photos, tmp_path / "out", "--output", "photo", "--quiet")
+    assert call("anonymize", *whole, "--text", "cover", *more) == 4
+    assert "ganonym[text]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert call("anonymize", *whole, "--dry-run") == 0
+    assert "was not looked for" in " ".join(capsys.readouterr().err.split())
+    assert call("anonymize", *whole, "--dry-run", "--text", "keep") == 0
+    assert "was not looked for" not in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_result_says_that_nobody_has_looked(released: Path) -> None:
+    report = (released / "REPORT.md").read_text()
+    assert "No person has looked through these outputs" in report
+    assert "Text was looked for in all 2 photos" in report
+    assert (released / "private" / "review.csv").read_text().startswith("source,output,why,left,top,right,bottom")

@@ -195,7 +195,7 @@ class Conversion:
             raise UsageError("the network has weights in sparse blocks, which are not converted.")
         order = sparsity.TraversalOrderAsNumpy().tolist()
         levels = [sparsity.DimMetadata(level) for level in range(len(order))]
-        places = [(0, ())]  # position in the stored order, index so far
+        places: list[tuple[int, tuple[int, ...]]] = [(0, ())]  # position in the stored order, index so far
         for level in levels:
             if level.Format() == self._schema.DimensionType.DENSE:
                 size = level.DenseSize()
@@ -220,7 +220,7 @@ class Conversion:
 
     def _kind(self, operator: Any) -> str:
         code = self._model.OperatorCodes(operator.OpcodeIndex())
-        return self._codes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        return str(self._codes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())])
 
     def _options(self, operator: Any, kind: str) -> Any:
         table, options = operator.BuiltinOptions(), getattr(self._schema, kind)()
