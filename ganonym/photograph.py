@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganonym.anonymize import ATTEMPTS, Studio
 from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import distinct, find_faces
-from ganonym.faces.overlap import stray_boxes
+from ganonym.faces.find import find_faces
+from ganonym.faces.overlap import overlapping, stray_boxes, usual_box
 from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region, text_region
@@ -85,8 +86,12 @@ def treat_photo(
     work = _Work(rgb, sitters, studio)
     work.covers += [region for face in _others(faces, requests) for region in _cover(face.box, face, work)]
     work.doubts += [Doubt(box, NO_SECOND) for box in unseen_by_blazeface(rgb, [face.box for face in faces])]
-    if read is not None and background != "grey":
-        work.text += [text_region(outline, rgb.shape[:2]) for outline in read(rgb)]
+    if background != "grey":
+        # In the source every face is seen at its own size; among covers, detectors make large faces of what is left.
+        unseen = [box for box in look(rgb) if not any(_is_middle_in(box, face.box) for face in faces)]
+        _cover_strays(unseen, work)
+        if read is not None:
+            work.text += [text_region(outline, rgb.shape[:2]) for outline in read(rgb)]
     for sitter in sitters:
         _next_patch(sitter, work)
     done = _settle(work, source, background, look, read)
@@ -117,26 +122,55 @@ def _settle(work: _Work, source: str, background: Background, look: Look, read: 
 
 def _left(photo: RGB, work: _Work, look: Look, read: Reader | None) -> list[str]:
     """What the second look and the reader still find in `photo`, which is covered from now on."""
-    strays = _strays(look(photo), work)
-    work.covers += [region for box in strays for region in _cover(box, None, work)]
-    work.doubts += [Doubt(box, ONE_ONLY) for box in distinct(strays)]
+    treated = _treated(work)
+    places = [*_boxes(work.hidden), *(patch.box for patch in _patches(work))]
+    strays = [
+        box
+        for box in _strays(look(photo), work)
+        if not _is_middle_treated(box, treated) and not any(_is_middle_in(place, box) for place in places)
+    ]
+    _cover_strays(strays, work)
     wrong = [f"{len(strays)} faces are left"] if strays else []
     if read is not None:
-        outlines = [outline for outline in read(photo) if not _is_treated(outline, work)]
+        outlines = [outline for outline in read(photo) if not _is_treated(outline, treated)]
         work.text += [text_region(outline, (photo.shape[0], photo.shape[1])) for outline in outlines]
         wrong += [f"{len(outlines)} pieces of text are left"] if outlines else []
     return wrong
 
 
-def _is_treated(outline: Points, work: _Work) -> bool:
-    """Whether half of the bounds of `outline` lie in what is covered or synthesized: what is read there is no text."""
+def _cover_strays(boxes: Sequence[Box], work: _Work) -> None:
+    """Cover what is seen at `boxes`, of which those that overlap are one face seen several times."""
+    faces = [usual_box(group) for group in overlapping(boxes)]
+    work.covers += [region for box in faces for region in _cover(box, None, work)]
+    work.doubts += [Doubt(box, ONE_ONLY) for box in faces]
+
+
+def _treated(work: _Work) -> NDArray[np.bool_]:
+    """Which pixels (h, w) are covered or synthesized."""
     treated = np.zeros(work.rgb.shape[:2], np.bool_)
     for region in [*work.hidden, *(patch.region for patch in _patches(work))]:
         region.paint(treated)
+    return treated
+
+
+def _is_treated(outline: Points, treated: NDArray[np.bool_]) -> bool:
+    """Whether half of the bounds of `outline` lie in what is covered or synthesized: what is read there is no text."""
     left, top = np.maximum(np.floor(outline.min(axis=0)), 0).astype(int)
     right, bottom = np.ceil(outline.max(axis=0)).astype(int) + 1
     inside = treated[top:bottom, left:right]
     return not inside.size or float(inside.mean()) >= 0.5
+
+
+def _is_middle_treated(box: Box, treated: NDArray[np.bool_]) -> bool:
+    """Whether the middle of `box` is covered or synthesized: hair and shoulders around a cover are taken for faces."""
+    x, y = round((box.left + box.right) / 2), round((box.top + box.bottom) / 2)
+    height, width = treated.shape
+    return 0 <= x < width and 0 <= y < height and bool(treated[y, x])
+
+
+def _is_middle_in(box: Box, face: Box) -> bool:
+    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return face.left <= x <= face.right and face.top <= y <= face.bottom
 
 
 def _failing(photo: RGB, work: _Work) -> list[str]:

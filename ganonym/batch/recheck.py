@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.walk import walk
 from ganonym.types import JSON, RGB, Box, Face
 from ganonym.weights import sha256_file
+
+_EMPTY = hashlib.sha256(b"").hexdigest()  # an empty lock is no copy of an empty original
 
 
 def recheck_faces(output: Path, advance: Callable[[int, int], None]) -> list[str]:
@@ -63,7 +66,7 @@ def recheck_originals(output: Path, originals: Path) -> list[str]:
     for entry in items:
         if entry["outcome"] == "anonymized" and digests.get(entry["source"]) != entry["input"]:
             problems.append(f"{entry['output']}: its source is gone or was changed since")
-    copies = {digest for digest in digests.values() if isinstance(digest, str)}
+    copies = {digest for digest in digests.values() if isinstance(digest, str)} - {_EMPTY}
     for path in sorted(space.root.rglob("*")):
         if path.is_file() and sha256_file(path) in copies:
             problems.append(f"{path.relative_to(space.root).as_posix()}: is a copy of an original")

@@ -52,8 +52,9 @@ def blazeface_boxes(
     >>> blazeface_boxes(np.zeros((40, 60, 3), np.uint8))
     []
     """
+    photo = Image.fromarray(np.ascontiguousarray(rgb))  # once: it copies the whole of a large photo
     found = [
-        _in_window(rgb, window, turn, network, threshold)
+        _in_window(photo, window, turn, network, threshold)
         for turn in turns
         for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
         for network in (SHORT, FULL)
@@ -90,15 +91,17 @@ def anchors(network: Network) -> Points:
     return np.concatenate(grids)
 
 
-def _in_window(rgb: RGB, window: tuple[float, float, float], turns: int, network: Network, threshold: float) -> Floats:
-    """Rows (n, 5) of what `network` sees in the square `window` (left, top, side) of `rgb`, turned by `turns`."""
+def _in_window(
+    photo: Image.Image, window: tuple[float, float, float], turns: int, network: Network, threshold: float
+) -> Floats:
+    """Rows (n, 5) of what `network` sees in the square `window` (left, top, side) of `photo`, turned by `turns`."""
     left, top, side = window
-    square = np.rot90(_square(rgb, window, network.side), turns)
+    square = np.rot90(_square(photo, window, network.side), turns)
     picture = np.ascontiguousarray(square.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1.0)
     numbers, logits = outputs(network, picture)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -100.0, 100.0)))
     seen = scores >= threshold
-    if side < max(rgb.shape[:2]):
+    if side < max(photo.size):
         seen &= np.abs(numbers[:, 2]) <= TILE_SHARE * network.side
     middle = anchors(network)[seen] * network.side + numbers[seen, :2]
     half = np.abs(numbers[seen, 2:4]) / 2
@@ -111,17 +114,17 @@ def _in_window(rgb: RGB, window: tuple[float, float, float], turns: int, network
     return np.column_stack([edges, scores[seen]])
 
 
-def _square(rgb: RGB, window: tuple[float, float, float], side: int) -> RGB:
+def _square(photo: Image.Image, window: tuple[float, float, float], side: int) -> RGB:
     """The square `window` of `rgb` at `side` px, low-passed where it shrinks; black where it leaves the photo."""
     left, top, size = window
-    height, width = rgb.shape[:2]
+    width, height = photo.size
     scale = side / size
     part = (max(left, 0.0), max(top, 0.0), min(left + size, float(width)), min(top + size, float(height)))
     x0, y0 = round((part[0] - left) * scale), round((part[1] - top) * scale)
     x1, y1 = round((part[2] - left) * scale), round((part[3] - top) * scale)
     square = np.zeros((side, side, 3), np.uint8)
     if x1 > x0 and y1 > y0:
-        resized = Image.fromarray(rgb).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
+        resized = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
         square[y0:y1, x0:x1] = np.asarray(resized)
     return square
 

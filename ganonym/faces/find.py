@@ -11,6 +11,7 @@ import numpy as np
 from ganonym.faces import fan
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
+from ganonym.faces.overlap import shared
 from ganonym.types import RGB, Box, Face, Points
 
 SURE_SCORE = 0.6
@@ -57,16 +58,9 @@ def distinct(boxes: Sequence[Box]) -> list[Box]:
     """Those of `boxes` that overlap no surer one by more than half of the smaller, surest first."""
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda box: -box.score):
-        if all(_overlap(box, other) <= 0.5 for other in kept):
+        if all(shared(box, other) <= 0.5 for other in kept):
             kept.append(box)
     return kept
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Shared area over the smaller area, so that a box inside another counts as its duplicate."""
-    width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    return max(width, 0.0) * max(height, 0.0) / max(min(a.area, b.area), 1e-9)
 
 
 def _face(box: Box, points: Points, turns: int, shape: tuple[int, ...]) -> Face:
