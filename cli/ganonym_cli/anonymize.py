@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from ganonym_cli.options import Jobs, Json, OutFolder, Profile, Quiet, SeedIfGiv
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.batch.plan import Plan
+    from ganonym.batch.prepare import Rehearsal
     from ganonym.batch.run import RunResult
     from ganonym.config import Settings
 
@@ -114,9 +113,8 @@ def anonymize(
     quiet: Quiet = False,
 ) -> None:
     """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
-    from ganonym.batch.default import default_pipeline
+    from ganonym.batch.prepare import rehearse_batch
     from ganonym.batch.report import photo_warning
-    from ganonym.batch.request import check_request
     from ganonym.batch.review import NOT_LOOKED_FOR
     from ganonym.batch.run import run_batch
     from ganonym.config import unused
@@ -153,11 +151,11 @@ def anonymize(
         output.warn(f"Warning: {NOT_LOOKED_FOR}.")
     if dry_run:
         with output.progress() as advance:
-            pipeline = default_pipeline()
-            request = check_request(source, out, settings, manifest, key_file, after or (), distinct, pipeline, advance)
-        plan = request.plan
-        idle = unused(given, plan.mechanism)
-        output.result(_plan_json(plan) | {"without_effect": idle}, _plan_table(plan), *plan.notes, *_idle(idle))
+            rehearsal = rehearse_batch(
+                source, out, settings, manifest, key_file, progress=advance, after=after or (), distinct=distinct
+            )
+        idle = unused(given, rehearsal.release.guarantee.mechanism)
+        _tell_rehearsal(output, rehearsal, idle)
         return
     with output.progress() as advance:
         result = run_batch(
@@ -193,39 +191,50 @@ def _idle(options: Sequence[str]) -> list[str]:
     return [f"without effect, because of the mechanism that was chosen: {', '.join(options)}"] * bool(options)
 
 
-def _reasons(plan: Plan) -> dict[str, int]:
-    return dict(Counter(refusal.reason for _, refusal in plan.refused))
-
-
-def _plan_json(plan: Plan) -> dict[str, object]:
-    return {
+def _tell_rehearsal(output: Output, rehearsal: Rehearsal, idle: list[str]) -> None:
+    plan, promise = rehearsal.plan, rehearsal.release.guarantee
+    for warning in rehearsal.warnings:
+        output.warn(f"Warning: {warning}.")
+    payload = {
         "dry_run": True,
         "photos": len(plan.photos),
-        "subjects": plan.subjects,
+        "faces": rehearsal.faces,
+        "subjects": rehearsal.subjects,
         "formats": dict(plan.formats),
         "classes": {label or "": count for label, count in plan.classes.items()},
         "withheld_classes": [label or "" for label in plan.small],
-        "refused": _reasons(plan),
+        "refused": rehearsal.reasons,
         "ignored": dict(plan.ignored),
-        "mechanism": plan.mechanism,
-        "mechanism_reason": plan.notes[0],
+        "mechanism": promise.mechanism,
+        "mechanism_reason": rehearsal.release.why,
+        "guarantee": promise.statement,
+        "warnings": list(rehearsal.warnings),
         "notes": list(plan.notes),
+        "without_effect": idle,
     }
+    output.result(
+        payload,
+        _rehearsal_table(rehearsal),
+        rehearsal.release.why,
+        promise.statement,
+        *plan.notes[1:],
+        *_idle(idle),
+    )
 
 
-def _plan_table(plan: Plan) -> Table:
+def _rehearsal_table(rehearsal: Rehearsal) -> Table:
+    plan, reasons = rehearsal.plan, rehearsal.reasons
     table = Table("would be", "number", "of which", title="Dry run: nothing written")
     table.add_row("read", str(len(plan.photos)), _counts(plan.formats))
-    table.add_row(
-        "subjects", str(plan.subjects), _counts({label or "unlabelled": n for label, n in plan.classes.items()})
-    )
-    table.add_row("refused", str(len(plan.refused)), _counts(_reasons(plan)))
+    classes = _counts({label or "unlabelled": n for label, n in plan.classes.items()})
+    table.add_row("subjects", str(rehearsal.subjects), classes)
+    table.add_row("faces synthesized", str(rehearsal.faces), "")
+    table.add_row("withheld", str(sum(reasons.values())), _counts(reasons))
     if plan.ignored:
         table.add_row("ignored", str(sum(plan.ignored.values())), _counts(plan.ignored))
     if plan.small:
-        table.add_row(
-            "classes withheld", str(len(plan.small)), ", ".join(label or "unlabelled" for label in plan.small)
-        )
+        withheld = ", ".join(label or "unlabelled" for label in plan.small)
+        table.add_row("classes withheld", str(len(plan.small)), withheld)
     return table
 
 

@@ -18,6 +18,7 @@ class Claim:
     """A face that counts: `record` of the photo with SHA-256 `digest`, and whose it is.
 
     `index` counts the released faces of the photo from 0, the subject's. `row` is the manifest's, None without one.
+    `others` counts faces of the photo that are not released, doubtful ones aside.
     """
 
     photo: str
@@ -26,6 +27,7 @@ class Claim:
     record: FaceRecord
     subject: str
     row: Row | None
+    others: int = 0
 
     @property
     def label(self) -> str | None:
@@ -56,8 +58,9 @@ def claim_faces(
         if isinstance(chosen, Refusal):
             refused[photo] = chosen
             continue
+        others = sum(record.refusal is None or record.refusal.reason != "doubtful" for record in records) - len(chosen)
         claims += [
-            Claim(photo, digest, index, record, _subject(plan, record, chosen), row)
+            Claim(photo, digest, index, record, _subject(plan, record, chosen), row, others)
             for index, record in enumerate(chosen)
         ]
     return claims, refused

@@ -127,10 +127,7 @@ def _report(
     lines += [f"| {part} | {bits:.2f} |" for part, bits in promise.bits.items()]
     lines += ["", "## What is not promised", "", _NOT_PROMISED]
     lines += ["## How it was made", "", f"- {release.why}", *[f"- {note}" for note in plan.notes[1:]]]
-    lines += [
-        "- the largest face of a photo belongs to its subject, every other face to a subject of its own"
-        + _left_out(settings)
-    ]
+    lines += [f"- {_whose(plan, settings)}{_left_out(settings)}"]
     if settings.output == "photo":
         lines += [
             "- position, size and roll of a face, and its skin colour coarsened to at most 11 bits, which sets the "
@@ -158,6 +155,17 @@ def _summary(released: Sequence[JSON], subjects: int, held: int, settings: Setti
     return (
         f"{len(released)} photos of {subjects} subjects with {faces} synthesized faces were made and verified; in "
         f"{covered} of them the largest face is covered; {held} are withheld."
+    )
+
+
+def _whose(plan: Plan, settings: Settings) -> str:
+    if plan.rows is None and settings.subject_face == "only":
+        return (
+            "every face of a photo counts as a person of its own, faces that the recognizer takes for one person as one"
+        )
+    return (
+        "exactly one face of a photo is its subject's: the only one, one about twice as wide as all others, or the one "
+        "that manifest or settings name; other people are neither released nor counted"
     )
 
 

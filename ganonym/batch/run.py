@@ -5,21 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-from ganonym.batch.analysis import ANALYSIS, AnalysisStore
-from ganonym.batch.claims import Claim, claim_faces, subjects_of
+from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.engines import Engine, open_engine, resident_peak
 from ganonym.batch.files import discard
-from ganonym.batch.ledger import Ledger, digest_of
-from ganonym.batch.people import SamePerson, find_same_people, refuse_same_people
+from ganonym.batch.ledger import Ledger
 from ganonym.batch.photographs import coverable, produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.batch.plan import Plan, choose_mechanism
+from ganonym.batch.prepare import analysis_key, prepare
 from ganonym.batch.pseudonym import key_mark, read_or_create_key
-from ganonym.batch.release import Release, ReleaseItem, plan_release
+from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.replacement import open_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
 from ganonym.batch.request import Progress, check_request
@@ -27,8 +24,7 @@ from ganonym.batch.review import cautions, photos_to_review
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
 from ganonym.config import Settings
-from ganonym.errors import PhotoError, UsageError
-from ganonym.photos.decode import read_photo
+from ganonym.errors import UsageError
 from ganonym.photos.encode import encode_png
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 
@@ -96,16 +92,13 @@ def run_batch(
     with open_release(output, request.header, settings.resume) as (home, space):
         key = request.key or read_or_create_key(home.key)
         header = request.header | {"key": key_mark(key)}
-        analysis_key = digest_of([version("ganonym"), ANALYSIS, header["weights"], settings.verify])
         with (
             open_ledger(space, header) as ledger,
-            AnalysisStore(space.analysis, analysis_key) as store,
+            AnalysisStore(space.analysis, analysis_key(request, settings)) as store,
             open_engine(pipeline, settings) as engine,
         ):
-            _analyse(source, photos, store, engine, tell)
-            claims, unclaimed = claim_faces(plan, photos, store, settings)
-            repeated = _count_people(plan, claims, source, settings, engine, tell)
-            release = plan_release(claims, pipeline.load_shape_model(), key, settings, manifest=plan.rows is not None)
+            found = prepare(source, request, store, engine, pipeline, key, settings, tell)
+            release, unclaimed = found.release, found.unclaimed
             _settle_release(ledger, release, store.digest(photos))
             refused |= {name: why for name, why in unclaimed.items() if not coverable(why, settings)}
             for name, refusal in sorted(refused.items()):
@@ -132,32 +125,10 @@ def run_batch(
         guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
         seconds=time.perf_counter() - started,
         peak_memory=memory,
-        warnings=tuple(f"one person under several subjects, {group}" for group in repeated),
+        warnings=found.warnings,
         review=photos_to_review(released),
         cautions=cautions(settings, released),
     )
-
-
-def _analyse(
-    source: Path, photos: Sequence[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress
-) -> None:
-    remaining = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
-    done = len(photos) - len(remaining)
-    tell("analyse", done, len(photos))
-    for (_, name, digest), outcome in engine.stream(_find, remaining):
-        store.add(name, digest, outcome)
-        done += 1
-        tell("analyse", done, len(photos))
-
-
-def _count_people(
-    plan: Plan, claims: Sequence[Claim], source: Path, settings: Settings, engine: Engine, tell: Progress
-) -> list[SamePerson]:
-    """What shows one person under several subjects; raises UsageError where k-same would count it more than once."""
-    found = find_same_people(claims, source, engine, plan.distinct, tell)
-    if choose_mechanism(settings, subjects_of(claims))[0] == "k-same":
-        refuse_same_people(found)
-    return found
 
 
 def _settle_release(ledger: Ledger, release: Release, analysis: str) -> None:
@@ -213,17 +184,6 @@ def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:
 class _Job:
     item: ReleaseItem
     face: PrivateFace
-
-
-def _find(tools: Tools, photo: tuple[Path, str, str]) -> list[FaceRecord]:
-    source, name, digest = photo
-    rgb, found = read_photo(source, name)
-    if found != digest:
-        raise PhotoError("changed", f"{name!r} changed while the run was reading it.", "Run again when it is still.")
-    faces = tools.analyse(rgb, name)
-    if not faces:
-        raise PhotoError("no-face", f"{name!r} shows no face that can be found.")
-    return faces
 
 
 def _render(tools: Tools, work: tuple[_Job, FaceRecord]) -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.prepare import rehearse_batch
 from ganonym.batch.run import run_batch
 from ganonym.config import Settings
 from ganonym.errors import UsageError
@@ -176,3 +177,34 @@ def test_one_id_in_two_spellings_stops_the_run_before_any_photo_is_read(tmp_path
     word = tmp_path / "distinct.csv"
     word.write_text(f"{one},{other}\n", encoding="utf-8")
     assert run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE, distinct=word).anonymized == 2
+
+
+def test_a_rehearsal_refuses_what_the_run_would_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
+    copy = again(cohort / "1.png", "mirrored")
+    with pytest.raises(UsageError, match="would count as several subjects"):
+        rehearse_batch(cohort, tmp_path / "out", SERIAL)
+    assert not (tmp_path / "out").exists()
+    copy.unlink()
+    rehearsal = rehearse_batch(cohort, tmp_path / "out", SERIAL)
+    assert (rehearsal.subjects, rehearsal.faces, rehearsal.reasons) == (4, 4, {})
+    assert not (tmp_path / "out").exists()
+    done = run_batch(cohort, tmp_path / "out", SERIAL)
+    assert (done.anonymized, done.guarantee) == (4, rehearsal.release.guarantee.statement)
+
+
+def test_a_rehearsal_counts_whom_the_run_withholds(tmp_path: Path) -> None:
+    table = write_two_faces(tmp_path)
+    pipeline = Pipeline(like_sized, PIPELINE.load_shape_model, PIPELINE.weights_digest)
+    arguments = (tmp_path / "in", tmp_path / "out", SERIAL, table, None, pipeline)
+    rehearsal = rehearse_batch(*arguments)
+    assert rehearsal.reasons == run_batch(*arguments).reasons == {"several-faces": 1}
+    assert rehearsal.subjects == 2
+
+
+def test_who_is_taken_for_the_subject_because_of_their_size_is_told(tmp_path: Path) -> None:
+    table = write_two_faces(tmp_path)
+    result = run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE)
+    (warning,) = result.warnings
+    assert "'1.png': is the largest face the subject's?" in warning
+    table.write_text("image,subject,face\n" + "".join(f"{number}.png,P{number},largest\n" for number in range(3)))
+    assert run_batch(tmp_path / "in", tmp_path / "said", SERIAL, table, pipeline=PIPELINE).warnings == ()
