@@ -69,7 +69,7 @@ def treat_photo(
     look: Look = second_look,
     read: Reader | None = None,
 ) -> Photograph:
-    """`rgb` with every face synthesized or covered; largest face of `requests` first, as `analyse` gives them.
+    """`rgb` with every face synthesized or covered; the subject's face first in `requests`.
 
     Covered are faces whose request is a Refusal, those that fail their verification in every attempt, and all others
     that the finder or the second `look` sees; and text that `read` finds, if given. Where detectors disagree about a
@@ -95,9 +95,9 @@ def treat_photo(
     for sitter in sitters:
         _next_patch(sitter, work)
     done = _settle(work, source, background, look, read)
-    largest = sitters[0].refusal if sitters else Refusal("untreated", "the largest face cannot be synthesized")
+    because = sitters[0].refusal if sitters else Refusal("untreated", "the subject's face cannot be synthesized")
     covered, text = _boxes(work.covers), None if read is None else _boxes(work.text)
-    return Photograph(done, tuple(patch.box for patch in _patches(work)), covered, largest, text, tuple(work.doubts))
+    return Photograph(done, tuple(patch.box for patch in _patches(work)), covered, because, text, tuple(work.doubts))
 
 
 def _settle(work: _Work, source: str, background: Background, look: Look, read: Reader | None) -> RGB:

@@ -15,6 +15,9 @@ Distinct = frozenset[frozenset[str]]
 """Pairs of subject ids (of photos, where there is no manifest) that the steward says are different people."""
 
 _MINUS = "\N{MINUS SIGN}\N{HYPHEN BULLET}\N{MODIFIER LETTER MINUS SIGN}"
+_UNSEEN = "\N{COMBINING GRAPHEME JOINER}" + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+"""What no font shows, beside control and format characters: the joiner and variation selectors."""
+
 _LISTED = 50
 
 
@@ -31,12 +34,12 @@ def canonical_id(subject: str) -> str:
     kept = [
         "-" if unicodedata.category(letter) == "Pd" or letter in _MINUS else letter
         for letter in text
-        if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"}
+        if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"} and letter not in _UNSEEN
     ]
     # Once more: what stood between two letters may have kept them from composing.
     text = unicodedata.normalize("NFKC", "".join(kept))
-    plain = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
-    return re.sub(r"^(\d+)\.0+$", r"\1", plain)
+    plain = re.sub(r"(?<!\d)(?<!\d[.,])0+(?=\d)", "", text)
+    return re.sub(r"^(\d+)[.,]0+$", r"\1", plain)
 
 
 def spelled_alike(subjects: Iterable[str], distinct: Distinct = frozenset()) -> list[tuple[str, ...]]:

@@ -29,7 +29,7 @@ _SYNONYMS: Mapping[str, str] = {
     "image": "file filename path filepath photo photograph picture pic img imageid imagefile imagename imagepath "
     "photoid source foto bild datei dateiname",
     "subject": "patient patientid person personid id pid subjectid participant participantid individual case caseid "
-    "proband code pseudonym mrn name",
+    "proband code pseudonym mrn name patnr patientnr fallnummer fall",
     "syndrome": "diagnosis disorder disease condition label class group gene",
     "sex": "gender",
     "age": "ageyears ageyear years ageinyears",
@@ -105,7 +105,7 @@ def read_text(path: Path, what: str = "table") -> str:
         raise UsageError(message, _AS_CSV) from error
     if "\0" in text:
         raise UsageError(f"the {what} {path} holds NUL: it seems to be UTF-16 without its byte-order mark.", _AS_CSV)
-    return text
+    return text.removesuffix("\x1a")  # DOS programs end a file with it
 
 
 def missing_column(name: str, columns: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ class Pose:
 class FaceRecord:
     """What analysis keeps of one face of one photo. Private: never leaves the machine.
 
-    `index` is 0 for the largest face of the photo. `shape` is the Procrustes-normalised landmark shape (68, 2).
+    `index` counts the faces of the photo, the largest first. `shape` (68, 2) are the Procrustes-normalised landmarks.
     `tone` is the ITA skin-tone class 0 (very light) … 5 (dark). `thumbnail` is a (24, 24) uint8 grey image of the
     aligned face, kept only so that the verifier can prove that the output is not a copy. `descriptor` is dlib's
     128-D identity descriptor, present only with `--verify recognizer`. Faces of one photo with the same `person` are
@@ -132,14 +132,14 @@ class Doubt:
 class Photograph:
     """A finished photo: `synthesized` bounds of the new faces, `covered` of what was covered, in photo pixels.
 
-    `largest` is None when the largest face was synthesized, else why it was covered. `text` are bounds of covered
+    `covered_because` is None when the subject's face was synthesized. `text` are bounds of covered
     text, None when text was not looked for; `doubts` are for a person to look at.
     """
 
     rgb: RGB
     synthesized: tuple[Box, ...]
     covered: tuple[Box, ...]
-    largest: Refusal | None
+    covered_because: Refusal | None
     text: tuple[Box, ...] | None = None
     doubts: tuple[Doubt, ...] = ()
 

@@ -66,7 +66,7 @@ def test_the_face_is_replaced_and_all_else_kept(portraits: list[Pixels], studio:
     done = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind)
     again = treat_photo(portraits[0], requests(studio, portraits[0]), "a.png", studio, "keep", blind)
     assert np.array_equal(done.rgb, again.rgb)
-    assert (len(done.synthesized), done.covered, done.largest) == (1, (), None)
+    assert (len(done.synthesized), done.covered, done.covered_because) == (1, (), None)
     changed = np.any(done.rgb != portraits[0], axis=-1)
     assert 0.05 < changed.mean() < 0.6
     record = analyse(portraits[0], "a.png", studio)[0]
@@ -90,7 +90,7 @@ def test_a_face_without_output_is_covered(missing: str, pair: Pixels, studio: St
     wanted[1:] = [(second, WITHHELD)] if missing == "refused" else []
     done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
     assert len(done.synthesized) == 1
-    assert done.largest is None
+    assert done.covered_because is None
     assert_covered(done.rgb, pair, second, studio)
 
 
@@ -98,14 +98,14 @@ def test_a_withheld_largest_face_is_covered_and_the_result_says_so(pair: Pixels,
     wanted = requests(studio, pair)
     wanted[0] = (wanted[0][0], WITHHELD)
     done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
-    assert done.largest == WITHHELD
+    assert done.covered_because == WITHHELD
     assert_covered(done.rgb, pair, wanted[0][0], studio)
 
 
 def test_a_photo_without_any_request_has_all_its_faces_covered(pair: Pixels, studio: Studio) -> None:
     done = treat_photo(pair, [], "a.png", studio, "keep", blind)
     assert done.synthesized == ()
-    assert done.largest is not None
+    assert done.covered_because is not None
     for record in analyse(pair, "a.png", studio):
         assert_covered(done.rgb, pair, record, studio)
 
@@ -226,8 +226,8 @@ def test_a_broken_generator_covers_the_face(portraits: list[Pixels], studio: Stu
     wanted = requests(studio, portraits[0])
     done = treat_photo(portraits[0], wanted, "a.png", broken, "keep", blind)
     assert done.synthesized == ()
-    assert done.largest is not None
-    assert done.largest.reason == "verification"
+    assert done.covered_because is not None
+    assert done.covered_because.reason == "verification"
     assert_covered(done.rgb, portraits[0], wanted[0][0], studio)
 
 

@@ -29,6 +29,10 @@ SAME = [
     ("STRASSE", "straße"),
     ("P007", "P7"),
     ("0", "000"),
+    ("P.007", "P.7"),
+    ("1", "1,0"),
+    ("Ann", "A\N{COMBINING GRAPHEME JOINER}nn"),
+    ("Ann", "An\N{VARIATION SELECTOR-16}n"),
 ]
 DIFFERENT = [
     ("1", "10"),

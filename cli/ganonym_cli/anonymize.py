@@ -164,7 +164,13 @@ def anonymize(
     for warning in result.warnings:
         output.warn(f"Warning: {warning}.")
     idle = unused(given, result.mechanism)
-    payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
+    # Standard output may be shared, so it tells how many warnings there are: they name photographs.
+    payload = asdict(result) | {
+        "warnings": len(result.warnings),
+        "rate": result.rate,
+        "report": str(out / "REPORT.md"),
+        "exit_code": result.exit_code,
+    }
     said = [f"{sentence}." for sentence in result.cautions]
     output.result(
         payload | {"without_effect": idle},
@@ -208,7 +214,7 @@ def _tell_rehearsal(output: Output, rehearsal: Rehearsal, idle: list[str]) -> No
         "mechanism": promise.mechanism,
         "mechanism_reason": rehearsal.release.why,
         "guarantee": promise.statement,
-        "warnings": list(rehearsal.warnings),
+        "warnings": len(rehearsal.warnings),
         "notes": list(plan.notes),
         "without_effect": idle,
     }

@@ -113,7 +113,9 @@ def _fail(arguments: list[str], code: int, message: str, remedy: str, told: bool
         _warn(message, remedy)
     if "--json" in arguments:
         try:
-            print(json.dumps({"exit_code": code, "error": message, "remedy": remedy}, ensure_ascii=False), flush=True)
+            # The first line alone: the lists below it name people and photographs, which standard output must not.
+            told_first = {"exit_code": code, "error": message.strip().split("\n")[0], "remedy": remedy}
+            print(json.dumps(told_first, ensure_ascii=False), flush=True)
         except OutputLost as error:
             _warn(error.message, error.remedy)
             return code if code > 1 else error.exit_code

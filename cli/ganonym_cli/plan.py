@@ -124,10 +124,17 @@ def _audit(
     return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)
 
 
+def _nearest(audit: PeopleAudit) -> str:
+    from ganonym.batch.suspects import DOUBT
+
+    return "" if audit.nearest is None else f" nearer than {DOUBT}; the two most alike lie at {audit.nearest:.2f}"
+
+
 def _audit_json(audit: PeopleAudit) -> dict[str, object]:
     return {
         "suspects": [asdict(suspect) for suspect in audit.suspects],
         "compared": audit.compared,
+        "nearest": audit.nearest,
         "not_compared": dict(Counter(refusal.reason for _, refusal in audit.refused)),
     }
 
@@ -140,7 +147,7 @@ def _audit_tables(audit: PeopleAudit) -> list[RenderableType]:
     reasons = Counter(refusal.reason for _, refusal in audit.refused)
     missing = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
     return [
-        table if audit.suspects else f"{title}: none.",
+        table if audit.suspects else f"{title}: none{_nearest(audit)}.",
         *[f"Not compared: {missing}."] * bool(missing),
         *["Give one person one id; who truly are different people goes into a CSV for --distinct."]
         * bool(audit.suspects),

@@ -43,7 +43,7 @@ def audit_release(output: Path) -> Audit:
     items = {entry["name"]: entry for entry in entries if entry["kind"] == "item"}
     pictures = [entry for entry in items.values() if entry["outcome"] == "anonymized"]
     problems += _replacements(space)
-    problems += _strangers(space, pictures)
+    problems += _strangers(space, entries, pictures)
     problems += _altered_reports(space, entries)
     for entry in pictures:
         path = space.images / entry["output"]
@@ -81,13 +81,19 @@ def _altered_reports(space: Workspace, entries: Sequence[JSON]) -> Iterator[str]
             yield f"{name}: {error.strerror}"
 
 
-def _strangers(space: Workspace, pictures: Sequence[JSON]) -> Iterator[str]:
+def _reports(space: Workspace, entries: Sequence[JSON]) -> Iterator[Path]:
+    """The reports that the last closing entry names; all that a run may write where none does."""
+    closing = next((entry for entry in reversed(entries) if entry["kind"] == "closed"), {})
+    yield from (space.root / name for name in closing["files"]) if "files" in closing else space.reports
+
+
+def _strangers(space: Workspace, entries: Sequence[JSON], pictures: Sequence[JSON]) -> Iterator[str]:
     """Everything in OUT that no run put there; a folder without files unless it is a pseudonym, as names of people are.
 
     A replacement that is not in its place is not looked into; `_replacements` names it.
     """
     outputs = {f"images/{entry['output']}" for entry in pictures}
-    ours = [*space.reports, space.ledger, space.analysis, space.key, space.lock]
+    ours = [*_reports(space, entries), space.ledger, space.analysis, space.key, space.lock]
     ours.append(space.lock.with_name(space.lock.name + HELD))
     known = outputs | {path.relative_to(space.root).as_posix() for path in ours}
     apart = {unfinished(space).root, arriving(space).root}
@@ -99,7 +105,7 @@ def _strangers(space: Workspace, pictures: Sequence[JSON]) -> Iterator[str]:
             empty = not any(path.iterdir()) and path not in (space.images, space.private)
             if empty and not _PSEUDONYM.fullmatch(path.name):
                 yield f"{name}/: an empty folder that is not of this release"
-        elif name not in known or path.is_symlink():
+        elif name not in known or path.is_symlink() or (path == space.lock and path.stat().st_size):
             yield f"{name}: not of this release, the ledger does not name it"
 
 

@@ -123,7 +123,7 @@ def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Request, ...]]) -> tuple[by
 
 def _about(photograph: Photograph, asked: PrivateFace | Refusal) -> JSON:
     """What the ledger says of a photo beside its digests: how its subject's face ended, where what is, and doubts."""
-    covered = asked if isinstance(asked, Refusal) else photograph.largest
+    covered = asked if isinstance(asked, Refusal) else photograph.covered_because
     return {
         "face": "covered" if covered else "synthesized",
         "why": asdict(covered) if covered else None,

@@ -35,11 +35,15 @@ _UNKNOWN_KEY = bytes(32)  # where a run would draw its key, which changes names 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What would be released. `unclaimed` are photos of which no face is, and why; `warnings` name photographs."""
+    """What would be released. `unclaimed` are photos of which no face is, and why; `warnings` name photographs.
+
+    `notes` say the same for everybody, in numbers.
+    """
 
     release: Release
     unclaimed: dict[str, Refusal]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def prepare(
         refuse_same_people(repeated)
     release = plan_release(claims, pipeline.load_shape_model(), key, settings, manifest=plan.rows is not None)
     warnings = [f"one person under several subjects, {group}" for group in repeated]
-    return Prepared(release, unclaimed, (*warnings, *_taken_for_largest(claims, settings)))
+    notes = [f"{len(repeated)} people seem to stand under several subjects each, and count as several"]
+    taken = _taken_for_largest(claims, settings)
+    return Prepared(release, unclaimed, (*warnings, *taken), tuple(notes) if repeated else ())
 
 
 def rehearse_batch(

@@ -154,7 +154,7 @@ def _summary(released: Sequence[JSON], subjects: int, held: int, settings: Setti
     faces = sum(len(entry["synthesized"]) for entry in released)
     return (
         f"{len(released)} photos of {subjects} subjects with {faces} synthesized faces were made and verified; in "
-        f"{covered} of them the largest face is covered; {held} are withheld."
+        f"{covered} of them the subject's face is covered; {held} are withheld."
     )
 
 
@@ -174,7 +174,7 @@ def _left_out(settings: Settings) -> str:
         return "; one that is too small or turned too far is left out with all of its pixels"
     return (
         "; every face that is found and not synthesized is covered (too small, turned too far, withheld, failed, or "
-        "seen by the second look only), and a photo whose largest face is covered carries no syndrome or other column; "
+        "seen by the second look only), and a photo whose subject is covered carries no syndrome or other column; "
         "faces that no detector sees stay"
     )
 

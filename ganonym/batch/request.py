@@ -52,11 +52,15 @@ def check_request(
     """Check all of a request by reading alone. Raises UsageError and EnvironmentFault, as the run would."""
     plan = plan_batch(source, output, settings, manifest, distinct)
     key = check_output(output, key_file)
+    if any(folder.resolve() == output.resolve() for folder in after):
+        raise UsageError(f"--after {output} is the output folder itself.", "Name the folders of earlier releases.")
     earlier = released_before(after)
     weights = pipeline.weights_digest(settings)
     photos, refused = fingerprints(source, plan, tell)
     again = refuse_released(plan, photos, earlier)
     kept = tuple(photo for photo in photos if photo[0] not in again)
+    if photos and not kept:
+        raise UsageError("every photo, or its subject, was released before.", "Nothing is left to release.")
     if after:
         plan = _without_released(plan, kept, settings)
         plan = replace(plan, notes=(*plan.notes, f"released after {len(after)} earlier releases, without their people"))

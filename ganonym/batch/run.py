@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ganonym.batch.analysis import AnalysisStore
@@ -99,6 +99,7 @@ def run_batch(
         ):
             found = prepare(source, request, store, engine, pipeline, key, settings, tell)
             release, unclaimed = found.release, found.unclaimed
+            plan = replace(plan, notes=(*plan.notes, *found.notes))
             _settle_release(ledger, release, store.digest(photos))
             refused |= {name: why for name, why in unclaimed.items() if not coverable(why, settings)}
             for name, refusal in sorted(refused.items()):

@@ -43,11 +43,15 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class PeopleAudit:
-    """`suspects`, the most alike first, among `compared` photos; `refused` (photo, reason) were not compared."""
+    """`suspects`, the most alike first, among `compared` photos; `refused` (photo, reason) were not compared.
+
+    `nearest` is the distance of the two most alike subjects, suspected or not; None with fewer than two.
+    """
 
     suspects: tuple[Suspect, ...]
     compared: int
     refused: tuple[tuple[str, Refusal], ...]
+    nearest: float | None
 
 
 def audit_people(
@@ -74,26 +78,30 @@ def audit_people(
             photos.append(photo)
             rows.append(found)
         tell("compare", done, len(plan.photos))
-    return PeopleAudit(_suspects(photos, np.array(rows).reshape(len(rows), -1), plan), len(photos), tuple(refused))
+    suspects, nearest = _suspects(photos, np.array(rows).reshape(len(rows), -1), plan)
+    return PeopleAudit(suspects, len(photos), tuple(refused), nearest)
 
 
-def _suspects(photos: Sequence[str], rows: Floats, plan: Plan) -> tuple[Suspect, ...]:
+def _suspects(photos: Sequence[str], rows: Floats, plan: Plan) -> tuple[tuple[Suspect, ...], float | None]:
+    """The pairs nearer than `DOUBT`, the most alike first, and the distance of the two most alike subjects."""
     from scipy.spatial.distance import cdist
 
+    owners = [plan.subject_of(photo) for photo in photos]
+    numbers = np.unique(owners, return_inverse=True)[1] if owners else np.zeros(0, int)
     nearest: dict[tuple[str, str], Suspect] = {}
+    least = float("inf")
     for start in range(0, len(photos), _BLOCK):
         distances = cdist(rows[start : start + _BLOCK], rows[start:])
+        distances[numbers[start : start + _BLOCK, None] == numbers[None, start:]] = np.inf
+        least = min(least, float(distances.min()))
         for row, column in np.argwhere(distances < DOUBT):
-            pair = sorted(
-                (photos[start + row], photos[start + column]), key=lambda photo: (plan.subject_of(photo), photo)
-            )
-            one, other = (plan.subject_of(photo) for photo in pair)
-            distance = float(distances[row, column])
-            if is_doubtful(one, other, plan.distinct) and (
-                (one, other) not in nearest or distance < nearest[one, other].distance
-            ):
-                nearest[one, other] = Suspect((one, other), (pair[0], pair[1]), distance)
-    return tuple(sorted(nearest.values(), key=lambda suspect: (suspect.distance, suspect.subjects)))
+            first, second = sorted((start + int(row), start + int(column)), key=lambda place: (owners[place], place))
+            pair, distance = (owners[first], owners[second]), float(distances[row, column])
+            closer = pair not in nearest or distance < nearest[pair].distance
+            if closer and is_doubtful(*pair, plan.distinct):
+                nearest[pair] = Suspect(pair, (photos[first], photos[second]), distance)
+    suspects = tuple(sorted(nearest.values(), key=lambda suspect: (suspect.distance, suspect.subjects)))
+    return suspects, None if least == float("inf") else least
 
 
 def _look(task: tuple[Path, str, FaceChoice | None]) -> Floats | Refusal:

@@ -8,6 +8,7 @@ are thumbnails, rests of deleted photographs, or versions that an editor keeps. 
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
@@ -84,11 +85,13 @@ _TEXTS = frozenset({
     ".yaml", ".yml", ".toml", ".ini", ".md", ".log", ".html", ".htm", ".xmp", ".aae", ".pp3", ".lnk", ".url",
     ".sha256", ".md5",
 })  # fmt: skip
-_SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "autorun.inf"})
-_SYSTEM_FOLDERS = frozenset({
-    "__macosx", "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin", "recycler",
-    "system volume information", "lost+found", "network trash folder", "temporary items", "__pycache__",
-})  # fmt: skip
+_SYSTEM_FILES = re.compile(
+    r"(thumbs|ehthumbs|ehthumbs_vista)( ?\(\d+\))?\.db|desktop\.ini|icon\r|autorun\.inf|zbthumbnail\.info"
+)
+_SYSTEM_FOLDERS = re.compile(
+    r"__macosx|@eadir|@tmp|#recycle|#snapshot|@recycle|@recently-snapshot|\$recycle\.bin|recycler|recycled|found\.\d{3}"
+    r"|system volume information|lost\+found|network trash folder|temporary items|__pycache__|.*\.lrdata"
+)
 
 
 def describe(data: bytes) -> Foreign:
@@ -119,6 +122,6 @@ def why_ignored(name: str, folder: bool) -> Ignored | None:
     """
     if name.startswith("."):
         return "hidden"
-    if name.casefold() in (_SYSTEM_FOLDERS if folder else _SYSTEM_FILES):
+    if (_SYSTEM_FOLDERS if folder else _SYSTEM_FILES).fullmatch(name.casefold()):
         return "system"
     return "text" if not folder and PurePosixPath(name).suffix.lower() in _TEXTS else None

@@ -115,7 +115,9 @@ def test_a_forged_report_is_made_again_and_a_seal_of_another_is_not_kept(
     (out / "REPORT.md").write_text("The outputs are perfectly safe.")
     run_batch(photos, out, SERIAL, pipeline=PIPELINE)
     assert contents(out) == before
-    rewrite(out, lambda entry: entry | ({"files": {"REPORT.md": "0" * 64}} if entry["kind"] == "closed" else {}))
+    rewrite(
+        out, lambda entry: entry | ({"files": entry["files"] | {"REPORT.md": "0" * 64}} if "files" in entry else {})
+    )
     assert audit_release(out).problems == ("REPORT.md: altered since the run ended",)
     run_batch(photos, out, SERIAL, pipeline=PIPELINE)
     assert audit_release(out).problems == ()
@@ -134,3 +136,12 @@ def test_an_unfinished_replacement_is_named_and_the_release_is_still_judged(out:
     (out / "private/next").replace(out / "private/ready")
     (problem,) = audit_release(out).problems
     assert "run the same command again" in problem
+
+
+def test_a_report_that_this_release_has_not_is_a_stranger_and_so_is_what_fills_the_lock(
+    out: Path, photos: Path
+) -> None:
+    (out / "private" / "review.csv").write_bytes((photos / "0.png").read_bytes())
+    (out / "private" / "lock").write_bytes((photos / "1.png").read_bytes())
+    named = {problem.split(":")[0] for problem in audit_release(out).problems}
+    assert named == {"private/review.csv", "private/lock"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,18 @@ def test_people_of_a_release_that_is_about_to_replace_another_count_with_those_o
     assert released_before([old / "out"]).subjects == set("abcde")
     (old / "out/private/ledger.jsonl").unlink()
     assert released_before([old / "out"]).subjects == set("cde")
+
+
+def test_a_release_is_not_made_after_itself(tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
+    for number in range(3):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    out = tmp_path / "out"
+    run_batch(tmp_path / "in", out, SERIAL, pipeline=PIPELINE)
+    before = contents(out)
+    for resume in (True, False):
+        again = replace(SERIAL, resume=resume)
+        with pytest.raises(UsageError, match="is the output folder itself"):
+            run_batch(tmp_path / "in", out, again, pipeline=PIPELINE, after=[tmp_path / "in" / ".." / "out"])
+    with pytest.raises(UsageError, match="Nothing is left to release"):
+        run_batch(tmp_path / "in", tmp_path / "second", SERIAL, pipeline=PIPELINE, after=[out])
+    assert contents(out) == before

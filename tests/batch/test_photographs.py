@@ -105,7 +105,7 @@ def test_a_face_that_cannot_be_made_is_covered_and_its_row_says_so(key_file: Pat
     assert told == {("synthesized", "common"), ("covered", "")}
     report = (tmp_path / "out" / "REPORT.md").read_text()
     assert "5 photos of 5 subjects with 3 synthesized faces" in report
-    assert "in 2 of them the largest face is covered" in report
+    assert "in 2 of them the subject's face is covered" in report
 
 
 def test_faces_alone_leave_the_same_photo_in_quarantine(key_file: Path, tmp_path: Path) -> None:
