@@ -67,7 +67,7 @@ class Settings:
     text: Literal["auto", "cover", "keep"] = "auto"
     jobs: int = 0
     engine: Literal["processes", "serial"] = "processes"
-    timeout: float = 60.0
+    timeout: float = 240.0
     resume: bool = True
 
     def __post_init__(self) -> None:
