@@ -111,7 +111,18 @@ def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read
         seen = system.look(few_people)
         trained = system.method.learn(seen.inputs, seen.classes, len(names), 1)
         seen_digests = tuple(KEY.digest_of(case) for case in few_people.cases)
-        card = Card(settings, 1, names, 6, 6, True, digest(foundation), seen_digests, KEY.mark)
+        card = Card(
+            settings=settings,
+            seed=1,
+            names=names,
+            photos=6,
+            subjects=6,
+            simulated=True,
+            foundation=digest(foundation),
+            seen=seen_digests,
+            people=(),
+            key=KEY.mark,
+        )
         save_model(folder / name, recipe, card, trained)
         asked = system.look(unknown).inputs
         before[name], kept[name] = trained(asked), (trained, asked)

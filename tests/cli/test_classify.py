@@ -261,12 +261,19 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     assert not json.loads(ended.out)["known_to_be_unseen"]
     assert json.loads(ganonym("classify", "evaluate", shared, *new, "--key-file", key).out)["known_to_be_unseen"]
     assert json.loads(ganonym("classify", "evaluate", model, *new).out)["known_to_be_unseen"]
+    # The second photographs of people of whom it learned the first, too, but for one byte.
+    again = tmp_path / "again"
+    for photo in (cohort / "photos").rglob("*.png"):
+        (again / photo.relative_to(cohort / "photos")).parent.mkdir(parents=True, exist_ok=True)
+        (again / photo.relative_to(cohort / "photos")).write_bytes(photo.read_bytes() + b"\0")
+    people = ("--data", model.parent / "learned.csv", "--images", again, "--jobs", 1)
     other = tmp_path / "other.key"
     other.write_bytes(bytes(32))
     other.chmod(0o600)
     for arguments, said in (
         ((model, *known), "learned from 12 of these photographs"),
         ((shared, *known, "--key-file", key), "learned from 12 of these photographs"),
+        ((model, *people), "learned from other photographs of 6 of the people on these photographs"),
         ((shared, *new, "--key-file", other), "not the key"),
         ((shared, *new, "--key-file", tmp_path / "none"), "cannot read the key file"),
         (("nearest-mean", *new, "--key-file", key), "of a trained model"),

@@ -78,11 +78,13 @@ def evaluate(
             key = key_of(Path(what), key_file)
 
             def unseen(them: Classed) -> None:
-                learned = model.learned_from(them.cases, key) if isinstance(them, Roster) and key is not None else []
+                if key is None or not isinstance(them, Roster):
+                    return
+                learned = model.learned_from(them.cases, key).words("these photographs")
                 if learned:
                     raise UsageError(
-                        f"the model has learned from {len(learned)} of these photographs, {learned[0]} among them.",
-                        "Test it on other people.",
+                        f"the model has learned from {learned}.",
+                        "Test it on other people; if they only have the same ids, give them ids of their own.",
                     )
 
             cohort = cohort_of(

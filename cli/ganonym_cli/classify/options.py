@@ -48,7 +48,7 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(
         "--key-file",
-        help="Secret key by which a model knows the photographs it learned from.",
+        help="Secret key by which a model knows whom it learned from.",
         show_default="private/NAME.key beside the model's folder NAME",
     ),
 ]
@@ -245,7 +245,7 @@ def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str
 
 
 def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
-    """The key by which the model in `folder` knows the photographs it learned from; None where it is not there.
+    """The key by which the model in `folder` knows whom it learned from; None where it is not there.
 
     Raises UsageError when `key_file` is not there, or cannot be a key.
     """
@@ -263,7 +263,7 @@ def unchecked(folder: Path) -> str:
     from ganonym.classify.model_folder import key_place
 
     return (
-        f"Nobody checked whether {folder} has learned from these photographs: there is no key {key_place(folder)}. "
+        f"Nobody checked whether {folder} has learned from these photographs or people: there is no key {key_place(folder)}. "
         "Whoever trained it has one; give it with --key-file. If it has, the rates say nothing."
     )
 

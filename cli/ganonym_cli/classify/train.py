@@ -122,6 +122,7 @@ def train(
         simulated=cohort.simulated,
         foundation=digest(chosen.foundation),
         seen=tuple(key.digest_of(case) for case in cohort.cases),
+        people=tuple({person for case in cohort.cases if (person := key.person_of(case)) is not None}),
         key=key.mark,
         temperature=temperature,
     )
@@ -131,7 +132,7 @@ def train(
     if cohort.simulated:
         output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
     output.note(
-        f"Key: {place} (mode 600). With it the model knows the photographs it learned from; keep it, never share it."
+        f"Key: {place} (mode 600). With it the model knows whom it learned from; keep it, never share it."
     )
     payload = {
         "model": str(out),
