@@ -52,7 +52,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
     seed: int
     names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)]
     photos: Annotated[int, Field(ge=1)]
@@ -74,7 +74,7 @@ class _File(Card):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Secret bytes, kept outside the folder of the model (`key_place`), by which it knows photographs and people again."""
+    """Secret bytes, kept outside the model's folder (`key_place`), by which it knows again whom it learned from."""
 
     secret: bytes = field(repr=False)
 
@@ -148,12 +148,13 @@ class Model:
         if key.mark != self.card.key:
             raise UsageError("this is not the key with which the model was trained.", "Give the right --key-file.")
         seen, people = set(self.card.seen), set(self.card.people)
-        photos, others = [], {}
+        photos: list[str] = []
+        others: dict[str, str] = {}
         for case in cases:
             person = key.person_of(case)
             if key.digest_of(case) in seen:
                 photos.append(case.image)
-            elif person in people:
+            elif person is not None and person in people:
                 others.setdefault(person, case.image)
         return Learned(tuple(photos), tuple(others.values()))
 
@@ -242,8 +243,7 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
 
 
 def foundation_of(folder: Path) -> str:
-    """The digest of the network that the model in `folder` started from. Raises EnvironmentFault without a card, or with
-    a damaged one."""
+    """The digest of the network that the model in `folder` started from. EnvironmentFault without a whole card."""
     return _read(folder)[0].foundation
 
 

@@ -162,6 +162,13 @@ def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) ->
         assert float(vectors.grad.abs().max()) > 0
 
 
+def test_it_is_known_which_models_hold_means_of_classes(models: Read) -> None:
+    for name, (trained, _) in models.trained.items():
+        settings = find_recipe(name).settings("small")
+        assert ("means" in trained.arrays) == configured(find_recipe(name).system, settings).keeps_means, name
+    assert configured("measurement", {"learner": "rule", "strength": 0.05, "trees": 5}).keeps_means
+
+
 def test_all_systems_but_one_are_explained() -> None:
     assert set(SYSTEMS) - set(EXPLAINED) == {"measurement"}
 
@@ -204,6 +211,13 @@ def test_a_setting_that_cannot_be_is_refused_with_what_it_may_be(name: str, pres
     for value in wrong:
         with pytest.raises(UsageError, match=rf"{setting} must be {meaning(recipe.system)[setting][:12]}"):
             system_of(recipe.system, altered(usual, [f"{setting}={value}"]), {})
+
+
+def test_a_region_is_looked_at_once() -> None:
+    recipe = find_recipe("deepgestalt")
+    for twice in ('["full", "full"]', '["upper", "full", "upper"]'):
+        with pytest.raises(UsageError, match="regions must be a list, each once, of full, upper"):
+            configured(recipe.system, altered(recipe.settings("small"), [f"regions={twice}"]))
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_refused() -> None:

@@ -17,7 +17,18 @@ from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.fit import seeded
-from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, Key, Learned, digest, key_place, load_model, save_model
+from ganonym.classify.model_folder import (
+    CARD,
+    RECIPE,
+    WEIGHTS,
+    Card,
+    Key,
+    Learned,
+    digest,
+    key_place,
+    load_model,
+    save_model,
+)
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.classify.portrait import Portrait
 from ganonym.classify.recipe import altered

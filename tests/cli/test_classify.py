@@ -61,23 +61,36 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     picture = tmp_path / "seen" / "map.png"
     names = ("PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS")
     tried = {
-        name: ganonym("classify", "explain", model, photos[0], "--out", picture, "--class", name, "--json")
+        name: ganonym(
+            "classify", "explain", model, photos[0], "--out", picture.with_stem(name), "--class", name, "--json"
+        )
         for name in names
     }
     # After three epochs a network may have nothing that speaks for a class; of no class it is impossible.
     assert all("nothing in" in each.err for each in tried.values() if each.code != 0)
     name, shown = next((name, each) for name, each in tried.items() if each.code == 0)
-    told = json.loads(shown.out)
+    told, picture = json.loads(shown.out), picture.with_stem(name)
     assert told["class"] == name
     assert sum(told["shares"].values()) == pytest.approx(1.0)
     with Image.open(picture) as opened, Image.open(photos[0]) as photo:
         assert opened.size == photo.size
     assert picture.stat().st_mode & 0o777 == 0o600, "it shows the person"
-    before = photos[0].read_bytes()
-    for out, said in ((photos[0], "the photograph itself"), (tmp_path / "map.jpg", "no PNG")):
+    before, drawn = photos[0].read_bytes(), picture.read_bytes()
+    absent = tmp_path / "nobody.png"
+    for arguments in (
+        ("explain", model, absent, "--out", tmp_path / "new.png"),
+        ("predict", model, photos[0], absent),
+    ):
+        ended = ganonym("classify", *arguments)
+        assert (ended.code, "there is no photo" in ended.err) == (2, True)
+    for out, said in (
+        (photos[0], "the photograph itself"),
+        (tmp_path / "map.jpg", "no PNG"),
+        (picture, "is there already. Name another file"),
+    ):
         ended = ganonym("classify", "explain", model, photos[0], "--out", out)
         assert (ended.code, said in " ".join(ended.err.split())) == (2, True)
-    assert photos[0].read_bytes() == before
+    assert (photos[0].read_bytes(), picture.read_bytes()) == (before, drawn)
     assert "photo itself" in " ".join(ganonym("measure", photos[0], "--draw", photos[0]).err.split())
     assert photos[0].read_bytes() == before
 
@@ -205,6 +218,63 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         assert ended.code in (2, 4)
         assert any(each in ended.err for each in said.split("|")), ended.err
     assert not (tmp_path / "m").exists()
+    ended = ganonym("classify", "train", "nearest-mean", "--data", table, "--out", tmp_path / "m", "--set", "width=3")
+    assert (ended.code, "it has no settings" in ended.err) == (2, True)
+
+
+def test_what_a_table_shows_is_said_before_a_photograph_is_looked_at(ganonym: Run, tmp_path: Path) -> None:
+    """The photographs show nobody: whoever looks at them says so instead."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "blank.png")
+    people = [(name, number) for name in ("a", "b", "c") for number in range(3)]
+    for name, number in people:
+        shutil.copy(tmp_path / "blank.png", tmp_path / f"{name}{number}.png")
+    table, opened = tmp_path / "people.csv", tmp_path / "open.key"
+    rows = [f"{name}{number}.png,{name}{number},{name}" for name, number in people]
+    table.write_text("\n".join(["image,subject,syndrome", *rows]))
+    opened.write_bytes(bytes(32))
+    opened.chmod(0o644)
+    common = ("--data", table, "--images", tmp_path, "--jobs", 1)
+    out = ("--out", tmp_path / "model")
+    episodes = ("--set", "ways=4", "--set", "queries=1")
+    for arguments, said in (
+        (("train", "vcfs-screening", *common, *out), "tells two classes apart"),
+        (("evaluate", "vcfs-screening", *common), "tells two classes apart"),
+        (("train", "meta-baseline", *common, *out, *episodes), "takes 4"),
+        (("train", "fas-measurement", *common, *out, "--set", "learner=rule"), "tells patients from controls"),
+        (("train", "nearest-mean", *common, *out, "--key-file", opened), "open to other users"),
+        (("train", "nearest-mean", *common, *out, "--key-file", opened / "key"), "no key can be written"),
+        (("train", "nearest-mean", *common, *out), "no face was found"),
+    ):
+        ended = ganonym("classify", *arguments)
+        assert (ended.code, said in " ".join(ended.err.split())) == (2, True), ended.err
+    assert not (tmp_path / "private").exists()
+
+
+def test_training_that_fails_leaves_no_new_key(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    """A folder where the file of weights belongs: the model cannot be written."""
+    (tmp_path / "m" / "model.safetensors").mkdir(parents=True)
+    common = ("--data", cohort / "people.csv", "--images", cohort / "photos", "--out", tmp_path / "m", "--jobs", 1)
+    ended = ganonym("classify", "train", "nearest-mean", *common)
+    assert (ended.code, "cannot write" in ended.err) == (4, True), ended.err
+    assert not list(tmp_path.rglob("*.key"))
+    key = tmp_path / "own.key"
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    assert ganonym("classify", "train", "nearest-mean", *common, "--key-file", key).code == 4
+    assert key.read_bytes() == bytes(32)
+
+
+def test_a_mean_of_few_people_is_said_to_be_as_private_as_they(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    common = ("--data", cohort / "people.csv", "--images", cohort / "photos", "--jobs", 1, "--json")
+    ended = ganonym("classify", "train", "nearest-mean", *common, "--out", tmp_path / "means")
+    assert "as private as the photographs" in " ".join(ended.err.split())
+    few = ["PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS"]
+    assert json.loads(ended.out)["classes_of_few_people"] == few
+    two = ("--only", few[1], "--only", few[2])
+    ended = ganonym("classify", "train", "vcfs-screening", *common, *two, "--out", tmp_path / "slope")
+    assert ended.code == 0, ended.err
+    assert "as private" not in " ".join(ended.err.split())
+    assert json.loads(ended.out)["classes_of_few_people"] == []
 
 
 def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: Path) -> None:

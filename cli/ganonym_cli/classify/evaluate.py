@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ganonym_cli.classify.models import key_of, model_in, unchecked
 from ganonym_cli.classify.options import (
     AtLeast,
     Changes,
@@ -20,11 +21,8 @@ from ganonym_cli.classify.options import (
     Positive,
     Size,
     cohort_of,
-    key_of,
-    model_in,
     system_for,
     tell_folds,
-    unchecked,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
@@ -112,6 +110,11 @@ def evaluate(
                 raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
+
+            def learnable(them: Classed) -> None:
+                check_folds(them)
+                chosen.check(them)
+
             cohort = cohort_of(
                 data,
                 images,
@@ -123,7 +126,7 @@ def evaluate(
                 label,
                 only,
                 at_least,
-                check_folds,
+                learnable,
                 crops=system.look.crops,
                 cache=cache,
             )

@@ -22,17 +22,8 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import (
-    Images,
-    cases_of,
-    key_of,
-    marked,
-    reasons_of,
-    star,
-    unchecked,
-    warn_of,
-    workers,
-)
+from ganonym_cli.classify.models import key_of, unchecked
+from ganonym_cli.classify.options import Images, cases_of, marked, reasons_of, star, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
@@ -153,7 +144,7 @@ def planned(cases: Sequence[Case], given: bool, frequent: int, seed: int, splits
 
 
 def refuse(models: Sequence[tuple[Model, Path]], cases: Sequence[Case], plan: Plan, output: Output) -> bool:
-    """Whether it is known that no model, of the folders beside them, has learned from a photograph or person under test.
+    """Whether it is known that no model, of the folders beside them, has learned from whom is under test.
 
     Raises UsageError for one that has; warns of one whose key is not there, and of one that knows R.
     """
