@@ -16,6 +16,7 @@ from ganonym.classify.measurement.table import MEASUREMENTS, UNITS, Unit
 from ganonym.classify.measurement.view import View, view
 from ganonym.errors import PhotoError, UsageError
 from ganonym.types import Points, Refusal, Sex
+from ganonym_cli.options import refuse_existing
 
 _SUGGESTED = "Terms are suggestions for a clinician to judge, no diagnosis."
 
@@ -152,10 +153,20 @@ def check_outputs(people: Sequence[Person], draw: Path | None, charts: Path | No
         raise UsageError(f"--draw {draw} is no PNG.", "Name a file that ends in .png.")
     if draw is not None and any(draw.exists() and draw.samefile(each.path) for each in people):
         raise UsageError(f"--draw {draw} is the photo itself.", "Name another file.")
+    for picture in _drawn_already(people, draw):
+        refuse_existing("--draw", picture)
     if charts is not None and len(people) > 1:
         raise UsageError(f"--charts are of one photo, not of {len(people)}.", "Measure that photo alone.")
     if save_norms is not None and save_norms.suffix != ".toml":
         raise UsageError(f"--save-norms {save_norms} is no TOML file.", "Name a file that ends in .toml.")
+
+
+def _drawn_already(people: Sequence[Person], draw: Path | None) -> list[Path]:
+    """Files that are there and called as pictures of `people` may be."""
+    if draw is None or len(people) == 1:
+        return [] if draw is None else [draw]
+    stems = {person.path.stem for person in people}
+    return [path for path in sorted(draw.glob("????*-*.png")) if path.stem.partition("-")[2] in stems]
 
 
 def read(person: Person, found: Points | PhotoError, request: Request) -> Reading:

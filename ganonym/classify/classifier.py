@@ -62,6 +62,15 @@ class Published(Protocol):
         ...
 
 
+@runtime_checkable
+class Choosy(Protocol):
+    """A system that cannot learn whatever classes there are, so that a table alone may show that it will fail."""
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        """Raises UsageError for photos of `classes` (n,), of `count`, that `learn` would refuse."""
+        ...
+
+
 def asked(trained: Predictor, inputs: Inputs) -> Floats:
     """What a trained classifier says of inputs (n, ...), (n, c). Raises UsageError when that is no probability."""
     chances = trained(inputs)

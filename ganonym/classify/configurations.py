@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ganonym.classify.classifier import Arrays, Published
 from ganonym.classify.crops.arcface import ArcFaceCrop
@@ -24,6 +24,12 @@ def _no_bool(value: Any) -> Any:
     if isinstance(value, (bool, float)):
         raise ValueError("not one of the choices")
     return value
+
+
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("something is there twice")
+    return values
 
 
 Epochs: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
@@ -50,6 +56,11 @@ class Configuration(BaseModel):
         return True
 
     @property
+    def keeps_means(self) -> bool:
+        """Whether what is learned holds the mean of each class: of a class of one person, that person."""
+        return False
+
+    @property
     def idle(self) -> dict[str, str]:
         """Settings that do nothing beside the others, each with the reason."""
         return {}
@@ -68,7 +79,7 @@ class DeepGestaltConfiguration(Configuration):
     batch: Batch
     rate: Rate
     course: Course
-    regions: Annotated[tuple[Region, ...], Field(strict=False, min_length=1)]
+    regions: Annotated[tuple[Region, ...], Field(strict=False, min_length=1), AfterValidator(_once)]
     pretrained: bool
 
     @property
@@ -147,6 +158,10 @@ class MetaBaselineConfiguration(Configuration):
     queries: Annotated[int, Field(ge=1, le=1000)]
     steps: Annotated[int, Field(ge=1, le=1_000_000)]
 
+    @property
+    def keeps_means(self) -> bool:
+        return True
+
     def system(self, foundation: Arrays, device: str = CPU) -> System:
         from ganonym.classify.fewshot.encoders import Projection
         from ganonym.classify.fewshot.episodes import Shape
@@ -159,6 +174,10 @@ class MetaBaselineConfiguration(Configuration):
 
 class PrototypesConfiguration(Configuration):
     """`fewshot.prototypes`: nothing to set."""
+
+    @property
+    def keeps_means(self) -> bool:
+        return True
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
         from ganonym.classify.fewshot.prototypes import SimpleShot
@@ -222,6 +241,10 @@ class MeasurementConfiguration(Configuration):
     def idle(self) -> dict[str, str]:
         used = {"logistic": "strength", "forest": "trees", "rule": ""}[self.learner]
         return {name: f"learner is {self.learner}" for name in ("strength", "trees") if name != used}
+
+    @property
+    def keeps_means(self) -> bool:
+        return self.learner == "rule"
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
         from ganonym.classify.methods.measurement import AstleyClarren, MeasuredForest, MeasuredLogistic

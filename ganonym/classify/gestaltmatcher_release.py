@@ -27,6 +27,8 @@ ABOUT, NAMES = "image_metadata", "gmdb_syndromes"
 # Of frequent disorders the gallery, or else what was learned from; then their test; then both of the rare ones.
 _LISTS = (("gmdb_frequent_gallery", "gmdb_train"), ("gmdb_frequent_test", "gmdb_test"))
 _RARE = ("gmdb_rare_gallery", "gmdb_rare_test")
+_NAMED = ("syndrome_id", "syndrome_name")
+_NAMED_ABOUT = ("internal_syndrome_id", "internal_syndrome_name")
 _SUFFIXES = (".tsv", ".csv")
 _VERSION = re.compile(r"_(v\d[\w.]*)\.\w+$")
 
@@ -91,7 +93,8 @@ def lists_of(data: Path) -> list[Path]:
 def read_data(table: Path, images: Path | None = None, label: str | None = None) -> Told:
     """The cases of a table as `gestaltmatcher_csv.read_cases`; a split list's with names, sex, age and HPO terms.
 
-    `images` None looks where `photos_of` says. Raises UsageError as `read_cases` does.
+    `images` None looks where `photos_of` says. Raises UsageError as `read_cases` does, and for a table of
+    names that has none, where the metadata have none either.
     """
     folder = images or photos_of(table)
     columns = set(read_rows(table)[0])
@@ -103,7 +106,9 @@ def read_data(table: Path, images: Path | None = None, label: str | None = None)
     cases = read_cases(table, folder, None if foreign else label)
     notes, faults = [], []
     if column is None:
-        cases, told = _named(cases, _names(names, about), names or about)
+        source, known_names, told = _names(names, about)
+        notes += told
+        cases, told = _named(cases, known_names, source)
         notes += told
     if about is not None:
         known, wrong = read_about(about, {case.image for case in cases}, column if foreign else None)
@@ -152,10 +157,27 @@ def _named(cases: list[Case], names: Mapping[str, str], source: Path | None) -> 
     ], told
 
 
-def _names(names: Path | None, about: Path | None) -> dict[str, str]:
-    if names is not None:
-        return read_pairs(names, "syndrome_id", "syndrome_name")
-    return {} if about is None else read_pairs(about, "internal_syndrome_id", "internal_syndrome_name")
+def _names(names: Path | None, about: Path | None) -> tuple[Path | None, dict[str, str], list[str]]:
+    """The table that names disorders, its names by number, and a word on a table that should and does not.
+
+    Raises UsageError where there is such a table, and no other in its place.
+    """
+    tables = ((names, _NAMED), (about, _NAMED_ABOUT))
+    there = [(table, pair) for table, pair in tables if table is not None]
+    for table, pair in there:
+        if set(pair) <= set(read_rows(table, pair)[0]):
+            foreign = f"{NAMES} has not the columns {' and '.join(_NAMED)}: names are those of {table.name}"
+            return table, read_pairs(table, *pair), [foreign] if table is about and names is not None else []
+    if names is None:
+        return about, {}, []
+    faults = [
+        f"{table} has the columns {', '.join(read_rows(table, pair)[0]) or 'none'}; needed are {', '.join(pair)}."
+        for table, pair in there
+    ]
+    raise UsageError(
+        "\n  ".join(["no table has names of disorders:", *faults]),
+        f"Name its columns so, or take {names.name} away: then disorders have numbers for names.",
+    )
 
 
 def _beside(table: Path, stem: str) -> Path | None:

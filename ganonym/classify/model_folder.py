@@ -9,9 +9,10 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
@@ -23,47 +24,73 @@ from ganonym.classify.metrics.calibration import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.subject_ids import canonical_id
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, sha256_file
 
-FORMAT = 2
-"""1 held digests of photographs that anybody could compare with those of a guessed photograph."""
+FORMAT = 3
+"""1 held digests of photographs that anybody could compare with those of a guessed photograph; 2 knew no people."""
 WEIGHTS, CARD, RECIPE = "model.safetensors", "model.toml", "recipe.toml"
 PRIVATE, KEY = "private", ".key"
+_RESTORE = "Restore it, or train anew."
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+Mark: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Card(BaseModel):
     """What a model is: of which `settings` and `seed`, whom it knows, and of whom it learned.
 
     `names` of its classes in order; `photos` and `subjects` learned from; `simulated`: phantoms were among them.
     `temperature`: what its scores are divided by, 1 as learned. `foundation`: SHA-256 over the parameters of the
-    network it started from. `seen`: keyed digests of the photographs (`Key.digest_of`), so that whoever has the key
-    notices a test on any of them, and whoever has the folder alone cannot find out whether a photograph is among them;
-    `key` says which key it was. Names of subjects are nowhere, for they can be guessed from a digest.
+    network it started from. `seen` and `people`: keyed digests of the photographs (`Key.digest_of`) and of the subjects
+    (`Key.person_of`), so that whoever has the key notices a test on any of them; `key` says which key it was. The
+    digests tell nothing to whoever has no key. The weights beside them may: the mean of a class of one person is that
+    person's embedding, so that a model is as private as the photographs.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     settings: Mapping[str, Any]
     seed: int
-    names: tuple[str, ...]
-    photos: int
-    subjects: int
+    names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)]
+    photos: Annotated[int, Field(ge=1)]
+    subjects: Annotated[int, Field(ge=1)]
     simulated: bool
-    foundation: str
-    seen: tuple[str, ...]
-    key: str
-    temperature: float = 1.0
+    foundation: Sha256
+    seen: tuple[Mark, ...]
+    people: tuple[Mark, ...]
+    key: Mark
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+
+
+class _File(Card):
+    """The card as it is written, with the digest of the weights and names beside it."""
+
+    temperature: Annotated[float, Field(gt=0)]
+    weights: Sha256
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Secret bytes, kept outside the folder of the model (`key_place`), by which it knows its photographs again."""
+    """Secret bytes, kept outside the model's folder (`key_place`), by which it knows again whom it learned from."""
 
     secret: bytes = field(repr=False)
 
     def digest_of(self, case: Case) -> str:
         """HMAC-SHA256 of a photograph's file, 32 hex digits. Raises OSError."""
         return self._mac("seen", sha256_file(case.path))
+
+    def person_of(self, case: Case) -> str | None:
+        """HMAC-SHA256 of a subject in whatever spelling (`canonical_id`), 32 hex digits.
+
+        None where nobody gave the photograph a subject, so that it is called by its own file: that says of nobody who
+        it is.
+        """
+        if case.subject in (str(case.path), case.path.name):
+            return None
+        return self._mac("subject", canonical_id(case.subject))
 
     @property
     def mark(self) -> str:
@@ -72,6 +99,29 @@ class Key:
 
     def _mac(self, use: str, text: str) -> str:
         return hmac.new(self.secret, f"ganonym/classifier/{use}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Of what is to be tested: the images of `photos` that a model has learned from, and one image each of `people` of
+    whom it has learned from other photographs."""
+
+    photos: tuple[str, ...]
+    people: tuple[str, ...]
+
+    def words(self, tested: str) -> str:
+        """What it has learned from, of what is `tested`; "" where nothing.
+
+        >>> Learned((), ("a/1.png",)).words("these photographs")
+        'other photographs of 1 of the people on these photographs, of who is on a/1.png among them'
+        """
+        parts = [f"{len(self.photos)} of {tested}, {self.photos[0]} among them"] if self.photos else []
+        if self.people:
+            parts.append(
+                f"other photographs of {len(self.people)} of the people on {tested}, "
+                f"of who is on {self.people[0]} among them"
+            )
+        return ", and from ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +140,23 @@ class Model:
         found = asked(self.trained, seen.inputs)
         return seen, found if self.card.temperature == 1.0 else scaled(logits(found), self.card.temperature)
 
-    def learned_from(self, cases: Sequence[Case], key: Key) -> list[str]:
-        """The images that the model has learned from: a test on them proves nothing.
+    def learned_from(self, cases: Sequence[Case], key: Key) -> Learned:
+        """Which photographs and which people the model has learned from: a test on them proves nothing.
 
         Raises UsageError when `key` is another than that of its training, and OSError.
         """
         if key.mark != self.card.key:
             raise UsageError("this is not the key with which the model was trained.", "Give the right --key-file.")
-        seen = set(self.card.seen)
-        return [case.image for case in cases if key.digest_of(case) in seen]
+        seen, people = set(self.card.seen), set(self.card.people)
+        photos: list[str] = []
+        others: dict[str, str] = {}
+        for case in cases:
+            person = key.person_of(case)
+            if key.digest_of(case) in seen:
+                photos.append(case.image)
+            elif person is not None and person in people:
+                others.setdefault(person, case.image)
+        return Learned(tuple(photos), tuple(others.values()))
 
 
 def key_place(folder: Path) -> Path:
@@ -143,9 +201,10 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
         f"simulated = {_toml(card.simulated)}",
         f"temperature = {card.temperature!r}",
         f"foundation = {_toml(card.foundation)}",
-        f"weights = {_toml(digest(arrays))}",
+        f"weights = {_toml(_sealed(arrays, card.names))}",
         f"key = {_toml(card.key)}",
         f"seen = {_toml(sorted(card.seen))}",
+        f"people = {_toml(sorted(card.people))}",
         "",
         "[settings]",
         *(f"{name} = {_toml(value)}" for name, value in sorted(card.settings.items())),
@@ -165,42 +224,30 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
     asked only where the system starts from one. `device`: where its networks compute.
     """
     found, text = _read(folder)
+    card = Card(**found.model_dump(exclude={"weights"}))
     try:
-        card = Card(
-            settings=found["settings"],
-            seed=found["seed"],
-            names=tuple(found["names"]),
-            photos=found["photos"],
-            subjects=found["subjects"],
-            simulated=found["simulated"],
-            foundation=found["foundation"],
-            seen=tuple(found["seen"]),
-            key=found["key"],
-            temperature=found["temperature"],
-        )
-        weights = found["weights"]
-    except KeyError as error:
-        raise EnvironmentFault(f"{folder / CARD} lacks {error}.", "Restore it, or train anew.") from error
-    recipe = parse_recipe(text, str(folder / RECIPE))
-    configuration = configured(recipe.system, card.settings)
+        recipe = parse_recipe(text, str(folder / RECIPE))
+        configuration = configured(recipe.system, card.settings)
+    except UsageError as error:
+        raise EnvironmentFault(f"the model in {folder} is damaged: {error.message}", _RESTORE) from error
     foundation = find_foundation(recipe.system) if configuration.pretrained_start else {}
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
         )
     arrays, _ = read_tensors(folder / WEIGHTS)
-    if digest(arrays) != weights:
-        raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says.", "Restore it, or train anew.")
+    if _sealed(arrays, card.names) != found.weights:
+        raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says, or its names are not.", _RESTORE)
     system = configuration.system(foundation, device)
     return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)), foundation)
 
 
 def foundation_of(folder: Path) -> str:
-    """The digest of the network that the model in `folder` started from. Raises EnvironmentFault without a card."""
-    return str(_read(folder)[0].get("foundation"))
+    """The digest of the network that the model in `folder` started from. EnvironmentFault without a whole card."""
+    return _read(folder)[0].foundation
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], str]:
+def _read(folder: Path) -> tuple[_File, str]:
     """Card and recipe."""
     try:
         found = tomllib.loads((folder / CARD).read_text("utf-8"))
@@ -212,7 +259,22 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
         raise EnvironmentFault(
             f"{folder} is a model of format {found.get('format')}; this version reads {FORMAT}.{told}", "Train it anew."
         )
-    return found, text
+    del found["format"]
+    # TOML has lists only.
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    try:
+        card = _File.model_validate(fields)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in error.errors()]
+        raise EnvironmentFault(f"{folder / CARD} is damaged ({'; '.join(faults[:10])}).", _RESTORE) from None
+    if len(set(card.names)) < len(card.names):
+        raise EnvironmentFault(f"{folder / CARD} is damaged (names: a class is there twice).", _RESTORE)
+    return card, text
+
+
+def _sealed(arrays: Arrays, names: Sequence[str]) -> str:
+    """The digest of weights and of the classes that they tell apart: with other names they would call other classes."""
+    return digest({**arrays, "": np.frombuffer(_toml(list(names)).encode(), np.uint8)})
 
 
 def _toml(value: object) -> str:

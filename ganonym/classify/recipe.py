@@ -79,6 +79,8 @@ def altered(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
     out = dict(settings)
     for change in changes:
         name, given, value = (part.strip() for part in change.partition("="))
+        if not out:
+            raise UsageError(f"--set {change} sets nothing: it has no settings.", "Leave it out.")
         if not given or name not in out:
             raise UsageError(f"--set {change}: there is no such setting.", f"There are {', '.join(sorted(out))}.")
         try:

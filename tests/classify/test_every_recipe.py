@@ -111,7 +111,18 @@ def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read
         seen = system.look(few_people)
         trained = system.method.learn(seen.inputs, seen.classes, len(names), 1)
         seen_digests = tuple(KEY.digest_of(case) for case in few_people.cases)
-        card = Card(settings, 1, names, 6, 6, True, digest(foundation), seen_digests, KEY.mark)
+        card = Card(
+            settings=settings,
+            seed=1,
+            names=names,
+            photos=6,
+            subjects=6,
+            simulated=True,
+            foundation=digest(foundation),
+            seen=seen_digests,
+            people=(),
+            key=KEY.mark,
+        )
         save_model(folder / name, recipe, card, trained)
         asked = system.look(unknown).inputs
         before[name], kept[name] = trained(asked), (trained, asked)
@@ -149,6 +160,13 @@ def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) ->
         scores[:, 1].sum().backward()
         assert vectors.grad is not None
         assert float(vectors.grad.abs().max()) > 0
+
+
+def test_it_is_known_which_models_hold_means_of_classes(models: Read) -> None:
+    for name, (trained, _) in models.trained.items():
+        settings = find_recipe(name).settings("small")
+        assert ("means" in trained.arrays) == configured(find_recipe(name).system, settings).keeps_means, name
+    assert configured("measurement", {"learner": "rule", "strength": 0.05, "trees": 5}).keeps_means
 
 
 def test_all_systems_but_one_are_explained() -> None:
@@ -193,6 +211,13 @@ def test_a_setting_that_cannot_be_is_refused_with_what_it_may_be(name: str, pres
     for value in wrong:
         with pytest.raises(UsageError, match=rf"{setting} must be {meaning(recipe.system)[setting][:12]}"):
             system_of(recipe.system, altered(usual, [f"{setting}={value}"]), {})
+
+
+def test_a_region_is_looked_at_once() -> None:
+    recipe = find_recipe("deepgestalt")
+    for twice in ('["full", "full"]', '["upper", "full", "upper"]'):
+        with pytest.raises(UsageError, match="regions must be a list, each once, of full, upper"):
+            configured(recipe.system, altered(recipe.settings("small"), [f"regions={twice}"]))
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_refused() -> None:

@@ -230,7 +230,18 @@ def test_the_recognizer_of_a_kept_model_is_found_among_those_that_are_offered(tm
     crops, classes = coloured(8, 4)
     settings = {"model": "a", "epochs": 1, "draws": "none"}
     trained = GestaltMatcher(base(1), MODEL_A, 1, 0).learn(crops, classes, 3, seed=0)
-    card = Card(settings, 0, ("red", "green", "blue"), 12, 12, True, digest(base(1)), (), "")
+    card = Card(
+        settings=settings,
+        seed=0,
+        names=("red", "green", "blue"),
+        photos=12,
+        subjects=12,
+        simulated=True,
+        foundation=digest(base(1)),
+        seen=(),
+        people=(),
+        key="0" * 32,
+    )
     save_model(tmp_path / "kept", find_recipe("gestaltmatcher"), card, trained)
     member, found = of_model(tmp_path / "kept", [lambda: base(0), lambda: base(1)])
     assert found.card == card

@@ -65,6 +65,24 @@ def test_without_their_table_names_are_those_of_the_metadata_or_numbers_and_the_
     assert [case.disorder for case in read_data(table).cases] == ["8", "7"], "another version numbers otherwise"
 
 
+def test_a_table_of_names_with_other_columns_is_no_table_of_names(tmp_path: Path) -> None:
+    foreign = NAMES.replace("syndrome_id\tsyndrome_name", "number\ttitle")
+    folder = release(tmp_path / "one", image_metadata="\n".join(ROWS), gmdb_test_images=LIST, gmdb_syndromes=foreign)
+    table = folder / "gmdb_metadata" / "gmdb_test_images_v1.1.0.csv"
+    told = read_data(table)
+    assert [case.disorder for case in told.cases] == ["Kabuki (8)", "Sotos"]
+    assert f"names are those of {ABOUT}" in told.notes[0]
+    folder = release(tmp_path / "two", gmdb_test_images=LIST, gmdb_syndromes=foreign)
+    table = folder / "gmdb_metadata" / "gmdb_test_images_v1.1.0.csv"
+    with pytest.raises(UsageError, match=r"gmdb_syndromes_v1\.1\.0\.tsv has the columns number, title;") as caught:
+        read_data(table)
+    assert "syndrome_id, syndrome_name" in caught.value.message
+    nameless = "\n".join(row.rpartition("\t")[0] for row in ROWS)
+    folder = release(tmp_path / "three", image_metadata=nameless, gmdb_test_images=LIST, gmdb_syndromes=foreign)
+    with pytest.raises(UsageError, match="needed are internal_syndrome_id, internal_syndrome_name"):
+        read_data(folder / "gmdb_metadata" / "gmdb_test_images_v1.1.0.csv")
+
+
 def test_an_image_without_metadata_is_named() -> None:
     cases = [Case("1", Path("1.jpg"), "p", "7"), Case("2", Path("2.jpg"), "q", "8")]
     with pytest.raises(UsageError, match=r"1 images have no metadata: 2\."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ from ganonym.classify.classifier import Arrays, Inputs
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.crops.arcface import ArcFaceCrop
 from ganonym.classify.fit import seeded
-from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, Key, digest, key_place, load_model, save_model
+from ganonym.classify.model_folder import (
+    CARD,
+    RECIPE,
+    WEIGHTS,
+    Card,
+    Key,
+    Learned,
+    digest,
+    key_place,
+    load_model,
+    save_model,
+)
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.classify.portrait import Portrait
 from ganonym.classify.recipe import altered
@@ -51,13 +63,23 @@ def nobody_asks(kind: str) -> dict[str, np.ndarray[Any, Any]]:
     raise AssertionError(f"a system of landmarks starts from no network, asked was {kind}")
 
 
+def people_of(cases: Sequence[Case]) -> tuple[str, ...]:
+    return tuple(person for case in cases if (person := KEY.person_of(case)) is not None)
+
+
+def card_of(learned: Cohort, settings: dict[str, Any], **others: Any) -> Card:
+    usual = {"seed": 3, "photos": 12, "subjects": 12, "simulated": True, "seen": (), "people": ()}
+    usual |= {"foundation": digest({}), "key": KEY.mark}
+    return Card(names=learned.names, settings=settings, **(usual | others))
+
+
 def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
     recipe = find_recipe("fas-measurement")
     settings = altered(recipe.settings("small"), ["learner=forest", "trees=5"])
     system = system_of(recipe.system, settings, {})
     trained = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
     seen = tuple(KEY.digest_of(case) for case in learned.cases)
-    card = Card(settings, 3, learned.names, 12, 12, True, digest({}), seen, KEY.mark, temperature)
+    card = card_of(learned, settings, seen=seen, people=people_of(learned.cases), temperature=temperature)
     save_model(folder / "model", recipe, card, trained)
     return folder / "model"
 
@@ -104,11 +126,29 @@ def test_with_its_key_it_knows_photographs_that_it_learned_from(tmp_path: Path) 
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(new)
     renamed = tmp_path / "renamed.png"
     renamed.write_bytes(learned.cases[3].path.read_bytes())
-    cases = [replace(learned.cases[0], image="new", path=new), replace(learned.cases[0], image="old", path=renamed)]
-    assert model.learned_from(cases, KEY) == ["old"]
+    cases = [Case("new", new, "new person"), Case("old", renamed, "other person")]
+    assert model.learned_from(cases, KEY) == Learned(("old",), ())
     with pytest.raises(UsageError, match="not the key"):
         model.learned_from(cases, Key(b"another secret of thirty-two bytes"))
     assert not any(f"p{index}" in (folder / CARD).read_text() for index in range(12))
+
+
+def test_with_its_key_it_knows_people_on_photographs_that_it_never_saw(tmp_path: Path) -> None:
+    model = load_model(written(tmp_path, cohort(tmp_path)), nobody_asks)
+    new = tmp_path / "new.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(new)
+    spelled = [Case(f"{number}", new, subject) for number, subject in enumerate(("p3", "P 03", "p12", "p4"))]
+    found = model.learned_from(spelled, KEY)
+    assert found == Learned((), ("0", "3")), "one image a person"
+    assert found.words("these photographs").startswith("other photographs of 2 of the people on these photographs")
+    assert not model.learned_from(spelled[2:3], KEY).words("these photographs")
+
+
+def test_a_photograph_that_is_called_by_its_own_file_is_nobody_in_particular(tmp_path: Path) -> None:
+    path = tmp_path / "p3.png"
+    assert KEY.person_of(Case("p3.png", path, str(path))) is None
+    assert KEY.person_of(Case("p3.png", path, "p3.png")) is None
+    assert KEY.person_of(Case("p3.png", path, "p3")) == KEY.person_of(Case("a", tmp_path / "a.png", "P3"))
 
 
 def test_the_folder_alone_says_of_no_photograph_whether_it_was_learned_from(tmp_path: Path) -> None:
@@ -144,7 +184,7 @@ def test_a_number_comes_back_as_a_number(tmp_path: Path) -> None:
         def arrays(self) -> Arrays:
             return arrays
 
-    card = Card({"strength": 0.1}, 3, learned.names, 12, 12, True, digest({}), (), KEY.mark)
+    card = card_of(learned, {"strength": 0.1})
     save_model(tmp_path / "numbers", recipe, card, Numbers())
     found = read_tensors(tmp_path / "numbers" / WEIGHTS)[0]
     assert {name: each.shape for name, each in found.items()} == {name: each.shape for name, each in arrays.items()}
@@ -162,7 +202,7 @@ def test_a_model_is_read_with_the_network_it_started_from_only(tmp_path: Path) -
     recipe = find_recipe("nearest-mean")
     system = system_of(recipe.system, {}, foundation(1))
     seen = system.look(learned)
-    card = Card({}, 3, learned.names, 12, 12, True, digest(foundation(1)), (), KEY.mark)
+    card = card_of(learned, {}, foundation=digest(foundation(1)))
     save_model(tmp_path / "means", recipe, card, system.method.learn(seen.inputs, seen.classes, 2, 0))
     assert load_model(tmp_path / "means", lambda _: foundation(1)).foundation.keys() == foundation(1).keys()
     with pytest.raises(EnvironmentFault, match="another recognizer"):
@@ -179,10 +219,10 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
         load_model(folder, nobody_asks)
     (folder / WEIGHTS).write_bytes(whole)
     card = (folder / CARD).read_text()
-    (folder / CARD).write_text(card.replace("format = 2", "format = 3"))
-    with pytest.raises(EnvironmentFault, match="format 3"):
+    (folder / CARD).write_text(card.replace("format = 3", "format = 4"))
+    with pytest.raises(EnvironmentFault, match="format 4"):
         load_model(folder, nobody_asks)
-    (folder / CARD).write_text(card.replace("format = 2", "format = 1"))
+    (folder / CARD).write_text(card.replace("format = 3", "format = 1"))
     with pytest.raises(EnvironmentFault, match=r"which photographs it learned from: delete it\. Train"):
         load_model(folder, nobody_asks)
     (folder / CARD).write_text(card.replace("seed = 3\n", ""))
@@ -192,6 +232,49 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     (folder / RECIPE).unlink()
     with pytest.raises(EnvironmentFault, match="no model"):
         load_model(folder, nobody_asks)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("names", "3"),
+        ("names", '"narrow"'),
+        ("names", '["narrow"]'),
+        ("names", '["wide", "wide"]'),
+        ("names", '["narrow", 2]'),
+        ("names", '["a", "b", "c"]'),
+        ("names", '["wide", "narrow"]'),
+        ("seen", "5"),
+        ("seen", '["x"]'),
+        ("people", "[1]"),
+        ("temperature", '"x"'),
+        ("temperature", "nan"),
+        ("temperature", "inf"),
+        ("temperature", "0.0"),
+        ("temperature", "-1.0"),
+        ("temperature", "true"),
+        ("seed", '"3"'),
+        ("seed", "3.5"),
+        ("photos", "0"),
+        ("subjects", "1979-05-27"),
+        ("simulated", "1"),
+        ("foundation", "4"),
+        ("weights", "[]"),
+        ("key", '""'),
+        ("settings", "4"),
+        ("settings", '{learner = "oracle", strength = 0.05, trees = 5}'),
+        ("moon", '"full"'),
+    ],
+)
+def test_a_damaged_card_is_never_accepted(tmp_path: Path, name: str, value: str) -> None:
+    folder = written(tmp_path, cohort(tmp_path))
+    card = (folder / CARD).read_text()
+    lines = [line for line in card.splitlines() if not line.startswith(f"{name} = ")]
+    kept = lines[: lines.index("[settings]")] if name == "settings" else lines
+    (folder / CARD).write_text("\n".join([f"{name} = {value}", *kept]))
+    with pytest.raises(EnvironmentFault, match=r"is damaged|or its names are not") as caught:
+        load_model(folder, nobody_asks)
+    assert caught.value.exit_code == 4
 
 
 def test_the_digest_sees_names_types_shapes_and_values() -> None:

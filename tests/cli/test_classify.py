@@ -61,23 +61,36 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     picture = tmp_path / "seen" / "map.png"
     names = ("PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS")
     tried = {
-        name: ganonym("classify", "explain", model, photos[0], "--out", picture, "--class", name, "--json")
+        name: ganonym(
+            "classify", "explain", model, photos[0], "--out", picture.with_stem(name), "--class", name, "--json"
+        )
         for name in names
     }
     # After three epochs a network may have nothing that speaks for a class; of no class it is impossible.
     assert all("nothing in" in each.err for each in tried.values() if each.code != 0)
     name, shown = next((name, each) for name, each in tried.items() if each.code == 0)
-    told = json.loads(shown.out)
+    told, picture = json.loads(shown.out), picture.with_stem(name)
     assert told["class"] == name
     assert sum(told["shares"].values()) == pytest.approx(1.0)
     with Image.open(picture) as opened, Image.open(photos[0]) as photo:
         assert opened.size == photo.size
     assert picture.stat().st_mode & 0o777 == 0o600, "it shows the person"
-    before = photos[0].read_bytes()
-    for out, said in ((photos[0], "the photograph itself"), (tmp_path / "map.jpg", "no PNG")):
+    before, drawn = photos[0].read_bytes(), picture.read_bytes()
+    absent = tmp_path / "nobody.png"
+    for arguments in (
+        ("explain", model, absent, "--out", tmp_path / "new.png"),
+        ("predict", model, photos[0], absent),
+    ):
+        ended = ganonym("classify", *arguments)
+        assert (ended.code, "there is no photo" in ended.err) == (2, True)
+    for out, said in (
+        (photos[0], "the photograph itself"),
+        (tmp_path / "map.jpg", "no PNG"),
+        (picture, "is there already. Name another file"),
+    ):
         ended = ganonym("classify", "explain", model, photos[0], "--out", out)
         assert (ended.code, said in " ".join(ended.err.split())) == (2, True)
-    assert photos[0].read_bytes() == before
+    assert (photos[0].read_bytes(), picture.read_bytes()) == (before, drawn)
     assert "photo itself" in " ".join(ganonym("measure", photos[0], "--draw", photos[0]).err.split())
     assert photos[0].read_bytes() == before
 
@@ -205,6 +218,8 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         assert ended.code in (2, 4)
         assert any(each in ended.err for each in said.split("|")), ended.err
     assert not (tmp_path / "m").exists()
+    ended = ganonym("classify", "train", "nearest-mean", "--data", table, "--out", tmp_path / "m", "--set", "width=3")
+    assert (ended.code, "it has no settings" in ended.err) == (2, True)
 
 
 def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
@@ -261,12 +276,19 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     assert not json.loads(ended.out)["known_to_be_unseen"]
     assert json.loads(ganonym("classify", "evaluate", shared, *new, "--key-file", key).out)["known_to_be_unseen"]
     assert json.loads(ganonym("classify", "evaluate", model, *new).out)["known_to_be_unseen"]
+    # The second photographs of people of whom it learned the first, too, but for one byte.
+    again = tmp_path / "again"
+    for photo in (cohort / "photos").rglob("*.png"):
+        (again / photo.relative_to(cohort / "photos")).parent.mkdir(parents=True, exist_ok=True)
+        (again / photo.relative_to(cohort / "photos")).write_bytes(photo.read_bytes() + b"\0")
+    people = ("--data", model.parent / "learned.csv", "--images", again, "--jobs", 1)
     other = tmp_path / "other.key"
     other.write_bytes(bytes(32))
     other.chmod(0o600)
     for arguments, said in (
         ((model, *known), "learned from 12 of these photographs"),
         ((shared, *known, "--key-file", key), "learned from 12 of these photographs"),
+        ((model, *people), "learned from other photographs of 6 of the people on these photographs"),
         ((shared, *new, "--key-file", other), "not the key"),
         ((shared, *new, "--key-file", tmp_path / "none"), "cannot read the key file"),
         (("nearest-mean", *new, "--key-file", key), "of a trained model"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,19 @@ def test_the_full_preset_starts_from_the_network_that_is_given(
         ended = ganonym("classify", "predict", model, photo, *given, "--jobs", 1)
         assert ended.code == 2
         assert said in ended.err
+
+
+def test_a_mean_of_few_people_is_said_to_be_as_private_as_they(
+    ganonym: Run, unequal_classes: Path, tmp_path: Path
+) -> None:
+    common = ("--data", unequal_classes / "people.csv", "--images", unequal_classes / "photos", "--jobs", 1, "--json")
+    ended = ganonym("classify", "train", "nearest-mean", *common, "--out", tmp_path / "means")
+    assert "3 classes have fewer than 5 people" in " ".join(ended.err.split())
+    assert "as private as the photographs" in " ".join(ended.err.split())
+    few = ["PHANTOM-FAS", "PHANTOM-KBG", "PHANTOM-NS"]
+    assert json.loads(ended.out)["classes_of_few_people"] == few, "five are enough"
+    two = ("--only", few[0], "--only", few[1])
+    ended = ganonym("classify", "train", "vcfs-screening", *common, *two, "--out", tmp_path / "slope")
+    assert ended.code == 0, ended.err
+    assert "as private" not in " ".join(ended.err.split())
+    assert json.loads(ended.out)["classes_of_few_people"] == []

@@ -5,12 +5,14 @@ The photographs here cannot be read: whoever looks at them first says something 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganonym.classify.case import Case
 
@@ -136,3 +138,54 @@ def test_what_photographs_take_away_is_told_as_a_fault_too(ganonym: Run, unequal
     told = " ".join(ended.err.split())
     assert ended.code == 2, told
     assert "1 classes have one person only: PHANTOM-FAS" in told
+
+
+def test_what_a_table_shows_is_said_before_a_photograph_is_looked_at(ganonym: Run, tmp_path: Path) -> None:
+    """The photographs show nobody: whoever looks at them says so instead."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "blank.png")
+    people = [(name, number) for name in ("a", "b", "c") for number in range(3)]
+    for name, number in people:
+        shutil.copy(tmp_path / "blank.png", tmp_path / f"{name}{number}.png")
+    table, opened = tmp_path / "people.csv", tmp_path / "open.key"
+    rows = [f"{name}{number}.png,{name}{number},{name}" for name, number in people]
+    table.write_text("\n".join(["image,subject,syndrome", *rows]))
+    opened.write_bytes(bytes(32))
+    opened.chmod(0o644)
+    common = ("--data", table, "--images", tmp_path, "--jobs", 1)
+    out = ("--out", tmp_path / "model")
+    episodes = ("--set", "ways=4", "--set", "queries=1")
+    for arguments, said in (
+        (("train", "vcfs-screening", *common, *out), "tells two classes apart"),
+        (("evaluate", "vcfs-screening", *common), "tells two classes apart"),
+        (("train", "meta-baseline", *common, *out, *episodes), "takes 4"),
+        (("train", "fas-measurement", *common, *out, "--set", "learner=rule"), "tells patients from controls"),
+        (("train", "nearest-mean", *common, *out, "--key-file", opened), "open to other users"),
+        (("train", "nearest-mean", *common, *out, "--key-file", opened / "key"), "no key can be written"),
+        (("train", "nearest-mean", *common, *out), "no face was found"),
+    ):
+        ended = ganonym("classify", *arguments)
+        assert (ended.code, said in " ".join(ended.err.split())) == (2, True), ended.err
+    assert not (tmp_path / "private").exists()
+
+
+def test_training_that_fails_leaves_no_new_key(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> None:
+    """A folder where the file of weights belongs: the model cannot be written."""
+    (tmp_path / "m" / "model.safetensors").mkdir(parents=True)
+    common = (
+        "--data",
+        unequal_classes / "people.csv",
+        "--images",
+        unequal_classes / "photos",
+        "--out",
+        tmp_path / "m",
+        "--jobs",
+        1,
+    )
+    ended = ganonym("classify", "train", "nearest-mean", *common)
+    assert (ended.code, "cannot write" in ended.err) == (4, True), ended.err
+    assert not list(tmp_path.rglob("*.key"))
+    key = tmp_path / "own.key"
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    assert ganonym("classify", "train", "nearest-mean", *common, "--key-file", key).code == 4
+    assert key.read_bytes() == bytes(32)

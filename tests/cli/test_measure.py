@@ -59,6 +59,20 @@ def test_it_measures_what_the_exact_landmarks_say(ganonym: Run, cohort: Path) ->
     assert "no diagnosis" in told["remark"]
 
 
+def test_a_picture_is_drawn_over_no_file(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "only copy.png"
+    theirs.write_bytes(b"precious")
+    ended = ganonym("measure", photo(cohort), "--draw", theirs)
+    assert (ended.code, "is there already. Name another" in " ".join(ended.err.split())) == (2, True)
+    twice = ("measure", photo(cohort), photo(cohort, 1), "--draw", tmp_path, "--quiet")
+    assert ganonym(*twice).code == 0, "other files of the folder are in nobody's way"
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
+    assert len(before) == 3
+    ended = ganonym(*twice)
+    assert (ended.code, "0001-1.png is there already" in "".join(ended.err.split("\n"))) == (2, True), ended.err
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
+
+
 def test_the_table_names_norms_and_never_a_diagnosis(
     ganonym: Run, cohort: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

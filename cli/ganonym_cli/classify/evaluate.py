@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ganonym_cli.classify.models import key_of, model_in, unchecked
 from ganonym_cli.classify.options import (
     AtLeast,
     Changes,
@@ -20,11 +21,8 @@ from ganonym_cli.classify.options import (
     Positive,
     Size,
     cohort_of,
-    key_of,
-    model_in,
     system_for,
     tell_folds,
-    unchecked,
 )
 from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
@@ -78,11 +76,13 @@ def evaluate(
             key = key_of(Path(what), key_file)
 
             def unseen(them: Classed) -> None:
-                learned = model.learned_from(them.cases, key) if isinstance(them, Roster) and key is not None else []
+                if key is None or not isinstance(them, Roster):
+                    return
+                learned = model.learned_from(them.cases, key).words("these photographs")
                 if learned:
                     raise UsageError(
-                        f"the model has learned from {len(learned)} of these photographs, {learned[0]} among them.",
-                        "Test it on other people.",
+                        f"the model has learned from {learned}.",
+                        "Test it on other people; if they only have the same ids, give them ids of their own.",
                     )
 
             cohort = cohort_of(
@@ -110,6 +110,11 @@ def evaluate(
                 raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
             chosen = system_for(what, preset, changes, encoder, sha256, device, output)
             system = chosen.system
+
+            def learnable(them: Classed) -> None:
+                check_folds(them)
+                chosen.check(them)
+
             cohort = cohort_of(
                 data,
                 images,
@@ -121,7 +126,7 @@ def evaluate(
                 label,
                 only,
                 at_least,
-                check_folds,
+                learnable,
                 crops=system.look.crops,
                 cache=cache,
             )

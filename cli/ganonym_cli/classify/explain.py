@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ganonym_cli.classify.options import Digest, Encoder, model_in
+from ganonym_cli.classify.models import check_photos, model_in
+from ganonym_cli.classify.options import Digest, Encoder
 from ganonym_cli.console import Output
-from ganonym_cli.options import Cache, Json, Quiet, cache_at
+from ganonym_cli.options import Cache, Json, Quiet, cache_at, refuse_existing
 from ganonym_cli.table import Table
 
 
@@ -31,10 +32,12 @@ def explain(
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
+    check_photos([photo])
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out} is no PNG.", "Name a file that ends in .png.")
-    if out.exists() and photo.exists() and out.samefile(photo):
+    if out.exists() and out.samefile(photo):
         raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
+    refuse_existing("--out", out)
     found = explained(model_in(model, encoder, sha256, "cpu", output), photo, name, cache_at(cache))
     write_private(out, encode_png(found.picture))
     table = Table("region", "share of the map")

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ganonym.classify.case import Case
     from ganonym.classify.classifier import Arrays
     from ganonym.classify.cohort import Cohort
+    from ganonym.classify.configurations import Configuration
     from ganonym.classify.looks import System
-    from ganonym.classify.model_folder import Key, Model
     from ganonym.classify.portrait import Crop
     from ganonym.classify.recipe import Preset, Recipe
-    from ganonym.classify.roster import Check
+    from ganonym.classify.roster import Check, Classed
     from ganonym.statistics.estimate import Estimate
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
@@ -48,7 +48,7 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(
         "--key-file",
-        help="Secret key by which a model knows the photographs it learned from.",
+        help="Secret key by which a model knows whom it learned from.",
         show_default="private/NAME.key beside the model's folder NAME",
     ),
 ]
@@ -77,7 +77,15 @@ class Chosen:
     recipe: Recipe
     settings: Mapping[str, Any]
     foundation: Arrays
+    configuration: Configuration
     system: System
+
+    def check(self, them: Classed) -> None:
+        """Raises UsageError for classes that the system cannot learn."""
+        from ganonym.classify.classifier import Choosy
+
+        if isinstance(self.system.method, Choosy):
+            self.system.method.check(them.classes, len(them.names))
 
 
 def cohort_of(
@@ -219,7 +227,7 @@ def system_for(
         raise UsageError(f"--device {device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
     place = device_of(device, output)
     foundation = read_foundation(encoder, sha256, recipe.system) if configuration.pretrained_start else {}
-    return Chosen(recipe, settings, foundation, configuration.system(foundation, place))
+    return Chosen(recipe, settings, foundation, configuration, configuration.system(foundation, place))
 
 
 def refuse_encoder(encoder: Path | None, sha256: str | None, name: str) -> None:
@@ -229,43 +237,6 @@ def refuse_encoder(encoder: Path | None, sha256: str | None, name: str) -> None:
     given = [option for option, value in (("--encoder", encoder), ("--sha256", sha256)) if value is not None]
     if given:
         raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
-
-
-def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str, output: Output) -> Model:
-    """A trained model. Raises UsageError for a network that it does not start from, and as `load_model` does."""
-    from functools import partial
-
-    from ganonym.classify.model_folder import load_model
-    from ganonym.classify.systems import read_foundation
-
-    model = load_model(folder, partial(read_foundation, encoder, sha256), device_of(device, output))
-    if not model.foundation:
-        refuse_encoder(encoder, sha256, model.recipe.name)
-    return model
-
-
-def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
-    """The key by which the model in `folder` knows the photographs it learned from; None where it is not there.
-
-    Raises UsageError when `key_file` is not there, or cannot be a key.
-    """
-    from ganonym.batch.pseudonym import read_key
-    from ganonym.classify.model_folder import Key, key_place
-
-    place = key_file or key_place(folder)
-    if key_file is None and not place.exists():
-        return None
-    return Key(read_key(place))
-
-
-def unchecked(folder: Path) -> str:
-    """The warning that a test may be on what a model has learned from."""
-    from ganonym.classify.model_folder import key_place
-
-    return (
-        f"Nobody checked whether {folder} has learned from these photographs: there is no key {key_place(folder)}. "
-        "Whoever trained it has one; give it with --key-file. If it has, the rates say nothing."
-    )
 
 
 def preset_of(text: str) -> Preset:

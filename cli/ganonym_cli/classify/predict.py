@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ganonym_cli.classify.options import Digest, Encoder, model_in, reasons_of, workers
+from ganonym_cli.classify.models import check_photos, model_in
+from ganonym_cli.classify.options import Digest, Encoder, reasons_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
@@ -32,6 +33,7 @@ def predict(
     from ganonym.classify.metrics.topk import ranked
 
     output = Output(as_json, quiet)
+    check_photos(photos)
     found = model_in(model, encoder, sha256, device, output)
     names = found.card.names
     # Nothing is known of them: every photo is a person of its own, of some class or other.

@@ -22,17 +22,8 @@ from ganonym_cli.classify.ensemble import (
     tell_kept,
     told_of,
 )
-from ganonym_cli.classify.options import (
-    Images,
-    cases_of,
-    key_of,
-    marked,
-    reasons_of,
-    star,
-    unchecked,
-    warn_of,
-    workers,
-)
+from ganonym_cli.classify.models import key_of, unchecked
+from ganonym_cli.classify.options import Images, cases_of, marked, reasons_of, star, warn_of, workers
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
@@ -153,7 +144,7 @@ def planned(cases: Sequence[Case], given: bool, frequent: int, seed: int, splits
 
 
 def refuse(models: Sequence[tuple[Model, Path]], cases: Sequence[Case], plan: Plan, output: Output) -> bool:
-    """Whether it is known that no model, of the folders beside them, has learned from a photograph under test.
+    """Whether it is known that no model, of the folders beside them, has learned from whom is under test.
 
     Raises UsageError for one that has; warns of one whose key is not there, and of one that knows R.
     """
@@ -165,12 +156,12 @@ def refuse(models: Sequence[tuple[Model, Path]], cases: Sequence[Case], plan: Pl
     checked = True
     for model, folder in models:
         key = key_of(folder)
-        learned = [] if key is None else model.learned_from(under_test, key)
+        tested_on = f"{len(under_test)} photographs under test"
+        learned = "" if key is None else model.learned_from(under_test, key).words(tested_on)
         if learned:
             raise UsageError(
-                f"the model has learned from {len(learned)} of {len(under_test)} photographs under test, {learned[0]} "
-                "among them.",
-                "Train it on the gallery of the frequent disorders only.",
+                f"the model has learned from {learned}.",
+                "Train it on the gallery of the frequent disorders only; give other people with the same ids others.",
             )
         if key is None:
             output.warn(unchecked(folder))

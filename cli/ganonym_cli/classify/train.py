@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ganonym_cli.classify.models import check_key
 from ganonym_cli.classify.options import (
     AtLeast,
     Changes,
@@ -26,6 +27,9 @@ from ganonym_cli.console import Output
 from ganonym_cli.device import Device
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
+
+FEW = 5
+"""Of fewer people a mean says much of each."""
 
 
 def recipes(as_json: Json = False) -> None:
@@ -67,23 +71,28 @@ def train(
 
     The key by which the model knows its photographs again is kept beside OUT: do not share it.
     """
-    from ganonym.batch.files import make_folder
+    from ganonym.batch.files import discard, make_folder
     from ganonym.batch.pseudonym import read_or_create_key
     from ganonym.classify.classifier import asked
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.metrics.calibration import fit_temperature, logits
     from ganonym.classify.model_folder import Card, Key, check_new, digest, key_place, save_model
-    from ganonym.classify.roster import check_folds, check_two
-    from ganonym.errors import UsageError
+    from ganonym.classify.roster import Classed, check_folds, check_two, people_of
+    from ganonym.errors import GanonymError, UsageError
 
     output = Output(as_json, quiet)
     check_new(out)
-    check = check_folds if calibrate else check_two
     chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
     system = chosen.system
     place = key_file or key_place(out)
     if out.absolute() in place.absolute().parents:
         raise UsageError(f"the key {place} would be shared with the model.", "Keep it outside of --out.")
+    check_key(place)
+
+    def check(them: Classed) -> None:
+        (check_folds if calibrate else check_two)(them)
+        chosen.check(them)
+
     with output.progress() as advance:
         cohort = cohort_of(
             data,
@@ -100,8 +109,6 @@ def train(
             crops=system.look.crops,
             cache=cache,
         )
-        make_folder(place.parent, 0o700)
-        key = Key(read_or_create_key(place))  # before the long work, which must not be lost for want of a key
         seen = system.look(cohort)
         temperature = 1.0
         if calibrate:
@@ -113,6 +120,9 @@ def train(
         trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
         asked(trained, seen.inputs[:16])  # what says nothing is not written
         advance("train", 1, 1)
+    new = not place.exists()
+    make_folder(place.parent, 0o700)
+    key = Key(read_or_create_key(place))
     card = Card(
         settings=chosen.settings,
         seed=seed,
@@ -122,23 +132,37 @@ def train(
         simulated=cohort.simulated,
         foundation=digest(chosen.foundation),
         seen=tuple(key.digest_of(case) for case in cohort.cases),
+        people=tuple({person for case in cohort.cases if (person := key.person_of(case)) is not None}),
         key=key.mark,
         temperature=temperature,
     )
-    save_model(out, chosen.recipe, card, trained)
+    try:
+        save_model(out, chosen.recipe, card, trained)
+    except GanonymError:
+        if new:  # a key of no model
+            discard(place)
+        raise
+    few = (
+        [name for name, people in people_of(cohort).items() if people < FEW] if chosen.configuration.keeps_means else []
+    )
+    if few:
+        output.warn(
+            f"{chosen.recipe.name} keeps the mean of each class, and {len(few)} classes have fewer than {FEW} people "
+            f"({', '.join(few[:5])}{' …' * (len(few) > 5)}): the mean of one person is that person, so the model is as "
+            "private as the photographs."
+        )
     for deviation in chosen.recipe.deviations:
         output.note(f"Not as published: {deviation}.")
     if cohort.simulated:
         output.note("Learned from SIMULATED syndromes: it knows nothing of patients.")
-    output.note(
-        f"Key: {place} (mode 600). With it the model knows the photographs it learned from; keep it, never share it."
-    )
+    output.note(f"Key: {place} (mode 600). With it the model knows whom it learned from; keep it, never share it.")
     payload = {
         "model": str(out),
         "key_file": str(place),
         "classes": list(cohort.names),
         "photos": card.photos,
         "subjects": card.subjects,
+        "classes_of_few_people": few,
     }
     output.result(
         payload | {"temperature": temperature, "simulated": card.simulated, "left_out": len(cohort.left_out)},

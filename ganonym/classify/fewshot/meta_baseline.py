@@ -83,6 +83,10 @@ class MetaBaseline:
     tasks: int = 4
     course: Schedule = field(default_factory=lambda: Schedule(1, 4, "sgd", 1e-3, decay=5e-4, course="constant"))
 
+    def check(self, classes: NDArray[np.intp], count: int) -> None:  # noqa: ARG002
+        """Raises UsageError when fewer than `shape.ways` classes have photos enough for an episode."""
+        pool(classes, _alone(classes), self.shape)
+
     def learn(
         self,
         inputs: Inputs,
@@ -96,8 +100,9 @@ class MetaBaseline:
         Classes of too few subjects are in no episode, but have a mean. Raises UsageError when fewer than `shape.ways`
         classes have enough.
         """
-        people = subjects if subjects is not None else [f"{row:09d}" for row in range(len(inputs))]
-        drawn_from = pool(classes, people, self.shape)  # before the long work
+        drawn_from = pool(
+            classes, _alone(classes) if subjects is None else subjects, self.shape
+        )  # before the long work
         first = self.baseline.learn(inputs, classes, count, seed)
         temperature = nn.Parameter(torch.tensor(TEMPERATURE))
         episodes_on(
@@ -107,6 +112,11 @@ class MetaBaseline:
 
     def restore(self, arrays: Arrays, count: int) -> MetricClassifier:
         return _restored(self.baseline.encoder, arrays, count)
+
+
+def _alone(classes: NDArray[np.intp]) -> list[str]:
+    """Every photo as a person of its own."""
+    return [f"{row:09d}" for row in range(len(classes))]
 
 
 def episodes_on(

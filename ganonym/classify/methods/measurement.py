@@ -204,16 +204,21 @@ class AstleyClarren:
 
     control: int = 0
 
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedRule:  # noqa: ARG002
-        """Of landmarks (n, 68, 2). Raises UsageError unless there are two classes, and photos of both."""
-        from sklearn.linear_model import LogisticRegression
-
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        """Raises UsageError unless there are two classes, and photos of both."""
         unaffected = classes == self.control
         if count != 2 or self.control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
             raise UsageError(
                 "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
                 "Choose the logistic regression or the forest for more classes.",
             )
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedRule:  # noqa: ARG002
+        """Of landmarks (n, 68, 2). Raises UsageError unless there are two classes, and photos of both."""
+        from sklearn.linear_model import LogisticRegression
+
+        self.check(classes, count)
+        unaffected = classes == self.control
         found = _rule_features(inputs)
         mean, sd = found[unaffected].mean(axis=0), found[unaffected].std(axis=0, ddof=1)
         score = _rule_score(found, mean, sd)

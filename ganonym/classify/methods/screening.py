@@ -67,15 +67,19 @@ class Logistic:
 
     strength: float = 0.1
 
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedLogistic:  # noqa: ARG002
-        """Nothing is drawn, so `seed` plays no part. Raises UsageError unless both of two classes have photos."""
-        from sklearn.linear_model import LogisticRegression
-
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        """Raises UsageError unless there are two classes, and photos of both."""
         if count != 2 or len(np.unique(classes)) != 2:
             raise UsageError(
                 f"screening tells two classes apart, these are {count}.",
                 "Name the patients' with --positive; give photos of patients and of controls.",
             )
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedLogistic:  # noqa: ARG002
+        """Nothing is drawn, so `seed` plays no part. Raises UsageError unless both of two classes have photos."""
+        from sklearn.linear_model import LogisticRegression
+
+        self.check(classes, count)
         vectors = np.asarray(inputs, np.float64)
         mean, scale = vectors.mean(axis=0), vectors.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
