@@ -106,9 +106,10 @@ def test_ctrl_c_ends_workers_frees_the_lock_and_the_same_command_resumes(ganonym
     process = subprocess.Popen(
         [*GANONYM, *command, "--jobs", "2"], stdout=-1, stderr=-1, text=True, env=environment, start_new_session=True
     )
-    deadline = time.monotonic() + 60
-    while not (out / "private/analysis.jsonl").exists() or len(members(process.pid)) < 4:
-        assert time.monotonic() < deadline, "two workers and their tracker have started"
+    deadline = time.monotonic() + 120
+    analysis = out / "private/analysis.jsonl"
+    while not analysis.exists() or not analysis.stat().st_size or len(members(process.pid)) < 4:
+        assert time.monotonic() < deadline, "two workers and their tracker have started, and found a face"
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
