@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy.ndimage import binary_erosion
 
 from ganonym.faces.align import apply, crop, invert, similarity
 from ganonym.faces.descriptor import describe
@@ -23,6 +25,8 @@ DETAIL_LIMIT = 0.55
 """Bound on `detail_left`, set on 28 photos of real people: 0.45 at most in sound outputs; at least 0.93 in copies
 blurred by 1 px, 0.77 in half-transparent ones and 0.59 in copies blurred by 2 px. The thumbnail finds coarser ones.
 """
+
+_REACH = 8  # pixels over which a blur of 3 px carries what lies beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,28 @@ def patch_problems(
 
 
 def is_covered(rgb: RGB, photo: RGB, record: FaceRecord, limits: Limits) -> bool:
-    """Whether nothing of the face of `record` is left in the output `rgb` of `photo`."""
-    likeness = correlation(face_thumbnail(rgb, record.points), record.thumbnail)
+    """Whether nothing of the face of `record` is left in the output `rgb` of `photo`, as far as the photo shows it."""
+    inside = face_thumbnail(np.full_like(photo, 255), record.points) == 255
+    likeness = (
+        correlation(face_thumbnail(rgb, record.points)[inside], record.thumbnail[inside]) if inside.any() else 0.0
+    )
     return likeness <= limits.correlation and detail_left(rgb, photo, record.points) <= DETAIL_LIMIT
 
 
 def detail_left(rgb: RGB, photo: RGB, points: Points) -> float:
     """Correlation, −1…1, of the fine detail of output and source in the face at `points` (68, 2) of both.
 
-    Detail is what a blur of 3 px takes away from the aligned face at 96 px; 1 for an untouched face however lit, 0 when
-    either side has none.
+    Detail is what a blur of 3 px takes away from the aligned face at 96 px, where that lies in the photo: the photo's
+    edge would be detail in both. 1 for an untouched face however lit, 0 when either side has none.
     """
     # The thumbnail's alignment, enlarged: brows to chin.
     anchors = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
     matrix = similarity(anchors, np.array([[30.0, 34.0], [66.0, 34.0], [48.0, 72.0]]))
-    first, second = (_detail(crop(each, matrix, DETAIL_SIDE)) for each in (rgb, photo))
+    inside = crop(np.full_like(photo, 255), matrix, DETAIL_SIDE).min(axis=2) == 255
+    away = binary_erosion(inside, iterations=_REACH, border_value=1)[_REACH:-_REACH, _REACH:-_REACH]
+    if not away.any():
+        return 0.0
+    first, second = (_detail(crop(each, matrix, DETAIL_SIDE), away) for each in (rgb, photo))
     scale = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(first @ second) / scale if scale > 0 else 0.0
 
@@ -92,8 +103,8 @@ def region_box(region: Region) -> Box:
     return Box(float(region.left), float(region.top), float(region.left + width), float(region.top + height))
 
 
-def _detail(face: RGB) -> Floats:
+def _detail(face: RGB, where: NDArray[np.bool_]) -> Floats:
     grey = face @ LUMA
     soft = np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(3))) @ LUMA
-    fine = (grey - soft)[8:-8, 8:-8].ravel()
+    fine = (grey - soft)[_REACH:-_REACH, _REACH:-_REACH][where]
     return np.asarray(fine - fine.mean())

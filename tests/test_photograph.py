@@ -23,7 +23,7 @@ from ganonym.photos.text import text_outlines
 from ganonym.synthesis.region import box_region
 from ganonym.synthesis.synthesizer import Layers
 from ganonym.types import RGB, Box, FaceRecord, PrivateFace, Refusal
-from ganonym.verify_photo import DETAIL_LIMIT, detail_left
+from ganonym.verify_photo import DETAIL_LIMIT, detail_left, is_covered
 
 Pixels = NDArray[np.uint8]
 WITHHELD = Refusal("small-class", "too few")
@@ -100,6 +100,22 @@ def test_a_withheld_largest_face_is_covered_and_the_result_says_so(pair: Pixels,
     done = treat_photo(pair, wanted, "a.png", studio, "keep", blind)
     assert done.covered_because == WITHHELD
     assert_covered(done.rgb, pair, wanted[0][0], studio)
+
+
+def test_a_covered_face_that_the_frame_cuts_is_no_reason_to_withhold_the_photo(
+    portraits: list[Pixels], studio: Studio
+) -> None:
+    """Its other half is black in photo and output alike, as far as the aligned face reaches beyond the frame."""
+    nose = round(float(analyse(portraits[1], "b.png", studio)[0].points[33, 1]))
+    room = np.full((len(portraits[0]), portraits[0].shape[1] + portraits[1].shape[1], 3), 120, np.uint8)
+    room[:, : portraits[0].shape[1]] = portraits[0]
+    room[len(room) - nose :, portraits[0].shape[1] :] = portraits[1][:nose]
+    (whole, cut) = analyse(room, "a.png", studio)
+    wanted = [(whole, asked(studio)), (replace(cut, refusal=None), WITHHELD)]
+    done = treat_photo(room, wanted, "a.png", studio, "keep", blind)
+    assert len(done.synthesized) == 1
+    assert_covered(done.rgb, room, cut, studio)
+    assert not is_covered(room, room, cut, studio.limits)
 
 
 def test_a_photo_without_any_request_has_all_its_faces_covered(pair: Pixels, studio: Studio) -> None:
