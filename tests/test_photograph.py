@@ -118,6 +118,22 @@ def test_a_covered_face_that_the_frame_cuts_is_no_reason_to_withhold_the_photo(
     assert not is_covered(room, room, cut, studio.limits)
 
 
+def test_covers_are_as_large_as_what_is_seen_in_the_source(portraits: list[Pixels], studio: Studio) -> None:
+    """A look at the output that takes a blot and all about it for a large face adds nothing."""
+    source, stranger = portraits[0], Box(4.0, 4.0, 34.0, 34.0)
+
+    def look(rgb: Pixels) -> list[Box]:
+        return [stranger if np.array_equal(rgb, source) else Box(-181.0, -181.0, 219.0, 219.0)]
+
+    done = treat_photo(source, requests(studio, source), "a.png", studio, "keep", look)
+    assert len(done.synthesized) == 1
+    (cover,) = done.covered
+    assert cover.left <= stranger.left < stranger.right <= cover.right < 60
+    assert not np.array_equal(done.rgb[4:34, 4:34], source[4:34, 4:34]), (
+        "seen in the source alone, covered all the same"
+    )
+
+
 def test_a_photo_without_any_request_has_all_its_faces_covered(pair: Pixels, studio: Studio) -> None:
     done = treat_photo(pair, [], "a.png", studio, "keep", blind)
     assert done.synthesized == ()

@@ -105,7 +105,9 @@ def test_a_collage_of_one_person_is_one_subject(cohort: Path, tmp_path: Path) ->
     Image.fromarray(np.hstack([first, first[:, ::-1]])).save(cohort / "0.png")
     result = run_batch(cohort, tmp_path / "out", SERIAL)
     assert result.anonymized == 5
-    assert set(subjects(tmp_path / "out").values()) == {"0.png", "1.png", "2.png", "3.png"}
+    with (tmp_path / "out" / "private" / "keymap.csv").open() as file:
+        found = sorted((row["source"], row["subject"]) for row in csv.DictReader(file))
+    assert found == [("0.png", "0.png"), *((f"{number}.png", f"{number}.png") for number in range(4))]
 
 
 def test_a_group_photo_without_manifest_shows_several_subjects(cohort: Path, tmp_path: Path) -> None:
