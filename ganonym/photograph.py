@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.anonymize import ATTEMPTS, Studio
-from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import find_faces
 from ganonym.faces.overlap import overlapping, stray_boxes, usual_box
 from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
+from ganonym.settings import Background
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region, text_region
 from ganonym.types import RGB, Box, Doubt, Face, FaceRecord, Photograph, Points, PrivateFace, Refusal, Request

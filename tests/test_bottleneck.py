@@ -81,7 +81,7 @@ def test_other_pixels_with_the_same_shape_and_tone_give_the_same_bytes(
 
 
 def test_without_attributes_not_even_the_tone_passes(studio: Studio, photos: Photos, points: list[Points]) -> None:
-    settings = replace(SETTINGS, attributes=AttributeChoice(tone=False))
+    settings = SETTINGS.changed(attributes=AttributeChoice(tone=False))
     blue = {name: np.ascontiguousarray((rgb * 0.7).astype(np.uint8)[..., ::-1]) for name, rgb in photos.items()}
     first, second = (run(each, replace(studio, landmarks=InTurn(points)), settings) for each in (photos, blue))
     assert first == second

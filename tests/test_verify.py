@@ -18,11 +18,11 @@ from ganonym.anonymize import ATTEMPTS, Studio, analyse, open_studio, produce
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, PrivateFace
 from ganonym.verify import Limits, problems
 

@@ -27,11 +27,11 @@ from ganonym.batch.request import Progress, check_ledger, check_output, fingerpr
 from ganonym.batch.run import RunResult
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.faces.find import default_backends
 from ganonym.faces.shape import load_shape
 from ganonym.photos.encode import encode_png
+from ganonym.settings import Settings
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
 

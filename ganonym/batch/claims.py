@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.plan import Plan
-from ganonym.config import Settings
 from ganonym.manifest import Row
+from ganonym.settings import Settings
 from ganonym.subject_face import FaceChoice, faces_to_release
 from ganonym.types import FaceRecord, Refusal
 

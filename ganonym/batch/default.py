@@ -6,9 +6,9 @@ import hashlib
 from functools import partial
 
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel, load_shape
 from ganonym.photos.text import require_text_finder, text_finder, text_outlines
+from ganonym.settings import Settings
 from ganonym.weights import read_manifest, verified_path
 
 WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")

@@ -17,9 +17,9 @@ from typing import Any, Protocol, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, GanonymError, PhotoError
 from ganonym.photos.isolate import limit_worker, thread_limit
+from ganonym.settings import Settings
 from ganonym.types import Refusal
 
 Item = TypeVar("Item")

@@ -16,10 +16,10 @@ from ganonym.batch.pseudonym import output_name, refuse_collisions
 from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
+from ganonym.settings import Settings
 from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Request
 
 COVERABLE = frozenset({"tiny", "profile", "no-skin"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
+from ganonym.settings import Settings
 from ganonym.types import RGB, FaceRecord, Floats, Photograph, Points, PrivateFace, Request
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.manifest import Row, read_manifest
 from ganonym.manifest_match import Match, match
 from ganonym.photos.sniff import ACCEPTED
 from ganonym.photos.walk import check_folders, twins, walk
-from ganonym.privacy.settings import Mechanism
+from ganonym.settings import Mechanism, Settings
 from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
 

@@ -24,9 +24,9 @@ from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, choose_mechanism
 from ganonym.batch.release import Release, plan_release
 from ganonym.batch.request import Progress, Request, check_request
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import read_photo
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, Refusal
 
 _LISTED = 5

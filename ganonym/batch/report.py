@@ -19,8 +19,8 @@ from ganonym.batch.pseudonym import pseudonym
 from ganonym.batch.release import Release
 from ganonym.batch.review import COLUMNS, cautions, covered_text, photos_to_review, review_rows
 from ganonym.batch.workspace import Workspace
-from ganonym.config import Settings
 from ganonym.privacy.attributes import AGE_BANDS
+from ganonym.settings import Settings
 from ganonym.types import JSON
 
 PHOTO_WARNING = (

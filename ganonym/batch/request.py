@@ -16,8 +16,8 @@ from ganonym.batch.plan import Plan, choose_mechanism, plan_batch
 from ganonym.batch.pseudonym import key_mark, read_key
 from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace, check_release, check_workspace
-from ganonym.config import Settings
 from ganonym.errors import UsageError
+from ganonym.settings import Settings
 from ganonym.types import JSON, Refusal
 
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -23,9 +23,9 @@ from ganonym.batch.request import Progress, check_request
 from ganonym.batch.review import cautions, photos_to_review
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.photos.encode import encode_png
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 
 

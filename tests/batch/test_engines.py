@@ -11,8 +11,8 @@ from tiny_pipeline import PIPELINE, shape_model, weights_digest
 
 from ganonym.batch.engines import PoolEngine, open_engine, resident_peak
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.settings import Settings
 from ganonym.types import Refusal
 
 POOL = Settings(jobs=2, timeout=30.0)

@@ -7,18 +7,32 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from ganonym.checked import Checked
 from ganonym.errors import UsageError
-from ganonym.subject_face import WORDS, FaceWord
+from ganonym.subject_face import FaceWord
 
-PROFILES = ("research", "strict")
+Profile: TypeAlias = Literal["research", "strict"]
+Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
+MechanismChoice: TypeAlias = Literal["auto", Mechanism]
+Dispersal: TypeAlias = Literal["photo", "subject", "none"]
+SmallClasses: TypeAlias = Literal["withhold", "merge"]
+AttributeSource: TypeAlias = Literal["group", "subject"]
+Verification: TypeAlias = Literal["default", "recognizer"]
+OutputKind: TypeAlias = Literal["face", "photo"]
+Background: TypeAlias = Literal["keep", "blur", "grey"]
+FaceRule: TypeAlias = Literal["only", FaceWord]
+TextRule: TypeAlias = Literal["auto", "cover", "keep"]
+Engine: TypeAlias = Literal["processes", "serial"]
+
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 ATTRIBUTES = ("tone", "sex", "age")
 RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
-Background = Literal["keep", "blur", "grey"]
-_MECHANISMS: dict[str, tuple[str, ...]] = {
+_MECHANISMS: dict[str, tuple[Mechanism, ...]] = {
     "k": ("k-same",),
     "small_classes": ("k-same",),
     "attributes_from": ("k-same",),
@@ -31,8 +45,16 @@ _MECHANISMS: dict[str, tuple[str, ...]] = {
 _UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the work is done, not one byte of the result
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+def _distinct(*names: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        if len({*values}) < len(values) or not {*values} <= {*names}:
+            raise ValueError(f"must be distinct names out of {', '.join(names)}")
+        return values
+
+    return check
+
+
+class Settings(Checked):
     """What the steward decides. Raises UsageError listing everything that is wrong with the values.
 
     `mechanism` auto means k-same when a class has at least `k` subjects, else codebook; `epsilon` and `directions` are
@@ -44,42 +66,60 @@ class Settings:
     could be the subject's is withheld; other words say which of a photo's faces is. `text` in a photo is covered (auto:
     where the extra `text` is installed) or kept. `jobs` 0 means one per core; `timeout` is seconds per photo.
 
+    The description of a field is the help of its option on the command line.
+
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
     """
 
-    mechanism: Literal["auto", "k-same", "codebook", "metric", "none"] = "auto"
-    k: int = 11
-    epsilon: float = 1.0
-    directions: int = 8
-    disperse: Literal["photo", "subject", "none"] = "photo"
-    small_classes: Literal["withhold", "merge"] = "withhold"
-    consistent: bool = False
-    attributes: tuple[str, ...] = ("tone",)
-    attributes_from: Literal["group", "subject"] = "group"
-    release: tuple[str, ...] = ()
-    seed: int = 0
-    verify: Literal["default", "recognizer"] = "default"
-    i_understand: bool = False
-    output: Literal["face", "photo"] = "face"
-    background: Background = "keep"
-    subject_face: Literal["only"] | FaceWord = "only"
-    text: Literal["auto", "cover", "keep"] = "auto"
-    jobs: int = 0
-    engine: Literal["processes", "serial"] = "processes"
-    timeout: float = 240.0
-    resume: bool = True
+    what: ClassVar[str] = "settings"
 
-    def __post_init__(self) -> None:
-        wrong = [
-            f"{name} must be {expected}, not {getattr(self, name)!r}"
-            for name, (expected, holds) in _CHECKS.items()
-            if not holds(getattr(self, name))
-        ]
-        if self.mechanism == "none" and self.i_understand is not True:
-            wrong.append("mechanism none protects nobody; say i_understand (--i-understand) to use it")
-        if wrong:
-            raise UsageError("settings: " + "; ".join(wrong) + ".")
+    mechanism: Annotated[MechanismChoice, Field(description="What protects the shape.")] = "auto"
+    k: Annotated[int, Field(ge=2, le=100_000, description="Subjects per group.")] = 11
+    epsilon: Annotated[float, Field(gt=0, description="Of metric; see `ganonym plan`.")] = 1.0
+    directions: Annotated[int, Field(ge=1, le=40, description="Of metric: identity directions that leave at all.")] = 8
+    disperse: Annotated[Dispersal, Field(description="One random draw per photo or subject.")] = "photo"
+    small_classes: Annotated[SmallClasses, Field(description="Classes of fewer than k.")] = "withhold"
+    consistent: Annotated[bool, Field(description="One surrogate for all photos of a subject.")] = False
+    attributes: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct(*ATTRIBUTES)),
+        Field(description="What may reach the synthesizer beside the shape."),
+    ] = ("tone",)
+    attributes_from: Annotated[AttributeSource, Field(description="Of k-same: whose skin tone is shown.")] = "group"
+    release: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct(*RELEASABLE)),
+        Field(description="Manifest columns that are released beside the syndrome."),
+    ] = ()
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="Same seed, same bytes.")] = 0
+    verify: Annotated[Verification, Field(description="Add dlib's recognizer.")] = "default"
+    i_understand: Annotated[
+        bool, Field(validate_default=True, description="For mechanism none: it protects nobody.")
+    ] = False
+    output: Annotated[OutputKind, Field(description="Faces alone, or set into the photos.")] = "face"
+    background: Annotated[Background, Field(description="Of --output photo: all but the faces.")] = "keep"
+    subject_face: Annotated[
+        FaceRule,
+        Field(description="Which of several faces is the subject's; the manifest's column `face` comes first."),
+    ] = "only"
+    text: Annotated[
+        TextRule,
+        Field(description="Of --output photo: names, dates; auto covers it where the extra `text` is installed."),
+    ] = "auto"
+    jobs: Annotated[int, Field(ge=0, le=4096, description="Worker processes.")] = 0
+    engine: Annotated[Engine, Field(description="Where photos are treated: in worker processes or in this one.")] = (
+        "processes"
+    )
+    timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 240.0
+    resume: Annotated[bool, Field(description="Go on where an earlier run was stopped.")] = True
+
+    @field_validator("i_understand")
+    @classmethod
+    def _insists(cls, value: bool, info: ValidationInfo) -> bool:
+        if info.data.get("mechanism") == "none" and not value:
+            raise ValueError("must be true (--i-understand) for mechanism none, which protects nobody")
+        return value
 
     @property
     def workers(self) -> int:
@@ -99,7 +139,7 @@ class Settings:
     def relevant(self) -> dict[str, Any]:
         """The settings that change output bytes, ready for JSON."""
         unseen = _UNSEEN if self.output == "photo" else _UNSEEN | {"output", "background", "text"}
-        return {name: value for name, value in asdict(self).items() if name not in unseen}
+        return self.model_dump(exclude={*unseen})
 
     def digest(self) -> str:
         """Hex SHA-256 over the settings that change output bytes."""
@@ -121,27 +161,33 @@ def load_settings(
     Traceback (most recent call last):
     ganonym.errors.UsageError: -k does nothing: it is of mechanism k-same, not of codebook. Leave it out.
     """
+    explicit = _given(given)
     values: dict[str, Any] = {}
-    if profile is not None:
-        if profile not in PROFILES:
-            raise UsageError(f"no profile called {profile!r}.", f"There are: {', '.join(PROFILES)}.")
-        values |= _read_toml(Path(__file__).parent / "profiles" / f"{profile}.toml")
-    if file is not None:
-        values |= _read_toml(file)
-    values |= {_field(name): value for name, value in (given or {}).items() if value is not None}
-    known = [field.name for field in fields(Settings)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise UsageError(f"settings: unknown {', '.join(unknown)}.", f"Known are: {', '.join(known)}.")
-    arguments: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    settings = Settings(**arguments)
-    named = [_field(name) for name, value in (given or {}).items() if value is not None]
-    idle = [reason for name in named if (reason := _idle(name, settings))]
+    for source in (*_sources(file, profile).values(), explicit):
+        values |= source
+    settings = Settings.model_validate(
+        {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    )
+    idle = [reason for name in explicit if (reason := _idle(name, settings))]
     if idle:
         raise UsageError("; ".join(idle) + ".", "Leave it out." if len(idle) == 1 else "Leave them out.")
     return settings
+
+
+def _given(values: Mapping[str, object | None] | None) -> dict[str, Any]:
+    return {_field(name): value for name, value in (values or {}).items() if value is not None}
+
+
+def _sources(file: Path | None, profile: str | None) -> dict[str, dict[str, Any]]:
+    """What the profile and the file say, each under its name in words, the weaker first."""
+    sources = {}
+    if profile is not None:
+        if profile not in PROFILES:
+            raise UsageError(f"no profile called {profile!r}.", f"There are: {', '.join(PROFILES)}.")
+        sources[f"profile {profile}"] = _read_toml(Path(__file__).parent / "profiles" / f"{profile}.toml")
+    if file is not None:
+        sources[f"file {file}"] = _read_toml(file)
+    return sources
 
 
 def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:
@@ -150,8 +196,9 @@ def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:
     >>> unused({"k": 20, "attributes_from": "group", "disperse": "none", "seed": None}, "codebook")
     ['--attributes-from']
     """
-    named = (_field(name) for name, value in given.items() if value is not None)
-    return [_option(name) for name in named if name != "k" and mechanism not in _MECHANISMS.get(name, (mechanism,))]
+    return [
+        _option(name) for name in _given(given) if name != "k" and mechanism not in _MECHANISMS.get(name, (mechanism,))
+    ]
 
 
 def _idle(name: str, settings: Settings) -> str | None:
@@ -188,52 +235,3 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_Check = tuple[str, Callable[[Any], bool]]
-
-
-def _choice(*options: str) -> _Check:
-    return f"one of {', '.join(options)}", lambda value: isinstance(value, str) and value in options
-
-
-def _several(*options: str) -> _Check:
-    return (
-        f"distinct names out of {', '.join(options)}",
-        lambda value: isinstance(value, tuple) and len(set(map(str, value))) == len(value) and set(value) <= {*options},
-    )
-
-
-def _whole(low: int, high: int) -> _Check:
-    return f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high
-
-
-def _above_0(what: str) -> _Check:
-    return f"{what} above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")
-
-
-_FLAG: _Check = ("true or false", lambda value: isinstance(value, bool))
-
-_CHECKS: dict[str, _Check] = {
-    "mechanism": _choice("auto", "k-same", "codebook", "metric", "none"),
-    "k": _whole(2, 100_000),
-    "epsilon": _above_0("a number"),
-    "directions": _whole(1, 40),
-    "disperse": _choice("photo", "subject", "none"),
-    "small_classes": _choice("withhold", "merge"),
-    "consistent": _FLAG,
-    "attributes": _several(*ATTRIBUTES),
-    "attributes_from": _choice("group", "subject"),
-    "release": _several(*RELEASABLE),
-    "seed": _whole(0, 2**63 - 1),
-    "verify": _choice("default", "recognizer"),
-    "i_understand": _FLAG,
-    "output": _choice("face", "photo"),
-    "background": _choice("keep", "blur", "grey"),
-    "subject_face": _choice("only", *WORDS),
-    "text": _choice("auto", "cover", "keep"),
-    "jobs": _whole(0, 4096),
-    "engine": _choice("processes", "serial"),
-    "timeout": _above_0("seconds"),
-    "resume": _FLAG,
-}
