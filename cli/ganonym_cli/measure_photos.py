@@ -196,7 +196,7 @@ def write(
     readings: Sequence[Reading], request: Request, draw: Path | None, charts: Path | None, save_norms: Path | None
 ) -> list[Path]:
     """Write what was asked for: pictures and charts for their owner's eyes only, norms. Returns the files."""
-    from ganonym.batch.files import make_folder, write_output, write_private
+    from ganonym.files import make_folder, write_output, write_private
 
     good = [each for each in readings if not each.failed]
     written: list[Path] = []
@@ -267,8 +267,8 @@ def _charted(reading: Reading) -> list[str]:
 
 
 def _write_chart(folder: Path, reading: Reading, key: str, request: Request) -> Path:
-    from ganonym.batch.files import write_private
     from ganonym.classify.measurement.charts import percentile_chart
+    from ganonym.files import write_private
 
     path = folder / f"{key.replace('/', '-over-').replace(' ', '-')}.svg"
     person = reading.person

@@ -26,9 +26,9 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
-    from ganonym.batch.files import write_private
     from ganonym.classify.explain.model import explained
     from ganonym.errors import UsageError
+    from ganonym.files import write_private
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)
