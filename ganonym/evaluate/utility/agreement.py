@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from scipy.ndimage import gaussian_filter
 
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.upright import aligned
 from ganonym.types import RGB, Floats, Points
+
+if TYPE_CHECKING:
+    from ganonym.evaluate.utility.inputs import UtilityInputs
 
 FACE_SIDE, PHOTO_SIDE, ALIGNED_SIDE = 192, 256, 128
 MARGIN = 0.15
