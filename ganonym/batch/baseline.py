@@ -15,7 +15,7 @@ from ganonym.baselines.average import average_groups, mean_picture
 from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings
 from ganonym.baselines.report import count, report, table
 from ganonym.baselines.treat import Task, aligned, load_models, treat
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.files import discard, write_output, write_private
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.pipeline import Pipeline, Tools
@@ -34,6 +34,7 @@ from ganonym.faces.shape import load_shape
 from ganonym.photos.encode import encode_png
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
+from ganonym.workers import resident_peak
 
 _FILTERED = Refusal("baseline", "made by a baseline: there is no privatized shape")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.default import default_pipeline
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.photographs import coverable, produce_photographs
@@ -27,6 +27,7 @@ from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.photos.encode import encode_png
 from ganonym.types import FaceRecord, PrivateFace, Refusal
+from ganonym.workers import resident_peak
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ganonym.errors import PhotoError
 from ganonym.faces.cache import FaceCache, read_faces
-from ganonym.photos.isolate import in_workers
 from ganonym.types import Points
+from ganonym.workers import in_workers
 
 PATIENCE = 120.0
 
