@@ -13,8 +13,7 @@ import torch
 
 from ganonym.classify.fewshot.episodes import Index, Pool, draw
 from ganonym.classify.fewshot.scores import EpisodeScore
-from ganonym.statistics.bootstrap import subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate, subject_bootstrap
 from ganonym.types import Floats
 
 EPISODES = 600

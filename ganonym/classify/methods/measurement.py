@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Arrays, Inputs
-from ganonym.classify.measurement.lengths import RATIOS, measurements, pairwise_ratios
-from ganonym.classify.measurement.table import MEASUREMENTS
+from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats
 

@@ -31,7 +31,7 @@ from ganonym.classify.fewshot.encoders import (
 from ganonym.classify.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.heads.ordinal import OrdinalHead, coral_loss, level_probabilities
 from ganonym.errors import EnvironmentFault
-from ganonym.statistics.bootstrap import Statistic
+from ganonym.statistics.intervals import Statistic
 from ganonym.types import Floats
 
 
