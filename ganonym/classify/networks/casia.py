@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.networks.dropout import dropped
+from ganonym.classify.learning.fit import dropped
 
 WIDTHS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
 """Channels of two convolutions a stage; stages are parted by max-pooling."""
@@ -26,7 +26,7 @@ class Casia(nn.Module):
 
     `width` multiplies all channels. Deviation: crops of other sides than 100 are taken too, whose last map is averaged
     whatever its side (at 100 px this is the published 7 × 7 pooling). First weights come from torch's global generator,
-    so build it within `fit.seeded`: convolutions as torch draws them, the head by He et al. (2015) with zero biases.
+    so build it within `learning.fit.seeded`: convolutions as torch draws them, the head by He et al. (2015) with zero biases.
     """
 
     def __init__(self, count: int, width: float = 1.0) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import called
+from ganonym.classify.learning.discriminant import Reference, load_reference
 from ganonym.classify.metrics.rates import macro_recall
-from ganonym.classify.reference import Reference, load_reference
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.noninferiority import compared, not_evaluated

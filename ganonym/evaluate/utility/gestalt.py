@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
 from ganonym.evaluate.sample import Sample
 from ganonym.types import Floats
