@@ -65,7 +65,7 @@ class Configuration(BaseModel):
         return {}
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        """The system that starts from `foundation`; its networks of faces compute on `device` (`learning.fit.Schedule`)."""
+        """The system that starts from `foundation`; its networks of faces compute on `device` (`fit.Schedule`)."""
         raise NotImplementedError
 
 

@@ -44,7 +44,7 @@ def recipe_of(preset: str, seed: int = 1, device: str = CPU) -> RegionsRecipe:
 def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, log: Callable[[str], None]) -> None:
     """Train one region after the other, each kept in the folder `run`; write all in half precision to `output`.
 
-    `crops` are of `crops.RegionCrops`, (n, 4, side, side). Some people are kept out (`Crops.unseen`). A region whose file
+    `crops` are `RegionCrops` (n, 4, side, side). Some people are kept out (`Crops.unseen`). A region whose file
     is in `run` is not trained again: use a folder for each recipe and set of photographs.
     """
     unseen, person = crops.unseen, crops.person

@@ -37,7 +37,7 @@ class Head(Protocol):
     def loss(self, width: int, count: int) -> nn.Module:
         """Embeddings (n, `width`) and classes (n,) → the mean loss. Its weights `W` (width, count) are to be trained.
 
-        They belong into the optimizer like those of the network. Drawn from torch's global generator (`learning.fit.seeded`).
+        They belong into the optimizer like those of the network. Drawn from torch's global generator (`fit.seeded`).
         """
         ...
 

@@ -26,7 +26,7 @@ class Casia(nn.Module):
 
     `width` multiplies all channels. Deviation: crops of other sides than 100 are taken too, whose last map is averaged
     whatever its side (at 100 px this is the published 7 × 7 pooling). First weights come from torch's global generator,
-    so build it within `learning.fit.seeded`: convolutions as torch draws them, the head by He et al. (2015) with zero biases.
+    so build it within `fit.seeded`: convolutions as torch draws them, the head by He et al. (2015) with zero biases.
     """
 
     def __init__(self, count: int, width: float = 1.0) -> None:

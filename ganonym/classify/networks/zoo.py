@@ -76,7 +76,7 @@ def prepared(crops: NDArray[np.uint8], side: int, look: Look) -> Tensor:
 def network(architecture: Architecture, classes: int, narrowing: int = 1) -> nn.Module:
     """The network with a head for `classes`: pictures (n, 3, s, s) → scores (n, classes). Weights are random.
 
-    Draws first weights from torch's global generator: call it through `learning.fit.seeded`. `narrowing` divides the channels
+    Draws first weights from torch's global generator: call it through `fit.seeded`. `narrowing` divides the channels
     of every layer (the width multiplier of Howard et al. 2017, MobileNets), depth and wiring unchanged: at 8 a network
     has about 1/64 of the weights and trains on two cores. The narrow ones are ours, published nowhere, and start from
     He's weights (fan out) whatever the full one starts from. Raises EnvironmentFault without timm, UsageError for an

@@ -53,7 +53,7 @@ def system_of(kind: str, settings: Mapping[str, Any], foundation: Arrays, device
     """The system called `kind` with all of `settings`. Raises UsageError as `configured` does.
 
     `foundation`: parameters of the pretrained network that the system starts from (`read_foundation`), empty where it
-    starts from none. `device`: where networks of faces compute (`learning.fit.Schedule`); what learns from embeddings or
+    starts from none. `device`: where networks of faces compute (`fit.Schedule`); what learns from embeddings or
     landmarks is small and stays on the processor.
     """
     return configured(kind, settings).system(foundation, device)

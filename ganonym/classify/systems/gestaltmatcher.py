@@ -6,7 +6,7 @@ the normalisation gives is the gestalt descriptor that galleries compare (`Train
 
 Three things differ from the published code on purpose: colours are RGB in training as in use; classes are weighted by
 their own numbers; the frozen part is in evaluation mode always, so that its running statistics stay the recognizer's.
-Deviations: a cosine takes the place of the schedule that waits for a plateau of a validation score (`learning.fit.Schedule`),
+Deviations: a cosine takes the place of the schedule that waits for a plateau of a validation score (`fit.Schedule`),
 and with `draws` photos are altered a fixed number of times, so that the frozen part sees each only once.
 """
 
