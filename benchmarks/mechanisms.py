@@ -39,7 +39,7 @@ from ganonym.privacy.population import attacker_view, virtual_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 from ganonym.types import Floats
 
 GROUPS = ("WBS", "NS", "CdLS", "22q11", "ALGS", "KS", "FAS", "Sotos", "KBG", "control")

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.rates import macro_recall
 from ganonym.classify.system import Classifier, Inputs
-from ganonym.statistics.bootstrap import Statistic, paired_bootstrap, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, subject_bootstrap
 
 ROUNDS, SEED = 1000, 3
 

@@ -113,8 +113,8 @@ def write_cohort(folder: Path, cohort: Cohort, jobs: int | None, advance: Advanc
     any number of `jobs`. Raises UsageError when `folder` already holds something or a table is there, EnvironmentFault
     when it cannot be written.
     """
-    from ganonym.batch.files import make_folder
     from ganonym.errors import UsageError
+    from ganonym.files import make_folder
     from ganonym_cli.phantom_files import TABLES, photograph_all, tables
 
     if folder.is_dir() and any(folder.iterdir()):

@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from ganonym.batch.files import write_output
 from ganonym.errors import EnvironmentFault
+from ganonym.files import write_output
 from ganonym.phantom.plan import Cohort
 from ganonym.phantom.sitting import PhantomShape, photos_of, studio
 from ganonym.photos.encode import encode_png

@@ -140,7 +140,7 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
         """Release IN in many ways, assess each, and draw the trade-off curve with intervals."""
         from ganonym.errors import UsageError
         from ganonym.evaluate.compare import compare
-        from ganonym.evaluate.report.comparison import write_comparison
+        from ganonym.evaluate.report.pages import write_comparison
         from ganonym.evaluate.verdict.policy import load_policy
         from ganonym_cli.plan import numbers
 

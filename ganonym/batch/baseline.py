@@ -16,11 +16,9 @@ from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings
 from ganonym.baselines.report import count, report, table
 from ganonym.baselines.treat import Task, aligned, load_models, treat
 from ganonym.batch.engines import Engine, open_engine, resident_peak
-from ganonym.batch.files import discard, write_output, write_private
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, plan_batch
-from ganonym.batch.pseudonym import key_mark, output_name, pseudonym, read_or_create_key, refuse_collisions
 from ganonym.batch.release import ReleaseItem
 from ganonym.batch.replacement import open_release
 from ganonym.batch.request import Progress, check_ledger, check_output, fingerprints, header_of
@@ -31,7 +29,9 @@ from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.faces.find import default_backends
 from ganonym.faces.shape import load_shape
+from ganonym.files import discard, write_output, write_private
 from ganonym.photos.encode import encode_png
+from ganonym.pseudonym import key_mark, output_name, pseudonym, read_or_create_key, refuse_collisions
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
 

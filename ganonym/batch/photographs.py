@@ -8,18 +8,18 @@ from pathlib import Path
 
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.engines import Engine
-from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.pipeline import Tools
 from ganonym.batch.plan import Plan
-from ganonym.batch.pseudonym import output_name, refuse_collisions
 from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace
 from ganonym.config import Settings
 from ganonym.errors import PhotoError
+from ganonym.files import discard
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
+from ganonym.pseudonym import output_name, refuse_collisions
 from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Request
 
 COVERABLE = frozenset({"tiny", "profile", "no-skin"})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ganonym.batch.claims import Claim, subjects_of
 from ganonym.batch.plan import choose_mechanism
-from ganonym.batch.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
 from ganonym.privacy.attributes import AttributeChoice, coarsen
@@ -16,6 +15,7 @@ from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
+from ganonym.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.types import PrivateFace, Refusal
 
 

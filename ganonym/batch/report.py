@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ganonym.batch.files import write_output, write_private
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.plan import Plan
-from ganonym.batch.pseudonym import pseudonym
 from ganonym.batch.release import Release
 from ganonym.batch.review import COLUMNS, cautions, covered_text, photos_to_review, review_rows
 from ganonym.batch.workspace import Workspace
 from ganonym.config import Settings
+from ganonym.files import write_output, write_private
 from ganonym.privacy.attributes import AGE_BANDS
+from ganonym.pseudonym import pseudonym
 from ganonym.types import JSON
 
 PHOTO_WARNING = (

@@ -10,12 +10,10 @@ from pathlib import Path
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.engines import Engine, open_engine, resident_peak
-from ganonym.batch.files import discard
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.photographs import coverable, produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.prepare import analysis_key, prepare
-from ganonym.batch.pseudonym import key_mark, read_or_create_key
 from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.replacement import open_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
@@ -25,7 +23,9 @@ from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
 from ganonym.config import Settings
 from ganonym.errors import UsageError
+from ganonym.files import discard
 from ganonym.photos.encode import encode_png
+from ganonym.pseudonym import key_mark, read_or_create_key
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 
 

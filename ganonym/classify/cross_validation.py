@@ -15,8 +15,7 @@ from ganonym.classify.metrics.rates import calibration_error, macro_f1
 from ganonym.classify.metrics.topk import accuracies
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.system import Calls, Classifier, Inputs, asked, record
-from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
-from ganonym.statistics.estimate import Estimate, few
+from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
 from ganonym.types import Floats
 
 

@@ -82,7 +82,7 @@ def _base(them: Classed, names: list[str] | None, frequent: int | None) -> list[
 
 def _tell(output: Output, cohort: Cohort, found: Compared) -> None:
     """One row a learner; whatever did not take part is named."""
-    from ganonym.statistics.estimate import FEW
+    from ganonym.statistics.intervals import FEW
 
     shape = found.shape
     people = Counter(number for _, number in set(zip(cohort.subjects, cohort.classes.tolist(), strict=True)))

@@ -70,8 +70,7 @@ def grade(
     from ganonym.classify.cross_validation import cross_validated
     from ganonym.classify.systems.ordinal import level_rates, median_level, quadratic_kappa
     from ganonym.errors import UsageError
-    from ganonym.statistics.bootstrap import subject_bootstrap
-    from ganonym.statistics.estimate import few
+    from ganonym.statistics.intervals import few, subject_bootstrap
 
     output = Output(as_json, quiet)
     if (signs is None) == (label is None) or (label is None) != (not level):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ganonym.classify.looks import System
     from ganonym.classify.recipe import Preset, Recipe
     from ganonym.classify.system import Arrays
-    from ganonym.statistics.estimate import Estimate
+    from ganonym.statistics.intervals import Estimate
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
 Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds over subjects.")]

@@ -31,7 +31,7 @@ from ganonym_cli.table import Table
 if TYPE_CHECKING:
     from ganonym.classify.screening.rates import Screened, ScreeningRates
     from ganonym.classify.screening.ratios import Ratio
-    from ganonym.statistics.estimate import Estimate
+    from ganonym.statistics.intervals import Estimate
 
 
 def screen(

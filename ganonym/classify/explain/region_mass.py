@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import ROUNDS, Estimate, subject_bootstrap
 from ganonym.types import RGB, Floats, Points
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "jaw", "rest")

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.fewshot.scores import EpisodeScore
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate, subject_bootstrap
 from ganonym.types import Floats
 
 Index = NDArray[np.intp]

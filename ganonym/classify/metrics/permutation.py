@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.statistics.bootstrap import ROUNDS
+from ganonym.statistics.intervals import ROUNDS
 
 
 @dataclass(frozen=True, slots=True)

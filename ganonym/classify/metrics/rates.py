@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.system import Calls
-from ganonym.statistics.bootstrap import Statistic
+from ganonym.statistics.intervals import Statistic
 
 Classes = NDArray[np.intp]
 BINS = 15

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.metrics.rates import macro_recall
-from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import ROUNDS, Estimate, Statistic, subject_bootstrap
 from ganonym.types import Floats
 
 RANKS = (1, 5, 10, 30)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.metrics.binary import area
 from ganonym.classify.metrics.folds import FOLDS, subject_folds
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import ROUNDS, Estimate
 from ganonym.types import Floats
 
 LENGTH = 30

@@ -18,8 +18,7 @@ from ganonym.classify.progress import Tell
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores, result_list, separation
 from ganonym.classify.system import Classifier, Inputs, Predictor
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import FEW, Estimate, Model
+from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
 from ganonym.types import Floats
 
 

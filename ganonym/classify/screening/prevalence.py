@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ganonym.classify.metrics.binary import predictive_values
 from ganonym.errors import UsageError
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True)

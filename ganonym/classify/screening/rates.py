@@ -12,8 +12,7 @@ from ganonym.classify.metrics.binary import binary, predictive_values
 from ganonym.classify.screening.frontal import YAW, Frontal, frontal
 from ganonym.classify.screening.ratios import Ratio, ratios
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import Estimate, Model
+from ganonym.statistics.intervals import ROUNDS, Estimate, Model
 from ganonym.types import Floats, Pose
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.metrics.binary import share
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import Model
+from ganonym.statistics.intervals import ROUNDS, Model
 
 
 class Ratio(Model):

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.measurement.lengths import RATIOS, measurements, pairwise_ratios
-from ganonym.classify.measurement.table import MEASUREMENTS
+from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
 from ganonym.classify.system import Arrays, Inputs
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats

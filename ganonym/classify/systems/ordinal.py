@@ -31,7 +31,7 @@ from ganonym.classify.networks.light import (
 )
 from ganonym.classify.system import Arrays, Inputs
 from ganonym.errors import EnvironmentFault
-from ganonym.statistics.bootstrap import Statistic
+from ganonym.statistics.intervals import Statistic
 from ganonym.types import Floats
 
 

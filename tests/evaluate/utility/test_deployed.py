@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ganonym.classify.learning.discriminant import Discriminant, Reference
-from ganonym.evaluate.utility.deployed import deployed
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
+from ganonym.evaluate.utility.syndrome import deployed
 from ganonym.manifest import Row
 from ganonym.types import Floats
 

@@ -10,8 +10,7 @@ import pytest
 
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.utility.assess import utility
-from ganonym.evaluate.utility.groups import groups
+from ganonym.evaluate.utility.families import groups, utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.syndrome import Diagnosed, diagnose, syndromes
 

@@ -1,4 +1,4 @@
-"""How far the landmarks found in released pictures lie from those of their originals, beside the detector's noise."""
+"""Landmarks of released pictures against those of their originals: distance and pose."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.quality import landmark_error
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs
-from ganonym.evaluate.utility.noninferiority import compared, not_evaluated, reported
-from ganonym.evaluate.utility.paired import mean_of
+from ganonym.evaluate.utility.rows import compared, mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, similarity
 from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.landmarks import LandmarkModel
-from ganonym.statistics.bootstrap import Statistic
+from ganonym.faces.pose import estimate_pose
+from ganonym.statistics.intervals import Statistic
+from ganonym.synthesis.quality import landmark_error
 from ganonym.types import Box, Floats, Points
 
-FAMILY = "landmarks"
+LANDMARKS = "landmarks"
 LIMIT = 0.08
 
 
@@ -77,7 +77,7 @@ def landmarks(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utili
     subjects = [inputs.subjects[index] for index in photos]
     found = errors(inputs)[photos]
     if not np.isfinite(found).any():
-        yield not_evaluated(FAMILY, "error", "No released picture has a face where its original has one.")
+        yield not_evaluated(LANDMARKS, "error", "No released picture has a face where its original has one.")
         return
     floor = None if inputs.landmark_noise is None else inputs.landmark_noise[photos]
     kept = np.isfinite(found) if floor is None else np.isfinite(found) & np.isfinite(floor)
@@ -85,13 +85,47 @@ def landmarks(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utili
     failed = mean_of((np.nan_to_num(found, nan=np.inf) > LIMIT).astype(np.float64))
     note = "The original's value is the detector's own noise, between a photo and its mirror image."
     if floor is None or not kept.any():
-        yield reported(FAMILY, "error in eye distances", mean_of(found[np.isfinite(found)]),
+        yield reported(LANDMARKS, "error in eye distances", mean_of(found[np.isfinite(found)]),
                        [s for s, e in zip(subjects, found, strict=True) if np.isfinite(e)], rng)  # fmt: skip
-        yield reported(FAMILY, "AUC@0.08", area_under_curve(found), subjects, rng, bounds=(0.0, 1.0))
-        yield reported(FAMILY, "failures (no face, or error above 0.08)", failed, subjects, rng, bounds=(0.0, 1.0))
+        yield reported(LANDMARKS, "AUC@0.08", area_under_curve(found), subjects, rng, bounds=(0.0, 1.0))
+        yield reported(LANDMARKS, "failures (no face, or error above 0.08)", failed, subjects, rng, bounds=(0.0, 1.0))
         return
     failed_before = mean_of((np.nan_to_num(floor, nan=np.inf) > LIMIT).astype(np.float64))
-    yield compared(FAMILY, "error in eye distances", (mean_of(floor[kept]), mean_of(found[kept])), mine, rng,
+    yield compared(LANDMARKS, "error in eye distances", (mean_of(floor[kept]), mean_of(found[kept])), mine, rng,
                    bounds=None, note=note)  # fmt: skip
-    yield compared(FAMILY, "AUC@0.08", (area_under_curve(floor), area_under_curve(found)), subjects, rng, note=note)
-    yield compared(FAMILY, "failures (no face, or error above 0.08)", (failed_before, failed), subjects, rng, note=note)
+    yield compared(LANDMARKS, "AUC@0.08", (area_under_curve(floor), area_under_curve(found)), subjects, rng, note=note)
+    yield compared(
+        LANDMARKS, "failures (no face, or error above 0.08)", (failed_before, failed), subjects, rng, note=note
+    )
+
+
+POSE = "pose"
+ANGLES = ("yaw", "pitch", "roll")
+
+
+def turned(before: Points, after: Points) -> Floats:
+    """Absolute differences of yaw, pitch and roll between two sets of landmarks (68, 2), in degrees 0…180, (3,)."""
+    one, other = estimate_pose(before), estimate_pose(after)
+    gaps = np.array([getattr(other, name) - getattr(one, name) for name in ANGLES])
+    return np.asarray(np.abs((gaps + 180.0) % 360.0 - 180.0))
+
+
+def pose(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utility]:
+    """Mean absolute error of each angle in degrees where both sides show a face.
+
+    Roll only of released pictures that keep the original's geometry: an upright crop has lost it on purpose.
+    """
+    pairs = [
+        (index, turned(before, after))
+        for index, (before, after) in enumerate(zip(inputs.original_points, inputs.released_points, strict=True))
+        if before is not None and after is not None
+    ]
+    for angle, name in enumerate(ANGLES):
+        used = [pair for pair in pairs if name != "roll" or inputs.in_place[pair[0]]]
+        if not used:
+            why = "No pair of pictures with a face on both sides" + (" and one geometry." if name == "roll" else ".")
+            yield not_evaluated(POSE, f"{name}, mean absolute error", why)
+            continue
+        values = np.array([gaps[angle] for _, gaps in used])
+        subjects = [inputs.subjects[index] for index, _ in used]
+        yield reported(POSE, f"{name}, mean absolute error in degrees", mean_of(values), subjects, rng)

@@ -1,6 +1,8 @@
-"""Likeness of sets and of pictures in the features of networks: KID in the bundled encoder's, LPIPS in AlexNet's.
+"""Features of networks that judge utility, and the rows of the assessment made of them: KID and LPIPS.
 
-Reported, never decided by: the encoder sees who is shown, and LPIPS what stayed the same, which is not the aim.
+KID uses the bundled encoder, which sees who is shown; LPIPS uses AlexNet, which sees what stayed the same. Both are
+reported and decide nothing. Syndromes are judged by the bundled gestalt encoder. No attacker uses these networks: an
+attack with the encoder that judges would judge itself.
 """
 
 from __future__ import annotations
@@ -14,16 +16,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
 from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.quality import kernel_distance
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs
-from ganonym.evaluate.utility.noninferiority import not_evaluated, reported
-from ganonym.evaluate.utility.paired import mean_of
+from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, crop
 from ganonym.faces.upright import upright
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate
+from ganonym.synthesis.quality import kernel_distance
 from ganonym.types import CANVAS, RGB, Floats, Points
 from ganonym.weights import read_manifest, verified_path
 
@@ -32,13 +35,14 @@ if TYPE_CHECKING:
     from ganonym.faces.encoder import Encoder
     from ganonym.synthesis.losses import Perceptual
 
-FAMILY = "realism"
-WEIGHTS_NAME = "lpips-alex"
+
+REALISM = "realism"
+LPIPS = "lpips-alex"
 REMEDY = (
     "Write the state of lpips.LPIPS(net='alex') with safetensors.torch.save_model into a folder, name the file and its "
-    f"sha256 under [{WEIGHTS_NAME}] in a manifest.toml there, and set GANONYM_WEIGHTS to the folder."
+    f"sha256 under [{LPIPS}] in a manifest.toml there, and set GANONYM_WEIGHTS to the folder."
 )
-FEWEST = 20
+FEWEST_FACES = 20
 
 
 def face_features(sample: Sample) -> Floats | None:
@@ -87,9 +91,9 @@ def lpips_weights(folder: Path | None = None) -> Path:
     folder = folder or (Path(named) if named else None)
     if folder is None:
         raise EnvironmentFault("LPIPS has no weights here: no folder of weights is named.", REMEDY)
-    if not (folder / "manifest.toml").is_file() or WEIGHTS_NAME not in read_manifest(folder):
+    if not (folder / "manifest.toml").is_file() or LPIPS not in read_manifest(folder):
         raise EnvironmentFault(f"LPIPS has no weights in {folder}: its manifest.toml names none.", REMEDY)
-    return verified_path(WEIGHTS_NAME, folder)
+    return verified_path(LPIPS, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +120,31 @@ def distances(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utili
     """KID of released faces against originals, beside that between two halves of the originals' subjects; LPIPS."""
     yield _kid(inputs, rng)
     if inputs.perceptual is None or not np.isfinite(inputs.perceptual).any():
-        yield not_evaluated(FAMILY, "LPIPS", f"It was not measured. {REMEDY}")
+        yield not_evaluated(REALISM, "LPIPS", f"It was not measured. {REMEDY}")
         return
     known = np.isfinite(inputs.perceptual)
     subjects = [subject for subject, keep in zip(inputs.subjects, known, strict=True) if keep]
     note = "Distance of each released face from its original; 0 is a copy."
-    yield reported(FAMILY, "LPIPS", mean_of(inputs.perceptual[known]), subjects, rng, note=note)
+    yield reported(REALISM, "LPIPS", mean_of(inputs.perceptual[known]), subjects, rng, note=note)
 
 
 def _kid(inputs: UtilityInputs, rng: np.random.Generator) -> Utility:
     name = "KID in the bundled encoder's features"
     if inputs.original_features is None or inputs.released_features is None:
-        return not_evaluated(FAMILY, name, "Features were not computed.")
+        return not_evaluated(REALISM, name, "Features were not computed.")
     width = inputs.original_features.shape[1]
     before, after = (features * np.sqrt(width) for features in (inputs.original_features, inputs.released_features))
     known = np.isfinite(before).all(axis=1), np.isfinite(after).all(axis=1)
-    if min(each.sum() for each in known) < FEWEST:
-        return not_evaluated(FAMILY, name, f"Fewer than {FEWEST} faces on one side.")
+    if min(each.sum() for each in known) < FEWEST_FACES:
+        return not_evaluated(REALISM, name, f"Fewer than {FEWEST_FACES} faces on one side.")
     people = sorted(set(inputs.subjects))
     half = set(rng.permutation(people)[: len(people) // 2].tolist())
     mine = np.array([subject in half for subject in inputs.subjects])
     one, other = before[known[0] & mine], before[known[0] & ~mine]
-    floor = _estimate(one, other, rng) if min(len(one), len(other)) >= FEWEST // 2 else None
+    floor = _estimate(one, other, rng) if min(len(one), len(other)) >= FEWEST_FACES // 2 else None
     note = "The original's value is between two halves of the originals. A face encoder's view: identity, not pores."
     return Utility(
-        family=FAMILY,
+        family=REALISM,
         name=name,
         original=floor,
         released=_estimate(before[known[0]], after[known[1]], rng),
@@ -167,3 +171,28 @@ def _network(path: Path) -> Perceptual:
     from ganonym.synthesis.losses import Perceptual
 
     return Perceptual(path)
+
+
+GESTALT = "gestalt"
+
+
+@dataclass(frozen=True, slots=True)
+class GestaltView:
+    """The embedding as a view, so that it is computed where the photo is read. No attacker compares it."""
+
+    name: str = "gestalt"
+    width: int = 128
+
+    def template(self, sample: Sample) -> Floats | None:
+        """(128,) of unit length, None without landmarks. Raises EnvironmentFault when the weights lack."""
+        if sample.points is None:
+            return None
+        network = _gestalt_network()
+        crop = ArcFaceCrop(network.form.side)(sample.rgb, sample.points)
+        return np.asarray(embeddings(network, crop[None])[0], dtype=np.float64)
+
+
+@cache
+def _gestalt_network() -> IResNet:
+    """Once a process: each loading verifies the weights."""
+    return load_iresnet(verified_path(GESTALT))

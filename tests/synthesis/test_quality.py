@@ -8,7 +8,7 @@ from scipy.stats import norm
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
-from ganonym.evaluate.quality import (
+from ganonym.synthesis.quality import (
     agreement,
     bands,
     diversity,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganonym.batch.pseudonym import (
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.pseudonym import (
     key_mark,
     output_name,
     pseudonym,
@@ -22,7 +23,6 @@ from ganonym.batch.pseudonym import (
     refuse_collisions,
     seed_for,
 )
-from ganonym.errors import EnvironmentFault, UsageError
 
 KEY = bytes(range(32))
 

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ganonym.batch.files import write_private
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.files import write_private
 from ganonym.photos.walk import twins
 
 KEY_BYTES = 32

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.pairs import read_release
+from ganonym.evaluate.release import read_release
 
 NAMES = ("a/one.png", "a/two.png", "b/one.png")
 
