@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganonym.batch.claims import Claim
-from ganonym.batch.release import plan_release
 from ganonym.config import PROFILES, Settings, load_settings
 from ganonym.errors import UsageError
 from ganonym.faces.shape import join, load_shape
 from ganonym.manifest import Row
+from ganonym.release_plan import Claim, plan_release
 from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
 
 OTHER = {

@@ -1,14 +1,20 @@
-"""k-Same on pixels (Newton, Sweeney & Malin 2005): everybody in a group becomes the group's mean picture."""
+"""Faces made anew: k-Same on pixels (Newton, Sweeney & Malin 2005), and average skin on the subject's landmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from ganonym.faces.align import crop, similarity
-from ganonym.faces.shape import to_canvas
+from ganonym.faces.appearance import AppearanceModel, attributes, texture_of
+from ganonym.faces.condition import condition
+from ganonym.faces.shape import normalize, split, to_canvas
 from ganonym.privacy.ksame import GroupMean, k_same
+from ganonym.synthesis.generator import compose
+from ganonym.synthesis.surrogate import COMPONENTS as TEXTURE_COMPONENTS
+from ganonym.synthesis.surrogate import without_green
 from ganonym.types import CANVAS, RGB, Floats, Points, Refusal
 
 REDUCED = 4
@@ -36,7 +42,7 @@ def eigenfaces(pictures: Sequence[RGB]) -> Floats:
     """
     side = CANVAS // REDUCED
     grey = np.stack(
-        [(each @ _LUMA).reshape(side, REDUCED, side, REDUCED).mean(axis=(1, 3)).ravel() for each in pictures]
+        [(picture @ _LUMA).reshape(side, REDUCED, side, REDUCED).mean(axis=(1, 3)).ravel() for picture in pictures]
     )
     centred = grey - grey.mean(axis=0)
     places, spread, basis = np.linalg.svd(centred, full_matrices=False)
@@ -56,11 +62,11 @@ def average_groups(pictures: Sequence[RGB], labels: Sequence[str | None] | None,
     places = eigenfaces(pictures)
     members = k_same(places, labels, k, np.ones(places.shape[1]))
     groups: dict[int, list[int]] = {}
-    for number, each in enumerate(members):
-        if isinstance(each, GroupMean):
-            groups.setdefault(each.group, []).append(number)
+    for number, member in enumerate(members):
+        if isinstance(member, GroupMean):
+            groups.setdefault(member.group, []).append(number)
     means = {group: mean_picture([pictures[number] for number in numbers]) for group, numbers in groups.items()}
-    return [each if isinstance(each, Refusal) else means[each.group] for each in members]
+    return [member if isinstance(member, Refusal) else means[member.group] for member in members]
 
 
 def mean_picture(pictures: Sequence[RGB]) -> RGB:
@@ -73,3 +79,19 @@ def mean_picture(pictures: Sequence[RGB]) -> RGB:
     for picture in pictures:
         total += picture
     return np.round(total / len(pictures)).astype(np.uint8)
+
+
+def composite(points: Points, tone: int, model: AppearanceModel) -> RGB:
+    """The population's mean texture for a `tone` (0 … 5), on the very landmarks (68, 2) of a face; (256, 256, 3).
+
+    Position, size and roll are normalised, everything else of the shape is the subject's, to the pixel: no shape is
+    protected. The texture is the mean of the appearance model (Cootes, Edwards & Taylor 1998) given tone and
+    expression; sex and age are left at the mean. Raises ValueError when the landmarks coincide.
+    """
+    shape = normalize(points, model.shape)
+    scores, _ = attributes(split(shape, model.shape)[1], tone, None, None, model)
+    texture = texture_of((model.attribute_effect @ scores)[:TEXTURE_COMPONENTS], model)
+    maps = condition(to_canvas(shape), without_green(texture), model)[None]
+    picture = compose(maps, torch.zeros_like(maps[:, :3]))[0]
+    pixels: RGB = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    return pixels
