@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ganonym.classify.methods import deepgestalt
 from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
@@ -18,7 +17,7 @@ from ganonym.classify.networks.iresnet import form_of, iresnet_of
 from ganonym.classify.retrieval.distances import ensemble_distances, unit
 from ganonym.classify.retrieval.ranking import nearest_case
 from ganonym.classify.retrieval.views import VIEWS, seen
-from ganonym.classify.systems import system_of
+from ganonym.classify.systems import deepgestalt, system_of
 from ganonym.classify.systems.cnn import narrow
 from ganonym.classify.systems.gestaltmatcher import GestaltMatcher
 from ganonym.classify.systems.margin import MarginNetwork

@@ -9,7 +9,6 @@ from types import FunctionType
 
 import numpy as np
 import pytest
-from ganonym.classify.methods import screening
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from sklearn.metrics import roc_curve
 
 from ganonym.classify.screening import threshold
 from ganonym.classify.screening.threshold import Rule, choose_threshold
+from ganonym.classify.systems import screening
 from ganonym.errors import UsageError
 
 
