@@ -14,7 +14,7 @@ from ganonym.baselines.made_faces import average_groups, mean_picture
 from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings
 from ganonym.baselines.report import count, report, table
 from ganonym.baselines.treat import Treatment, aligned, load_models, treat
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, plan_batch
@@ -34,6 +34,7 @@ from ganonym.pseudonym import key_mark, output_name, pseudonym, read_or_create_k
 from ganonym.release_plan import ReleaseItem
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
+from ganonym.workers import resident_peak
 
 _FILTERED = Refusal("baseline", "made by a baseline: there is no privatized shape")
 

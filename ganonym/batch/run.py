@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.default import default_pipeline
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.photographs import produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
@@ -27,6 +27,7 @@ from ganonym.photos.encode import encode_png
 from ganonym.pseudonym import key_mark, read_or_create_key
 from ganonym.release_plan import ReleaseItem, ReleasePlan, coverable
 from ganonym.types import FaceRecord, PrivateFace, Refusal
+from ganonym.workers import resident_peak
 
 
 @dataclass(frozen=True, slots=True)

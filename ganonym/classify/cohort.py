@@ -22,8 +22,8 @@ from ganonym.faces.align import apply, crop
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.upright import upright
-from ganonym.photos.isolate import in_workers
 from ganonym.types import CANVAS, RGB, Points, Pose
+from ganonym.workers import in_workers
 
 PATIENCE = 120.0
 
