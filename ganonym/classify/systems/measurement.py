@@ -88,106 +88,14 @@ class TrainedLogistic:
         return {name: getattr(self, name) for name in _LOGISTIC}
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredForest:
-    """A random forest (Breiman 2001) on `features`: `trees`, leaves of at least `leaf` photos, classes weighted alike.
-
-    Trained by scikit-learn; saved as the arrays of its trees, since its own format is pickle.
-    """
-
-    trees: int = 300
-    leaf: int = 2
-
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedForest:
-        """Of landmarks (n, 68, 2); deterministic by `seed`."""
-        from sklearn.ensemble import RandomForestClassifier
-
-        model = RandomForestClassifier(
-            self.trees, min_samples_leaf=self.leaf, class_weight="balanced", random_state=seed % 2**32
+def check_controls(classes: NDArray[np.intp], count: int, control: int = 0) -> None:
+    """Raises UsageError unless there are two classes, and photos of both."""
+    unaffected = classes == control
+    if count != 2 or control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
+        raise UsageError(
+            "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
+            "Choose the logistic regression or the forest for more classes.",
         )
-        model.fit(features(inputs), classes)
-        return grown(model, count)
-
-    def restore(self, arrays: Arrays, count: int) -> TrainedForest:
-        left, right, feature, threshold, value, roots, known = _taken(arrays, _FOREST)
-        nodes = len(left)
-        flat = (left, right, feature, threshold)
-        if (
-            any(each.shape != (nodes,) for each in flat)
-            or value.shape != (nodes, len(known))
-            or not _labels(known, count)
-        ):
-            raise _foreign()
-        # Children come after their parents, so every walk ends; no index may leave the arrays.
-        inner = left >= 0
-        for child in (left, right):
-            if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] >= nodes).any():
-                raise _foreign()
-        width = len(FEATURES) + RATIOS
-        if roots.ndim != 1 or len(roots) == 0 or (roots < 0).any() or (roots >= nodes).any():
-            raise _foreign()
-        if (feature[inner] < 0).any() or (feature[inner] >= width).any():
-            raise _foreign()
-        return TrainedForest(left, right, feature, threshold, value, roots, known, count)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedForest:
-    """All trees one after the other: of node i the children `left` and `right` (−1 in a leaf), `feature` and
-    `threshold` (≤ goes left), and the share of each known class `value` (nodes, k). `roots` (trees,) are their firsts.
-    """
-
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    feature: NDArray[np.int64]
-    threshold: Floats
-    value: Floats
-    roots: NDArray[np.int64]
-    known: NDArray[np.int64]
-    count: int
-
-    def __call__(self, inputs: Inputs) -> Floats:
-        return _spread(self.walk(features(inputs)), self.known, self.count)
-
-    def walk(self, found: Floats) -> Floats:
-        """Mean over trees of the leaf that features (n, d) end in, (n, k). As single precision, like scikit-learn."""
-        seen = found.astype(np.float32)
-        photos = np.arange(len(seen))
-        total = np.zeros((len(seen), self.value.shape[1]))
-        for root in self.roots.tolist():
-            node = np.full(len(seen), root)
-            while (inner := self.left[node] >= 0).any():
-                goes_left = seen[photos, np.maximum(self.feature[node], 0)] <= self.threshold[node]
-                node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
-            total += self.value[node]
-        return total / len(self.roots)
-
-    @property
-    def arrays(self) -> Arrays:
-        return {name: getattr(self, name) for name in _FOREST}
-
-
-def grown(model: Any, count: int) -> TrainedForest:
-    """The trees of a fitted scikit-learn forest as arrays."""
-    trees = [each.tree_ for each in model.estimators_]
-    starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
-    shift = np.repeat(starts[:-1], [tree.node_count for tree in trees])
-
-    def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(tree, name) for tree in trees])
-
-    left, right = (joined(name).astype(np.int64) for name in ("children_left", "children_right"))
-    value = joined("value")[:, 0, :]
-    return TrainedForest(
-        np.where(left >= 0, left + shift, -1),
-        np.where(right >= 0, right + shift, -1),
-        joined("feature").astype(np.int64),
-        joined("threshold"),
-        np.ascontiguousarray(value / value.sum(axis=1, keepdims=True)),
-        starts[:-1].astype(np.int64),
-        model.classes_.astype(np.int64),
-        count,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +111,11 @@ class AstleyClarren:
 
     control: int = 0
 
-    def check(self, classes: NDArray[np.intp], count: int) -> None:
-        """Raises UsageError unless there are two classes, and photos of both."""
-        unaffected = classes == self.control
-        if count != 2 or self.control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
-            raise UsageError(
-                "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
-                "Choose the logistic regression or the forest for more classes.",
-            )
-
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedRule:  # noqa: ARG002
         """Of landmarks (n, 68, 2). Raises UsageError unless there are two classes, and photos of both."""
         from sklearn.linear_model import LogisticRegression
 
-        self.check(classes, count)
+        check_controls(classes, count, self.control)
         unaffected = classes == self.control
         found = _rule_features(inputs)
         mean, sd = found[unaffected].mean(axis=0), found[unaffected].std(axis=0, ddof=1)
