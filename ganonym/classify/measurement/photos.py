@@ -22,8 +22,8 @@ from ganonym.files import make_folder, refuse_existing, write_output, write_priv
 from ganonym.manifest import read_manifest
 from ganonym.manifest_match import match
 from ganonym.photos.decode import read_photo
-from ganonym.photos.sniff import ACCEPTED
-from ganonym.photos.walk import walk
+from ganonym.photos.formats import ACCEPTED
+from ganonym.photos.source import walk
 from ganonym.subject_face import FaceChoice
 from ganonym.types import Points, Sex
 
