@@ -108,7 +108,7 @@ class PhantomShape:
     @property
     def hpo(self) -> tuple[str, ...]:
         """HPO ids of what the picture shows."""
-        return tuple(each.sign.hpo for each in self.signs if each.sign.visible)
+        return tuple(drawn.sign.hpo for drawn in self.signs if drawn.sign.visible)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,7 @@ class Phenotype:
     @property
     def textures(self) -> dict[TextureSign, float]:
         """Severity of each sign on the skin."""
-        return {each.sign.texture: each.severity for each in self.signs if each.sign.texture is not None}
+        return {drawn.sign.texture: drawn.severity for drawn in self.signs if drawn.sign.texture is not None}
 
 
 def draw_phenotype(syndrome: Syndrome, severity: Severity, rng: np.random.Generator) -> Phenotype:
@@ -152,9 +152,9 @@ def combined(signs: Sequence[DrawnSign]) -> Floats:
     that pull an axis the same way the strongest counts, and only opposite pulls add up.
     """
     amounts = np.zeros((2, len(AXES)))
-    for each in signs:
-        for name, weight in each.sign.axes:
-            column, pull = AXES.index(name), weight * each.severity
+    for drawn in signs:
+        for name, weight in drawn.sign.axes:
+            column, pull = AXES.index(name), weight * drawn.severity
             amounts[0, column] = min(amounts[0, column], pull)
             amounts[1, column] = max(amounts[1, column], pull)
     return np.asarray(amounts.sum(axis=0))
