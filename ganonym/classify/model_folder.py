@@ -24,7 +24,7 @@ from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.system import Arrays, Trained, asked
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.subject_ids import canonical_id
+from ganonym.subjects import canonical_id
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, sha256_file
 
