@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from reference import CONTROL, Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.cross_validation import cross_validated
+from ganonym.classify.cross_validation import cross_validated, leaking_folds, subject_folds
 from ganonym.classify.fewshot.encoders import Projection
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
 from ganonym.classify.fit import Schedule
 from ganonym.classify.metrics.binary import auroc
-from ganonym.classify.metrics.folds import leaking_folds, subject_folds
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores
-from ganonym.classify.screening.frontal import frontal
+from ganonym.classify.screening.rates import frontal
 
 
 def few_shot(ref: Reference) -> list[Row]:

@@ -20,7 +20,7 @@ from ganonym.classify.classifier import Arrays, Trained, asked
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.fit import CPU
 from ganonym.classify.looks import Look
-from ganonym.classify.metrics.calibration import logits, scaled
+from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError

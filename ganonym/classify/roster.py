@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.case import Case
-from ganonym.classify.metrics.folds import subjects_of
+from ganonym.classify.cross_validation import subjects_of
 from ganonym.errors import UsageError
 
 _LISTED = 10

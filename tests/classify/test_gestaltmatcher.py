@@ -17,7 +17,7 @@ from ganonym.classify.fit import seeded
 from ganonym.classify.methods.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher, Tuning
 from ganonym.classify.model_folder import Card, digest, save_model
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, iresnet_of
-from ganonym.classify.retrieval.members import of_model
+from ganonym.classify.retrieval.encode import of_model
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
 from ganonym_train.recipes import find_recipe

@@ -32,8 +32,7 @@ def composite(
     import numpy as np
 
     from ganonym.classify.explain.class_faces import check_people, class_faces, file_names
-    from ganonym.classify.explain.composite import FEWEST
-    from ganonym.classify.explain.difference_map import LENGTHENED, drawn, inside, limit_of
+    from ganonym.classify.explain.composite import FEWEST, LENGTHENED, drawn, inside, limit_of
     from ganonym.classify.portrait import CanvasCrop
     from ganonym.classify.roster import Classed
     from ganonym.errors import UsageError

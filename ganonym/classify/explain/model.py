@@ -15,9 +15,7 @@ from ganonym.classify.classifier import OnEmbeddings
 from ganonym.classify.cohort import Cohort
 from ganonym.classify.crops.arcface import ArcFaceCrop, arcface_matrix
 from ganonym.classify.crops.regions import RegionCrops
-from ganonym.classify.explain.gradcam import grad_cam
-from ganonym.classify.explain.on_photo import drawn_on_photo
-from ganonym.classify.explain.region_mass import REGIONS, region_mass
+from ganonym.classify.explain.gradcam import REGIONS, drawn_on_photo, grad_cam, region_mass
 from ganonym.classify.methods.cnn import TrainedNetwork
 from ganonym.classify.methods.deepgestalt import DeepGestaltTrained, stretched
 from ganonym.classify.methods.gestaltmatcher import TrainedGestalt

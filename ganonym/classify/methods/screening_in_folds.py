@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.classifier import Inputs
+from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
 from ganonym.classify.methods.screening import BinaryScreening
-from ganonym.classify.metrics.folds import FOLDS, Fold, subject_folds, subjects_of
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import check_dealt
