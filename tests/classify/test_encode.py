@@ -132,7 +132,7 @@ def test_what_another_version_or_other_landmarks_made_is_refused(
 ) -> None:
     path, stored = tmp_path / "kept.safetensors", Stored(NAMES, (np.ones((7, 3)),) * 4, {})
     write_encodings(path, stored, [PIXELS], VARIANTS)
-    monkeypatch.setattr(f"ganonym.classify.retrieval.encodings_file.{name}", other)
+    monkeypatch.setattr(f"ganonym.classify.retrieval.gallery.{name}", other)
     with pytest.raises(UsageError, match=f"made with other {said}"):
         read_encodings(path, [PIXELS], VARIANTS)
 
