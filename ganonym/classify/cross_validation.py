@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls, record
-from ganonym.classify.classifier import Classifier, Inputs, asked
 from ganonym.classify.metrics.binary import Binary, one_vs_rest
 from ganonym.classify.metrics.rates import (
     accuracies,
@@ -21,8 +19,8 @@ from ganonym.classify.metrics.rates import (
     macro_f1,
 )
 from ganonym.classify.progress import Tell, heard
-from ganonym.statistics.bootstrap import ROUNDS, subject_bootstrap
-from ganonym.statistics.estimate import Estimate, few
+from ganonym.classify.system import Calls, Classifier, Inputs, asked, record
+from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
 from ganonym.types import Floats
 
 FOLDS = 5

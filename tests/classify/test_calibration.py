@@ -10,7 +10,6 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from ganonym.classify.calls import Calls
 from ganonym.classify.metrics.rates import (
     calibration_error,
     cross_scaled,
@@ -19,6 +18,7 @@ from ganonym.classify.metrics.rates import (
     negative_log_likelihood,
     scaled,
 )
+from ganonym.classify.system import Calls
 
 
 def overconfident(seed: int, temperature: float, photos: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ganonym.classify.case import Case
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.cohort import Portrait, portrait_at
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import TrainedEncoder
-from ganonym.classify.portrait import Portrait, portrait_at
 from ganonym.classify.retrieval.encode import VARIANTS, Member, Variant, bundled, encode, of_file
 from ganonym.classify.retrieval.gallery import (
     PERSONAL,
@@ -157,6 +157,7 @@ def test_what_holds_no_encodings_is_refused(tmp_path: Path) -> None:
     write_encodings(path, Stored(NAMES, (np.ones((6, 3)),) * 4, {}), [PIXELS], VARIANTS)
     with pytest.raises(EnvironmentFault, match="damaged"):
         read_encodings(path, [PIXELS], VARIANTS)
+    (tmp_path / "none").write_text("a file, no folder")
     with pytest.raises(EnvironmentFault, match=r"cannot write.*none"):
         write_encodings(tmp_path / "none" / "kept", Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VARIANTS)
 

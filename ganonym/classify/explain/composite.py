@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import Delaunay
 
-from ganonym.classify.crops.regions import grey
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.cohort import Portrait
+from ganonym.classify.crops import grey
 from ganonym.errors import UsageError
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls
-from ganonym.statistics.bootstrap import ROUNDS, Statistic, subject_bootstrap
-from ganonym.statistics.estimate import Estimate
+from ganonym.classify.system import Calls
+from ganonym.statistics.intervals import ROUNDS, Estimate, Statistic, subject_bootstrap
 from ganonym.types import Floats
 
 Classes = NDArray[np.intp]

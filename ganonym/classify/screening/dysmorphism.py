@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier, Inputs, Predictor
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import FOLDS, cross_validated, subject_folds, subjects_of
 from ganonym.classify.metrics.binary import area
 from ganonym.classify.progress import Tell
+from ganonym.classify.system import Classifier, Inputs, Predictor
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import FEW, Estimate, Model
+from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
 from ganonym.types import Floats
 
 LENGTH = 30

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.metrics.binary import binary, predictive_values, share
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS
-from ganonym.statistics.estimate import Estimate, Model
+from ganonym.statistics.intervals import ROUNDS, Estimate, Model
 from ganonym.types import Floats, Pose
 
 YAW = 15.0
