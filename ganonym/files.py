@@ -64,6 +64,12 @@ def make_folder(path: Path, mode: int) -> None:
         raise cannot_write(path, error) from error
 
 
+def refuse_existing(option: str, path: Path) -> None:
+    """Raises UsageError for a file that is there already, named by `option`: it may be somebody's only copy."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{option} {path} is there already.", "Name another file, or remove it first.")
+
+
 def discard(path: Path) -> None:
     """Remove a file if it is there. Raises EnvironmentFault."""
     try:

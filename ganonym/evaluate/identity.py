@@ -11,7 +11,7 @@ from ganonym.evaluate.attackers.attacker import Attacker, templates
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import FOLDS, Photos, Scores, score
-from ganonym.statistics.exact import Proportion, proportion
+from ganonym.statistics.intervals import Proportion, proportion
 from ganonym.types import Floats
 
 

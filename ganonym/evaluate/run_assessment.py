@@ -20,16 +20,14 @@ from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
 from ganonym.evaluate.metrics.trials import Trials
-from ganonym.evaluate.pairs import read_release
-from ganonym.evaluate.release import Release
+from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
-from ganonym.evaluate.report.internal import WorstPair, internal_page
-from ganonym.evaluate.report.trials import write_trials
-from ganonym.evaluate.report.write_json import write_assessment, write_whole
+from ganonym.evaluate.report.files import write_assessment, write_trials, write_whole
+from ganonym.evaluate.report.pages import WorstPair, internal_page
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.suite import SUITE
-from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
+from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import read_manifest
 from ganonym.manifest_match import match

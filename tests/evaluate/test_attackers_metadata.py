@@ -27,7 +27,7 @@ from ganonym.evaluate.identity import Outcome, attack, see
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.photos.encode import encode_jpeg, encode_png
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 COUNT = 40
 SUBJECTS = [f"s{index // 2}" for index in range(COUNT)]

@@ -14,9 +14,8 @@ from ganonym.evaluate.controls.planted import attacked, clean, null_findings, ro
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Photos, score
-from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.gates import Evidence, gates, verdict
 from ganonym.evaluate.verdict.policy import load_policy
-from ganonym.evaluate.verdict.verdict import verdict
 from ganonym.types import Floats
 
 
