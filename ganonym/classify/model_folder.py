@@ -19,7 +19,7 @@ from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.learning.fit import CPU
 from ganonym.classify.looks import Look
-from ganonym.classify.metrics.calibration import logits, scaled
+from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.system import Arrays, Trained, asked
 from ganonym.classify.systems import configured
