@@ -23,7 +23,7 @@ from ganonym.batch.pipeline import Tools
 from ganonym.errors import PhotoError, UsageError
 from ganonym.photos.decode import read_photo
 from ganonym.release_plan import Claim
-from ganonym.subject_ids import Distinct, is_doubtful
+from ganonym.subjects import Distinct, is_doubtful
 from ganonym.types import Floats, Refusal
 
 ALIKE, SURE = 0.95, 0.98

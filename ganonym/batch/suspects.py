@@ -20,8 +20,7 @@ from ganonym.faces.descriptor import describe
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
-from ganonym.subject_face import FaceChoice, choose_face
-from ganonym.subject_ids import is_doubtful
+from ganonym.subjects import FaceChoice, choose_face, is_doubtful
 from ganonym.types import Floats, Refusal
 from ganonym.workers import in_workers
 
