@@ -1,4 +1,4 @@
-"""What Grad-CAM needs of a trained system: a network, the layer of its last map, and a picture as the network takes it."""
+"""What Grad-CAM needs of a trained system: a network, the layer of its last map, and a picture as it is taken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scores: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`network` gives scores of a `picture` (1, ...), cut by `matrix` (photo → crop of `side` px); `layer` is its map."""
+    """`network` gives scores of `picture` (1, ...), cut by `matrix` (photo → crop of `side` px); `layer` is its map."""
 
     network: nn.Module
     layer: nn.Module

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.classify.case import Case
-from ganonym.types import Floats
-from ganonym.errors import UsageError
 from ganonym.classify.system import Inputs
+from ganonym.errors import UsageError
+from ganonym.types import Floats
 
 OLDEST = 100.0
 FEWEST = 5

@@ -12,21 +12,31 @@ offered, Inception-v4 of Liu et al. 2020 among them; `narrow` networks are no on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.learning.fit import Schedule, fit, home, inverse_weights, seeded
-from ganonym.classify.networks.zoo import Architecture, Pretrained, adopt, fill, last_maps, look, network, prepared, skeleton
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Rate, System, whole
-from ganonym.classify.explain.sight import Sight
-from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
-from typing import Annotated, Literal
-from pydantic import BeforeValidator, Field
+from ganonym.classify.explain.sight import Sight
+from ganonym.classify.learning.fit import Schedule, fit, home, inverse_weights, seeded
+from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.networks.zoo import (
+    Architecture,
+    Pretrained,
+    adopt,
+    fill,
+    last_maps,
+    look,
+    network,
+    prepared,
+    skeleton,
+)
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Rate, System, whole
 from ganonym.errors import UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -14,20 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn import functional
 
 from ganonym.classify.crops import REGIONS, RegionCrops
 from ganonym.classify.explain.sight import Sight
-from ganonym.classify.looks import by_photo, pictured
-from typing import Annotated, Literal, TypeAlias
-from pydantic import AfterValidator, Field
 from ganonym.classify.learning.augment import Augmentation, altered_regions
 from ganonym.classify.learning.fit import Schedule, fit, gestalt_weights, home, seeded
+from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.casia import Casia
 from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Course, Epochs, Inputs, Rate, System
 from ganonym.errors import EnvironmentFault, UsageError

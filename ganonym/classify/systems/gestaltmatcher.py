@@ -15,24 +15,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
+from ganonym.classify.explain.sight import Sight, through_recognizer
 from ganonym.classify.learning.augment import altered_photos
 from ganonym.classify.learning.fit import Schedule, dropped, fit, gestalt_weights, home, seeded
+from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.iresnet import IResNet, form_of, iresnet_of, normalised
 from ganonym.classify.progress import report
 from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System
-from ganonym.classify.explain.sight import Sight, through_recognizer
-from ganonym.classify.looks import by_photo, pictured
-from ganonym.classify.crops import ArcFaceCrop
-from typing import Annotated, Literal
-from pydantic import Field
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -9,18 +9,21 @@ as the arm to compare with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
-from pydantic import BeforeValidator
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
+from ganonym.classify.explain.sight import Sight, through_recognizer
 from ganonym.classify.learning.fit import Schedule, fit, seeded
 from ganonym.classify.learning.heads import WEIGHTS, ArcFace, CosFace, Head, Softmax
+from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.iresnet import (
     IResNet,
     IResNetForm,
@@ -31,9 +34,6 @@ from ganonym.classify.networks.iresnet import (
     published,
 )
 from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Epochs, Inputs, Rate, System, whole
-from ganonym.classify.explain.sight import Sight, through_recognizer
-from ganonym.classify.looks import by_photo, pictured
-from ganonym.classify.crops import ArcFaceCrop
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

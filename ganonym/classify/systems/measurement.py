@@ -5,20 +5,25 @@ All three see landmarks (n, 68, 2), in pixels of any picture, and measure them t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from ganonym.classify.cohort import Portrait
+from ganonym.classify.explain.sight import Sight, no_sight
+from ganonym.classify.learning.forest import NAMES, Forest, grown
+from ganonym.classify.looks import PhotoLook, by_photo
 from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Strength, System, SystemMethod
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 FEATURES = tuple(key for key in MEASUREMENTS if not key.endswith((" right", " left")))
 _LOGISTIC = ("mean", "scale", "weights", "bias", "known")
-_FOREST = ("left", "right", "feature", "threshold", "value", "roots", "known")
 _RULE = ("mean", "sd", "slope", "bias")
 
 
@@ -65,8 +70,18 @@ class MeasuredLogistic:
         return TrainedLogistic(mean, scale, weights, bias, known.astype(np.int64), count)
 
 
+class _OfLandmarks:
+    """What was learned from landmarks: no network looks at the face."""
+
+    __slots__ = ()
+
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """Raises UsageError."""
+        raise no_sight("landmarks")
+
+
 @dataclass(frozen=True, slots=True)
-class TrainedLogistic:
+class TrainedLogistic(_OfLandmarks):
     """`mean`, `scale` (d,) of features; `weights` (k, d) and `bias` (k,) of the classes `known` (k,)."""
 
     mean: Floats
@@ -86,6 +101,48 @@ class TrainedLogistic:
     @property
     def arrays(self) -> Arrays:
         return {name: getattr(self, name) for name in _LOGISTIC}
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredForest:
+    """A random forest (Breiman 2001) on `features`: `trees`, leaves of `leaf` photos or more, classes alike."""
+
+    trees: int = 300
+    leaf: int = 2
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedForest:
+        """Of landmarks (n, 68, 2); deterministic by `seed`."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        model = RandomForestClassifier(
+            self.trees, min_samples_leaf=self.leaf, class_weight="balanced", random_state=seed % 2**32
+        )
+        model.fit(features(inputs), classes)
+        return TrainedForest(grown(model), model.classes_.astype(np.int64), count)
+
+    def restore(self, arrays: Arrays, count: int) -> TrainedForest:
+        """Raises EnvironmentFault when `arrays` are no forest on these features, of `count` classes."""
+        *trees, known = _taken(arrays, (*NAMES, "known"))
+        forest = Forest(*trees)
+        if not _labels(known, count) or not forest.fits(len(FEATURES) + RATIOS, len(known)):
+            raise _foreign()
+        return TrainedForest(forest, known, count)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedForest(_OfLandmarks):
+    """A `forest` that answers for the classes `known` (k,) of `count`."""
+
+    forest: Forest
+    known: NDArray[np.int64]
+    count: int
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        return _spread(self.forest(features(inputs)), self.known, self.count)
+
+    @property
+    def arrays(self) -> Arrays:
+        return {**self.forest.arrays, "known": self.known}
 
 
 def check_controls(classes: NDArray[np.intp], count: int, control: int = 0) -> None:
@@ -131,7 +188,7 @@ class AstleyClarren:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedRule:
+class TrainedRule(_OfLandmarks):
     """`mean`, `sd` (2,) of the controls' ratio and lip; `slope` (1,), `bias` (1,) of the logistic curve."""
 
     mean: Floats
@@ -183,3 +240,43 @@ def _labels(known: NDArray[Any], count: int) -> bool:
 
 def _foreign() -> EnvironmentFault:
     return EnvironmentFault("these arrays are not of this classifier.", "Train it anew, or name the right file.")
+
+
+def landmarks(faces: Sequence[Portrait]) -> Inputs:
+    """The landmarks (n, 68, 2) of portraits."""
+    return np.stack([face.points for face in faces])
+
+
+class MeasurementConfiguration(Configuration):
+    """`strength` is of the logistic regression, `trees` of the forest. No network looks."""
+
+    kind = "measurement"
+    network_of_faces = False
+    learner: Literal["logistic", "forest", "rule"]
+    strength: Strength
+    trees: Annotated[int, Field(ge=1, le=100_000)]
+
+    @property
+    def pretrained_start(self) -> bool:
+        return False
+
+    @property
+    def idle(self) -> dict[str, str]:
+        used = {"logistic": "strength", "forest": "trees", "rule": ""}[self.learner]
+        return {name: f"learner is {self.learner}" for name in ("strength", "trees") if name != used}
+
+    @property
+    def keeps_means(self) -> bool:
+        return self.learner == "rule"
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        if self.learner == "rule":
+            check_controls(classes, count)
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
+        learners: Mapping[str, SystemMethod] = {
+            "logistic": MeasuredLogistic(self.strength),
+            "forest": MeasuredForest(self.trees),
+            "rule": AstleyClarren(),
+        }
+        return System(by_photo(PhotoLook((), landmarks)), learners[self.learner])

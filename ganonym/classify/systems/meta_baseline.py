@@ -10,16 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.fewshot.episodes import Pool, Shape, draw, pool
 from ganonym.classify.fewshot.scores import EpisodeScore, class_means, cosine_to_means, cosines
 from ganonym.classify.learning.fit import Schedule, fit, seeded
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Projection,
@@ -33,10 +38,6 @@ from ganonym.classify.networks.light import (
     training,
 )
 from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import by_photo, embedded as embedding
-from typing import Annotated
-from pydantic import Field
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault
 from ganonym.types import RGB, Floats, Points

@@ -15,8 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.heads import OrdinalHead, coral_loss, level_probabilities
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
@@ -31,8 +34,6 @@ from ganonym.classify.networks.light import (
     training,
 )
 from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import by_photo, embedded as embedding
 from ganonym.errors import EnvironmentFault
 from ganonym.statistics.intervals import Statistic
 from ganonym.types import RGB, Floats, Points

@@ -10,7 +10,6 @@ takes any network (Inception-v4: timm's, with `num_classes=0`); the small one he
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,9 +18,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
-from ganonym.classify.learning.metadata import ITEMS, PHOTOS, Items, Vocabulary, ancestries, known_of, pack, partly_unknown, unknown, with_ancestry
 from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
+from ganonym.classify.learning.metadata import (
+    ITEMS,
+    PHOTOS,
+    Items,
+    Vocabulary,
+    ancestries,
+    known_of,
+    pack,
+    partly_unknown,
+    unknown,
+    with_ancestry,
+)
+from ganonym.classify.looks import PhotoLook
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
@@ -35,8 +48,6 @@ from ganonym.classify.networks.light import (
     training,
 )
 from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Look, System, Width
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import PhotoLook, embedded as embedding
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points

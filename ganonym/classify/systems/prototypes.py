@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ganonym.classify.fewshot.scores import class_means, cosines
-from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, System
 from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import by_photo, embedded as embedding
+from ganonym.classify.fewshot.scores import class_means, cosines
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
+from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, System
 from ganonym.errors import EnvironmentFault
 from ganonym.types import RGB, Floats, Points
 
@@ -65,7 +66,7 @@ class SimpleShot:
 
 @dataclass(frozen=True, slots=True)
 class NearestMean:
-    """`means` (c, d) of the classes `known` (c,), compared by cosine with what is left of an input less `centre` (d,)."""
+    """`means` (c, d) of the classes `known` (c,), compared by cosine with an input less `centre` (d,)."""
 
     means: Floats
     known: NDArray[np.bool_]

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
+from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold
 from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Method, Strength, System, Trained
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import by_photo, embedded as embedding
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points, Pose
 
@@ -125,7 +126,7 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class BinaryScreening:
-    """The recipe: a `head` (any published system of two classes) and a threshold by `rule` over `folds` of people."""
+    """The recipe: a `head` (any system of two classes) and a threshold by `rule` over `folds` of people."""
 
     head: Method = Logistic()
     rule: Rule = YOUDEN
