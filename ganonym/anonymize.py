@@ -19,13 +19,13 @@ from typing import TypeVar, overload
 import numpy as np
 from PIL import Image, ImageOps
 
-from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
 from ganonym.manifest import Row
 from ganonym.models import Models, analyse, open_models, produce
 from ganonym.photograph import text_reader, treat_photo
 from ganonym.pseudonym import KEY_BYTES
 from ganonym.release_plan import Claim, claim_faces, coverable, plan_release
+from ganonym.settings import Settings
 from ganonym.types import RGB, PrivateFace, Refusal
 
 _NO_KEY = bytes(KEY_BYTES)

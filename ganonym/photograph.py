@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.config import Background, Settings
 from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import find_faces
@@ -17,6 +16,7 @@ from ganonym.faces.overlap import overlapping, stray_boxes, usual_box
 from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
 from ganonym.models import ATTEMPTS, Models
 from ganonym.photos.text import require_text_finder, text_finder, text_outlines
+from ganonym.settings import Background, Settings
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region, text_region
 from ganonym.types import RGB, Box, Doubt, Face, FaceRecord, Photograph, Points, PrivateFace, Refusal, Substitution

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel
 from ganonym.manifest import Row
 from ganonym.privacy.attributes import AttributeChoice, coarsen
 from ganonym.privacy.audit import Audit
 from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import privatize
-from ganonym.privacy.settings import Mechanism, PrivacySettings
+from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
 from ganonym.pseudonym import output_name, refuse_collisions, seed_for
+from ganonym.settings import Mechanism, Settings
 from ganonym.subject_face import faces_to_release
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 

@@ -11,12 +11,12 @@ import skimage.data
 from numpy.typing import NDArray
 
 from ganonym.anonymize import anonymize
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
 from ganonym.models import Models, analyse, open_models
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
+from ganonym.settings import Settings
 from ganonym.subject_face import faces_to_release
 from ganonym.types import Box, Points, Refusal
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ganonym.anonymize import anonymize
-from ganonym.config import Settings
 from ganonym.models import Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
 from ganonym.types import RGB, Box, Points, PrivateFace, Refusal
 
 Photos = dict[str, RGB]

@@ -17,12 +17,12 @@ from PIL import Image, ImageEnhance, ImageFilter
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.shape import to_canvas
 from ganonym.models import ATTEMPTS, Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, PrivateFace
 from ganonym.verify import Limits, problems
 

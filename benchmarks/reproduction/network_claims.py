@@ -8,19 +8,19 @@ import numpy as np
 from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.fit import Schedule
-from ganonym.classify.heads.margin import ArcFace, CosFace
-from ganonym.classify.methods import deepgestalt
-from ganonym.classify.methods.cnn import narrow
-from ganonym.classify.methods.gestaltmatcher import GestaltMatcher
-from ganonym.classify.methods.margin import MarginNetwork
+from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learning.fit import Schedule
+from ganonym.classify.learning.heads import ArcFace, CosFace
 from ganonym.classify.metrics.folds import subject_folds
 from ganonym.classify.networks.iresnet import form_of, iresnet_of
 from ganonym.classify.retrieval.distances import ensemble_distances, unit
 from ganonym.classify.retrieval.ranking import nearest_case
 from ganonym.classify.retrieval.views import VIEWS, seen
-from ganonym.classify.systems import read_foundation, system_of
+from ganonym.classify.systems import deepgestalt, system_of
+from ganonym.classify.systems.cnn import narrow
+from ganonym.classify.systems.gestaltmatcher import GestaltMatcher
+from ganonym.classify.systems.margin import MarginNetwork
 from ganonym_train.recipes import find_recipe
 
 MARGINS = Schedule(epochs=12, batch=32, optimizer="sgd", rate=0.01, decay=5e-4)

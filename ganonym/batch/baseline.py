@@ -14,13 +14,13 @@ from ganonym.batch.outputs import Outcome, Run, produce_all, settle_refused, set
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.report import Report, Treated, image, released
 from ganonym.batch.wording import count_reasons
-from ganonym.config import Settings
 from ganonym.faces.find import default_backends
 from ganonym.faces.shape import load_shape
 from ganonym.models import LARGEST_YAW, SMALLEST_FACE
 from ganonym.photos.encode import encode_png
 from ganonym.pseudonym import output_name, pseudonym, refuse_collisions
 from ganonym.release_plan import ReleaseItem
+from ganonym.settings import Settings
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
 

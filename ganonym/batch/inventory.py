@@ -7,21 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.manifest import Row, read_manifest
 from ganonym.manifest_match import Match, match
 from ganonym.photos.sniff import ACCEPTED
 from ganonym.photos.walk import check_folders, twins, walk
-from ganonym.privacy.settings import Mechanism
 from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Mechanism, Settings
 from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a run has to work on. `photos` are to be treated; `refused` names every file and manifest row that is not, and why.
+    """What a run has to work on. `photos` are to be treated; `refused` names all files and rows that are not, and why.
 
     `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
     (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each

@@ -16,10 +16,10 @@ from ganonym.batch.ledger import read_ledger
 from ganonym.batch.pipeline import Pipeline
 from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace, check_release, check_workspace
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.pseudonym import key_mark, read_key
 from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Settings
 from ganonym.subject_ids import canonical_id
 from ganonym.types import JSON, Refusal
 

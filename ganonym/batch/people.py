@@ -33,11 +33,11 @@ from ganonym.faces.descriptor import describe
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import in_workers
 from ganonym.release_plan import Claim
 from ganonym.subject_face import FaceChoice, choose_face
 from ganonym.subject_ids import Distinct, is_doubtful
 from ganonym.types import Floats, Refusal
+from ganonym.workers import in_workers
 
 ALIKE, SURE = 0.95, 0.98
 """Correlations of two face thumbnails from which they may be one picture, and from which they most likely are."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel, load_shape
 from ganonym.photos.text import require_text_finder, text_finder
+from ganonym.settings import Settings
 from ganonym.types import RGB, FaceRecord, Floats, Photograph, Points, PrivateFace, Substitution
 from ganonym.weights import read_manifest, verified_path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.engines import open_engine, resident_peak
+from ganonym.batch.engines import open_engine
 from ganonym.batch.job import BatchJob, Progress, check_job
 from ganonym.batch.outputs import Run, produce_faces, produce_photographs, settle_refused, settle_release
 from ganonym.batch.pipeline import Pipeline, default_pipeline
@@ -18,10 +18,11 @@ from ganonym.batch.replacement import open_release
 from ganonym.batch.report import Treated, released, report_release, write_reports
 from ganonym.batch.wording import cautions, count_reasons, photo_warning, photos_to_review
 from ganonym.batch.workspace import open_ledger
-from ganonym.config import Settings
 from ganonym.pseudonym import key_mark, read_or_create_key
 from ganonym.release_plan import coverable
+from ganonym.settings import Settings
 from ganonym.types import JSON
+from ganonym.workers import resident_peak
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ganonym.batch.inventory import Inventory
-from ganonym.config import Settings
 from ganonym.release_plan import ReleasePlan
+from ganonym.settings import Settings
 from ganonym.types import JSON
 
 PHOTO_WARNING = (

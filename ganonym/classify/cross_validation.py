@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls, record
-from ganonym.classify.classifier import Classifier, Inputs, asked
 from ganonym.classify.metrics.binary import Binary, one_vs_rest
 from ganonym.classify.metrics.calibration import cross_scaled, fit_temperature, logits
 from ganonym.classify.metrics.folds import FOLDS, Fold, numbered, subject_folds
 from ganonym.classify.metrics.rates import calibration_error, macro_f1
 from ganonym.classify.metrics.topk import accuracies
 from ganonym.classify.progress import Tell, heard
+from ganonym.classify.system import Calls, Classifier, Inputs, asked, record
 from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
 from ganonym.types import Floats
 

@@ -57,7 +57,7 @@ def go(folder: Path, key: Path) -> Go:
     def run(
         out: Path, method: Method, source: Path = folder, manifest: Path | None = None, **more: object
     ) -> RunResult:
-        settings = BaselineSettings(method, engine="serial", **more)  # type: ignore[arg-type]
+        settings = BaselineSettings(method=method, engine="serial", **more)  # type: ignore[arg-type]
         return run_baseline(source, out, settings, manifest, key)
 
     return run
@@ -183,7 +183,7 @@ def test_groups_stay_as_they_were(go: Go, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_photo_that_changes_meanwhile_is_withheld(folder: Path) -> None:
-    treatment = Treatment(folder, "Müller Anna/1.png", "0" * 64, BaselineSettings("blur"), 40.0, 40.0)
+    treatment = Treatment(folder, "Müller Anna/1.png", "0" * 64, BaselineSettings(method="blur"), 40.0, 40.0)
     with pytest.raises(PhotoError) as refused:
         treat(treatment)
     assert refused.value.reason == "changed"
@@ -192,14 +192,16 @@ def test_a_photo_that_changes_meanwhile_is_withheld(folder: Path) -> None:
 @pytest.mark.parametrize(("smallest", "largest_yaw", "reason"), [(400.0, 40.0, "tiny"), (40.0, 0.0, "profile")])
 def test_bounds_of_methods_that_make_faces(folder: Path, smallest: float, largest_yaw: float, reason: str) -> None:
     for method, work in (("composite", treat), ("k-same-pixel", aligned)):
-        settings = BaselineSettings(method)  # type: ignore[arg-type]
+        settings = BaselineSettings(method=method)  # type: ignore[arg-type]
         with pytest.raises(PhotoError) as refused:
             work(Treatment(folder, "Müller Anna/1.png", digest(folder), settings, smallest, largest_yaw))  # type: ignore[operator]
         assert refused.value.reason == reason
     assert (
-        treat(Treatment(folder, "Müller Anna/1.png", digest(folder), BaselineSettings("blur"), smallest, largest_yaw))[
-            1
-        ]
+        treat(
+            Treatment(
+                folder, "Müller Anna/1.png", digest(folder), BaselineSettings(method="blur"), smallest, largest_yaw
+            )
+        )[1]
         == 1
     )
 

@@ -16,8 +16,8 @@ from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, shape_mo
 from ganonym.batch.audit import audit_release
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
+from ganonym.settings import Settings
 from ganonym.types import RGB, Box, Doubt, FaceRecord, Photograph, PrivateFace, Refusal, Substitution
 
 Contents = Callable[[Path], dict[str, bytes]]

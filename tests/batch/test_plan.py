@@ -9,9 +9,9 @@ import pytest
 from tiny_pipeline import save_photo
 
 from ganonym.batch.plan import plan_batch
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Settings
 
 
 def cohort(folder: Path, sizes: dict[str, int]) -> Path:

@@ -10,7 +10,6 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from ganonym.classify.calls import Calls
 from ganonym.classify.metrics.calibration import (
     cross_scaled,
     fit_temperature,
@@ -20,6 +19,7 @@ from ganonym.classify.metrics.calibration import (
     scaled,
 )
 from ganonym.classify.metrics.rates import calibration_error
+from ganonym.classify.system import Calls
 
 
 def overconfident(seed: int, temperature: float, photos: int = 4000) -> tuple[np.ndarray, np.ndarray]:

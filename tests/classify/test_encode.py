@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ganonym.classify.case import Case
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.cohort import Portrait, portrait_at
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import TrainedEncoder
-from ganonym.classify.portrait import Portrait, portrait_at
 from ganonym.classify.retrieval.distances import Encodings, ensemble_distances
 from ganonym.classify.retrieval.encode import encode
 from ganonym.classify.retrieval.encodings_file import PERSONAL, Stored, read_encodings, write_encodings

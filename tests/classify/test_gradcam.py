@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganonym.classify.explain.gradcam import concept_cam, grad_cam
-from ganonym.classify.fit import seeded
+from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.zoo import ARCHITECTURES, Architecture, last_maps, network
 from ganonym.errors import UsageError
 

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from ganonym.classify.classifier import Inputs, Predictor
-from ganonym.classify.fewshot.prototypes import SimpleShot
 from ganonym.classify.metrics.folds import subject_folds
 from ganonym.classify.screening.dysmorphism import list_scores, result_list
 from ganonym.classify.screening.patients_only import PatientsOnly, separations
+from ganonym.classify.system import Inputs, Predictor
+from ganonym.classify.systems.prototypes import SimpleShot
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

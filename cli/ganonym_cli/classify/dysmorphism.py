@@ -50,7 +50,7 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
-    from ganonym.classify.roster import Classed
+    from ganonym.classify.case import Classed
     from ganonym.classify.screening.patients_only import check_groups, separations
     from ganonym.errors import UsageError
 

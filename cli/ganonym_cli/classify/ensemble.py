@@ -12,9 +12,9 @@ from ganonym_cli.console import Output
 from ganonym_cli.device import device_of
 
 if TYPE_CHECKING:
-    from ganonym.classify.classifier import Arrays
     from ganonym.classify.model_folder import Model
     from ganonym.classify.retrieval.photographs import Ensemble, Looked
+    from ganonym.classify.system import Arrays
 
 _PANEL = "Encoders (several: an ensemble, by the mean of their cosine distances)"
 Models = Annotated[
@@ -86,10 +86,10 @@ def ensemble_of(
     without digest."""
     from functools import partial
 
+    from ganonym.classify.encoders import read_foundation
     from ganonym.classify.retrieval import members
     from ganonym.classify.retrieval.photographs import Ensemble
     from ganonym.classify.retrieval.views import VIEWS
-    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
 
     files = _paired("--encoder", encoders, "--sha256", digests)

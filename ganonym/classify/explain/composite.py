@@ -17,8 +17,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from ganonym.classify.crops.regions import grey
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.cohort import Portrait
+from ganonym.classify.crops import grey
 from ganonym.errors import UsageError
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points

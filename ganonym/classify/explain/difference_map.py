@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import Delaunay
 
-from ganonym.classify.crops.regions import grey
+from ganonym.classify.crops import grey
 from ganonym.classify.explain.composite import Composite, Difference, heat, in_shape
 from ganonym.types import CANVAS, RGB, Floats, Points
 

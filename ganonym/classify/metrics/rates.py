@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls
+from ganonym.classify.system import Calls
 from ganonym.statistics.intervals import Statistic
 
 Classes = NDArray[np.intp]

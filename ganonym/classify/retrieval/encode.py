@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganonym.classify.cohort import Tell
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.portrait import Portrait
+from ganonym.classify.cohort import Portrait, Tell
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.members import Member
 from ganonym.classify.retrieval.views import VIEWS, View, seen

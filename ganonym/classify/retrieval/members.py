@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganonym.classify.classifier import Arrays
-from ganonym.classify.encoders import FaceEncoder, TrainedEncoder, read_encoder
-from ganonym.classify.fit import CPU
-from ganonym.classify.methods.gestaltmatcher import TrainedGestalt
-from ganonym.classify.methods.margin import TrainedMargin
+from ganonym.classify.encoders import FaceEncoder, OnnxEncoder, TrainedEncoder, read_encoder
+from ganonym.classify.learning.fit import CPU
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
-from ganonym.classify.networks.onnx_encoder import OnnxEncoder
+from ganonym.classify.system import Arrays
+from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
+from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.onnx_session import SIDE, width
 from ganonym.weights import sha256_file, verified_path

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Tell
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.portrait import Crop, Portrait, portraits
+from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, Tell, portraits
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.retrieval.distances import Encodings
 from ganonym.classify.retrieval.encode import encode
 from ganonym.classify.retrieval.encodings_file import Stored, lacking, read_encodings, write_encodings

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier, Inputs, Predictor
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.folds import FOLDS, subjects_of
 from ganonym.classify.progress import Tell
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores, result_list, separation
+from ganonym.classify.system import Classifier, Inputs, Predictor
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
 from ganonym.types import Floats
