@@ -16,7 +16,7 @@ from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
 from ganonym.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.settings import Mechanism, Settings
-from ganonym.subject_face import faces_to_release
+from ganonym.subjects import faces_to_release
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 
 COVERABLE = frozenset({"tiny", "profile", "no-skin"})

@@ -14,7 +14,6 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from ganonym.checked import Checked
 from ganonym.errors import UsageError
-from ganonym.subject_face import FaceWord
 
 Profile: TypeAlias = Literal["research", "strict"]
 Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
@@ -25,6 +24,7 @@ AttributeSource: TypeAlias = Literal["group", "subject"]
 Verification: TypeAlias = Literal["default", "recognizer"]
 OutputKind: TypeAlias = Literal["face", "photo"]
 Background: TypeAlias = Literal["keep", "blur", "grey"]
+FaceWord: TypeAlias = Literal["left", "right", "top", "bottom", "largest", "smallest"]
 FaceRule: TypeAlias = Literal["only", FaceWord]
 TextRule: TypeAlias = Literal["auto", "cover", "keep"]
 Engine: TypeAlias = Literal["processes", "serial"]

@@ -17,7 +17,7 @@ from ganonym.models import Models, analyse, open_models
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
 from ganonym.settings import Settings
-from ganonym.subject_face import faces_to_release
+from ganonym.subjects import faces_to_release
 from ganonym.types import Box, Points, Refusal
 
 Pixels = NDArray[np.uint8]

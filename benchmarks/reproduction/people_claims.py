@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from reference import CONTROL, Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.cross_validation import cross_validated
+from ganonym.classify.cross_validation import cross_validated, leaking_folds, subject_folds
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.metrics.binary import auroc
-from ganonym.classify.metrics.folds import leaking_folds, subject_folds
 from ganonym.classify.networks.light import Projection
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores
-from ganonym.classify.screening.frontal import frontal
+from ganonym.classify.screening.rates import frontal
 from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ganonym.errors import UsageError
-from ganonym.manifest import Row, read_manifest
-from ganonym.manifest_match import Match, match
-from ganonym.photos.sniff import ACCEPTED
-from ganonym.photos.walk import check_folders, twins, walk
+from ganonym.manifest import Match, Row, match, read_manifest
+from ganonym.photos.formats import ACCEPTED
+from ganonym.photos.source import check_folders, twins, walk
 from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Mechanism, Settings
-from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
+from ganonym.subjects import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
 
 

@@ -20,7 +20,7 @@ from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.pseudonym import key_mark, read_key
 from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Settings
-from ganonym.subject_ids import canonical_id
+from ganonym.subjects import canonical_id
 from ganonym.types import JSON, Refusal
 
 Progress: TypeAlias = Callable[[str, int, int], None]

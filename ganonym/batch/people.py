@@ -34,8 +34,7 @@ from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
 from ganonym.release_plan import Claim
-from ganonym.subject_face import FaceChoice, choose_face
-from ganonym.subject_ids import Distinct, is_doubtful
+from ganonym.subjects import Distinct, FaceChoice, choose_face, is_doubtful
 from ganonym.types import Floats, Refusal
 from ganonym.workers import in_workers
 

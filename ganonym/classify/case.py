@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.metrics.folds import subjects_of
+from ganonym.classify.cross_validation import subjects_of
 from ganonym.errors import UsageError
 from ganonym.types import Sex
 

@@ -19,12 +19,12 @@ from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.learning.fit import CPU
 from ganonym.classify.looks import Look
-from ganonym.classify.metrics.calibration import logits, scaled
+from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.system import Arrays, Trained, asked
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.subject_ids import canonical_id
+from ganonym.subjects import canonical_id
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, sha256_file
 

@@ -12,6 +12,7 @@ import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.baselines.methods import BaselineSettings
+from ganonym.batch.job import BatchJob, check_job
 from ganonym.batch.lock import locked
 from ganonym.batch.run import run_batch
 from ganonym.errors import GanonymError, UsageError

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ganonym.classify.encoders import FaceEncoder, OnnxEncoder
-from ganonym.classify.retrieval.members import of_onnx
+from ganonym.classify.retrieval.encode import of_onnx
 from ganonym.errors import EnvironmentFault, UsageError
 
 

@@ -176,7 +176,7 @@ def cases_of(
 
 def tell_folds(output: Output, cohort: Cohort, folds: int) -> None:
     """A word where there can be fewer folds than asked for."""
-    from ganonym.classify.metrics.folds import possible_folds
+    from ganonym.classify.cross_validation import possible_folds
 
     most = possible_folds(cohort.classes, cohort.subjects, folds)
     if most < folds:

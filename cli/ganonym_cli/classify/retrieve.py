@@ -84,7 +84,7 @@ def retrieve(
 
     from ganonym.classify.case import roster
     from ganonym.classify.retrieval.evaluate import evaluate
-    from ganonym.classify.retrieval.photographs import encoded, look
+    from ganonym.classify.retrieval.gallery import encoded, look
     from ganonym.classify.retrieval.ranking import POOLS
     from ganonym.errors import UsageError
 

@@ -29,8 +29,7 @@ from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.classify.screening.rates import Screened, ScreeningRates
-    from ganonym.classify.screening.ratios import Ratio
+    from ganonym.classify.screening.rates import Ratio, Screened, ScreeningRates
     from ganonym.statistics.intervals import Estimate
 
 

@@ -73,7 +73,7 @@ def train(
     """
     from ganonym.classify.case import Classed, check_folds, check_two, people_of
     from ganonym.classify.cross_validation import cross_validated
-    from ganonym.classify.metrics.calibration import fit_temperature, logits
+    from ganonym.classify.metrics.rates import fit_temperature, logits
     from ganonym.classify.model_folder import Card, Key, check_new, digest, key_place, save_model
     from ganonym.classify.system import asked
     from ganonym.errors import GanonymError, UsageError

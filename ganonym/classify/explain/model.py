@@ -13,9 +13,7 @@ from torch.nn import functional
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, portrait_at
 from ganonym.classify.crops import ArcFaceCrop, RegionCrops, arcface_matrix
-from ganonym.classify.explain.gradcam import grad_cam
-from ganonym.classify.explain.on_photo import drawn_on_photo
-from ganonym.classify.explain.region_mass import REGIONS, region_mass
+from ganonym.classify.explain.gradcam import REGIONS, drawn_on_photo, grad_cam, region_mass
 from ganonym.classify.model_folder import Model
 from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
 from ganonym.classify.networks.zoo import last_maps

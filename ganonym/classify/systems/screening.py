@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganonym.classify.metrics.folds import FOLDS, Fold, subject_folds, subjects_of
+from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
+from sklearn.metrics import class_likelihood_ratios, confusion_matrix, roc_auc_score, roc_curve
 
-from ganonym.classify.metrics.folds import subject_folds
-from ganonym.classify.screening.prevalence import Fourfold, likelihood_ratios
-from ganonym.classify.screening.rates import Terms
-from ganonym.classify.screening.ratios import ratios
+from ganonym.classify.cross_validation import subject_folds
+from ganonym.classify.screening.rates import Terms, ratios
 from ganonym.classify.screening.threshold import Rule
 from ganonym.classify.systems.screening import BinaryScreening, assess_in_folds
 from ganonym.errors import UsageError
@@ -62,10 +60,10 @@ def test_pooled_rates_are_counts_by_hand() -> None:
         assert rates.ppv is not None and rates.npv is not None  # noqa: PT018
         assert rates.ppv.value == pytest.approx(hit / (hit + alarmed))
         assert rates.npv.value == pytest.approx(cleared / (cleared + missed))
-        above, below = likelihood_ratios(Fourfold(int(hit), int(missed), int(alarmed), int(cleared)))
+        above, below = class_likelihood_ratios(positive[among], called[among])
         assert rates.positive_ratio is not None and rates.negative_ratio is not None  # noqa: PT018
-        assert rates.positive_ratio.value == pytest.approx(above.value)
-        assert rates.negative_ratio.value == pytest.approx(below.value)
+        assert rates.positive_ratio.value == pytest.approx(above)
+        assert rates.negative_ratio.value == pytest.approx(below)
     rare = assess_in_folds(method, vectors, positive, subjects, poses, 7, 4, Terms(0.01, rounds=50))
     odds = found.any_angle.positive_ratio
     assert rare.any_angle.ppv is not None and odds is not None and odds.value is not None  # noqa: PT018
@@ -136,10 +134,13 @@ def test_ratios_hold_whatever_was_counted() -> None:
     assert below.value == pytest.approx(5 / 30)
     called[40:46] = True
     above, _ = ratios(truth, called, people, np.random.default_rng(0))
-    simel, _ = likelihood_ratios(Fourfold(25, 5, 6, 24))
+    simel, wide = 25 / 30 / (6 / 30), 1.959964 * np.sqrt(5 / 30 / 25 + 24 / 30 / 6)  # J Clin Epidemiol 1991;44:763
     assert above is not None and above.value is not None and above.high is not None  # noqa: PT018
-    assert above.value == pytest.approx(simel.value)
-    assert all(low <= high for low, high in pairwise([above.low, simel.low, simel.value, simel.high, above.high]))
+    assert above.value == pytest.approx(simel)
+    assert all(
+        low <= high
+        for low, high in pairwise([above.low, simel * np.exp(-wide), simel, simel * np.exp(wide), above.high])
+    )
     assert ratios(truth, truth | True, people, np.random.default_rng(0))[1] is None
     with pytest.raises(ValueError, match="patients with controls"):
         ratios(truth | True, called, people, np.random.default_rng(0))

@@ -1,32 +1,41 @@
-"""The photographs of a table as a gallery takes them: each looked at once, in however many splits it stands."""
+"""The photographs of a table as a gallery takes them: each looked at once, in however many splits it stands.
+
+Their encodings can be kept on disk, as safetensors, nothing pickled. Encodings of faces are personal data: people can
+be found again by them. The file is readable by its owner only, and holds no names: photographs are known by the digests
+of their files.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, Tell, portraits
 from ganonym.classify.crops import ArcFaceCrop
-from ganonym.classify.retrieval.distances import Encodings
-from ganonym.classify.retrieval.encode import encode
-from ganonym.classify.retrieval.encodings_file import Stored, lacking, read_encodings, write_encodings
-from ganonym.classify.retrieval.members import Member
-from ganonym.classify.retrieval.views import View
+from ganonym.classify.retrieval.encode import Member, Variant, encode
+from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.cache import FaceCache
-from ganonym.weights import sha256_file
+from ganonym.faces.find import default_backends
+from ganonym.files import write_private
+from ganonym.types import Floats
+from ganonym.weights import read_tensors, sha256_file
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Who looks, and in which views."""
+    """Who looks, and in which variants."""
 
     members: tuple[Member, ...]
-    views: tuple[View, ...]
+    variants: tuple[Variant, ...]
 
     @property
     def crops(self) -> tuple[Crop, ...]:
@@ -75,7 +84,7 @@ def look(
     faces: dict[str, Portrait] = {}
     stored = None
     if file is not None and file.exists():
-        stored = read_encodings(file, ensemble.members, ensemble.views)
+        stored = read_encodings(file, ensemble.members, ensemble.variants)
         there = {*stored.photos, *stored.blind}
         absent = [image for image, digest in digests.items() if digest not in there]
         if absent:
@@ -100,13 +109,13 @@ def encoded(looked: Looked, ensemble: Ensemble, file: Path | None = None, tell: 
         row = {digest: index for index, digest in enumerate(stored.photos)}
         rows = np.array([row[looked.digests[image]] for image in images], dtype=np.intp)
         return Encodings(tuple(images), tuple(each[rows] for each in stored.vectors))
-    found = encode(images, [looked.faces[image] for image in images], ensemble.members, ensemble.views, tell)
+    found = encode(images, [looked.faces[image] for image in images], ensemble.members, ensemble.variants, tell)
     if file is not None:
         first = {looked.digests[image]: index for index, image in reversed([*enumerate(images)])}
         rows = np.array([*first.values()], dtype=np.intp)
         blind = {looked.digests[image]: reason for image, reason in looked.left_out if image in looked.digests}
         new = Stored(tuple(first), tuple(each[rows] for each in found.vectors), blind)
-        write_encodings(file, new, ensemble.members, ensemble.views)
+        write_encodings(file, new, ensemble.members, ensemble.variants)
     return found
 
 
@@ -128,3 +137,76 @@ def _digest(path: Path) -> str:
         return sha256_file(path)
     except OSError as error:
         raise EnvironmentFault(f"cannot read {path}: {error.strerror}.", "Check the file.") from error
+
+
+FORMAT = 2
+"""1 was of crops cut from the canvas, 2 is of crops cut from the photograph."""
+PERSONAL = "encodings of faces are personal data, as private as the photographs"
+_CARD, _REMEDY = "encodings", "Delete it, and it is written anew; or name another file."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """`vectors[v]` (n, d_v) float64 of each (encoder, variant), row i of the photograph with digest `photos[i]`.
+
+    `blind`: why others have none, by digest, so that they are not looked for again.
+    """
+
+    photos: tuple[str, ...]
+    vectors: tuple[Floats, ...] = field(repr=False)
+    blind: Mapping[str, str]
+
+
+def write_encodings(path: Path, stored: Stored, members: Sequence[Member], variants: Sequence[Variant]) -> None:
+    """Put a file at `path`, mode 600, whole or not at all; the same input gives the same bytes.
+
+    Raises EnvironmentFault when it cannot be written.
+    """
+    told = _made_by(members, variants) | {"photos": list(stored.photos), "blind": dict(sorted(stored.blind.items()))}
+    arrays = {_name(place): np.ascontiguousarray(each, np.float64) for place, each in enumerate(stored.vectors)}
+    data = save(arrays, {_CARD: json.dumps(told, ensure_ascii=False)})  # of two entries the order would vary
+    write_private(path, data)
+
+
+def read_encodings(path: Path, members: Sequence[Member], variants: Sequence[Variant]) -> Stored:
+    """What `write_encodings` wrote. Raises UsageError when other encoders, variants or another version made it, and
+    EnvironmentFault when it is no such file."""
+    arrays, metadata = read_tensors(path)
+    try:
+        told: dict[str, Any] = json.loads(metadata[_CARD])
+        photos, blind = tuple(told["photos"]), dict(told["blind"])
+        vectors = tuple(np.asarray(arrays[_name(place)], np.float64) for place in range(len(arrays)))
+    except (KeyError, ValueError, TypeError) as error:
+        raise EnvironmentFault(f"{path} holds no encodings of ganonym.", "Name another file.") from error
+    wanted = _made_by(members, variants)
+    other = [name for name, value in wanted.items() if told.get(name) != value]
+    if other:
+        raise UsageError(f"{path} was made with other {' and '.join(other)}.", _REMEDY)
+    widths = [member.encoder.width for member in members for _ in variants]
+    if [each.shape for each in vectors] != [(len(photos), width) for width in widths]:
+        raise EnvironmentFault(f"{path} is damaged: its arrays do not fit its photographs.", _REMEDY)
+    return Stored(photos, vectors, blind)
+
+
+def lacking(path: Path, images: Sequence[str]) -> UsageError:
+    """The error for `images` of which the file at `path` knows nothing."""
+    more = f" … and {len(images) - 10} more" if len(images) > 10 else ""
+    return UsageError(
+        f"{path} knows nothing of {len(images)} photographs, new or changed since: {', '.join(images[:10])}{more}.",
+        _REMEDY,
+    )
+
+
+def _made_by(members: Sequence[Member], variants: Sequence[Variant]) -> dict[str, Any]:
+    """All that a vector depends on besides the photograph."""
+    return {
+        "format": FORMAT,
+        "version": version("ganonym"),
+        "landmarks": type(default_backends()[1]).__name__,
+        "encoders": [member.digest for member in members],
+        "views": [[variant.flip, variant.grey] for variant in variants],
+    }
+
+
+def _name(place: int) -> str:
+    return f"vectors.{place:03d}"
