@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.protocol import ANONYMIZED, SAME_PHOTO
 from ganonym.evaluate.report import wording
 from ganonym.evaluate.report.drawing import DARK, LIGHT
-from ganonym.evaluate.scores import ANONYMIZED, SAME_PHOTO
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from ganonym.errors import GuaranteeBroken
 from ganonym.evaluate.assessment import PROTOCOL, Finding, Gate, State
-from ganonym.evaluate.scores import PARROT
+from ganonym.evaluate.protocol import PARROT
 from ganonym.evaluate.verdict.policy import Policy
 
 CONTROLS = "G1"
