@@ -34,8 +34,8 @@ def demo(
 ) -> None:
     """Sample 48 photos of 24 virtual people, anonymize them with k = 11, attack the result, show a table."""
     from ganonym.batch.run import run_batch
-    from ganonym.config import Settings
     from ganonym.photos.encode import encode_png
+    from ganonym.settings import Settings
 
     output = Output(as_json, quiet)
     _refuse_other(out)
@@ -87,7 +87,7 @@ def _simulated(path: Path, out: Path) -> bool:
 
 def _start_afresh(out: Path) -> Path:
     """An empty folder inside `out`, where the demo is made; an earlier one stays until it is complete."""
-    from ganonym.batch.files import cannot_write
+    from ganonym.files import cannot_write
 
     fresh = out / FRESH
     try:
@@ -101,7 +101,7 @@ def _start_afresh(out: Path) -> Path:
 
 def _replace(out: Path, fresh: Path) -> None:
     """Put what was made in place of an earlier demo; killed at it, the next demo begins anew."""
-    from ganonym.batch.files import cannot_write
+    from ganonym.files import cannot_write
 
     try:
         for path in sorted(fresh.iterdir()):

@@ -45,14 +45,6 @@ def cache_at(folder: Path | None) -> FaceCache | None:
     return None if folder is None else open_cache(folder)
 
 
-def refuse_existing(option: str, path: Path) -> None:
-    """Raises UsageError for a file that is there already: it may be somebody's only copy."""
-    from ganonym.errors import UsageError
-
-    if path.exists() or path.is_symlink():
-        raise UsageError(f"{option} {path} is there already.", "Name another file, or remove it first.")
-
-
 Distinct: TypeAlias = Annotated[
     Path | None, typer.Option("--distinct", help="CSV: in each line, ids of different people who look like one.")
 ]

@@ -26,13 +26,11 @@ from ganonym.evaluate.metrics.group_rates import group_findings
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
-from ganonym.evaluate.utility.assess import utility
-from ganonym.evaluate.utility.distance import EncoderView, PerceptualDistance
-from ganonym.evaluate.utility.gestalt import GestaltView
+from ganonym.evaluate.utility.families import utility
+from ganonym.evaluate.utility.features import EncoderView, GestaltView, PerceptualDistance
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
-from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.gates import Evidence, gates, headline, valid_until, verdict
 from ganonym.evaluate.verdict.policy import Policy
-from ganonym.evaluate.verdict.verdict import headline, valid_until, verdict
 from ganonym.types import RGB
 
 FEATURES = EncoderView()

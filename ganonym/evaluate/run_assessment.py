@@ -19,21 +19,18 @@ from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
-from ganonym.evaluate.pairs import read_release
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.release import Release
+from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
-from ganonym.evaluate.report.internal import WorstPair, internal_page
-from ganonym.evaluate.report.trials import trials_file
-from ganonym.evaluate.report.write_json import write_assessment, write_whole
+from ganonym.evaluate.report.files import trials_file, write_assessment, write_whole
+from ganonym.evaluate.report.pages import WorstPair, internal_page
 from ganonym.evaluate.suite import SUITE, installed
-from ganonym.evaluate.utility.distance import PerceptualDistance, lpips_weights
+from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
-from ganonym.manifest import read_manifest
-from ganonym.manifest_match import match
+from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")

@@ -28,7 +28,7 @@ from ganonym.evaluate.attackers.metadata import (
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.sample import Sample
 from ganonym.photos.encode import encode_jpeg, encode_png
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 COUNT = 40
 SUBJECTS = [f"s{index // 2}" for index in range(COUNT)]

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from ganonym.evaluate.metrics.linkability import FEWEST, d_sys, linkability
 from ganonym.evaluate.protocol import ANONYMIZED
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 from .simulated_scores import leaking, scores
 

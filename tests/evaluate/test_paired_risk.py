@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import binomtest
 
 from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.compare import difference, risk_by_subject
 from ganonym.evaluate.metrics.group_rates import hits_of
 from ganonym.evaluate.metrics.trials import trials_of
-from ganonym.evaluate.paired_risk import difference, risk_by_subject
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
-from ganonym.evaluate.report.trials import salted, trials_file
+from ganonym.evaluate.report.files import salted, trials_file
 from ganonym.evaluate.scores import Scores
 
 SALT = b"0123456789abcdef"

@@ -15,9 +15,8 @@ from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import Photos, score
-from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.verdict.gates import Evidence, gates, verdict
 from ganonym.evaluate.verdict.policy import load_policy
-from ganonym.evaluate.verdict.verdict import verdict
 from ganonym.types import Floats
 
 

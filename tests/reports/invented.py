@@ -27,8 +27,8 @@ from ganonym.evaluate.assessment import (
     Utility,
 )
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
-from ganonym.evaluate.report.internal import WorstPair
-from ganonym.statistics.exact import proportion
+from ganonym.evaluate.report.pages import WorstPair
+from ganonym.statistics.intervals import proportion
 
 SUBJECTS = 102
 ATTACKERS = {

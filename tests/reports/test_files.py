@@ -17,8 +17,7 @@ from invented import invented
 from ganonym.errors import UsageError
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.trials import Trials, trials_of
-from ganonym.evaluate.report.trials import salted, trials_file
-from ganonym.evaluate.report.write_json import json_schema, read_assessment, to_json, write_assessment
+from ganonym.evaluate.report.files import json_schema, read_assessment, salted, to_json, trials_file, write_assessment
 from ganonym.evaluate.scores import Scores
 
 SALT = bytes(range(32))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.protocol import OTHER_PHOTO, RECOGNIZERS
-from ganonym.statistics.exact import exceeds, holm, proportion
+from ganonym.statistics.intervals import exceeds, holm, proportion
 
 CLEAN = 0.80
 OF_CLEAN = 0.8

@@ -13,7 +13,7 @@ from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.metrics.verification import verification
 from ganonym.evaluate.protocol import ANONYMIZED
 from ganonym.evaluate.scores import Scores
-from ganonym.statistics.exact import rate
+from ganonym.statistics.intervals import rate
 
 PLACES = 20
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility
 from ganonym.evaluate.protocol import TIERS
 from ganonym.evaluate.report import figures, wording
-from ganonym.evaluate.report.page import limit_of, render
+from ganonym.evaluate.report.pages import limit_of, render
 from ganonym.evaluate.report.tradeoff import measure_of, points_of, tradeoff
 from ganonym.evaluate.report.wording import MINIMUM_CELL
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from ganonym.evaluate.assessment import Assessment, Finding
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO, TIERS
-from ganonym.statistics.estimate import Rate
+from ganonym.statistics.intervals import Rate
 
 MINIMUM_CELL = 11
 CLASSES = (0.05, 0.09, 0.20, 0.33)

@@ -9,7 +9,7 @@ from ganonym.evaluate.assessment import Finding, GroupFinding, Inference, State
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
 from ganonym.evaluate.protocol import cost
 from ganonym.evaluate.verdict.policy import GroupRule, RateRule
-from ganonym.statistics.exact import exceeds, holm
+from ganonym.statistics.intervals import exceeds, holm
 
 ALPHA = 0.05
 
