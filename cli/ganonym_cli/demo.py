@@ -153,7 +153,8 @@ def _attack(
         advance("find faces", done, 2 * len(originals))
     people = [sample for sample in located[: len(originals)] if sample is not None]
     outputs = located[len(originals) :]
-    before, after = [], []
+    before: list[Finding] = []
+    after: list[Finding] = []
     attackers: tuple[Attacker, ...] = (DLIB, WhitenedShape())
     for done, attacker in enumerate(attackers, start=1):
         before += attack_samples([attacker], people, people, subjects)

@@ -108,8 +108,7 @@ def attacker_words(name: str, tier: str) -> str:
     >>> attacker_words("thumbnail", "T0"), attacker_words("glint (arcface)", "T2")
     ('small grey picture of the face', 'face recognizer brought by the assessor')
     """
-    tiers: Mapping[str, str] = TIERS
-    return _attacker_words().get(name, "") or tiers.get(tier, "another attacker")
+    return _attacker_words().get(name, "") or TIERS.get(tier, "another attacker")
 
 
 def percent(value: float, digits: int = 1) -> str:
