@@ -31,7 +31,7 @@ from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
