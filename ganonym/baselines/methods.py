@@ -52,13 +52,24 @@ class BaselineSettings(Checked):
 
     method: Annotated[Method, Field(description="What is done to the faces.")]
     strength: Annotated[
-        float | None, Field(ge=WEAKEST, le=STRONGEST, description="blur, pixelate: scales the SD or the squares.")
+        float | None,
+        Field(
+            ge=WEAKEST,
+            le=STRONGEST,
+            description="blur, pixelate: scales the SD or the squares.",
+            json_schema_extra={"shown": "1"},
+        ),
     ] = None
-    k: Annotated[int | None, Field(ge=2, le=100_000, description="k-same-pixel: subjects per group.")] = None
-    jobs: Annotated[int, Field(ge=0, le=4096, description="Worker processes.")] = 0
+    k: Annotated[
+        int | None,
+        Field(ge=2, le=100_000, description="k-same-pixel: subjects per group.", json_schema_extra={"shown": "11"}),
+    ] = None
+    jobs: Annotated[
+        int, Field(ge=0, le=4096, description="Worker processes.", json_schema_extra={"shown": "all cores"})
+    ] = 0
     engine: Engine = "processes"
     timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 60.0
-    resume: Annotated[bool, Field(description="Go on where an earlier run was stopped.")] = True
+    resume: Annotated[bool, Field(description="--no-resume starts anew; the earlier release goes at the end.")] = True
 
     @model_validator(mode="after")
     def _has_effect(self) -> Self:

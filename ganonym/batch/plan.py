@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from ganonym.errors import UsageError
 from ganonym.manifest import Match, Row, match, read_manifest
-from ganonym.photos.sniff import ACCEPTED
-from ganonym.photos.walk import check_folders, twins, walk
+from ganonym.photos.formats import ACCEPTED
+from ganonym.photos.source import check_folders, twins, walk
 from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Mechanism, Settings
 from ganonym.subjects import Distinct, read_distinct, refuse_spelled_alike

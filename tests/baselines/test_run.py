@@ -19,8 +19,8 @@ from ganonym.batch.run import RunResult
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.phantom.sitting import PhantomPhoto
-from ganonym.photos.container import png_size
+from ganonym.phantom.cohort import PhantomPhoto
+from ganonym.photos.encode import png_size
 from ganonym.types import RGB
 from ganonym.weights import sha256_file
 

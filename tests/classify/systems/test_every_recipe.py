@@ -89,7 +89,7 @@ def quick_system(name: str) -> tuple[dict[str, Any], Arrays, System]:
 @pytest.fixture(scope="session")
 def few_people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     """Three virtual people of each of two classes, one photograph each."""
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("few")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import decode
-from ganonym.photos.foreign import describe_name, why_ignored
-from ganonym.photos.walk import SUFFIXES
+from ganonym.photos.formats import describe_name, why_ignored
+from ganonym.photos.source import SUFFIXES
 
 DNG_VERSION = (50706, "B", 4, (1, 4, 0, 0), True)
 

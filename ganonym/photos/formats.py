@@ -1,18 +1,112 @@
-"""Files that are not read: what they are by their first bytes or by their names, and what the steward can do.
+"""What a file is: of an accepted format by its first bytes, a camera's RAW file, or another kind, and what to do then.
 
-Two kinds are told apart by name. What no camera calls a photograph (a system's housekeeping, hidden files, tables and
-texts) is *ignored*: counted, never treated, nothing to do. Whatever may show a patient is *withheld*, with a remedy.
-Hidden files are ignored even where they may be photographs, since nobody sees them when they look at the folder: they
-are thumbnails, rests of deleted photographs, or versions that an editor keeps. Nothing of them is ever released.
+File names are never believed where bytes can be read. Of files that are not read two kinds are told apart by name. What
+no camera calls a photograph (a system's housekeeping, hidden files, tables and texts) is *ignored*: counted, never
+treated, nothing to do. Whatever may show a patient is *withheld*, with a remedy. Hidden files are ignored even where
+they may be photographs, since nobody sees them when they look at the folder: they are thumbnails, rests of deleted
+photographs, or versions that an editor keeps. Nothing of them is ever released.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
-from ganonym.photos.sniff import ACCEPTED
+from PIL import TiffImagePlugin
+
+from ganonym.photos import heif
+
+Format: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF", "AVIF"]
+
+ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF"
+
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+)
+
+
+def sniff(data: bytes) -> Format | None:
+    """The accepted format whose signature `data` begins with, or None.
+
+    >>> sniff(b"\\xff\\xd8\\xff\\xe0"), sniff(b"GIF89a")
+    ('JPEG', None)
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None) or heif.coding(data)
+
+
+def png_chunk(data: bytes, wanted: bytes) -> bytes:
+    """The content of a PNG's first chunk of this kind before its pixels; empty where there is none."""
+    at = len(_MAGIC[1][0])
+    while (kind := data[at + 4 : at + 8]) not in {b"IDAT", b""}:
+        size = int.from_bytes(data[at : at + 4], "big")
+        if kind == wanted:
+            return data[at + 8 : at + 8 + size]
+        at += 12 + size
+    return b""
+
+
+def ends_early(data: bytes, kind: Format) -> bool:
+    """Whether the container itself shows that its end is missing; only names a failure, never admits a file."""
+    if kind == "JPEG":
+        return data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")
+    if kind == "PNG":
+        return b"IEND" not in data[-64:]
+    if kind == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if kind == "BMP":
+        return int.from_bytes(data[2:6], "little") > len(data)
+    if kind in {"HEIF", "AVIF"}:
+        return heif.ends_early(data)
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    start = data[4:8] if data[2:4] in (b"*\0", b"\0*") else data[8:16]
+    return int.from_bytes(start, order) >= len(data)
+
+
+_NEW_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 256, 257, 262, 330, 50706
+_REDUCED = 1
+_SENSOR = {32803, 34892}  # colour filter array, LinearRaw
+_MOST_IFDS = 32
+
+
+def holds_raw(data: bytes) -> bool:
+    """Whether a TIFF is a camera's RAW file, or shows at first a smaller copy of a picture further inside.
+
+    Its first page is a sensor's data, a reduced picture, of a DNG or CR2, or smaller than a picture in its SubIFDs.
+    Raises whatever a broken directory makes Pillow raise.
+    """
+    if data[8:10] == b"CR":
+        return True
+    first = _directory(data, None)
+    if _DNG_VERSION in first or first.get(_PHOTOMETRIC) in _SENSOR or int(first.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED:
+        return True
+    offsets = first.get(_SUB_IFDS, ())
+    others = [_directory(data, at) for at in (offsets if isinstance(offsets, tuple) else (offsets,))[:_MOST_IFDS]]
+    return any(other.get(_PHOTOMETRIC) in _SENSOR or _pixels(other) > _pixels(first) for other in others)
+
+
+def _directory(data: bytes, offset: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The directory at `offset`, or the first one."""
+    header = data[:16] if b"+" in data[2:4] else data[:8]  # 43, "+", is BigTIFF
+    found = TiffImagePlugin.ImageFileDirectory_v2(header)
+    file = io.BytesIO(data)
+    file.seek(found.next if offset is None else offset)
+    found.load(file)
+    return found
+
+
+def _pixels(directory: TiffImagePlugin.ImageFileDirectory_v2) -> int:
+    return int(directory.get(_WIDTH, 0)) * int(directory.get(_HEIGHT, 0))
+
 
 Foreign: TypeAlias = tuple[str, str]
 """What a file is, such as "a GIF", and the remedy."""
@@ -29,7 +123,7 @@ _ARCHIVE = ("an archive", "Unpack it into the input folder.")
 _PICTURE = ("a picture of another format", "Save it as PNG.")
 _UNKNOWN = ("no picture", f"Save it as {ACCEPTED}.")
 
-_MAGIC: tuple[tuple[int, bytes, Foreign], ...] = (
+_FOREIGN_MAGIC: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"GIF8", _GIF),
     (128, b"DICM", _DICOM),
     (0, b"%PDF", _PDF),
@@ -100,7 +194,7 @@ def describe(data: bytes) -> Foreign:
     >>> describe(b"GIF89a")
     ('a GIF', 'Export the wanted frame as PNG.')
     """
-    return next((what for at, magic, what in _MAGIC if data[at : at + len(magic)] == magic), _UNKNOWN)
+    return next((what for at, magic, what in _FOREIGN_MAGIC if data[at : at + len(magic)] == magic), _UNKNOWN)
 
 
 def describe_name(name: str) -> Foreign:
