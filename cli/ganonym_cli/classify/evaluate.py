@@ -20,7 +20,6 @@ from ganonym_cli.classify.options import (
     Positive,
     Size,
     marked,
-    preset_of,
     say,
     simulated,
     star,
@@ -71,10 +70,10 @@ def evaluate(
     from dataclasses import replace
 
     from ganonym.classify.model_folder import CARD
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import evaluate as studies
     from ganonym.classify.studies.study import Encoder, Study
     from ganonym.errors import UsageError
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
     study = Study(
@@ -84,7 +83,7 @@ def evaluate(
         only=tuple(only or ()),
         at_least=at_least,
         positive=positive,
-        preset=preset_of(preset),
+        preset=preset,
         changes=tuple(changes or ()),
         encoder=Encoder(encoder, sha256),
         device=device,
@@ -102,7 +101,7 @@ def evaluate(
         elif key_file is not None:
             raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
         else:
-            found = studies.evaluate(replace(study, recipe=find_recipe(what)), advance)
+            found = studies.evaluate(replace(study, recipe=load_recipe(what)), advance)
     tell(output, found)
 
 

@@ -16,7 +16,6 @@ from ganonym_cli.classify.options import (
     RecipeName,
     Size,
     marked,
-    preset_of,
     say,
     simulated,
     star,
@@ -60,17 +59,17 @@ def grade(
 
     A photograph is called the level at which half of the probability lies below.
     """
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import grade as studies
     from ganonym.classify.studies.study import Encoder, Study
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
     study = Study(
         data,
         images,
         label=label,
-        recipe=find_recipe(recipe),
-        preset=preset_of(preset),
+        recipe=load_recipe(recipe),
+        preset=preset,
         changes=tuple(changes or ()),
         encoder=Encoder(encoder, sha256),
         device=device,

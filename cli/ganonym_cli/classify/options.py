@@ -12,7 +12,6 @@ import typer
 from ganonym_cli.console import Output
 
 if TYPE_CHECKING:
-    from ganonym.classify.recipe import Preset
     from ganonym.classify.studies.study import Remark
     from ganonym.statistics.intervals import Estimate
 
@@ -65,12 +64,6 @@ def say(output: Output, remarks: Iterable[Remark]) -> None:
     """Tell the person at the terminal what a study has to say: warnings with --quiet too."""
     for remark in remarks:
         (output.warn if remark.warning else output.note)(remark.text)
-
-
-def preset_of(text: str) -> Preset:
-    from typing import cast
-
-    return cast("Preset", text)  # Recipe.settings refuses anything else
 
 
 def workers(jobs: int | None) -> int:

@@ -17,7 +17,6 @@ from ganonym_cli.classify.options import (
     RecipeName,
     Size,
     marked,
-    preset_of,
     say,
     simulated,
     star,
@@ -73,12 +72,12 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.classify.studies import screen as studies
     from ganonym.classify.studies.study import Encoder, Study
     from ganonym.errors import UsageError
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
     if threshold == "youden" and target is not None:
@@ -90,8 +89,8 @@ def screen(
         data,
         images,
         positive=positive,
-        recipe=find_recipe(recipe),
-        preset=preset_of(preset),
+        recipe=load_recipe(recipe),
+        preset=preset,
         changes=tuple(changes or ()),
         encoder=Encoder(encoder, sha256),
         device=device,
@@ -128,16 +127,16 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import screen as studies
     from ganonym.classify.studies.study import Encoder, Study
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
     study = Study(
         data,
         images,
-        recipe=find_recipe(recipe),
-        preset=preset_of(preset),
+        recipe=load_recipe(recipe),
+        preset=preset,
         changes=tuple(changes or ()),
         encoder=Encoder(encoder, sha256),
         device=device,

@@ -19,7 +19,6 @@ from ganonym_cli.classify.options import (
     Only,
     Positive,
     Size,
-    preset_of,
     say,
     workers,
 )
@@ -31,9 +30,9 @@ from ganonym_cli.table import Table
 
 def recipes(as_json: Json = False) -> None:
     """List the published systems that come along."""
-    from ganonym_train.recipes import bundled
+    from ganonym.classify.recipe import load_recipe, recipe_names
 
-    known = bundled()
+    known = {name: load_recipe(name) for name in recipe_names()}
     table = Table("recipe", "system", "paper", prose=["system", "paper"])
     for name, recipe in known.items():
         table.add_row(name, recipe.name, recipe.paper)
@@ -71,9 +70,9 @@ def train(
     The key by which the model knows its photographs again is kept beside OUT: do not share it.
     """
     from ganonym.classify.model_folder import check_new
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import train as studies
     from ganonym.classify.studies.study import Encoder, Study
-    from ganonym_train.recipes import find_recipe
 
     output = Output(as_json, quiet)
     check_new(out)
@@ -84,8 +83,8 @@ def train(
         only=tuple(only or ()),
         at_least=at_least,
         positive=positive,
-        recipe=find_recipe(recipe),
-        preset=preset_of(preset),
+        recipe=load_recipe(recipe),
+        preset=preset,
         changes=tuple(changes or ()),
         encoder=Encoder(encoder, sha256),
         device=device,

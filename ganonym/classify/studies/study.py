@@ -1,6 +1,6 @@
 """What a study is of: a table of cases, the classes in it, the system that is studied, and how it runs.
 
-    study = Study(Path("people.csv"), recipe=find_recipe("deepgestalt"), folds=5)
+    study = Study(Path("people.csv"), recipe=load_recipe("deepgestalt"), folds=5)
     print(evaluate(study).rated.accuracy)
 
 Every study returns its result with the remarks that a person should read; nothing is printed.
@@ -8,23 +8,19 @@ Every study returns its result with the remarks that a person should read; nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ganonym.classify.case import Case, Check, Classed, of_enough, roster
 from ganonym.classify.cohort import Cohort, Crop, gather
-from ganonym.classify.configurations import Configuration
 from ganonym.classify.cross_validation import FOLDS, possible_folds
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_release import lists_of, read_data, table_of
-from ganonym.classify.looks import System
 from ganonym.classify.progress import Tell
-from ganonym.classify.recipe import Preset, Recipe, altered, changed
-from ganonym.classify.system import Arrays, Choosy
-from ganonym.classify.systems import configured
+from ganonym.classify.recipe import Recipe, altered
+from ganonym.classify.system import Arrays, Configuration, System
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.faces.cache import FaceCache
 
@@ -59,8 +55,8 @@ class Study:
     `data`: a manifest, GestaltMatcher's folder or a table of it; `images`: the folder of the photographs, by default
     beside it. `label`: the column to tell apart in place of the disorder; `only`: the classes that take part, by
     default all; `at_least`: people that a class has at least; `positive`: the class to tell from all others.
-    `recipe` with its `preset` and `changes` ("epochs=5"), which starts from `encoder`, on `device` "cpu", "cuda" or
-    "auto". `folds` keep people apart; `jobs` processes look at photographs, and `cache` keeps the faces they find.
+    `recipe` with its `preset`, "small" or "full", and `changes` ("epochs=5"), which starts from `encoder`, on `device`
+    "cpu", "cuda" or "auto". `folds` keep people apart; `jobs` processes look at photographs, and `cache` keeps the faces they find.
     """
 
     data: Path
@@ -70,7 +66,7 @@ class Study:
     at_least: int = 1
     positive: str | None = None
     recipe: Recipe | None = None
-    preset: Preset = "small"
+    preset: str = "small"
     changes: tuple[str, ...] = ()
     encoder: Encoder = BUNDLED
     device: str = "auto"
@@ -82,10 +78,9 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A recipe with its settings as altered, what its system starts from, and the system."""
+    """A recipe, its configuration as altered, what its system starts from, and the system."""
 
     recipe: Recipe
-    settings: Mapping[str, Any]
     foundation: Arrays = field(repr=False)
     configuration: Configuration
     system: System
@@ -93,8 +88,7 @@ class Chosen:
 
     def check(self, cohort: Classed) -> None:
         """Raises UsageError for classes that the system cannot learn."""
-        if isinstance(self.system.method, Choosy):
-            self.system.method.check(cohort.classes, len(cohort.names))
+        self.configuration.check(cohort.classes, len(cohort.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +110,7 @@ def chosen(study: Study) -> Chosen:
         raise UsageError(
             "the study has no recipe.", "Name one: `ganonym classify recipes` lists those that come along."
         )
-    settings = altered(recipe.settings(study.preset), study.changes)
-    configuration = configured(recipe.system, settings, changed(study.changes))
+    configuration = altered(recipe.preset(study.preset), study.changes)
     if not configuration.pretrained_start:
         refuse_encoder(encoder, recipe.name)
     elif study.preset == "full" and encoder.path is None:
@@ -130,8 +123,8 @@ def chosen(study: Study) -> Chosen:
         raise UsageError(f"--device {study.device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
     device, remarks = device_of(study.device)
     starts = configuration.pretrained_start
-    foundation = read_foundation(encoder.path, encoder.sha256, recipe.system) if starts else {}
-    return Chosen(recipe, settings, foundation, configuration, configuration.system(foundation, device), remarks)
+    foundation = read_foundation(encoder.path, encoder.sha256, configuration.bundled_start) if starts else {}
+    return Chosen(recipe, foundation, configuration, configuration.system(foundation, device), remarks)
 
 
 def gathered(

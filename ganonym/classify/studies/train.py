@@ -14,7 +14,7 @@ from ganonym.classify.model_folder import Card, Key, check_new, digest, key_plac
 from ganonym.classify.progress import Tell
 from ganonym.classify.studies.model import check_key
 from ganonym.classify.studies.study import UNHEARD, Chosen, Remark, Study, chosen, gathered
-from ganonym.classify.system import Published, Trained, asked
+from ganonym.classify.system import Learner, Trained, asked
 from ganonym.errors import GanonymError, UsageError
 from ganonym.files import discard, make_folder
 from ganonym.pseudonym import read_or_create_key
@@ -89,7 +89,7 @@ def train(
     return Training(choice.recipe.name, folder, place, card, few, len(cohort.left_out), remarks)
 
 
-def _temperature(method: Published, seen: Seen, count: int, seed: int, tell: Tell) -> float:
+def _temperature(method: Learner, seen: Seen, count: int, seed: int, tell: Tell) -> float:
     chances = cross_validated(method, seen.inputs, seen.classes, seen.subjects, count, seed, tell=tell)
     return fit_temperature(logits(chances), seen.classes)
 
@@ -102,7 +102,7 @@ def _written(
     make_folder(place.parent, 0o700)
     key = Key(read_or_create_key(place))
     card = Card(
-        settings=choice.settings,
+        settings=choice.configuration.model_dump(),
         seed=numbers[0],
         names=cohort.names,
         photos=len(cohort.cases),
