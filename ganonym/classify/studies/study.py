@@ -56,7 +56,8 @@ class Study:
     beside it. `label`: the column to tell apart in place of the disorder; `only`: the classes that take part, by
     default all; `at_least`: people that a class has at least; `positive`: the class to tell from all others.
     `recipe` with its `preset`, "small" or "full", and `changes` ("epochs=5"), which starts from `encoder`, on `device`
-    "cpu", "cuda" or "auto". `folds` keep people apart; `jobs` processes look at photographs, and `cache` keeps the faces they find.
+    "cpu", "cuda" or "auto". `folds` keep people apart; `jobs` processes look at photographs, and `cache`
+    keeps the faces that they find.
     """
 
     data: Path
