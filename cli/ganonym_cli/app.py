@@ -121,6 +121,8 @@ def _run(arguments: list[str]) -> int:
     except GanonymError as error:
         if debug:
             traceback.print_exc()
+        for warning in getattr(error, "__notes__", ()):  # what was found before it may say why
+            print(warning, file=sys.stderr)
         return _fail(arguments, error.exit_code, error.message, error.remedy)
     except Exception as error:
         if debug:
