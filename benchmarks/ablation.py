@@ -24,11 +24,11 @@ from faces import virtual_faces
 from quality import from_lines, photographs
 from scipy.spatial.distance import pdist
 
-from ganonym.evaluate.quality import bands, kernel_distance
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.descriptor import describe
 from ganonym.faces.encoder import encode, load_encoder
 from ganonym.faces.find import default_backends, find_faces
+from ganonym.synthesis.quality import bands, kernel_distance
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import RGB, Floats, Points
 from ganonym_train.generator import Recipe, train_generator

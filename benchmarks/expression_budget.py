@@ -25,7 +25,7 @@ from sklearn.model_selection import GroupKFold
 
 from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
-from ganonym.statistics.exact import Proportion, proportion
+from ganonym.statistics.intervals import Proportion, proportion
 from ganonym.types import Floats
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))

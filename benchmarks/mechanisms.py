@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
-from ganonym.classify.methods.discriminant import Discriminant
+from ganonym.classify.learning.discriminant import Discriminant
 from ganonym.classify.metrics.rates import macro_recall
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.faces.appearance import load_appearance
@@ -39,7 +39,7 @@ from ganonym.privacy.population import attacker_view, virtual_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 from ganonym.types import Floats
 
 GROUPS = ("WBS", "NS", "CdLS", "22q11", "ALGS", "KS", "FAS", "Sotos", "KBG", "control")

@@ -29,7 +29,6 @@ from faces import virtual_faces
 from leakage import photos_of
 
 from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
-from ganonym.evaluate.quality import Estimate, agreement, diversity, kernel_distance, nearest, precision_recall
 from ganonym.evaluate.stress import stress_shapes
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
@@ -39,9 +38,10 @@ from ganonym.faces.landmark_network import NetworkLandmarks
 from ganonym.faces.shape import normalize, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.photos.decode import read_photo
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 from ganonym.synthesis.generator import compose
 from ganonym.synthesis.losses import Perceptual
+from ganonym.synthesis.quality import Estimate, agreement, diversity, kernel_distance, nearest, precision_recall
 from ganonym.synthesis.surrogate import surrogate_condition
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate
 from ganonym.types import CANVAS, RGB, TONES, Floats, Points, PrivateFace

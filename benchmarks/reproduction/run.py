@@ -20,7 +20,7 @@ from people_claims import angles, dysmorphism, few_shot, leaks, measured, releas
 from reference import PEOPLE, reference
 from rows import Row
 
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate
 
 CLAIMS = (few_shot, angles, leaks, dysmorphism, measured, released, class_weights, ensemble, pretrained, regions)
 

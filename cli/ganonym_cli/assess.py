@@ -49,8 +49,8 @@ def assess(
 ) -> None:
     """Attack a release and measure what it is still good for; exit code 3 unless the policy accepts the verdict."""
     from ganonym.evaluate.run_assessment import run_assessment
+    from ganonym.evaluate.verdict.gates import exit_code
     from ganonym.evaluate.verdict.policy import load_policy
-    from ganonym.evaluate.verdict.verdict import exit_code
 
     output = Output(as_json, quiet)
     with output.progress() as advance:

@@ -32,8 +32,8 @@ def compare(
 ) -> None:
     """Draw the trade-off of several assessments with intervals; rank only what the intervals separate."""
     from ganonym.evaluate import compare as comparing
-    from ganonym.evaluate.report.comparison import write_comparison
-    from ganonym.evaluate.report.write_json import read_assessment
+    from ganonym.evaluate.report.files import read_assessment
+    from ganonym.evaluate.report.pages import write_comparison
 
     named = names_of(folders)
     found = {name: read_assessment(folder) for name, folder in named.items()}
@@ -75,7 +75,7 @@ def names_of(folders: Sequence[Path]) -> dict[str, Path]:
 
 def table_of(comparison: Comparison) -> Table:
     """The comparison for the terminal."""
-    from ganonym.evaluate.report.comparison import place
+    from ganonym.evaluate.report.pages import place
 
     table = Table("run", "verdict", "named at worst", "class", "rank", "useful", "rank in class", "named more")
     more = {each.name: each.difference for each in comparison.differences}

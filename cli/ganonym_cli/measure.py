@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,8 @@ from ganonym_cli.console import Output
 from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
 
 if TYPE_CHECKING:
-    from ganonym_cli.measure_photos import Person, Reading, Request
+    from ganonym.classify.measurement.measure import Measurements
+    from ganonym.classify.measurement.photos import Person
     from ganonym_cli.table import Table
 
 _NORMS = "What z-scores are read against: a cohort file of --save-norms, or a CSV or TOML of norms."
@@ -59,105 +60,75 @@ def measure(
     quiet: Quiet = False,
 ) -> None:
     """Measure faces; compare with norms by age and sex, and suggest HPO terms for a clinician to judge."""
-    from ganonym.classify.measurement.photo import landmarks_of
-    from ganonym_cli import measure_photos
+    from ganonym.classify.measurement.measure import comparison
+    from ganonym.classify.measurement.photos import Outputs, measure_photos, people_on, write_files
 
     output = Output(as_json, quiet)
-    request = measure_photos.requested(age, sex, ancestry, norms, unit, mm_per_px, iris_px)
-    files = measure_photos.listed(photos, people, request)
-    measure_photos.check_outputs(files, draw, charts, save_norms)
+    against = comparison(
+        age=age, sex=sex, ancestry=ancestry, norms=norms, unit=unit, mm_per_px=mm_per_px, iris_px=iris_px
+    )
+    persons, outputs = people_on(photos, people, against), Outputs(draw, charts, save_norms)
+    outputs.check(persons)
     faces = cache_at(cache)
     with output.progress() as advance:
-        found = landmarks_of([each.path for each in files], jobs or 1, advance, faces)
-    readings = [measure_photos.read(person, each, request) for person, each in zip(files, found, strict=True)]
-    written = measure_photos.write(readings, request, draw, charts, save_norms)
-    for each in readings:
-        if each.failed:
-            output.warn(f"{each.person.name}: {each.failed}")
-        elif each.refused and save_norms is not None:
-            output.note(f"{each.person.name} is left out of the norms: {each.refused}")
+        readings = measure_photos(persons, against, jobs or 1, advance, faces)
+    written = write_files(readings, against, outputs)
+    for reading in readings:
+        if reading.measured is None:
+            output.warn(f"{reading.person.name}: {reading.failed}")
+        elif reading.measured.refused and save_norms is not None:
+            output.note(f"{reading.person.name} is left out of the norms: {reading.measured.refused}")
+    code = 1 if any(reading.failed for reading in readings) else 0
+    payload = {
+        "unit": against.unit,
+        "norms": against.source,
+        "remark": against.remark,
+        "photos": [reading.payload() for reading in readings],
+        "files": [str(path) for path in written],
+        "exit_code": code,
+    }
     output.result(
-        _payload(readings, request, written),
-        *(part for each in readings if not each.failed for part in _shown(each, request)),
+        payload,
+        *(_shown(reading.person, reading.measured) for reading in readings if reading.measured is not None),
         *(f"Written: {path}" for path in written),
     )
-    raise typer.Exit(1 if any(each.failed for each in readings) else 0)
+    raise typer.Exit(code)
 
 
-def _payload(readings: list[Reading], request: Request, written: list[Path]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    def one(each: Reading) -> dict[str, Any]:
-        if each.failed:
-            return {"photo": each.person.name, "error": each.failed}
-        measured = {
-            key: {"value": score.value, "unit": score.unit, "z": score.z, "percentile": score.percentile}
-            | ({"norm": asdict(score.norm)} if score.norm else {"why": score.why})
-            for key, score in each.scores.items()
-        }
-        return {
-            "photo": each.person.name,
-            "age": each.person.age,
-            "sex": each.person.sex,
-            "pose": asdict(each.view.pose) if each.view else None,
-            "caveats": each.caveats,
-            "refused": each.refused,
-            "measurements": measured,
-            "suggested_terms": [asdict(term) for term in each.terms],
-        }
-
-    return {
-        "unit": request.unit,
-        "norms": request.source,
-        "remark": request.remark,
-        "photos": [one(each) for each in readings],
-        "files": [str(path) for path in written],
-        "exit_code": 1 if any(each.failed for each in readings) else 0,
-    }
-
-
-def _shown(reading: Reading, request: Request) -> tuple[Table, ...]:
+def _shown(person: Person, found: Measurements) -> Table:
     """For the terminal: the table, sides left to --json, and under it what speaks against reading too much into it."""
     from rich import box
 
+    from ganonym.classify.measurement.lengths import MEASUREMENTS
     from ganonym_cli.table import Table
 
     terms: dict[str, list[str]] = {}
-    for term in reading.terms:
+    for term in found.terms:
         for key in term.measures:
             terms.setdefault(_both(key), []).append(f"{term.term} {term.hpo}, {term.reliability}")
-    table = Table(
-        "measure",
-        box=box.SIMPLE_HEAD,
-        title=f"{reading.person.name}{_known(reading.person)}",
-        prose=["measure", SUGGESTS],
-    )
+    about = [person.name, person.sex or "", "" if person.age is None else f"{person.age:g} years"]
+    table = Table("measure", box=box.SIMPLE_HEAD, title=", ".join(filter(None, about)), prose=["measure", SUGGESTS])
     for head in ("value", "unit", "z", "centile"):
         table.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
     table.add_column(SUGGESTS)
     lacking: dict[str, list[str]] = {}
-    for key, score in reading.scores.items():
+    for key, score in found.scores.items():
         if _both(key) != key:
             continue
         if score.why:
             lacking.setdefault(score.why, []).append(key)
         z = "" if score.z is None else f"{score.z:+.1f}"
-        place = "" if score.percentile is None else f"{score.percentile:.1f}"
+        centile = "" if score.percentile is None else f"{score.percentile:.1f}"
         suggested = "\n".join(dict.fromkeys(terms.get(key, [])))
-        table.add_row(reading.names[key], f"{score.value:.3g}", score.unit, z, place, suggested)
-    notes = [f"In this photo {each}." for each in reading.caveats]
-    notes += [reading.refused] if reading.refused else []
-    notes += [f"{term.term}: {'; '.join(term.caveats)}." for term in reading.terms if term.caveats]
+        table.add_row(MEASUREMENTS[key].name, f"{score.value:.3g}", score.unit, z, centile, suggested)
+    notes = [f"In this photo {caveat}." for caveat in found.caveats]
+    notes += [found.refused] if found.refused else []
+    notes += [f"{term.term}: {'; '.join(term.caveats)}." for term in found.terms if term.caveats]
     notes += [f"No z, {why}: {', '.join(keys)}." for why, keys in lacking.items() if why != "no norm"]
-    table.caption = "\n".join([*notes, request.remark])
+    table.caption = "\n".join([*notes, found.remark])
     table.caption_justify = "left"
-    return (table,)
+    return table
 
 
 def _both(key: str) -> str:
     return key.removesuffix(" right").removesuffix(" left")
-
-
-def _known(person: Person) -> str:
-    known = [person.sex or "", "" if person.age is None else f"{person.age:g} years"]
-    return "".join(f", {each}" for each in known if each)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ganonym.batch.suspects import PeopleAudit
-    from ganonym.evaluate.forecast import Forecast
-    from ganonym.evaluate.verdict.power import Power
+    from ganonym.evaluate.plan import Forecast, Power
     from ganonym.privacy.settings import PrivacySettings
 
 
@@ -47,11 +46,10 @@ def plan(
     With PHOTOS and --manifest also an audit: subjects whose photographs look like one person's, since k counts people.
     """
     from ganonym.errors import UsageError
-    from ganonym.evaluate.forecast import forecast
+    from ganonym.evaluate.plan import forecast, power
     from ganonym.evaluate.verdict.policy import POLICIES, load_policy
-    from ganonym.evaluate.verdict.power import power
     from ganonym.faces.shape import load_shape
-    from ganonym.statistics.exact import proportion
+    from ganonym.statistics.intervals import proportion
 
     output = Output(as_json, quiet)
     _tried(10**6, k, codes, epsilon, directions)  # refuses what is no budget, before photographs are read
@@ -118,7 +116,7 @@ def _audit(
     """Number of subjects, and which of them may be one person."""
     from ganonym.batch.plan import plan_batch
     from ganonym.batch.suspects import audit_people
-    from ganonym.config import Settings
+    from ganonym.settings import Settings
 
     batch = plan_batch(photos, None, Settings(), manifest, distinct)
     return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)

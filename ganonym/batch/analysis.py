@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ganonym.batch.files import cannot_write, write_all
 from ganonym.batch.ledger import canonical
 from ganonym.errors import PhotoError
+from ganonym.files import cannot_write, write_all
 from ganonym.photos.source import read_bytes
 from ganonym.types import JSON, Box, FaceRecord, Pose, Refusal
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganonym.batch.files import cannot_write, sync_folder, write_all
 from ganonym.errors import EnvironmentFault
+from ganonym.files import cannot_write, sync_folder, write_all
 from ganonym.types import JSON
 from ganonym.weights import sha256_file
 

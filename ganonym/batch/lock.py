@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ganonym.batch.files import cannot_write, write_all
 from ganonym.errors import UsageError
+from ganonym.files import cannot_write, write_all
 from ganonym.types import JSON
 
 HELD = ".held"

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganonym.batch.files import cannot_write, make_folder, sync_folder
 from ganonym.batch.ledger import digest_of, read_ledger
 from ganonym.batch.workspace import Workspace, check_release, open_workspace, remove_release
 from ganonym.errors import GanonymError
+from ganonym.files import cannot_write, make_folder, sync_folder
 from ganonym.types import JSON
 
 KEPT = "Until the new release stands, the earlier one in the output folder stays as it is."

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganonym.batch.files import cannot_write, is_partial, make_folder, remove_partials, set_mode
 from ganonym.batch.ledger import Ledger, digest_of, read_ledger, refuse_problems
 from ganonym.batch.lock import locked, refuse_locked
 from ganonym.errors import UsageError
+from ganonym.files import cannot_write, is_partial, make_folder, remove_partials, set_mode
 from ganonym.types import JSON
 
 _OUTPUT = re.compile(r"([a-z2-7]{24}/)*[a-z2-7]{24}(-[0-9]+)?\.png")

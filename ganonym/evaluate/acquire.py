@@ -16,15 +16,15 @@ from ganonym.evaluate.attackers.attacker import Rows, View
 from ganonym.evaluate.controls.weak import WEAK, weakened
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement, agree
-from ganonym.evaluate.utility.distance import PerceptualDistance
+from ganonym.evaluate.utility.features import PerceptualDistance
 from ganonym.evaluate.utility.inputs import face_crop
-from ganonym.evaluate.utility.landmark_error import landmark_noise
+from ganonym.evaluate.utility.landmarks import landmark_noise
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import in_workers
-from ganonym.subject_face import FaceChoice, choose_face
+from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Points
+from ganonym.workers import in_workers
 
 PATIENCE = 120.0
 

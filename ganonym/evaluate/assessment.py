@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from ganonym.statistics.estimate import Estimate, Model, Rate
+from ganonym.statistics.intervals import Estimate, Model, Rate
 
 SCHEMA_VERSION = 1
 PROTOCOL = "GAP-1"

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.quality import bands, landmark_error
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.condition import face_mask
 from ganonym.faces.descriptor import DESCRIPTOR, describe
@@ -20,6 +19,7 @@ from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.shape import normalize, split
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.synthesis.generator import BACKDROP
+from ganonym.synthesis.quality import bands, landmark_error
 from ganonym.types import RGB, Floats, Points
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.baselines.average import align_face, average_groups, eigenfaces
-from ganonym.baselines.composite import composite
+from ganonym.baselines.made_faces import align_face, average_groups, composite, eigenfaces
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.condition import face_mask
@@ -14,7 +13,7 @@ from ganonym.faces.detect import DlibDetector
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import DlibLandmarks
 from ganonym.faces.shape import normalize, to_canvas
-from ganonym.phantom.sitting import PhantomPhoto
+from ganonym.phantom.cohort import PhantomPhoto
 from ganonym.types import RGB, Refusal
 
 

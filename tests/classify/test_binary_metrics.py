@@ -21,7 +21,7 @@ from ganonym.classify.metrics.binary import (
     share,
 )
 from ganonym.errors import UsageError
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 
 def alone(photos: int) -> list[str]:

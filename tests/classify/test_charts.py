@@ -10,10 +10,9 @@ import pytest
 from PIL import Image
 from scipy.stats import norm as normal
 
-from ganonym.classify.measurement.charts import CENTILES, percentile_chart, spans_of
-from ganonym.classify.measurement.drawing import LINE, MARKED, drawn
 from ganonym.classify.measurement.norms import Norm
 from ganonym.classify.measurement.norms_file import published
+from ganonym.classify.measurement.pictures import CENTILES, LINE, MARKED, drawn, percentile_chart, spans_of
 from ganonym.faces.shape import load_shape, to_canvas
 
 NORMS = (

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ganonym.classify.measurement.lengths import (
+    MEASUREMENTS,
     RATIOS,
+    UNITS,
     iris_scale,
     levelled,
     measurements,
     pairwise_ratios,
 )
-from ganonym.classify.measurement.table import MEASUREMENTS, UNITS
 from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.measures import LANDMARK_AXES, measure
 from ganonym.faces.shape import load_shape, to_canvas

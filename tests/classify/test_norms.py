@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ganonym.classify.measurement.cohort import cohort_norms
-from ganonym.classify.measurement.norms import Norm, norm_of, percentile, ratio_norm, scores, z_score
+from ganonym.classify.measurement.norms import Norm, cohort_norms, norm_of, percentile, ratio_norm, scores, z_score
 from ganonym.classify.measurement.norms_file import norms_toml, published, read_norms
 from ganonym.errors import UsageError
 from ganonym.types import Refusal

@@ -14,8 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ganonym.evaluate.report.trials import salted
-from ganonym.evaluate.report.write_json import read_assessment
+from ganonym.evaluate.report.files import read_assessment, salted
 from ganonym_cli.app import main
 from ganonym_cli.phantom import write_people
 

@@ -19,7 +19,7 @@ COLOURS = ((0.3, 1.0, 1.0), (1.0, 0.3, 1.0), (1.0, 1.0, 0.3))
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fifteen people, one photograph each; every third has no, two or six signs, and the colour of that level."""
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("graded")

@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganonym.classify.measurement.lengths import measurements
+from ganonym.classify.measurement.lengths import MEASUREMENTS, measurements
 from ganonym.classify.measurement.norms_file import read_norms
-from ganonym.classify.measurement.table import MEASUREMENTS
 from ganonym.photos import decode
 from ganonym_cli.app import main
 
@@ -138,8 +137,8 @@ def test_some_photos_fail_and_the_others_are_measured(ganonym: Run, cohort: Path
     ("arguments", "words"),
     [
         (["none.png"], "there is no photo none.png. Check"),
-        (["PHOTO", "--sex", "boy"], "--sex 'boy' is neither"),
-        (["PHOTO", "--unit", "inch"], "--unit 'inch' is not known. There are face size"),
+        (["PHOTO", "--sex", "boy"], "sex 'boy' is neither"),
+        (["PHOTO", "--unit", "inch"], "unit 'inch' is not known. There are face size"),
         (["PHOTO", "--unit", "mm"], "millimetres need a scale"),
         (["PHOTO", "--mm-per-px", "0"], "--mm-per-px 0.0 is no scale"),
         (["PHOTO", "--mm-per-px", "1", "--iris-px", "20"], "both give a scale"),
@@ -186,6 +185,37 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert done.stdout.split("HEAVY")[1].split() == []
     assert "--norms" in done.stdout
+
+
+def test_norms_and_charts_are_written_over_no_file(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    norms, chart = tmp_path / "norms.toml", tmp_path / "charts" / "PFLEN-over-ENEN.svg"
+    chart.parent.mkdir()
+    for theirs in (norms, chart):
+        theirs.write_bytes(b"precious")
+    for option, path in (("--save-norms", norms), ("--charts", chart.parent)):
+        ended = ganonym("measure", photo(cohort), option, path)
+        assert (ended.code, "is there already. Name another" in " ".join(ended.err.split())) == (2, True), ended.err
+    assert norms.read_bytes() == chart.read_bytes() == b"precious"
+    assert [*chart.parent.iterdir()] == [chart]
+
+
+def test_the_manifest_says_whose_face_is_measured(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
+    """Two people side by side: of equal size none is the larger, and the column `face` tells them apart."""
+    both = [np.asarray(Image.open(photo(cohort, number)).convert("RGB")) for number in (0, 1)]
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.concatenate(both, axis=1)).save(tmp_path / "photos" / "two.png")
+    found = {}
+    for face in ("left", "right"):
+        (tmp_path / "people.csv").write_text(f"image,subject,face\ntwo.png,a,{face}\n")
+        ended = ganonym("measure", tmp_path / "photos", "--people", tmp_path / "people.csv", "--json", "--quiet")
+        found[face] = json.loads(ended.out)["photos"][0]["measurements"]
+    for number, face in enumerate(("left", "right")):
+        alone = json.loads(ganonym("measure", photo(cohort, number), "--json", "--quiet").out)["photos"][0]
+        for key in ("ENEN", "EXEX", "MOUTHW"):
+            assert found[face][key]["value"] == pytest.approx(alone["measurements"][key]["value"], rel=0.03)
+    (tmp_path / "people.csv").write_text("image,subject,face\ntwo.png,a,0 0 5 5\n")
+    ended = ganonym("measure", tmp_path / "photos", "--people", tmp_path / "people.csv", "--json", "--quiet")
+    assert (ended.code, "no face has its middle in the box" in ended.err) == (1, True)
 
 
 def test_millimetres_of_a_photo_that_is_read_smaller(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from ganonym.batch.audit import audit_release
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate import run_assessment as assessing
+from ganonym.evaluate.metrics.trials import Trials, trials_of
+from ganonym.evaluate.scores import Scores
 from ganonym_cli import demo
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
@@ -69,7 +70,7 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
     monkeypatch.setattr(
         "ganonym.batch.run.run_batch",  # a process of its own takes longer to start than the whole release
         lambda source, out, settings, *more, **options: real(
-            source, out, replace(settings, engine="serial"), *more, **options
+            source, out, settings.changed(engine="serial"), *more, **options
         ),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))
@@ -141,8 +142,9 @@ def test_reports_that_show_photographs_stay_out_of_what_is_shared(tmp_path: Path
 def test_an_assessment_that_fails_leaves_an_earlier_one_whole(
     unequal_classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_request: object, _tell: object, record: Callable[[Iterator[Any]], None]) -> None:
-        record(iter(()))
+    def broken(_request: object, _tell: object, write: Callable[[Trials], None]) -> None:
+        one = np.array(["s"])
+        write(trials_of(Scores("dlib", "T1", "other photo", np.zeros((1, 1)), one, one, np.zeros(1, dtype=np.intp))))
         raise EnvironmentFault("memory is short.")
 
     out = tmp_path / "out"

@@ -10,7 +10,7 @@ import pytest
 
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.encode import encode_png
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 

@@ -6,11 +6,10 @@ from datetime import date
 from typing import Any
 
 from ganonym.evaluate.assessment import Control, Counts, Finding, Gate, GroupFinding, Inference
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.gates import Evidence, gates
 from ganonym.evaluate.verdict.policy import Policy, load_policy
-from ganonym.statistics.estimate import Estimate
-from ganonym.statistics.exact import rate
+from ganonym.statistics.intervals import Estimate, rate
 
 BUILT_IN = load_policy("public")
 # As a steward sets it who lists what must not be told.

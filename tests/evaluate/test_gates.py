@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from ganonym.evaluate.assessment import GroupFinding, Utility
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
-from ganonym.evaluate.verdict.gates import Evidence, gates
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+from ganonym.evaluate.verdict.gates import Evidence, exit_code, gates, headline, verdict
 from ganonym.evaluate.verdict.policy import Policy, load_policy
-from ganonym.evaluate.verdict.verdict import exit_code, headline, verdict
-from ganonym.statistics.exact import proportion, rate
+from ganonym.statistics.intervals import proportion, rate
 
 from .clean_evidence import BUILT_IN, CLEAN, COUNTS, DAY, PUBLIC, altered, by_id, control, finding, inference
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
-from ganonym.evaluate.quality import bands
 from ganonym.faces.appearance import AppearanceModel, load_appearance, sample_identity
 from ganonym.faces.encoder import load_encoder
 from ganonym.faces.find import default_backends
 from ganonym.faces.shape import join, normalize, split, to_canvas
+from ganonym.synthesis.quality import bands
 from ganonym.synthesis.synthesizer import plain_surrogate
 from ganonym.types import RGB, Points, PrivateFace
 

@@ -16,7 +16,7 @@ from ganonym.evaluate.attackers.restorer import Crops, regress, regress_in_place
 from ganonym.evaluate.attackers.reversal import PIXELS, SIDE, CropView, Restored, Reversal, places
 from ganonym.evaluate.sample import Sample, locate
 from ganonym.faces.descriptor import DESCRIPTOR
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 from ganonym.types import Floats
 
 SMALL = 16

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from ganonym.evaluate.metrics.verification import Pairs, det, equal_error, operating_point, pairs, roc, verification
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 
 from .simulated_scores import leaking, scores
 

@@ -13,9 +13,8 @@ import pytest
 from invented import invented, pairs
 
 from ganonym.evaluate.compare import compare
-from ganonym.evaluate.report.comparison import comparison_page
 from ganonym.evaluate.report.evidence import evidence_page
-from ganonym.evaluate.report.internal import internal_page
+from ganonym.evaluate.report.pages import comparison_page, internal_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")

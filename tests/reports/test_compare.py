@@ -15,10 +15,10 @@ from invented import invented, use
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.compare import Comparison, compare
-from ganonym.evaluate.report.comparison import comparison_page, to_csv, write_comparison
-from ganonym.evaluate.report.labels import beside
+from ganonym.evaluate.report.drawing import beside
+from ganonym.evaluate.report.files import write_assessment
+from ganonym.evaluate.report.pages import comparison_page, to_csv, write_comparison
 from ganonym.evaluate.report.wording import privacy_class
-from ganonym.evaluate.report.write_json import write_assessment
 from ganonym_cli.app import main
 
 RUNS = {

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import Published, evidence_page, shown_groups
-from ganonym.evaluate.report.internal import WorstPair, internal_page
+from ganonym.evaluate.report.pages import WorstPair, internal_page
 
 CANARY = "Canary-0815 /mnt/Kanarie/IMG_4711.jpg ≤ 4711 ≤ 0.4711 <b>4711"
 CHOSEN = {"verdict", "state", "decision", "kind"}  # of closed choices: the schema refuses anything else

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganonym.statistics.bootstrap import paired_bootstrap, subject_bootstrap
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import paired_bootstrap, proportion, subject_bootstrap
 
 
 def names(subjects: int, photos: int = 1) -> list[str]:

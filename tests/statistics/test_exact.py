@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest
 
-from ganonym.statistics.exact import exceeds, holm, proportion, rate
+from ganonym.statistics.intervals import exceeds, holm, proportion, rate
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -9,8 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ganonym.faces.shape import load_shape, normalize
-from ganonym.phantom.cohort import phantom_shapes
-from ganonym.phantom.plan import CONTROL
+from ganonym.phantom.cohort import CONTROL, phantom_shapes
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.types import Floats
 

@@ -10,7 +10,7 @@ import typer
 from ganonym_cli.classify.models import check_photos, model_in
 from ganonym_cli.classify.options import Digest, Encoder
 from ganonym_cli.console import Output
-from ganonym_cli.options import Cache, Json, Quiet, cache_at, refuse_existing
+from ganonym_cli.options import Cache, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 
@@ -26,9 +26,9 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
-    from ganonym.batch.files import write_private
     from ganonym.classify.explain.model import explained
     from ganonym.errors import UsageError
+    from ganonym.files import refuse_existing, write_private
     from ganonym.photos.encode import encode_png
 
     output = Output(as_json, quiet)

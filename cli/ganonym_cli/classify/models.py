@@ -19,8 +19,8 @@ def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str
     """A trained model. Raises UsageError for a network that it does not start from, and as `load_model` does."""
     from functools import partial
 
+    from ganonym.classify.encoders import read_foundation
     from ganonym.classify.model_folder import load_model
-    from ganonym.classify.systems import read_foundation
 
     model = load_model(folder, partial(read_foundation, encoder, sha256), device_of(device, output))
     if not model.foundation:
@@ -43,8 +43,8 @@ def check_key(place: Path) -> None:
 
     Before long work, which must not be lost for want of a key.
     """
-    from ganonym.batch.pseudonym import read_key
     from ganonym.errors import UsageError
+    from ganonym.pseudonym import read_key
 
     if place.exists():
         read_key(place)
@@ -59,8 +59,8 @@ def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
 
     Raises UsageError when `key_file` is not there, or cannot be a key.
     """
-    from ganonym.batch.pseudonym import read_key
     from ganonym.classify.model_folder import Key, key_place
+    from ganonym.pseudonym import read_key
 
     place = key_file or key_place(folder)
     if key_file is None and not place.exists():

@@ -11,7 +11,7 @@ from ganonym_cli.table import Table
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort
     from ganonym.classify.cross_validation import Rated, Tempered
-    from ganonym.statistics.estimate import Estimate
+    from ganonym.statistics.intervals import Estimate
 
 _RATES = ("sensitivity", "specificity", "ppv", "npv", "f1", "auroc")
 

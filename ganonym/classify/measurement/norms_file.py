@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ganonym.classify.measurement.lengths import MEASUREMENTS, UNITS, unit_of
 from ganonym.classify.measurement.norms import OLDEST, Norm
-from ganonym.classify.measurement.table import MEASUREMENTS, UNITS, unit_of
 from ganonym.errors import UsageError
 from ganonym.tables import number, read_table
 from ganonym.types import Sex

@@ -12,10 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
+
+from ganonym.classify.measurement.lengths import MEASUREMENTS, Spoiler
 from ganonym.classify.measurement.norms import Score
-from ganonym.classify.measurement.table import MEASUREMENTS, Spoiler
-from ganonym.classify.measurement.view import View
-from ganonym.types import Refusal
+from ganonym.faces.pose import estimate_pose
+from ganonym.faces.shape import load_shape, normalize, split
+from ganonym.types import Points, Pose, Refusal
 
 Reliability: TypeAlias = Literal["good", "medium", "low"]
 RELIABILITIES: tuple[Reliability, ...] = get_args(Reliability)
@@ -85,18 +88,18 @@ def signs() -> tuple[Sign, ...]:
     return tuple(_sign(table) for table in tomllib.loads(_RULES.read_text(encoding="utf-8"))["sign"])
 
 
-def suggest(scores: Mapping[str, Score], view: View | None = None) -> list[Suggestion] | Refusal:
+def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -> list[Suggestion] | Refusal:
     """The signs whose criteria the z-scores of one face meet, the most reliable and marked first.
 
-    A Refusal when the head is turned too far to conclude anything. A sign without all its z-scores is left out
-    (`unjudged` names them). What the photograph spoils (`view`) becomes a caveat and makes the reliability low; so do
-    published norms, which are not of photographs.
+    A Refusal when the head is turned too far to conclude anything. A sign without all its z-scores is
+    left out. What the photograph spoils (`conditions`) becomes a caveat and makes the reliability low;
+    so do published norms, which are not of photographs.
     """
-    refusal = None if view is None else view.refusal()
+    refusal = None if conditions is None else conditions.refusal()
     if refusal is not None:
         return refusal
     z = {key: each.z for key, each in scores.items() if each.z is not None}
-    spoilers = {} if view is None else view.spoilers()
+    spoilers = {} if conditions is None else conditions.spoilers()
     found: list[tuple[float, Suggestion]] = []
     for sign in signs():
         if any(key not in z for key in sign.measures):
@@ -124,14 +127,73 @@ def caveats_of(measures: Sequence[str], spoilers: Mapping[Spoiler, str]) -> tupl
     return tuple(text for name, text in spoilers.items() if name in spoiled)
 
 
-def unjudged(scores: Mapping[str, Score]) -> tuple[Sign, ...]:
-    """Signs that cannot be judged because a z-score that they need is lacking."""
-    return tuple(sign for sign in signs() if any(key not in scores or scores[key].z is None for key in sign.measures))
-
-
 def _sign(table: Mapping[str, Any]) -> Sign:
     tests, given = (
         tuple(Criterion(tuple(each["z"]), each.get("above"), each.get("below")) for each in table.get(name, ()))
         for name in ("tests", "given")
     )
     return Sign(table["hpo"], table["term"], tests, given, table["reliability"], table.get("note", ""))
+
+
+YAW, YAW_REFUSED = 10.0, 15.0
+PITCH, PITCH_REFUSED = 10.0, 20.0
+"""Degrees. Pitch has the wider limits, because frontal faces of different people spread by 7° (`faces.pose`)."""
+GAP = 0.15
+"""Of the lips over the width of the mouth, from which on a mouth is open."""
+SMILE = 1.0
+"""SD of the shape model's first direction of expression, from which on a mouth smiles. A wide one at rest does too."""
+LID_GAP = 0.12
+"""Height over length of the palpebral fissures, below which an eye may be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """`pose` in degrees; `gap` of the lips over the mouth's width; `smile` in SD; `lids`: height over length."""
+
+    pose: Pose
+    gap: float
+    smile: float
+    lids: float
+
+    def spoilers(self) -> dict[Spoiler, str]:
+        """What makes measurements unreliable here, each with its sentence."""
+        found: dict[Spoiler, str] = {}
+        if abs(self.pose.yaw) > YAW:
+            found["yaw"] = f"the head is turned by {abs(self.pose.yaw):.0f}°, which shortens widths"
+        if abs(self.pose.pitch) > PITCH:
+            found["pitch"] = f"the head is tilted by {abs(self.pose.pitch):.0f}°, which shortens heights"
+        if self.gap > GAP:
+            found["open mouth"] = "the mouth is open"
+        if self.smile > SMILE:
+            found["smile"] = "the mouth is as in a smile"
+        if self.lids < LID_GAP:
+            found["blink"] = "an eye may be closed"
+        return found
+
+    def refusal(self) -> Refusal | None:
+        """Why nothing should be concluded from this photograph; None where it is frontal enough."""
+        for name, angle, limit in (("turned", self.pose.yaw, YAW_REFUSED), ("tilted", self.pose.pitch, PITCH_REFUSED)):
+            if abs(angle) > limit:
+                return Refusal("pose", f"the head is {name} by {abs(angle):.0f}°; at most {limit:.0f}° are read")
+        return None
+
+
+def conditions(points: Points, pose: Pose | None = None) -> Conditions:
+    """How landmarks (68, 2) were photographed; `pose` of the head in the photograph, by default estimated from them.
+
+    Raises EnvironmentFault when the bundled shape model lacks, ValueError when the landmarks are no face.
+    """
+    model = load_shape()
+    _, expression = split(normalize(points, model), model)
+
+    def distance(one: int, other: int) -> float:
+        return float(np.linalg.norm(points[one] - points[other]))
+
+    eyes = (((37, 41), (38, 40), (36, 39)), ((43, 47), (44, 46), (42, 45)))
+    lids = min((distance(*one) + distance(*two)) / 2 / max(distance(*across), 1e-9) for one, two, across in eyes)
+    return Conditions(
+        pose or estimate_pose(points),
+        distance(62, 66) / max(distance(48, 54), 1e-9),
+        float(expression[0] / model.expression_sd[0]),
+        lids,
+    )

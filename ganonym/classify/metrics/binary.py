@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.progress import report
 from ganonym.errors import UsageError
-from ganonym.statistics.bootstrap import ROUNDS, Statistic, exact, subject_bootstrap
-from ganonym.statistics.estimate import Estimate, Model, few
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import ROUNDS, Estimate, Model, Statistic, exact, few, proportion, subject_bootstrap
 from ganonym.types import Floats
 
 Flags = NDArray[np.bool_]

@@ -16,8 +16,7 @@ from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Rows
 from ganonym.evaluate.attackers.lessons import finite
 from ganonym.manifest import Row
-from ganonym.statistics.estimate import Estimate
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import Estimate, proportion
 from ganonym.types import Floats
 
 ATTRIBUTES = ("sex", "age", "ethnicity", "syndrome")

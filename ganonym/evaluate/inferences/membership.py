@@ -17,7 +17,7 @@ from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclid
 from ganonym.evaluate.attackers.lessons import finite
 from ganonym.evaluate.inferences.attributes import interval
 from ganonym.evaluate.scores import People
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import proportion
 from ganonym.types import Floats
 
 FEWEST_SUBJECTS = 10

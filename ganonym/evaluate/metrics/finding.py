@@ -11,8 +11,9 @@ from ganonym.evaluate.metrics.linkability import linkability
 from ganonym.evaluate.metrics.permutation import advantage
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.metrics.verification import verification
-from ganonym.evaluate.scores import ANONYMIZED, Scores
-from ganonym.statistics.exact import rate
+from ganonym.evaluate.protocol import ANONYMIZED
+from ganonym.evaluate.scores import Scores
+from ganonym.statistics.intervals import rate
 
 PLACES = 20
 

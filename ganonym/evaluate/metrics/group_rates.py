@@ -8,7 +8,7 @@ from ganonym.evaluate.assessment import GroupFinding
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.scores import Scores
 from ganonym.manifest import Row
-from ganonym.statistics.exact import rate
+from ganonym.statistics.intervals import rate
 
 COLUMNS = ("sex", "age", "ethnicity", "syndrome", "site")
 Hits = Mapping[str, float]

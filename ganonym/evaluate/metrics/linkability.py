@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.scores import Scores
-from ganonym.statistics.bootstrap import exact, resamples
-from ganonym.statistics.estimate import Estimate
+from ganonym.statistics.intervals import Estimate, exact, resamples
 from ganonym.types import Floats
 
 FEWEST = 10

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ganonym.evaluate.assessment import OperatingPoint
 from ganonym.evaluate.scores import Scores
-from ganonym.statistics.exact import rate
+from ganonym.statistics.intervals import rate
 from ganonym.types import Floats
 
 TARGETS = (1e-1, 1e-2, 1e-3)

@@ -9,10 +9,9 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ganonym.evaluate.assessment import Assessment, Utility
-from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, canvas, to_svg
-from ganonym.evaluate.report.labels import beside
+from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, beside, canvas, to_svg
 from ganonym.evaluate.report.wording import CLASSES, percent, worst
-from ganonym.statistics.estimate import Estimate, Rate
+from ganonym.statistics.intervals import Estimate, Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

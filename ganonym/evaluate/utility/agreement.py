@@ -1,18 +1,28 @@
-"""How far a released picture agrees with its original, pixel by pixel: once a photo, in the worker that reads both."""
+"""How far a released picture agrees with its original, pixel by pixel, and the rows of the assessment made of it.
+
+Measured once a photo, in the worker process that reads both pictures.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.upright import aligned
 from ganonym.types import RGB, Floats, Points
+
+if TYPE_CHECKING:
+    from ganonym.evaluate.utility.inputs import UtilityInputs
 
 FACE_SIDE, PHOTO_SIDE, ALIGNED_SIDE = 192, 256, 128
 MARGIN = 0.15
@@ -161,3 +171,27 @@ def _squared_error(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def _decibels(mean_square: float) -> float:
     return IDENTICAL_DB if mean_square <= 0 else min(10.0 * math.log10(255.0**2 / mean_square), IDENTICAL_DB)
+
+
+PICTURE = "picture"
+MEASURES = {
+    "psnr_outside": ("PSNR outside the face box in dB", "100 where nothing differs: what is no face should stay."),
+    "ssim_outside": ("SSIM outside the face box", "1 where nothing differs: what is no face should stay."),
+    "ssim_face": ("SSIM of the face box", "Low on purpose: a face like the original's is a leak."),
+    "ms_ssim_face": ("MS-SSIM of the face box", "Low on purpose: a face like the original's is a leak."),
+    "psnr_face": ("PSNR of the face box in dB", "Low on purpose: a face like the original's is a leak."),
+    "ssim_aligned": ("SSIM of the aligned faces", "Low on purpose: a face like the original's is a leak."),
+}
+
+
+def pictures(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utility]:
+    """The mean of each measure over the photos where it exists; see `agreement.Agreement`."""
+    for field, (name, note) in MEASURES.items():
+        found = [None if each is None else getattr(each, field) for each in inputs.agreement]
+        values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+        known = np.isfinite(values)
+        if not known.any():
+            yield not_evaluated(PICTURE, name, "No released picture has its original's size, or no face was found.")
+            continue
+        subjects = [subject for subject, keep in zip(inputs.subjects, known, strict=True) if keep]
+        yield reported(PICTURE, name, mean_of(values[known]), subjects, rng, note=note)

@@ -6,8 +6,15 @@ import numpy as np
 
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
-from ganonym.evaluate.utility.noninferiority import not_evaluated, reported
-from ganonym.evaluate.utility.paired import FEWEST, correlation, limits_of_agreement, mean_of, repeatability
+from ganonym.evaluate.utility.rows import (
+    FEWEST,
+    correlation,
+    limits_of_agreement,
+    mean_of,
+    not_evaluated,
+    repeatability,
+    reported,
+)
 from ganonym.faces.measures import LANDMARK_AXES, measure
 from ganonym.faces.shape import load_shape, normalize
 from ganonym.types import Floats, Points

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.methods.discriminant import Discriminant
+from ganonym.classify.learning.discriminant import Discriminant
 from ganonym.classify.metrics.rates import kappa
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
-from ganonym.evaluate.utility.noninferiority import compared, not_evaluated, reported
-from ganonym.evaluate.utility.paired import FEWEST, correlation, mean_of, repeatability
+from ganonym.evaluate.utility.rows import FEWEST, compared, correlation, mean_of, not_evaluated, repeatability, reported
 from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.types import Floats, Points
 

@@ -29,14 +29,14 @@ class UtilityInputs:
     original_crops      (n, 64, 64, 3) uint8 by `face_crop` of the original; whatever where it has no landmarks
     released_crops      the same of the released picture
     agreement           by `agreement.agree`, None where nothing was released
-    landmark_noise      (n,) by `landmark_error.landmark_noise` of the original, in eye distances; NaN where unknown;
+    landmark_noise      (n,) by `landmarks.landmark_noise` of the original, in eye distances; NaN where unknown;
                         None when it was not measured
-    original_features   (n, d) of a face network by `distance.face_features` (the bundled encoder), NaN rows without a
+    original_features   (n, d) of a face network by `features.face_features` (the bundled encoder), NaN rows without a
                         face; None when they were not computed
     released_features   the same of the released pictures
-    original_gestalt    (n, d) by `gestalt.GestaltView`, NaN rows without a face; None when they were not computed
+    original_gestalt    (n, d) by `features.GestaltView`, NaN rows without a face; None when they were not computed
     released_gestalt    the same of the released pictures
-    perceptual          (n,) LPIPS by `distance.PerceptualDistance`, NaN where it cannot be measured; None without
+    perceptual          (n,) LPIPS by `features.PerceptualDistance`, NaN where it cannot be measured; None without
                         its weights
     margin              how much lower a rate may be than on originals and still count as kept
     minimum_cell        groups of fewer subjects are listed, but no rate of theirs is given

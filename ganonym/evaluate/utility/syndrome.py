@@ -1,4 +1,4 @@
-"""Are syndromes still recognised? Classifiers of landmarks, pixels and gestalt, each in four train/test cells."""
+"""Are syndromes still recognised? Classifiers trained in four cells, and the bundled one, which is trained already."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls
-from ganonym.classify.classifier import Classifier
-from ganonym.classify.methods.discriminant import Discriminant
-from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.cross_validation import called
+from ganonym.classify.learning.discriminant import Discriminant, Reference, load_reference
+from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
+from ganonym.classify.system import Calls, Classifier
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
-from ganonym.evaluate.utility.noninferiority import compared, not_evaluated
+from ganonym.evaluate.utility.rows import compared, not_evaluated
 from ganonym.faces.shape import load_shape, normalize
-from ganonym.statistics.bootstrap import Statistic, subject_bootstrap
+from ganonym.statistics.intervals import Statistic, subject_bootstrap
 from ganonym.types import Floats, Points
 
 FAMILY = "syndrome"
@@ -139,3 +139,36 @@ def _shapes(points: list[Points | None]) -> Floats:
     model = load_shape()
     empty = np.zeros(2 * len(model.mean))
     return np.array([empty if each is None else normalize(each, model).ravel() for each in points])
+
+
+FAMILY = "syndrome"
+BUNDLED = "macro top-1 by the bundled classifier of simulated syndromes"
+
+
+def deployed(inputs: UtilityInputs, rng: np.random.Generator, reference: Reference | None = None) -> list[Utility]:
+    """Macro top-1 of `reference` (by default the bundled one) on originals and on released pictures, compared.
+
+    Of photos whose syndrome it knows; one without output, or without a face, is wrong. Nothing without syndromes or
+    embeddings; "not evaluated" where it knows fewer than two of the syndromes, as of all patients.
+    """
+    if inputs.original_gestalt is None or inputs.released_gestalt is None:
+        return []
+    if all(row.syndrome is None for row in inputs.rows):
+        return []
+    reference = reference or load_reference()
+    place = {name: index for index, name in enumerate(reference.names)}
+    photos = np.array([index for index, row in enumerate(inputs.rows) if row.syndrome in place], dtype=np.intp)
+    classes = np.array([place[row.syndrome] for row in inputs.rows if row.syndrome in place], dtype=np.intp)
+    if len(np.unique(classes)) < 2:
+        return [not_evaluated(FAMILY, BUNDLED, "It knows fewer than two of these syndromes.")]
+
+    def right(features: Floats, found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        rows = features[photos]
+        seen = found[photos] & np.isfinite(rows).all(axis=1)
+        calls = called(reference.trained(np.nan_to_num(rows)), classes)
+        return np.asarray((calls.predicted == classes) & seen)
+
+    before, after = right(inputs.original_gestalt, inputs.found), right(inputs.released_gestalt, inputs.shown)
+    statistics = macro_recall(before, classes), macro_recall(after, classes)
+    subjects = [inputs.rows[index].subject for index in photos]
+    return [compared(FAMILY, BUNDLED, statistics, subjects, rng, margin=inputs.margin)]

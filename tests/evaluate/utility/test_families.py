@@ -10,19 +10,16 @@ import pytest
 from scipy.stats import pearsonr
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.utility.detectability import detectability
-from ganonym.evaluate.utility.distance import distances
+from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import NAMES, dysmorphology, measures
 from ganonym.evaluate.utility.expression import expression, expressions
-from ganonym.evaluate.utility.landmark_error import area_under_curve, errors, landmarks
-from ganonym.evaluate.utility.noninferiority import compared, decide
-from ganonym.evaluate.utility.paired import limits_of_agreement, mean_of, repeatability
-from ganonym.evaluate.utility.pixels import pictures
-from ganonym.evaluate.utility.pose import pose, turned
+from ganonym.evaluate.utility.families import detectability
+from ganonym.evaluate.utility.features import distances
+from ganonym.evaluate.utility.landmarks import area_under_curve, errors, landmarks, pose, turned
+from ganonym.evaluate.utility.rows import compared, decide, limits_of_agreement, mean_of, repeatability
 from ganonym.faces.measures import LANDMARK_AXES
 from ganonym.faces.shape import from_canvas, join, load_shape, normalize, split, to_canvas
-from ganonym.statistics.estimate import Estimate
-from ganonym.statistics.exact import proportion
+from ganonym.statistics.intervals import Estimate, proportion
 from ganonym.types import Points
 
 

@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.utility.assess import utility
-from ganonym.evaluate.utility.groups import groups
+from ganonym.evaluate.utility.families import groups, utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.syndrome import Diagnosed, diagnose, syndromes
 

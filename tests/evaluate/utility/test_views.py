@@ -9,9 +9,9 @@ import pytest
 
 from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.utility.distance import PerceptualDistance, face_features, lpips_weights
+from ganonym.evaluate.utility.features import PerceptualDistance, face_features, lpips_weights
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
-from ganonym.evaluate.utility.landmark_error import landmark_noise
+from ganonym.evaluate.utility.landmarks import landmark_noise
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.types import RGB, Box, Points

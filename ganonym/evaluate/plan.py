@@ -1,0 +1,191 @@
+"""Planning a release of a given size: what its mechanisms would give, and which gates so few people can pass.
+
+The forecast privatizes and attacks virtual shapes, before any photograph is touched. The power of gates is arithmetic:
+even a perfect anonymizer is still named by luck, once in a gallery of the released subjects alone, and an exact bound
+needs subjects for every hit. Planning for three hits is safe; distractors, further people to be confused with, lower
+their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganonym.evaluate.verdict.policy import Policy, RateRule
+from ganonym.faces.shape import ShapeModel, from_canvas, join, split
+from ganonym.privacy.draw import generator
+from ganonym.privacy.expression import repartitioned
+from ganonym.privacy.population import attacker_view, public_patients
+from ganonym.privacy.privatize import privatize
+from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
+from ganonym.statistics.intervals import Proportion, proportion
+from ganonym.types import Floats
+
+# Landmarks of one person differ between photos by this much, in population SD of each identity direction.
+WITHIN = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One mechanism tried on virtual people, two photos each.
+
+    `declared` is the guarantee's own bound on naming a subject (1: none); `named` how many the audit's attacker names,
+    who holds every original shape and averages a subject's outputs; `linked` how many first photos find
+    the second of their subject among all released ones. `kept` is the correlation between what went in and what came
+    out of one photo, averaged over the eight directions that separate syndromes: 1 is the exact shape, 0 nobody's.
+    """
+
+    statement: str
+    declared: float
+    bits: float | None
+    named: Proportion
+    linked: Proportion
+    kept: float
+
+
+def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: int = 0) -> Forecast:
+    """Privatize `subjects` virtual patients without labels, drawn from the public population, and attack the shapes.
+
+    Raises UsageError as `privatize` does, GuaranteeBroken as its audit does.
+    """
+    rng = generator(seed, "forecast")
+    model = repartitioned(model, settings.expression.directions)
+    # Another seed than the mechanisms': nobody may be among the virtual patients whom they show.
+    population = public_patients(model, settings.codebook_seed + 1)
+    identities = population.identities[rng.choice(len(population.identities), subjects, replace=False)]
+    faces = []
+    for number, identity in enumerate(identities):
+        for _ in range(2):
+            seen = identity + WITHIN * model.identity_sd * rng.standard_normal(identity.size)
+            expression = model.expression_sd * rng.standard_normal(model.expression_sd.size)
+            shape = join(seen, expression, model)
+            faces.append(SubjectFace(str(number), shape, seed=int(rng.integers(2**63)), subject_seed=number))
+    result = privatize(faces, model, settings, manifest=True)
+    before = np.array([split(face.shape, model)[0] for face in faces])
+    after = np.array([_identity(points, model) for points in result.faces])
+    audit = result.audit
+    assert audit is not None, "without labels something is released"
+    told = after @ attacker_view(model, settings)
+    signs = [rows @ population.projection for rows in (before, after)]
+    return Forecast(
+        result.guarantee.statement,
+        audit.bound,
+        result.guarantee.bits.get("shape"),
+        proportion(audit.hits, audit.subjects),
+        proportion(_linked(told[::2], told[1::2]), subjects),
+        float(np.mean([_correlation(a, b) for a, b in zip(*(rows.T for rows in signs), strict=True)])),
+    )
+
+
+def _identity(points: object, model: ShapeModel) -> Floats:
+    assert isinstance(points, np.ndarray), "without labels nobody is withheld"
+    return split(from_canvas(points), model)[0]
+
+
+def _linked(first: Floats, second: Floats) -> float:
+    """How many rows of `first` (n, d) are nearest to the same row of `second`; a tie counts its share."""
+    hits = 0.0
+    for row, probe in enumerate(first):
+        gaps = ((second - probe) ** 2).sum(axis=1)
+        best = np.isclose(gaps, gaps.min(), rtol=1e-9, atol=1e-9)
+        hits += float(best[row]) / int(best.sum())
+    return hits
+
+
+def _correlation(before: Floats, after: Floats) -> float:
+    """Pearson's, of values in population SD; 0 where everybody has the same."""
+    if after.std() < 1e-4:
+        return 0.0
+    return float(np.corrcoef(before, after)[0, 1])
+
+
+ALPHA = 0.05
+PLANNED_HITS = 3
+_MOST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """One gate, one attacker. `limit` on the share of subjects named, that on the advantage included.
+
+    `allowed`: hits with which the gate still passes, −1 when not even none is enough; `passes`: the probability that a
+    perfect anonymizer does; `needed`: subjects with which PLANNED_HITS would pass, at most a million. Several attackers
+    pass less often.
+    """
+
+    policy: str
+    gate: str
+    limit: float
+    allowed: int
+    passes: float
+    needed: int
+
+
+def power(subjects: int, policy: Policy, distractors: int = 0) -> tuple[Power, ...]:
+    """The gates on rates that the policy requires, for one photo a subject against all of them. Raises ValueError."""
+    if subjects < 1 or distractors < 0:
+        raise ValueError(f"{subjects} subjects and {distractors} distractors cannot be planned for")
+    rules = {
+        "singling out": policy.singling_out,
+        "singling out, same photo": policy.same_photo,
+        "linkability": policy.linkability,
+        "reversal": policy.reversal,
+    }
+    found = []
+    for gate, rule in rules.items():
+        limit = _limit(rule, 1.0 / (subjects + distractors))
+        if rule.mode in ("report", "off") or limit is None:
+            continue
+        allowed = allowed_hits(subjects, limit)
+        passes = chance_of(allowed, subjects, subjects + distractors)
+        # With more subjects chance is smaller, and with it a limit on the advantage: it is looked for as it then is.
+        needed = next((n for n in range(1, _MOST) if _passes(PLANNED_HITS, n, rule, distractors)), _MOST)
+        found.append(Power(policy.name, gate, limit, allowed, passes, needed))
+    return tuple(found)
+
+
+def allowed_hits(subjects: int, limit: float) -> int:
+    """The most hits among `subjects` whose one-sided exact 95 % upper bound is at most `limit`; −1 when 0 is too many.
+
+    >>> [allowed_hits(n, 0.09) for n in (31, 32, 51, 68, 84)]
+    [-1, 0, 1, 2, 3]
+    """
+    from scipy.stats import binom
+
+    # The bound after h hits is at most τ exactly where P(X ≤ h | τ) ≤ 5 %.
+    return int(np.searchsorted(binom.cdf(np.arange(subjects), subjects, limit), ALPHA, side="right")) - 1
+
+
+def subjects_needed(limit: float, hits: int) -> int:
+    """The fewest subjects among whom `hits` are allowed.
+
+    >>> [subjects_needed(0.05, hits) for hits in range(4)]
+    [59, 93, 124, 153]
+    """
+    return next((n for n in range(hits + 1, _MOST) if _bounded(hits, n, limit)), _MOST)
+
+
+def chance_of(allowed: int, subjects: int, gallery: int) -> float:
+    """Probability of at most `allowed` hits by blind guesses of one in `gallery`."""
+    from scipy.stats import binom
+
+    return float(binom.cdf(allowed, subjects, 1.0 / gallery)) if allowed >= 0 else 0.0
+
+
+def _bounded(hits: int, subjects: int, limit: float) -> bool:
+    from scipy.special import bdtr
+
+    return hits < subjects and bool(bdtr(hits, subjects, limit) <= ALPHA)
+
+
+def _passes(hits: int, subjects: int, rule: RateRule, distractors: int) -> bool:
+    limit = _limit(rule, 1.0 / (subjects + distractors))
+    return limit is not None and _bounded(hits, subjects, limit)
+
+
+def _limit(rule: RateRule, chance: float) -> float | None:
+    rate = [] if rule.rate is None else [rule.rate]
+    advantage = [] if rule.advantage is None else [chance + rule.advantage * (1.0 - chance)]
+    return min([*rate, *advantage], default=None)
