@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,10 +96,10 @@ def manifest() -> str:
         "or UTF-16). Paths are relative to the folder of photographs. Other columns are named and ignored."
     )
     rows = []
-    for name, field in Row.model_fields.items():
+    for name, hint in get_type_hints(Row, include_extras=True).items():
         needed = "yes" if name in REQUIRED else ""
-        rows.append(f"| `{name}` | {needed} | {_cell(_kind(field.annotation))} | {_cell(field.description or '')} |")
-    lines = ["# Manifest", "", head, "", "| column | needed | values | what |", "|---|---|---|---|", *rows]
+        rows.append(f"| `{name}` | {needed} | {_cell(hint.__metadata__[0])} |")
+    lines = ["# Manifest", "", head, "", "| column | needed | what |", "|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
 
 
@@ -122,13 +122,19 @@ def assessment() -> str:
 
 def attacks() -> str:
     """Every attacker of the suite, with what it carries."""
+    from ganonym.evaluate.attackers.attacker import approach_of
+    from ganonym.evaluate.report.wording import TIERS
     from ganonym.evaluate.suite import suite
 
-    head = (
-        "Every attacker that an assessment runs, cheapest first. Each is one file below `ganonym/evaluate/attackers`."
-    )
-    rows = [f"| {attacker.name} | {attacker.tier} | {_cell(attacker.words)} |" for attacker in suite()]
-    table = ["| attacker | tier | what it looks at |", "|---|---|---|", *rows]
+    head = "Every attacker that an assessment runs, cheapest first. Each is one file in `ganonym/evaluate/attackers`."
+    rows = []
+    for attacker in suite():
+        approach = approach_of(attacker)
+        settings = ", ".join(approach.settings)
+        rows.append(
+            f"| {attacker.name} | {_cell(approach.words)} | {approach.tier}: {TIERS[approach.tier]} | {settings} |"
+        )
+    table = ["| attacker | what it looks at | tier | settings |", "|---|---|---|---|", *rows]
     return "\n".join(["# Attack gallery", "", head, "", *table, ""])
 
 
@@ -163,7 +169,7 @@ def _option(option: Any) -> str:
     names = (
         ", ".join(f"`{name}`" for name in option.opts)
         if option.param_type_name == "option"
-        else f"**{option.human_readable_name}**"
+        else f"**{option.metavar or option.name}**"
     )
     default = option.show_default if isinstance(option.show_default, str) else option.default
     shown = "" if default in (None, False, ()) or isinstance(default, Callable) else f"`{default}`"
