@@ -123,6 +123,7 @@ def assessment() -> str:
 def attacks() -> str:
     """Every attacker of the suite, with what it carries."""
     from ganonym.evaluate.attackers.attacker import approach_of
+    from ganonym.evaluate.protocol import SETTINGS
     from ganonym.evaluate.report.wording import TIERS
     from ganonym.evaluate.suite import suite
 
@@ -130,10 +131,8 @@ def attacks() -> str:
     rows = []
     for attacker in suite():
         approach = approach_of(attacker)
-        settings = ", ".join(approach.settings)
-        rows.append(
-            f"| {attacker.name} | {_cell(approach.words)} | {approach.tier}: {TIERS[approach.tier]} | {settings} |"
-        )
+        where = "all" if approach.settings == SETTINGS else ", ".join(approach.settings)
+        rows.append(f"| {attacker.name} | {_cell(approach.words)} | {TIERS[approach.tier]} | {where} |")
     table = ["| attacker | what it looks at | tier | settings |", "|---|---|---|---|", *rows]
     return "\n".join(["# Attack gallery", "", head, "", *table, ""])
 
@@ -167,7 +166,7 @@ def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 def _option(option: Any) -> str:
     names = (
-        ", ".join(f"`{name}`" for name in option.opts)
+        ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
         if option.param_type_name == "option"
         else f"**{option.metavar or option.name}**"
     )
