@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,10 +48,10 @@ def anonymize(
     quiet: Quiet = False,
 ) -> None:
     """Anonymize the photographs of IN into OUT; exit code 1 when some had to be withheld."""
+    from ganonym.batch.job import BatchJob
     from ganonym.batch.prepare import rehearse_batch
-    from ganonym.batch.report import photo_warning
-    from ganonym.batch.review import NOT_LOOKED_FOR
     from ganonym.batch.run import run_batch
+    from ganonym.batch.wording import NOT_LOOKED_FOR, photo_warning
     from ganonym.errors import UsageError
     from ganonym.photos.text import require_text_finder, text_finder
 
@@ -66,31 +65,22 @@ def anonymize(
         require_text_finder()
     elif settings.covers_text and text_finder() is None:
         output.warn(f"Warning: {NOT_LOOKED_FOR}.")
+    job = BatchJob(source, out, settings, manifest, key_file, after or (), distinct)
     if dry_run:
         with output.progress() as advance:
-            rehearsal = rehearse_batch(
-                source, out, settings, manifest, key_file, progress=advance, after=after or (), distinct=distinct
-            )
+            rehearsal = rehearse_batch(job, progress=advance)
         idle = unused(given, rehearsal.release.guarantee.mechanism)
         _tell_rehearsal(output, rehearsal, idle)
         return
     with output.progress() as advance:
-        result = run_batch(
-            source, out, settings, manifest, key_file, progress=advance, after=after or (), distinct=distinct
-        )
+        result = run_batch(job, progress=advance)
     for warning in result.warnings:
         output.warn(f"Warning: {warning}.")
     idle = unused(given, result.mechanism)
-    # Standard output may be shared, so it tells how many warnings there are: they name photographs.
-    payload = asdict(result) | {
-        "warnings": len(result.warnings),
-        "rate": result.rate,
-        "report": str(out / "REPORT.md"),
-        "exit_code": result.exit_code,
-    }
+    payload = result.to_json() | {"report": str(out / "REPORT.md"), "without_effect": idle}
     said = [f"{sentence}." for sentence in result.cautions]
     output.result(
-        payload | {"without_effect": idle},
+        payload,
         _result_table(result, settings.output),
         result.mechanism_reason,
         result.guarantee,
@@ -106,49 +96,32 @@ def _idle(options: Sequence[str]) -> list[str]:
 
 
 def _tell_rehearsal(output: Output, rehearsal: Rehearsal, idle: list[str]) -> None:
-    plan, promise = rehearsal.plan, rehearsal.release.guarantee
+    promise = rehearsal.release.guarantee
     for warning in rehearsal.warnings:
         output.warn(f"Warning: {warning}.")
-    payload = {
-        "dry_run": True,
-        "photos": len(plan.photos),
-        "faces": rehearsal.faces,
-        "subjects": rehearsal.subjects,
-        "formats": dict(plan.formats),
-        "classes": {label or "": count for label, count in plan.classes.items()},
-        "withheld_classes": [label or "" for label in plan.small],
-        "refused": rehearsal.reasons,
-        "ignored": dict(plan.ignored),
-        "mechanism": promise.mechanism,
-        "mechanism_reason": rehearsal.release.why,
-        "guarantee": promise.statement,
-        "warnings": len(rehearsal.warnings),
-        "notes": list(plan.notes),
-        "without_effect": idle,
-    }
     output.result(
-        payload,
+        rehearsal.to_json() | {"without_effect": idle},
         _rehearsal_table(rehearsal),
         rehearsal.release.why,
         promise.statement,
-        *plan.notes[1:],
+        *rehearsal.inventory.notes[1:],
         *_idle(idle),
     )
 
 
 def _rehearsal_table(rehearsal: Rehearsal) -> Table:
-    plan, reasons = rehearsal.plan, rehearsal.reasons
+    inventory, reasons = rehearsal.inventory, rehearsal.reasons
     table = Table("would be", "number", "of which", title="Dry run: nothing written")
-    table.add_row("read", str(len(plan.photos)), _counts(plan.formats))
-    classes = _counts({label or "unlabelled": n for label, n in plan.classes.items()})
+    table.add_row("read", str(len(inventory.photos)), _counts(inventory.formats))
+    classes = _counts({label or "unlabelled": n for label, n in inventory.classes.items()})
     table.add_row("subjects", str(rehearsal.subjects), classes)
     table.add_row("faces synthesized", str(rehearsal.faces), "")
     table.add_row("withheld", str(sum(reasons.values())), _counts(reasons))
-    if plan.ignored:
-        table.add_row("ignored", str(sum(plan.ignored.values())), _counts(plan.ignored))
-    if plan.small:
-        withheld = ", ".join(label or "unlabelled" for label in plan.small)
-        table.add_row("classes withheld", str(len(plan.small)), withheld)
+    if inventory.ignored:
+        table.add_row("ignored", str(sum(inventory.ignored.values())), _counts(inventory.ignored))
+    if inventory.small:
+        withheld = ", ".join(label or "unlabelled" for label in inventory.small)
+        table.add_row("classes withheld", str(len(inventory.small)), withheld)
     return table
 
 

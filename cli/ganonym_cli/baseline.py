@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,13 +32,15 @@ def baseline(
     quiet: Quiet = False,
 ) -> None:
     """Treat IN by a well-known method that guarantees nothing; exit code 1 when some photos had to be withheld."""
-    from ganonym.batch.baseline import run_baseline
+    from ganonym.batch.run import baseline_folder
 
     settings = BaselineSettings.model_validate({"method": method, **given})
     output = Output(as_json, quiet)
     with output.progress() as advance:
-        result = run_baseline(source, out, settings, manifest, key_file, advance, distinct)
-    payload = asdict(result) | {"rate": result.rate, "report": str(out / "REPORT.md"), "exit_code": result.exit_code}
+        result = baseline_folder(
+            source, out, settings, manifest=manifest, key_file=key_file, distinct=distinct, progress=advance
+        )
+    payload = result.to_json() | {"report": str(out / "REPORT.md")}
     output.result(payload, _table(result), f"{result.guarantee}.", f"Report: {out / 'REPORT.md'}")
     raise typer.Exit(result.exit_code)
 

@@ -32,7 +32,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Sample 48 photos of 24 virtual people, anonymize them with k = 11, attack the result, show a table."""
-    from ganonym.batch.run import run_batch
+    from ganonym.batch.run import anonymize_folder
     from ganonym.photos.encode import encode_png
     from ganonym.settings import Settings
 
@@ -43,7 +43,8 @@ def demo(
     with output.progress() as advance:
         manifest = write_people(photos, PEOPLE, PHOTOS, seed, advance)
         settings = Settings(mechanism="k-same", k=K, seed=seed, jobs=jobs or 0)
-        run = run_batch(photos, anonymized, settings, manifest, _key(fresh, seed), progress=advance)
+        key = _key(fresh, seed)
+        run = anonymize_folder(photos, anonymized, settings, manifest=manifest, key_file=key, progress=advance)
         subjects, originals, released = _pairs(manifest, photos, anonymized)
         before, after = _attack(subjects, originals, released, advance)
     (fresh / "sheet.png").write_bytes(encode_png(_sheet(originals, released)))

@@ -13,7 +13,7 @@ import pytest
 
 from ganonym import weights
 from ganonym.batch.audit import audit_release
-from ganonym.batch.run import run_batch
+from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate import run_assessment as assessing
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
@@ -66,12 +66,10 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
         patch.setattr(demo, "write_people", broken)
         assert ganonym("demo", tmp_path, "--jobs", 1).code == 4
     assert {name: data for name, data in contents(tmp_path).items() if not name.startswith(".new/")} == before
-    real = run_batch
+    real = anonymize_folder
     monkeypatch.setattr(
-        "ganonym.batch.run.run_batch",  # a process of its own takes longer to start than the whole release
-        lambda source, out, settings, *more, **options: real(
-            source, out, settings.changed(engine="serial"), *more, **options
-        ),
+        "ganonym.batch.run.anonymize_folder",  # a process of its own takes longer to start than the whole release
+        lambda source, out, settings, **options: real(source, out, settings.changed(engine="serial"), **options),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))
     monkeypatch.setattr(demo, "_table", lambda *_: "")
