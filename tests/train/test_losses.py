@@ -1,20 +1,13 @@
-"""Losses against values computed by hand, and against the package they are named after."""
+"""Losses against values computed by hand."""
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
-from typing import NoReturn
-
 import pytest
 import torch
-from safetensors.torch import save_file, save_model
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganonym.errors import EnvironmentFault
-from ganonym.synthesis.losses import (
+from ganonym_train.losses import (
     NEIGHBOURHOOD,
-    Perceptual,
     band_energy,
     discriminator_hinge,
     feature_matching,
@@ -94,44 +87,3 @@ def test_energy_counts_neighbourhood_by_neighbourhood() -> None:
     half[..., : board.shape[-1] // 2] *= 2
     half[..., board.shape[-1] // 2 :] *= 0
     assert band_energy(half, board).item() == pytest.approx(1, abs=0.06)
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object, **options: object) -> NoReturn:
-        raise AssertionError("a loss must not use the network")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-
-
-@pytest.mark.filterwarnings("ignore:.*:UserWarning:torchvision")
-def test_perceptual_is_lpips_read_from_safetensors(
-    tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import lpips
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
-    torch.manual_seed(4)
-    original = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False).eval()
-    for head in original.lins:  # distances are sums with weights of at least 0
-        nn.init.uniform_(head.model[-1].weight)
-    save_model(original, str(tmp_path / "lpips.safetensors"))
-    save_file({"net.other": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(EnvironmentFault, match="not the state of lpips"):
-        Perceptual(tmp_path / "other.safetensors")
-
-    loss = Perceptual(tmp_path / "lpips.safetensors")
-    output, target = torch.rand(2, 3, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1
-    expected = original(output, target).mean()
-    assert expected > 0.01
-    torch.testing.assert_close(loss(output, target), expected, atol=1e-6, rtol=1e-6)
-    assert loss(target, target).item() == pytest.approx(0, abs=1e-6)
-    loss.train(True)
-    assert not any(each.training for each in loss.modules())
-    assert not any(each.requires_grad for each in loss.parameters())
-    output.requires_grad_()
-    loss(output, target).backward()
-    assert output.grad is not None
-    assert output.grad.abs().sum() > 0
-    assert not (tmp_path / "hub").exists()

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
-from ganonym.synthesis.discriminator import Discriminator
+from ganonym_train.critic import Discriminator
 from ganonym_train.generator import Recipe, rate_share, train_generator
-from ganonym_train.pairs import load_targets
-from ganonym_train.terms import (
+from ganonym_train.losses import (
     WEIGHTS,
     FaceNetwork,
     Weights,
@@ -26,6 +25,7 @@ from ganonym_train.terms import (
     identity_repulsion,
     landmark_consistency,
 )
+from ganonym_train.pairs import load_targets
 
 
 class Brightest(nn.Module):

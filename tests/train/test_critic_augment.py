@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganonym_train.augment import CUT, ITEMS, SHIFT, TARGET, adapted, augment
+from ganonym_train.critic import CUT, ITEMS, SHIFT, TARGET, adapted, augment
 
 SIDE = 64
 

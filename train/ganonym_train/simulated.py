@@ -1,4 +1,4 @@
-"""Mean landmark displacements of simulated syndromes: what the codebook needs to know of phenotypes. No photographs."""
+"""What is learned of simulated syndromes and of nobody real: mean displacements, the classifier of assessments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from ganonym.classify.cohort import gather
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.learning.discriminant import Discriminant, save_reference
+from ganonym.classify.looks import embedded
+from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, normalize
 from ganonym.phantom.cohort import CONTROL, phantom_shapes
 from ganonym.phantom.syndromes import load_syndromes
@@ -36,3 +42,16 @@ def _mean(group: str, people: int, seed: int) -> Floats:
     model = load_shape()
     shapes = [normalize(each.points, model) for each in phantom_shapes({group: people}, 1, seed)]
     return np.asarray(np.mean(shapes, axis=0))
+
+
+def train_reference(manifest: Path, folder: Path, output: Path, jobs: int, log: Callable[[str], None]) -> None:
+    """Write `output`. Raises UsageError unless everybody in `manifest` is simulated: nobody else may be in the file."""
+    cases = read_cases(manifest, folder)
+    if not all(case.simulated for case in cases):
+        raise UsageError(f"{manifest} has people who are not simulated.", "Make one: ganonym phantom --syndromes all")
+    look = embedded(read_foundation())
+    cohort = gather(cases, jobs, crops=look.crops)
+    people = len(set(cohort.subjects))
+    log(f"{len(cohort.cases)} photographs of {people} virtual people, {len(cohort.left_out)} left out")
+    found = look(cohort.portraits)
+    save_reference(output, cohort.names, Discriminant().learn(found, cohort.classes, len(cohort.names), 0))

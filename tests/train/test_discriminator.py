@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganonym.synthesis.discriminator import Discriminator, _emphasised
+from ganonym_train.critic import Discriminator, _emphasised
 
 
 @pytest.fixture(scope="module")
