@@ -3,8 +3,8 @@
 A tour, in the order of the work. Nothing heavy is imported until a name is used.
 
 *Anonymize.* `Settings` say how (mechanism, k, seed …). `anonymize` takes pictures in memory, `anonymize_folder` a
-folder and its manifest, resumable and with a ledger; `ganonym.transforms.Anonymize` sits in a data pipeline. What cannot be
-anonymized comes back as a refusal with a reason, never as it was.
+folder and its manifest, resumable and with a ledger; `ganonym.transforms.Anonymize` sits in a data pipeline. What
+cannot be anonymized comes back as a refusal with a reason, never as it was.
 
 *Assess.* `assess` attacks a release, whoever made it: a folder, pictures, or a function from picture to picture. The
 `Assessment` has a `verdict` by a `Policy`, the `worst` attacker, the `utility` that is left. `sweep` does it for many
