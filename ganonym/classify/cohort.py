@@ -22,7 +22,8 @@ from ganonym.faces.align import apply, crop
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.upright import upright
-from ganonym.types import CANVAS, RGB, Points, Pose
+from ganonym.subjects import FaceChoice, choose_face
+from ganonym.types import CANVAS, RGB, Points, Pose, Refusal
 from ganonym.workers import in_workers
 
 PATIENCE = 120.0
@@ -80,27 +81,37 @@ def portraits(
     jobs: int = 1,
     tell: Callable[[str, int, int], None] = lambda *_: None,
     cache: FaceCache | None = None,
+    choices: Sequence[FaceChoice | None] = (),
 ) -> list[Portrait | PhotoError | None]:
     """The portrait of each photograph, in order: None without a face, the error of a file that cannot be read.
 
+    It is of the face of `choices` (n), or of the largest where there is no choice; a face that is chosen and not there
+    is an error, too.
     Nothing is dropped: entry i belongs to `paths[i]`. Raises EnvironmentFault when a worker dies, weights lack, or the
     cache cannot be written.
     """
     found: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
-    for each in in_workers(look, paths, _name, jobs, PATIENCE):
-        found.append(each)
+    photos = [*zip(paths, choices or [None] * len(paths), strict=True)]
+    for portrait in in_workers(look, photos, _name, jobs, PATIENCE):
+        found.append(portrait)
         tell("look", len(found), len(paths))
     return found
 
 
-def _look(path: Path, crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+def _look(photo: tuple[Path, FaceChoice | None], crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+    path, choice = photo
     rgb, faces = read_faces(path, cache)
-    return portrait_at(rgb, faces[0].points, crops) if faces else None
+    if not faces:
+        return None
+    place = 0 if choice is None else choose_face([face.box for face in faces], choice)
+    if isinstance(place, Refusal):
+        raise PhotoError(place.reason, f"{place.detail}.", "Correct the column face of the manifest.")
+    return portrait_at(rgb, faces[place].points, crops)
 
 
-def _name(path: Path) -> str:
-    return path.name
+def _name(photo: tuple[Path, FaceChoice | None]) -> str:
+    return photo[0].name
 
 
 NO_FACE = "no face was found"
@@ -161,7 +172,7 @@ def gather(
     them = roster(cases, names, positive)
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    faces = portraits([case.path for case in them.cases], crops, jobs, tell, cache)
+    faces = portraits([case.path for case in them.cases], crops, jobs, tell, cache, [case.face for case in them.cases])
     for case, face, number in zip(them.cases, faces, them.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))

@@ -32,15 +32,15 @@ _TRUE, _FALSE = ("true", "yes", "1"), ("", "false", "no", "0")
 def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case]:
     """The cases of a table, in its order; `images` is the folder of the photographs.
 
-    A ganonym manifest (CSV with `image`, `subject`, and `syndrome`, `sex`, `age`, `ethnicity`; beside them `hpo` and
-    `absent`, terms "HP:0000316;HP:0000343", `split` and `simulated`, true or false); a split list of GestaltMatcher
-    (CSV with `image_id`, `subject`, `label`, and `split`); or its metadata (TSV with `image_id`, `patient_id`, and
-    `filename`, `internal_syndrome_name` or else `disorder_names`, `present_features`, `absent_features`, `age_year`,
-    `age_month`, `gender`, `ethnicity_category`). Of a split list, `Case.split` is "train", "val", "gallery" or "test",
-    as its name says (gmdb_rare_test_images_v1.1.0.csv), with the number in its column behind, "test 3": what
-    `retrieval.protocol.published` reads. An image without file name is `image_id` with a suffix of pictures, as it is,
-    or else as GestaltMatcher's cropper calls its results. `label`: the column to tell apart instead of disorders, such
-    as the gene of one syndrome.
+    A ganonym manifest: CSV with `image`, `subject`, and `syndrome`, `sex`, `age`, `ethnicity`, `face`; beside them
+    `hpo` and `absent`, terms "HP:0000316;HP:0000343", `split`, and `simulated`, true or false. A split list of
+    GestaltMatcher: CSV with `image_id`, `subject`, `label`, and `split`. Or its metadata: TSV with `image_id`,
+    `patient_id`, and `filename`, `internal_syndrome_name` or else `disorder_names`, `present_features`,
+    `absent_features`, `age_year`, `age_month`, `gender`, `ethnicity_category`. Of a split list, `Case.split` is
+    "train", "val", "gallery" or "test", as its name says (gmdb_rare_test_images_v1.1.0.csv), with the number in its
+    column behind, "test 3": what `retrieval.protocol.published` reads. An image without file name is `image_id` with a
+    suffix of pictures, as it is, or else as GestaltMatcher's cropper calls its results. `label`: the column to tell
+    apart instead of disorders, such as the gene of one syndrome.
 
     Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image twice
     (of one split), outside the folder or without file, terms that are none or both present and absent, sex, age,
@@ -166,6 +166,7 @@ def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case
                 simulated=simulated in _TRUE,
                 present=present,
                 absent=absent,
+                face=found.face,
             )
         )
     return cases

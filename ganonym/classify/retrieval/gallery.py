@@ -79,7 +79,7 @@ def look(
         raise UsageError(f"there is no folder {file.parent} for encodings.", "Make it first.")
     once = _once(cases)
     labelled = {image: case for image, case in once.items() if case.disorder is not None}
-    digests = {} if file is None else {image: _digest(case.path) for image, case in labelled.items()}
+    digests = {} if file is None else {image: _digest(case) for image, case in labelled.items()}
     reasons = {image: NO_DISORDER for image in once if image not in labelled}
     faces: dict[str, Portrait] = {}
     stored = None
@@ -91,7 +91,8 @@ def look(
             raise lacking(file, absent)
         reasons |= {image: stored.blind[digest] for image, digest in digests.items() if digest in stored.blind}
     else:
-        found = portraits([case.path for case in labelled.values()], ensemble.crops, jobs, tell, cache)
+        paths, choices = [case.path for case in labelled.values()], [case.face for case in labelled.values()]
+        found = portraits(paths, ensemble.crops, jobs, tell, cache, choices)
         for image, face in zip(labelled, found, strict=True):
             if isinstance(face, Portrait):
                 faces[image] = face
@@ -132,11 +133,12 @@ def _once(cases: Sequence[Case]) -> dict[str, Case]:
     return found
 
 
-def _digest(path: Path) -> str:
+def _digest(case: Case) -> str:
+    """Of the photograph, and of which of its faces is meant, where the table says it."""
     try:
-        return sha256_file(path)
+        return sha256_file(case.path) if case.face is None else f"{sha256_file(case.path)} {case.face}"
     except OSError as error:
-        raise EnvironmentFault(f"cannot read {path}: {error.strerror}.", "Check the file.") from error
+        raise EnvironmentFault(f"cannot read {case.path}: {error.strerror}.", "Check the file.") from error
 
 
 FORMAT = 2
