@@ -94,7 +94,7 @@ def test_it_is_found_by_name_learns_and_comes_back(installed: Path) -> None:
     assert [answer[0][0] for answer in answers if answer] == ["dark", "dark", "light", "light"]
     model.save(installed / "model")
     assert Classifier.load(installed / "model").predict(lit) == answers
-    assert Classifier.load(installed / "model").recipe == load_recipe("brightest")
+    assert Classifier.load(installed / "model").recipe.text == load_recipe("brightest").text
     with pytest.raises(UsageError, match="does not say what it looks at"):
         model.explain(photos[0])
 
