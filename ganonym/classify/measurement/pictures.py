@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganonym.classify.measurement.lengths import MEASUREMENTS, End, Unit, unit_of
 from ganonym.classify.measurement.norms import Norm, norm_of
+from ganonym.extras import require
 from ganonym.types import RGB, Points, Refusal, Sex
 
 CENTILES = (3, 10, 25, 50, 75, 90, 97)
@@ -34,6 +35,7 @@ def percentile_chart(
     an unknown age the value is a line across. SVG as UTF-8 with text as text, or PNG. Raises ValueError when no norm
     fits.
     """
+    require("assess", "a chart")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import skimage.data
 from numpy.typing import NDArray
+from PIL import Image
 
-from ganonym.anonymize import anonymize
+from ganonym.batch.run import anonymize_folder
 from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
 from ganonym.models import Models, analyse, open_models
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
+from ganonym.pipeline import anonymize
+from ganonym.pseudonym import output_name
 from ganonym.settings import Settings
 from ganonym.subjects import faces_to_release
 from ganonym.types import Box, Points, Refusal
+from ganonym.verify import DETAIL_LIMIT, detail_left
 
 Pixels = NDArray[np.uint8]
 
@@ -89,6 +95,65 @@ def test_a_codebook_serves_a_single_photo(photos: dict[str, Pixels], models: Mod
     name, rgb = next(iter(photos.items()))
     outcome = anonymize({name: rgb}, Settings(mechanism="codebook"), models=models)[name]
     assert picture(outcome).shape == (256, 256, 3)
+
+
+def test_memory_and_folder_give_the_same_bytes_for_the_same_key(
+    photos: dict[str, Pixels], models: Models, tmp_path: Path
+) -> None:
+    """The batch is the oracle: its worker processes, names and analysis on disk change nothing."""
+    few = dict(list(photos.items())[:3])
+    key = bytes(range(32))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "key").write_bytes(key)
+    (tmp_path / "key").chmod(0o600)
+    for name, rgb in few.items():
+        Image.fromarray(rgb).save(tmp_path / "in" / name)
+    settings = Settings(mechanism="k-same", k=3, seed=4, engine="serial")
+    anonymize_folder(tmp_path / "in", tmp_path / "out", settings, key_file=tmp_path / "key")
+    in_memory = anonymize(few, settings, models=models, key=key)
+    for name, outcome in in_memory.items():
+        with Image.open(tmp_path / "out" / "images" / output_name(key, name)) as image:
+            assert np.array_equal(np.asarray(image), picture(outcome))
+
+
+def test_a_sequence_comes_back_as_a_list_and_pil_images_as_their_pixels(
+    photos: dict[str, Pixels], models: Models
+) -> None:
+    rgb = next(iter(photos.values()))
+    settings = Settings(mechanism="codebook")
+    lying = Image.fromarray(np.ascontiguousarray(np.rot90(rgb)))
+    lying.getexif()[0x0112] = 6  # upright by a quarter turn, clockwise
+    first, second = (anonymize([photo], settings, models=models) for photo in (rgb, lying))
+    assert np.array_equal(picture(first[0]), picture(second[0]))
+
+
+def test_a_whole_photo_keeps_its_size_and_loses_its_face(photos: dict[str, Pixels], models: Models) -> None:
+    rgb = next(iter(photos.values()))
+    settings = Settings(mechanism="codebook", output="photo", text="keep")
+    (outcome,) = anonymize([rgb], settings, models=models)
+    whole = picture(outcome)
+    assert whole.shape == rgb.shape
+    assert np.array_equal(whole[:20, :20], rgb[:20, :20]), "the surroundings are kept"
+    face = analyse(rgb, "0", models)[0]
+    assert detail_left(whole, rgb, face.points) < DETAIL_LIMIT
+    (far,) = anonymize([Image.fromarray(rgb).resize((90, 90))], settings, models=models)
+    assert isinstance(far, Refusal) or not np.array_equal(far, np.asarray(Image.fromarray(rgb).resize((90, 90))))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "options", "words"),
+    [
+        (np.zeros((8, 8), np.uint8), {}, "uint8 \\(8, 8\\)"),
+        (np.zeros((8, 8, 3)), {}, "float64"),
+        ("a.jpg", {}, "is str"),
+        (np.zeros((8, 8, 3), np.uint8), {"subjects": ["a", "b"]}, "1 photos and 2 subjects"),
+        (np.zeros((8, 8, 3), np.uint8), {"labels": {"other": "x"}}, "`labels` says nothing of photo '0'"),
+        (np.zeros((8, 8, 3), np.uint8), {"key": b"short"}, "5 bytes"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(wrong: Any, options: Any, words: str, models: Models) -> None:
+    with pytest.raises(UsageError, match=words):
+        anonymize([wrong], Settings(mechanism="codebook"), models=models, **options)
 
 
 def test_nothing_but_shape_and_tone_reaches_the_output(photos: dict[str, Pixels], models: Models) -> None:

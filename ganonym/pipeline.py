@@ -26,7 +26,7 @@ from ganonym.photograph import text_reader, treat_photo
 from ganonym.pseudonym import KEY_BYTES
 from ganonym.release_plan import Claim, claim_faces, coverable, plan_release
 from ganonym.settings import Settings
-from ganonym.types import RGB, PrivateFace, Refusal
+from ganonym.types import RGB, Refusal, Substitution
 
 _NO_KEY = bytes(KEY_BYTES)
 Value = TypeVar("Value")
@@ -85,38 +85,65 @@ def anonymize(
     settings = settings or Settings()
     if key is not None and len(key) < KEY_BYTES:
         raise UsageError(f"the key has {len(key)} bytes; at least {KEY_BYTES} are needed.", "Try secrets.token_bytes.")
-    pictures = _pictures(photos)
+    pictures = _named(photos)
     rows = _rows(pictures, subjects, labels)
     models = _with_recognizer(models or _loaded(), settings)
-    outcomes: dict[str, RGB | Refusal] = {}
     claims: dict[str, Claim] = {}
+    refused: dict[str, Refusal] = {}
     for name, rgb in pictures.items():
-        try:
-            faces = claim_faces(name, "", analyse(rgb, name, models), rows[name], settings)
-        except PhotoError as error:
-            faces = Refusal(error.reason, str(error))
+        faces = _claim(rows[name], rgb, settings, models)
         if isinstance(faces, Refusal):
-            outcomes[name] = faces
+            refused[name] = faces
         else:
             claims[name] = faces[0]
     shape_model = models.synthesizer.model.shape
     plan = plan_release([*claims.values()], shape_model, key or _NO_KEY, settings, manifest=subjects is not None)
-    private = {item.source: item.face for item in plan.items}
-    read = text_reader(settings)
-    for name, rgb in pictures.items():
-        face = private.get(name) or outcomes[name]
-        try:
-            if settings.output == "photo" and (name in private or coverable(outcomes[name], settings)):
-                substitutions = [(claims[name].record, private[name])] if name in private else []
-                outcomes[name] = treat_photo(rgb, substitutions, name, models, settings.background, read=read).rgb
-            elif isinstance(face, PrivateFace):
-                outcomes[name] = produce(face, claims[name].record, models)
-            else:
-                outcomes[name] = face
-        except PhotoError as error:
-            outcomes[name] = Refusal(error.reason, str(error))
-    ordered = {name: outcomes[name] for name in pictures}
-    return ordered if isinstance(photos, Mapping) else [*ordered.values()]
+    substitutions = {item.source: (claims[item.source].record, item.face) for item in plan.items}
+    outcomes = {
+        name: _output(name, rgb, substitutions.get(name) or refused[name], settings, models)
+        for name, rgb in pictures.items()
+    }
+    return outcomes if isinstance(photos, Mapping) else [*outcomes.values()]
+
+
+def as_rgb(photo: RGB | Image.Image, name: str = "photo") -> RGB:
+    """A photo as an upright array (H, W, 3), uint8; raises UsageError, which calls it `name`, for anything else.
+
+    >>> as_rgb(Image.new("L", (3, 2), 7)).shape
+    (2, 3, 3)
+    """
+    if isinstance(photo, Image.Image):
+        return np.array(ImageOps.exif_transpose(photo).convert("RGB"))
+    if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.ndim == 3 and photo.shape[2] == 3):
+        form = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
+        raise UsageError(f"photo {name!r} is {form}.", "Give uint8 arrays (H, W, 3) in RGB, or PIL images.")
+    return np.ascontiguousarray(photo)
+
+
+def _claim(row: Row, rgb: RGB, settings: Settings, models: Models) -> list[Claim] | Refusal:
+    try:
+        return claim_faces(row.image, "", analyse(rgb, row.image, models), row, settings)
+    except PhotoError as error:
+        return Refusal(error.reason, str(error))
+
+
+def _output(
+    name: str, rgb: RGB, substitution: Substitution | Refusal, settings: Settings, models: Models
+) -> RGB | Refusal:
+    """What leaves of one photo: of its subject's face, or why no face does, of what can be covered of it."""
+    try:
+        if not isinstance(substitution, Refusal):
+            if settings.output == "photo":
+                return _photo(name, rgb, [substitution], settings, models)
+            record, face = substitution
+            return face if isinstance(face, Refusal) else produce(face, record, models)
+        return _photo(name, rgb, [], settings, models) if coverable(substitution, settings) else substitution
+    except PhotoError as error:
+        return Refusal(error.reason, str(error))
+
+
+def _photo(name: str, rgb: RGB, substitutions: list[Substitution], settings: Settings, models: Models) -> RGB:
+    return treat_photo(rgb, substitutions, name, models, settings.background, read=text_reader(settings)).rgb
 
 
 @cache
@@ -128,18 +155,12 @@ def _with_recognizer(models: Models, settings: Settings) -> Models:
     return replace(models, recognizer=True) if settings.verify == "recognizer" else models
 
 
-def _pictures(photos: Mapping[str, RGB | Image.Image] | Sequence[RGB | Image.Image]) -> dict[str, RGB]:
-    """Each photo as an upright array by its name, or by its place when it has none. Raises UsageError."""
-    named = photos if isinstance(photos, Mapping) else {str(place): photo for place, photo in enumerate(photos)}
-    pictures = {}
-    for name, photo in named.items():
-        if isinstance(photo, Image.Image):
-            photo = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
-        if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.ndim == 3 and photo.shape[2] == 3):
-            form = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
-            raise UsageError(f"photo {name!r} is {form}.", "Give uint8 arrays (H, W, 3) in RGB, or PIL images.")
-        pictures[name] = np.ascontiguousarray(photo)
-    return pictures
+def _named(photos: Mapping[str, RGB | Image.Image] | Sequence[RGB | Image.Image]) -> dict[str, RGB]:
+    """Each photo by its name, or by its place where it has none."""
+    pairs = (
+        photos.items() if isinstance(photos, Mapping) else ((str(place), photo) for place, photo in enumerate(photos))
+    )
+    return {name: as_rgb(photo, name) for name, photo in pairs}
 
 
 def _rows(
