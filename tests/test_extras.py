@@ -65,7 +65,7 @@ def test_an_assessment_without_its_extra_is_refused_before_it_begins(tmp_path: P
 
 
 def test_what_makes_and_checks_releases_needs_no_extra() -> None:
-    rooms = "ganonym.anonymize", "ganonym.transforms", "ganonym.evaluate.plan", "ganonym.evaluate.attack_all"
+    rooms = "ganonym.pipeline", "ganonym.transforms", "ganonym.evaluate.plan", "ganonym.evaluate.attack_all"
     code = """
 import importlib, pkgutil, ganonym
 from importlib.util import find_spec

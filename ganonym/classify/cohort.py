@@ -6,7 +6,7 @@ straight from it: one resampling, and black only where the photograph ends. Noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.case import Case, roster
+from ganonym.classify.case import Case, Roster, roster
+from ganonym.classify.progress import Tell
 from ganonym.classify.system import Inputs
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.align import apply, crop
@@ -26,6 +27,8 @@ from ganonym.types import CANVAS, RGB, Points, Pose
 from ganonym.workers import in_workers
 
 PATIENCE = 120.0
+NO_FACE = "no face was found"
+NO_DISORDER = "its disorder is not given"
 
 
 class Crop(Protocol):
@@ -70,7 +73,7 @@ class Portrait:
 def portrait_at(rgb: RGB, points: Points, crops: Sequence[Crop] = ()) -> Portrait:
     """The face with landmarks `points` (68, 2) in `rgb` (h, w, 3), with `crops` of it."""
     return Portrait(
-        {each: each(rgb, points) for each in crops}, apply(upright(points, CANVAS), points), estimate_pose(points)
+        {wanted: wanted(rgb, points) for wanted in crops}, apply(upright(points, CANVAS), points), estimate_pose(points)
     )
 
 
@@ -78,7 +81,7 @@ def portraits(
     paths: Sequence[Path],
     crops: Sequence[Crop] = (),
     jobs: int = 1,
-    tell: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Tell = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Portrait | PhotoError | None]:
     """The portrait of each photograph, in order: None without a face, the error of a file that cannot be read.
@@ -88,8 +91,8 @@ def portraits(
     """
     found: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
-    for each in in_workers(look, paths, _name, jobs, PATIENCE):
-        found.append(each)
+    for face in in_workers(look, paths, _name, jobs, PATIENCE):
+        found.append(face)
         tell("look", len(found), len(paths))
     return found
 
@@ -101,11 +104,6 @@ def _look(path: Path, crops: tuple[Crop, ...], cache: FaceCache | None) -> Portr
 
 def _name(path: Path) -> str:
     return path.name
-
-
-NO_FACE = "no face was found"
-NO_DISORDER = "its disorder is not given"
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +156,23 @@ def gather(
 
     Raises UsageError when nobody is left.
     """
-    them = roster(cases, names, positive)
+    known = roster(cases, names, positive)
+    return seen_cohort(cases, known, portraits([case.path for case in known.cases], crops, jobs, tell, cache))
+
+
+def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
+    """Those of the `known` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    faces = portraits([case.path for case in them.cases], crops, jobs, tell, cache)
-    for case, face, number in zip(them.cases, faces, them.classes.tolist(), strict=True):
+    for case, face, number in zip(known.cases, faces, known.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))
         else:
-            left_out.append((case.image, NO_FACE if face is None else _reason(face)))
+            left_out.append((case.image, NO_FACE if face is None else face.message))
     if not kept:
         raise UsageError(
             f"none of {len(cases)} cases can be used: {left_out[0][1] if left_out else 'there are none'}.",
             "Check the folder of photographs, and the column of disorders.",
         )
     used, looks, classes = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(looks), them.names, np.array(classes, dtype=np.intp), tuple(left_out))
-
-
-def _reason(error: PhotoError) -> str:
-    return error.message
+    return Cohort(tuple(used), tuple(looks), known.names, np.array(classes, dtype=np.intp), tuple(left_out))

@@ -18,8 +18,9 @@ import numpy as np
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, Tell, portraits
+from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, portraits
 from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.encode import Member, Variant, encode
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.errors import EnvironmentFault, UsageError

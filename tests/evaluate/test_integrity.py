@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganonym.evaluate.metrics.equivalence import equivalence
-from ganonym.evaluate.passthrough import Copy, pass_through
+from ganonym.evaluate.integrity import Copy, equivalence, pass_through
 
 
 def test_each_way_of_being_the_original_is_named() -> None:

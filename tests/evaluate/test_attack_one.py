@@ -15,9 +15,8 @@ from ganonym.errors import GanonymError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attack_one import attacks
-from ganonym.evaluate.attackers.attacker import Approach, Attacker, Lesson, Matcher, Templates, View, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Lesson, Matcher, Sample, Templates, View, euclidean
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import People, Photos, score
 from ganonym.types import Floats
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import hypergeom, kstest
 
-from ganonym.evaluate.metrics.permutation import advantage, first_place, null
+from ganonym.evaluate.metrics.finding import advantage, first_place, null
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 
 from .simulated_scores import leaking, scores
@@ -100,11 +100,10 @@ def test_one_subject_alone_is_always_named() -> None:
 
 
 def test_memory_is_bounded_and_bounding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganonym.evaluate.metrics import permutation
 
     simulated = leaking(rng(5), 40, photos=3)
     whole = null(simulated, rng(6), 300).rates
-    monkeypatch.setattr(permutation, "_CELLS", 10_000)
+    monkeypatch.setattr("ganonym.evaluate.metrics.finding._CELLS", 10_000)
     assert np.array_equal(whole, null(simulated, rng(6), 300).rates)
 
 

@@ -1,8 +1,9 @@
-"""A recognizer that the user brings as an ONNX file: ArcFace, AdaFace, AuraFace, SFace, or one fed as they are.
+"""Face recognizers: dlib's, which needs no download, and those that the user brings as ONNX files.
 
-The face is aligned as these were trained: eye centres, nose tip and mouth corners by a similarity onto five fixed
-places in 112 x 112 pixels (Deng et al. 2019). Nothing is downloaded, and a file runs only when its SHA-256 is the one
-given.
+dlib's 128-D descriptors are compared by Euclidean distance. For an ONNX file (ArcFace, AdaFace, AuraFace, SFace, or one
+fed as they are) the face is aligned as these were trained: eye centres, nose tip and mouth corners by a similarity onto
+five fixed places in 112 x 112 pixels (Deng et al. 2019). Nothing is downloaded, and a file runs only when its SHA-256
+is the one given.
 """
 
 from __future__ import annotations
@@ -16,10 +17,51 @@ from numpy.typing import NDArray
 
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Approach, Fixed
-from ganonym.evaluate.attackers.lessons import cosine
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Sample, cosine, euclidean
+from ganonym.faces.descriptor import DESCRIPTOR, describe
 from ganonym.onnx_session import PRESETS, SIDE, template, width
+from ganonym.types import RGB, Floats, Points
+
+# Detector's and oracle's landmarks mostly agree, and a descriptor takes 0.1 s.
+_latest: list[tuple[RGB, Points, Floats]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class DlibView:
+    """dlib's descriptor (128,) of the face where the detector finds it or, with `oracle`, where it is known to be."""
+
+    oracle: bool = False
+    width: int = DESCRIPTOR
+
+    @property
+    def name(self) -> str:
+        return "dlib oracle" if self.oracle else "dlib"
+
+    @property
+    def words(self) -> str:
+        """What reports call it."""
+        return "face recognizer, position known" if self.oracle else "face recognizer"
+
+    def template(self, sample: Sample) -> Floats | None:
+        """(128,), None where no face was found. Raises EnvironmentFault when the weights are missing."""
+        points = sample.place if self.oracle else sample.points
+        return None if points is None else _describe_once(sample.rgb, points)
+
+
+def _describe_once(rgb: RGB, points: Points) -> Floats:
+    for seen, places, found in _latest:
+        if seen is rgb and np.array_equal(places, points):
+            return found
+    found = describe(rgb, points)
+    _latest[:] = [(rgb, points, found)]
+    return found
+
+
+def _recognizer(view: DlibView) -> Fixed:
+    return Fixed(view.name, view, euclidean, Approach("T1", view.words))
+
+
+DLIB, DLIB_ORACLE = _recognizer(DlibView()), _recognizer(DlibView(oracle=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
-"""Copy detection by keypoints: corners of the photo with ORB descriptors (Rublee et al. 2011), matched one to one.
+"""Copy detection: perceptual hashes of photo and face, and keypoints of the photo matched one to one.
 
-Where thumbnails compare the photo as a whole, this finds the parts that were left as they were: a necklace, a
-collar, a corner of the room.
+A perceptual hash is the signs of low frequencies, which survive JPEG, resizing and light (Zauner 2010, "Implementation
+and Benchmarking of Perceptual Image Hash Functions"; bit for bit `imagehash.phash`). Where hashes and thumbnails
+compare the photo as a whole, keypoints, corners with ORB descriptors (Rublee et al. 2011), find the parts that were
+left
+as they were: a necklace, a collar, a corner of the room.
 """
 
 from __future__ import annotations
@@ -13,10 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Approach, Fixed, Rows, Templates
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Rows, Sample, Templates
+from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
+from ganonym.faces.thumbnail import SIDE as THUMBNAIL
 from ganonym.types import RGB, Floats
 
+HASH_SIDE, HASH_BITS = 32, 64
+_LOW = 8  # frequencies a side
+# Aligned faces at twice the hash's resolution, so that it does the low-passing itself as it does for photos.
+_FACE = 2 * HASH_SIDE
+_FACE_ANCHORS = (ANCHORS + 0.5) * (_FACE / THUMBNAIL) - 0.5
 LONGEST = 256
 KEYPOINTS, BITS = 64, 256
 RATIO = 0.8
@@ -25,6 +34,47 @@ _PACKED = BITS // 16  # a descriptor as 16-bit numbers, which float32 holds exac
 _WORDS = BITS // 64
 _PART = 16  # candidates compared at once, so that the work stays in the processor's cache
 _FAR = np.uint8(255)
+
+
+def perceptual_hash(grey: Image.Image) -> NDArray[np.bool_]:
+    """64 bits of a picture of mode L: which of the 8 x 8 lowest DCT-II coefficients of 32 x 32 exceed their median."""
+    from scipy.fft import dctn
+
+    small = np.asarray(grey.resize((HASH_SIDE, HASH_SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    low = dctn(small, type=2)[:_LOW, :_LOW]
+    return np.asarray(low > np.median(low)).ravel()
+
+
+@dataclass(frozen=True, slots=True)
+class HashView:
+    """Perceptual hash of the whole photo or, with `face`, of the aligned face."""
+
+    face: bool = False
+    width: int = HASH_BITS
+
+    @property
+    def name(self) -> str:
+        return "face hash" if self.face else "photo hash"
+
+    def template(self, sample: Sample) -> NDArray[np.floating[Any]] | None:
+        """Bits as ±1, float32 (64,); with `face` None without landmarks."""
+        if self.face:
+            if sample.place is None:
+                return None
+            picture = Image.fromarray(face_thumbnail(sample.rgb, sample.place, _FACE, _FACE_ANCHORS))
+        else:
+            picture = Image.fromarray(sample.rgb).convert("L")
+        return np.where(perceptual_hash(picture), 1, -1).astype(np.float32)
+
+
+def hamming(probes: Templates, gallery: Templates) -> Floats:
+    """Bits that differ, (p, g) in 0 … d, between rows of ±1; NaN in, NaN out."""
+    agreement = probes.rows @ gallery.rows.T
+    return np.asarray((probes.rows.shape[1] - agreement) / 2, dtype=np.float64)
+
+
+PHOTO_HASH = Fixed("photo hash", HashView(), hamming, Approach("T0", "perceptual hash of the photograph"))
+FACE_HASH = Fixed("face hash", HashView(face=True), hamming, Approach("T0", "perceptual hash of the face"))
 
 
 def descriptors(rgb: RGB) -> NDArray[np.bool_]:
