@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ganonym.classify.classifier import Classifier as Classifier
     from ganonym.classify.measurement.measure import measure as measure
     from ganonym.classify.recipe import load_recipe as load_recipe
-    from ganonym.evaluate.assess import assess as assess
+    from ganonym.evaluate.api import assess as assess
     from ganonym.evaluate.api import sweep as sweep
     from ganonym.evaluate.assessment import Assessment as Assessment
     from ganonym.evaluate.compare import compare as compare

@@ -21,7 +21,7 @@ def code(path: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `photos` and `people.csv`, as the pages take for granted."""
-    from ganonym_cli.phantom import write_people
+    from ganonym.phantom.people import write_people
 
     home = tmp_path_factory.mktemp("study")
     write_people(home / "photos", people=24, photos=2, seed=0).replace(home / "people.csv")
