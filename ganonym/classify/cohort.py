@@ -89,12 +89,12 @@ def portraits(
     Nothing is dropped: entry i belongs to `paths[i]`. Raises EnvironmentFault when a worker dies, weights lack, or the
     cache cannot be written.
     """
-    found: list[Portrait | PhotoError | None] = []
+    faces: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
     for face in in_workers(look, paths, _name, jobs, PATIENCE):
-        found.append(face)
-        tell("look", len(found), len(paths))
-    return found
+        faces.append(face)
+        tell("look", len(faces), len(paths))
+    return faces
 
 
 def _look(path: Path, crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
@@ -156,15 +156,15 @@ def gather(
 
     Raises UsageError when nobody is left.
     """
-    known = roster(cases, names, positive)
-    return seen_cohort(cases, known, portraits([case.path for case in known.cases], crops, jobs, tell, cache))
+    listed = roster(cases, names, positive)
+    return seen_cohort(cases, listed, portraits([case.path for case in listed.cases], crops, jobs, tell, cache))
 
 
-def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
-    """Those of the `known` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
+def seen_cohort(cases: Sequence[Case], listed: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
+    """Those of the `listed` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    for case, face, number in zip(known.cases, faces, known.classes.tolist(), strict=True):
+    for case, face, number in zip(listed.cases, faces, listed.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))
         else:
@@ -175,4 +175,4 @@ def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait |
             "Check the folder of photographs, and the column of disorders.",
         )
     used, looks, classes = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(looks), known.names, np.array(classes, dtype=np.intp), tuple(left_out))
+    return Cohort(tuple(used), tuple(looks), listed.names, np.array(classes, dtype=np.intp), tuple(left_out))

@@ -16,7 +16,7 @@ from ganonym.classify.system import CPU, Course
 
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
-Weights: TypeAlias = nn.Parameter | dict[str, Any]
+Weights: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Schedule:
     device: str = CPU
 
 
-def fit(parameters: Iterable[Weights], loss_of: LossOf, photos: int, schedule: Schedule, seed: int) -> None:
+def fit(parameters: Weights, loss_of: LossOf, photos: int, schedule: Schedule, seed: int) -> None:
     """Minimise `loss_of` over `photos` rows, each drawn once an epoch, the last incomplete batch left out.
 
     `parameters` as torch optimizers take them, groups with rates of their own included (`lr` relative to nothing: it
@@ -88,7 +88,7 @@ def descend(
         report("fit", step + 1, steps)
 
 
-def _optimizer(parameters: Iterable[Weights], schedule: Schedule) -> torch.optim.Optimizer:
+def _optimizer(parameters: Weights, schedule: Schedule) -> torch.optim.Optimizer:
     if schedule.optimizer == "sgd":
         return torch.optim.SGD(parameters, schedule.rate, schedule.momentum, weight_decay=schedule.decay)
     kind = torch.optim.Adam if schedule.optimizer == "adam" else torch.optim.AdamW
