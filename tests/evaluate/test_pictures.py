@@ -1,4 +1,4 @@
-"""Measuring sets of pictures: planted faults show in the column that is theirs. Stress shapes do what they are called."""
+"""Measuring sets of pictures: planted faults show in the column that is theirs; stress shapes do as they say."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ Hits = Mapping[str, float]
 def across_sessions(scores: Scores, sessions: Sequence[str | None], candidates: Sequence[int]) -> Scores | None:
     """The trials whose own photo in the gallery is of another session; `setting` gains OTHER_SESSION.
 
-    `sessions[i]` is that of photo i, `candidates[g]` the photo of candidate g, NOBODY for distractors. Candidates stay as
-    they are. None when that leaves no trial, or all of them: then there is nothing to tell apart. A photo of unknown
+    `sessions[i]` is that of photo i, `candidates[g]` the photo of candidate g, NOBODY for distractors. Candidates stay
+    as they are. None when that leaves no trial, or all of them: then there is nothing to tell apart. A photo of unknown
     session is no trial here.
     """
     mates = [candidates[place] for place in scores.truth.tolist()]
