@@ -66,7 +66,7 @@ class Anonymize:
 
     def __call__(self, picture: Picture, name: str | None = None) -> Picture:
         """The anonymized picture. Raises PhotoError, UsageError and EnvironmentFault (weights missing)."""
-        from ganonym.anonymize import anonymize, as_rgb  # not above: a loader may never come to use them
+        from ganonym.pipeline import anonymize, as_rgb  # not above: a loader may never come to use them
 
         if name is None and self.settings.mechanism == "metric":
             raise UsageError("mechanism metric needs a name for each photo.", "Call transform(picture, name).")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ganonym.anonymize import anonymize
 from ganonym.errors import PhotoError, UsageError
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.pipeline import anonymize
 from ganonym.settings import Settings
 from ganonym.transforms import Anonymize
 

@@ -13,13 +13,13 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.anonymize import anonymize
 from ganonym.batch.run import anonymize_folder
 from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
 from ganonym.models import Models, analyse, open_models
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
+from ganonym.pipeline import anonymize
 from ganonym.pseudonym import output_name
 from ganonym.settings import Settings
 from ganonym.subjects import faces_to_release
