@@ -7,8 +7,7 @@ import os
 import pytest
 from tiny_pipeline import PIPELINE
 
-from ganonym.batch.engines import open_engine
-from ganonym.batch.pipeline import Tools
+from ganonym.batch.pipeline import Tools, open_engine
 from ganonym.errors import PhotoError, UsageError
 from ganonym.settings import Settings
 from ganonym.types import Refusal
