@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -83,13 +84,12 @@ print(len(names))
 
 
 def test_a_small_run_needs_no_extra(tmp_path: Path) -> None:
-    ended = command("phantom", tmp_path / "people", "--subjects", 2, "--photos", 1, "--jobs", 1)
+    ended = command("phantom", tmp_path / "people", "--people", 2, "--photos", 1, "--jobs", 1)
     assert ended.returncode == 0, ended.stderr
-    ended = command(
-        "anonymize", tmp_path / "people" / "photos", tmp_path / "out", "--mechanism", "codebook", "--jobs", 1
-    )
+    photos, out = tmp_path / "people" / "photos", tmp_path / "out"
+    ended = command("anonymize", photos, out, "--mechanism", "codebook", "--jobs", 1, "--json")
     assert ended.returncode == 0, ended.stderr
-    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+    assert json.loads(ended.stdout)["anonymized"] == 2
 
 
 BOUNDS = {requirement.name: requirement.specifier for requirement in map(Requirement, PROJECT["dependencies"])}

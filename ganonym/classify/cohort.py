@@ -23,7 +23,8 @@ from ganonym.faces.align import apply, crop
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.upright import upright
-from ganonym.types import CANVAS, RGB, Points, Pose
+from ganonym.subjects import FaceChoice, choose_face
+from ganonym.types import CANVAS, RGB, Points, Pose, Refusal
 from ganonym.workers import in_workers
 
 PATIENCE = 120.0
@@ -83,27 +84,37 @@ def portraits(
     jobs: int = 1,
     tell: Tell = lambda *_: None,
     cache: FaceCache | None = None,
+    choices: Sequence[FaceChoice | None] = (),
 ) -> list[Portrait | PhotoError | None]:
     """The portrait of each photograph, in order: None without a face, the error of a file that cannot be read.
 
+    It is of the face of `choices` (n), or of the largest where there is no choice; a face that is chosen and not there
+    is an error, too.
     Nothing is dropped: entry i belongs to `paths[i]`. Raises EnvironmentFault when a worker dies, weights lack, or the
     cache cannot be written.
     """
-    found: list[Portrait | PhotoError | None] = []
+    faces: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
-    for face in in_workers(look, paths, _name, jobs, PATIENCE):
-        found.append(face)
-        tell("look", len(found), len(paths))
-    return found
+    photos = [*zip(paths, choices or [None] * len(paths), strict=True)]
+    for portrait in in_workers(look, photos, _name, jobs, PATIENCE):
+        faces.append(portrait)
+        tell("look", len(faces), len(paths))
+    return faces
 
 
-def _look(path: Path, crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+def _look(photo: tuple[Path, FaceChoice | None], crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+    path, choice = photo
     rgb, faces = read_faces(path, cache)
-    return portrait_at(rgb, faces[0].points, crops) if faces else None
+    if not faces:
+        return None
+    place = 0 if choice is None else choose_face([face.box for face in faces], choice)
+    if isinstance(place, Refusal):
+        raise PhotoError(place.reason, f"{place.detail}.", "Correct the column face of the manifest.")
+    return portrait_at(rgb, faces[place].points, crops)
 
 
-def _name(path: Path) -> str:
-    return path.name
+def _name(photo: tuple[Path, FaceChoice | None]) -> str:
+    return photo[0].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +167,16 @@ def gather(
 
     Raises UsageError when nobody is left.
     """
-    known = roster(cases, names, positive)
-    return seen_cohort(cases, known, portraits([case.path for case in known.cases], crops, jobs, tell, cache))
+    listed = roster(cases, names, positive)
+    paths, choices = [case.path for case in listed.cases], [case.face for case in listed.cases]
+    return seen_cohort(cases, listed, portraits(paths, crops, jobs, tell, cache, choices))
 
 
-def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
-    """Those of the `known` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
+def seen_cohort(cases: Sequence[Case], listed: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
+    """Those of the `listed` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    for case, face, number in zip(known.cases, faces, known.classes.tolist(), strict=True):
+    for case, face, number in zip(listed.cases, faces, listed.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))
         else:
@@ -175,4 +187,4 @@ def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait |
             "Check the folder of photographs, and the column of disorders.",
         )
     used, looks, classes = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(looks), known.names, np.array(classes, dtype=np.intp), tuple(left_out))
+    return Cohort(tuple(used), tuple(looks), listed.names, np.array(classes, dtype=np.intp), tuple(left_out))

@@ -141,7 +141,8 @@ def encode(
     for start in range(0, len(images), BATCH):
         part = portraits[start : start + BATCH]
         crops = {
-            side: np.stack([face.crop(ArcFaceCrop(side)) for face in part]) for side in {each.side for each in members}
+            side: np.stack([face.crop(ArcFaceCrop(side)) for face in part])
+            for side in {member.side for member in members}
         }
         pairs = [(member, variant) for member in members for variant in variants]
         for rows, (member, variant) in zip(vectors, pairs, strict=True):

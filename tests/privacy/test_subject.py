@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from ganonym.faces.shape import ShapeModel, from_canvas, split
-from ganonym.privacy.attributes import Attributes
 from ganonym.privacy.privatize import privatize
-from ganonym.privacy.subject import SubjectFace
+from ganonym.privacy.subject import Attributes, SubjectFace
 
 from .cohorts import PLAIN, SPREAD, cohort, parts
 
