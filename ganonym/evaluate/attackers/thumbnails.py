@@ -121,7 +121,7 @@ def face_cover(points: Points, size: tuple[int, int], side: int) -> NDArray[np.b
         return np.zeros((side, side), dtype=bool)
     middle = (hull.min(axis=0) + hull.max(axis=0)) / 2
     canvas = Image.new("1", (side, side))
-    ImageDraw.Draw(canvas).polygon([tuple(each) for each in (middle + ENLARGED * (hull - middle)).tolist()], fill=1)
+    ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in (middle + ENLARGED * (hull - middle)).tolist()], fill=1)
     return np.asarray(canvas)
 
 
