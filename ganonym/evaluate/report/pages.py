@@ -132,14 +132,14 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
         drawn,
         a=assessment,
         settings=groups,
-        strongest=wording.worst(assessment.findings),
+        strongest=assessment.worst,
         measure=measure,
         pairs=pairs,
-        strata=_strongest(assessment.strata),
+        strata=_strongest_by_setting(assessment.strata),
     )
 
 
-def _strongest(findings: Sequence[Finding]) -> list[Finding]:
+def _strongest_by_setting(findings: Sequence[Finding]) -> list[Finding]:
     """Of every setting, the finding with the highest bound."""
     best: dict[str, Finding] = {}
     for each in findings:

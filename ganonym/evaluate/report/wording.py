@@ -5,8 +5,6 @@ Settings carry the attack names of Newton et al. 2005, tiers what an attack cost
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ganonym.evaluate.assessment import Assessment, Finding
 from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.statistics.intervals import Rate
@@ -160,11 +158,6 @@ def number(value: float) -> str:
     """
     plain = f"{value:.3f}" if 0.01 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
     return plain.replace("-", "−")
-
-
-def worst(findings: Iterable[Finding]) -> Finding | None:
-    """The finding with the highest upper bound, the first of equals; None without findings."""
-    return max(findings, key=lambda each: (each.rank1.upper, each.rank1.value), default=None)
 
 
 def by_setting(assessment: Assessment) -> dict[str, list[Finding]]:

@@ -1,0 +1,109 @@
+"""`sweep`: one set of photographs released in many ways, each assessed, all on one trade-off curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias, Union, Unpack
+
+from ganonym.baselines.methods import BaselineSettings
+from ganonym.batch.baseline import run_baseline
+from ganonym.batch.run import run_batch
+from ganonym.config import Settings
+from ganonym.errors import GanonymError, UsageError, require
+from ganonym.evaluate.api import assess
+from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.compare import Comparison, compare, trials_in
+from ganonym.evaluate.inputs import Options
+from ganonym.evaluate.report.pages import write_comparison
+from ganonym.evaluate.report.write import PACKAGES
+from ganonym.evaluate.sources import Originals, People, Released, originals_as_folder, people_as_manifest
+from ganonym.evaluate.verdict.policy import Policy, load_policy
+
+Method: TypeAlias = Union[Settings, BaselineSettings, Released]  # noqa: UP007
+"""One way to release: settings of ours, of a well-known method, or anybody's function or folder, as for `assess`."""
+Tell: TypeAlias = Callable[[str, int, int], None]
+
+
+def sweep(
+    originals: Originals,
+    people: People,
+    methods: Mapping[str, Method],
+    *,
+    policy: str | Path | Policy = "public",
+    measure: str | None = None,
+    out: Path | str | None = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Release `originals` by every one of `methods`, assess each, and compare them.
+
+    `originals`, `people`, `policy` and `options` are those of `assess`; `methods` are called by name. `measure`: what
+    usefulness is judged by, by default the first measure that all have. `out`: a folder for comparison.html, .csv,
+    .json, tradeoff.svg, and runs/NAME with each release and its reports, which show photographs: keep it private.
+
+    A method that fails does not cost the others: it is left out, and the notes say why. Raises UsageError where fewer
+    than two are left, and errors as `assess`.
+
+    >>> sweep("photos", "people.csv", {"../blur": lambda rgb: rgb})
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: '../blur' cannot be the name of a folder. Call the method by a plain name.
+    """
+    for name in methods:
+        if not name or name in (".", "..") or Path(name).name != name:
+            raise UsageError(f"{name!r} cannot be the name of a folder.", "Call the method by a plain name.")
+    require("assess", *PACKAGES)
+    limits = policy if isinstance(policy, Policy) else load_policy(policy)
+    assessments: dict[str, Assessment] = {}
+    failures: list[str] = []
+    with TemporaryDirectory(prefix="ganonym-") as private:
+        photos = originals_as_folder(Path(private) / "photos", originals)
+        manifest = people_as_manifest(Path(private) / "people.csv", photos, people)
+        home = Path(private if out is None else out) / "runs"
+        for name, method in methods.items():
+            own = options | Options(title=name, progress=_prefixed(name, options))
+            try:
+                release = released_by(method, photos, manifest, home / name / "release", own)
+                assessments[name] = assess(photos, release, manifest, policy=limits, out=home / name, **own)
+            except GanonymError as error:
+                failures.append(f"{name} is left out: {error}")
+        if len(assessments) < 2 and failures:
+            raise UsageError(f"fewer than two releases could be assessed: {' '.join(failures)}")
+        trials = trials_in({name: home / name for name in assessments})
+        comparison = compare(assessments, measure, trials=trials)
+    comparison = comparison.model_copy(update={"notes": (*comparison.notes, *failures)})
+    if out is not None:
+        write_comparison(Path(out), comparison, curves_of(methods))
+    return comparison
+
+
+def released_by(method: Method, photos: Path, manifest: Path, folder: Path, options: Options) -> Released:
+    """What `assess` is to be given: a release made in `folder` by settings, or the method itself."""
+    told, distinct = options.get("progress"), options.get("distinct")
+    if isinstance(method, Settings):
+        result = run_batch(photos, folder, method, manifest, progress=told, distinct=distinct)
+    elif isinstance(method, BaselineSettings):
+        result = run_baseline(photos, folder, method, manifest, progress=told, distinct=distinct)
+    else:
+        return method
+    if result.anonymized + result.skipped == 0:
+        raise UsageError("nothing was released.", "Choose a smaller k.")
+    return folder
+
+
+def curves_of(methods: Mapping[str, Method]) -> list[list[str]]:
+    """Names of the settings of every mechanism that has several, in their order: they are joined in the figure.
+
+    >>> curves_of({"k2": Settings(k=2), "blur": BaselineSettings("blur"), "k5": Settings(k=5)})
+    [['k2', 'k5']]
+    """
+    kinds = {name: method.mechanism if isinstance(method, Settings) else name for name, method in methods.items()}
+    curves: Sequence[list[str]] = [
+        [name for name, own in kinds.items() if own == kind] for kind in dict.fromkeys(kinds.values())
+    ]
+    return [curve for curve in curves if len(curve) > 1]
+
+
+def _prefixed(name: str, options: Options) -> Tell:
+    tell = options.get("progress", lambda *_: None)
+    return lambda phase, done, total: tell(f"{name}: {phase}", done, total)
