@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
+from ganonym.settings import Settings
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 BARS = {"london": 0.99, "synthetic": 0.95, "portraits": 0.97}

@@ -23,9 +23,9 @@ from leakage import read_samples
 from mechanisms import GROUPS, bootstrap, macro
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier
-from ganonym.classify.methods.discriminant import Discriminant
-from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.learning.discriminant import Discriminant
+from ganonym.classify.learning.small_network import SmallNetwork
+from ganonym.classify.system import Classifier
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop

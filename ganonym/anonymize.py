@@ -1,181 +1,164 @@
-"""The pipeline: photos → faces → privatized shapes → synthesized faces → verified outputs."""
+"""The pipeline on one page: photos → faces → private shapes → verified outputs.
+
+1. `ganonym.models.analyse` finds and measures the faces of each photo;
+2. `ganonym.release_plan.claim_faces` says whose each face is, and which of them may leave;
+3. `plan_release` there privatizes all claimed faces together, because k-same needs them all;
+4. `ganonym.models.produce` draws and verifies one face, `ganonym.photograph.treat_photo` a whole photo.
+
+`anonymize` runs these steps over arrays in memory. The batch runs the same steps over folders, with worker processes,
+keyed file names and a ledger around them.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar, overload
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from ganonym.errors import PhotoError
-from ganonym.faces.descriptor import describe, same_person
-from ganonym.faces.detect import Detector, DlibDetector
-from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import default_backends
-from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
-from ganonym.faces.pose import estimate_pose
-from ganonym.faces.shape import normalize
-from ganonym.faces.thumbnail import face_thumbnail
-from ganonym.faces.tone import ita_degrees, tone_class
-from ganonym.privacy.attributes import coarsen
-from ganonym.privacy.privatize import privatize
-from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
-from ganonym.subject_face import faces_to_release
-from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer
-from ganonym.types import CANVAS, RGB, Face, FaceRecord, Floats, PrivateFace, Refusal
-from ganonym.verify import Limits, problems
+from ganonym.errors import PhotoError, UsageError
+from ganonym.manifest import Row
+from ganonym.models import Models, analyse, open_models, produce
+from ganonym.photograph import text_reader, treat_photo
+from ganonym.pseudonym import KEY_BYTES
+from ganonym.release_plan import Claim, claim_faces, coverable, plan_release
+from ganonym.settings import Settings
+from ganonym.types import RGB, PrivateFace, Refusal
 
-SMALLEST_FACE = 40.0
-LARGEST_YAW = 40.0
-ATTEMPTS = 4
+_NO_KEY = bytes(KEY_BYTES)
+Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """Loaded models and bounds. `recognizer` adds dlib's descriptor to analysis and verification.
-
-    The judges look at outputs, whose faces are large and upright: one size and one pass are enough for them.
-    """
-
-    detector: Detector
-    landmarks: LandmarkModel
-    synthesizer: Synthesizer
-    judge_detector: Detector = field(default_factory=lambda: DlibDetector(sides=(CANVAS,), most_enlarged=1.0))
-    judge_landmarks: LandmarkModel = field(default_factory=lambda: DlibLandmarks(nudges=((0.0, 0.0),)))
-    limits: Limits = field(default_factory=Limits)
-    recognizer: bool = False
-
-
-def open_studio(recognizer: bool = False) -> Studio:
-    """Models that this machine has, with the bundled weights. Raises EnvironmentFault when something is missing."""
-    return Studio(*default_backends(), load_synthesizer(), recognizer=recognizer)
-
-
+@overload
 def anonymize(
-    photos: Mapping[str, RGB], subjects: Mapping[str, str], settings: PrivacySettings, seed: int, studio: Studio
-) -> dict[str, RGB | Refusal]:
-    """Anonymize the subject's face of each photo, in memory: the whole pipeline on one page.
+    photos: Mapping[str, RGB | Image.Image],
+    settings: Settings | None = None,
+    *,
+    subjects: Mapping[str, str] | Sequence[str] | None = None,
+    labels: Mapping[str, str | None] | Sequence[str | None] | None = None,
+    models: Models | None = None,
+    key: bytes | None = None,
+) -> dict[str, RGB | Refusal]: ...
+@overload
+def anonymize(
+    photos: Sequence[RGB | Image.Image],
+    settings: Settings | None = None,
+    *,
+    subjects: Mapping[str, str] | Sequence[str] | None = None,
+    labels: Mapping[str, str | None] | Sequence[str | None] | None = None,
+    models: Models | None = None,
+    key: bytes | None = None,
+) -> list[RGB | Refusal]: ...
+def anonymize(
+    photos: Mapping[str, RGB | Image.Image] | Sequence[RGB | Image.Image],
+    settings: Settings | None = None,
+    *,
+    subjects: Mapping[str, str] | Sequence[str] | None = None,
+    labels: Mapping[str, str | None] | Sequence[str | None] | None = None,
+    models: Models | None = None,
+    key: bytes | None = None,
+) -> dict[str, RGB | Refusal] | list[RGB | Refusal]:
+    """Anonymize the subject's face of each photo, in memory.
 
-    `photos` maps names to RGB arrays, `subjects` the same names to people; k-same needs at least k of them. Every
-    photo comes back as a synthesized face (256, 256, 3) or as a Refusal, never as it was; one with two faces of like
-    size is refused, because either could be the subject's. The batch does the same with files, processes, names and a
-    ledger around it. Raises UsageError as `privatize` does.
+    `photos` are uint8 arrays (H, W, 3) in RGB or PIL images, in a sequence or a mapping by name; the result has the
+    same form. `subjects` says who is on each photo (default: everybody is another person), `labels` gives the
+    syndromes within which k-same groups; both in the form of `photos`. `models` are loaded once and kept when None.
+
+    A photo comes back as a synthesized face (256, 256, 3), with `settings.output` "photo" as the whole photo with its
+    faces replaced or covered, or as a Refusal: never as it was. A photo in which two faces could be the subject's is
+    refused, unless `settings.subject_face` says which. k-same needs at least k subjects; copies of one photo under
+    several subjects are not looked for, as `anonymize_folder` does.
+
+    Draws follow from `key` (at least 32 bytes), `settings.seed` and names, never from pixels; the same arguments give
+    the same bytes. Without `key`, whoever knows seed and names can repeat the draws: give a secret key, or a secret
+    seed, for what is to be published. Raises UsageError for arguments that do not fit and for fewer than k subjects,
+    EnvironmentFault when weights are missing, GuaranteeBroken when the release's own audit refutes its guarantee.
+
+    >>> grey = np.full((64, 64, 3), 128, np.uint8)
+    >>> [refusal] = anonymize([grey], Settings(mechanism="codebook"))
+    >>> refusal.reason
+    'no-face'
     """
+    settings = settings or Settings()
+    if key is not None and len(key) < KEY_BYTES:
+        raise UsageError(f"the key has {len(key)} bytes; at least {KEY_BYTES} are needed.", "Try secrets.token_bytes.")
+    pictures = _pictures(photos)
+    rows = _rows(pictures, subjects, labels)
+    models = _with_recognizer(models or _loaded(), settings)
     outcomes: dict[str, RGB | Refusal] = {}
-    records: dict[str, FaceRecord] = {}
-    for name, rgb in photos.items():
+    claims: dict[str, Claim] = {}
+    for name, rgb in pictures.items():
         try:
-            own = faces_to_release(analyse(rgb, name, studio), None, one_subject=True)
+            faces = claim_faces(name, "", analyse(rgb, name, models), rows[name], settings)
         except PhotoError as error:
-            own = Refusal(error.reason, str(error))
-        if isinstance(own, Refusal):
-            outcomes[name] = own
+            faces = Refusal(error.reason, str(error))
+        if isinstance(faces, Refusal):
+            outcomes[name] = faces
         else:
-            records[name] = own[0]
-    people = [
-        SubjectFace(
-            subjects[name],
-            record.shape,
-            _seed(seed, f"face {name}"),
-            _seed(seed, f"subject {subjects[name]}"),
-            attributes=coarsen(record.tone, None, None, settings.attributes),
-        )
-        for name, record in records.items()
-    ]
-    private = privatize(people, studio.synthesizer.model.shape, settings, manifest=True)
-    for person, points, kept, (name, record) in zip(
-        people, private.faces, private.attributes, records.items(), strict=True
-    ):
-        if isinstance(points, Refusal):
-            outcomes[name] = points
-            continue
+            claims[name] = faces[0]
+    shape_model = models.synthesizer.model.shape
+    plan = plan_release([*claims.values()], shape_model, key or _NO_KEY, settings, manifest=subjects is not None)
+    private = {item.source: item.face for item in plan.items}
+    read = text_reader(settings)
+    for name, rgb in pictures.items():
+        face = private.get(name) or outcomes[name]
         try:
-            outcomes[name] = produce(PrivateFace(points, kept.tone, None, None, person.seed), record, studio)
+            if settings.output == "photo" and (name in private or coverable(outcomes[name], settings)):
+                substitutions = [(claims[name].record, private[name])] if name in private else []
+                outcomes[name] = treat_photo(rgb, substitutions, name, models, settings.background, read=read).rgb
+            elif isinstance(face, PrivateFace):
+                outcomes[name] = produce(face, claims[name].record, models)
+            else:
+                outcomes[name] = face
         except PhotoError as error:
             outcomes[name] = Refusal(error.reason, str(error))
-    return outcomes
+    ordered = {name: outcomes[name] for name in pictures}
+    return ordered if isinstance(photos, Mapping) else [*ordered.values()]
 
 
-def analyse(rgb: RGB, source: str, studio: Studio) -> list[FaceRecord]:
-    """Everything kept of the faces of one photo, largest first, and then those that are doubtful.
-
-    A face that cannot be synthesized carries its refusal: "tiny" (under 40 px wide), "profile" (turned by more than
-    40°), "no-skin", or "doubtful" (a second detector alone sees it). Raises PhotoError("no-face") where there is none.
-    """
-    seen = find_everybody(rgb, studio.detector, studio.landmarks)
-    faces = (*seen.faces, *seen.doubtful)
-    if not faces:
-        raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
-    descriptors = [describe(rgb, face.points) for face in faces] if studio.recognizer or len(faces) > 1 else []
-    people = same_person(np.array(descriptors)) if len(faces) > 1 else [0]
-    records = []
-    for index, (face, person) in enumerate(zip(faces, people, strict=True)):
-        refusal = _refusal(face, source)
-        if index >= len(seen.faces):
-            refusal = Refusal("doubtful", f"a face in {source!r} is seen by one of two detectors only.")
-        descriptor = descriptors[index] if studio.recognizer else None
-        records.append(_record(rgb, face, source, index, person, descriptor, refusal, studio))
-    return records
+@cache
+def _loaded() -> Models:
+    return open_models()
 
 
-def produce(face: PrivateFace, record: FaceRecord, studio: Studio) -> RGB:
-    """Render `face` and verify it, with another surrogate when that fails; (256, 256, 3).
-
-    Raises PhotoError("verification") after four attempts: unproven pixels are never returned.
-    """
-    wrong: list[str] = []
-    for attempt in range(ATTEMPTS):
-        rgb = studio.synthesizer.render(face, attempt)
-        wrong = problems(rgb, face, record, studio.judge_detector, studio.judge_landmarks, studio.limits)
-        if not wrong:
-            return rgb
-    raise PhotoError("verification", f"no output passed in {ATTEMPTS} attempts; the last: {'; '.join(wrong)}.")
+def _with_recognizer(models: Models, settings: Settings) -> Models:
+    return replace(models, recognizer=True) if settings.verify == "recognizer" else models
 
 
-def _seed(seed: int, purpose: str) -> int:
-    """A 63-bit seed from the run's seed and a name, never from pixels."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{purpose}".encode()).digest()[:8], "big") >> 1
+def _pictures(photos: Mapping[str, RGB | Image.Image] | Sequence[RGB | Image.Image]) -> dict[str, RGB]:
+    """Each photo as an upright array by its name, or by its place when it has none. Raises UsageError."""
+    named = photos if isinstance(photos, Mapping) else {str(place): photo for place, photo in enumerate(photos)}
+    pictures = {}
+    for name, photo in named.items():
+        if isinstance(photo, Image.Image):
+            photo = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+        if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.ndim == 3 and photo.shape[2] == 3):
+            form = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
+            raise UsageError(f"photo {name!r} is {form}.", "Give uint8 arrays (H, W, 3) in RGB, or PIL images.")
+        pictures[name] = np.ascontiguousarray(photo)
+    return pictures
 
 
-def _refusal(face: Face, source: str) -> Refusal | None:
-    """Why a face cannot be synthesized, whatever is on it."""
-    if face.box.width < SMALLEST_FACE:
-        return Refusal(
-            "tiny", f"the face in {source!r} is {face.box.width:.0f} px wide; {SMALLEST_FACE:.0f} are needed."
-        )
-    yaw = estimate_pose(face.points).yaw
-    if abs(yaw) > LARGEST_YAW:
-        return Refusal("profile", f"the face in {source!r} is turned by {yaw:.1f}°; at most {LARGEST_YAW:.0f}° work.")
-    return None
+def _rows(
+    names: Mapping[str, RGB],
+    subjects: Mapping[str, str] | Sequence[str] | None,
+    labels: Mapping[str, str | None] | Sequence[str | None] | None,
+) -> dict[str, Row]:
+    """What a manifest would say of each photo."""
+    owners = {name: name for name in names} if subjects is None else _by_name("subjects", names, subjects)
+    classes = dict.fromkeys(names) if labels is None else _by_name("labels", names, labels)
+    return {name: Row(name, owners[name], classes[name]) for name in names}
 
 
-def _record(
-    rgb: RGB,
-    face: Face,
-    source: str,
-    index: int,
-    person: int,
-    descriptor: Floats | None,
-    refusal: Refusal | None,
-    studio: Studio,
-) -> FaceRecord:
-    tone = 0
-    try:
-        tone = tone_class(ita_degrees(rgb, face.points))
-    except PhotoError as error:
-        refusal = refusal or Refusal(error.reason, str(error))
-    return FaceRecord(
-        source=source,
-        index=index,
-        box=face.box,
-        points=face.points,
-        shape=normalize(face.points, studio.synthesizer.model.shape),
-        pose=estimate_pose(face.points),
-        tone=tone,
-        thumbnail=face_thumbnail(rgb, face.points),
-        descriptor=descriptor,
-        person=person,
-        refusal=refusal,
-    )
+def _by_name(what: str, names: Mapping[str, RGB], values: Mapping[str, Value] | Sequence[Value]) -> dict[str, Value]:
+    if isinstance(values, Mapping):
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise UsageError(f"`{what}` says nothing of photo {missing[0]!r}.", "Name every photo.")
+        return {name: values[name] for name in names}
+    if len(values) != len(names):
+        raise UsageError(f"there are {len(names)} photos and {len(values)} {what}.", "Give one for each photo.")
+    return dict(zip(names, values, strict=True))

@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.anonymize import ATTEMPTS, Studio
-from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import find_faces
 from ganonym.faces.overlap import overlapping, stray_boxes, usual_box
 from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
+from ganonym.models import ATTEMPTS, Models
+from ganonym.photos.text import require_text_finder, text_finder, text_outlines
+from ganonym.settings import Background, Settings
 from ganonym.synthesis.paste import Patch, compose_photo, make_patch
 from ganonym.synthesis.region import Region, box_region, face_region, text_region
-from ganonym.types import RGB, Box, Doubt, Face, FaceRecord, Photograph, Points, PrivateFace, Refusal, Request
-from ganonym.verify import problems
-from ganonym.verify_photo import Judge, is_covered, patch_problems, region_box
+from ganonym.types import RGB, Box, Doubt, Face, FaceRecord, Photograph, Points, PrivateFace, Refusal, Substitution
+from ganonym.verify import is_covered, patch_problems, problems, region_box
 
 ROUNDS = 10
 """Compositions at most: each replaces the faces that failed or covers what a look still found."""
 
-Look = Callable[[RGB], list[Box]]
-Reader = Callable[[RGB], list[Points]]
+FaceFinder = Callable[[RGB], list[Box]]
+TextFinder = Callable[[RGB], list[Points]]
 """Outlines (4, 2) of the text in a photo."""
 
 ONE_ONLY = "covered: the second look sees a face here, the first does not"
@@ -49,7 +49,7 @@ class _Sitter:
 class _Work:
     rgb: RGB
     sitters: list[_Sitter]
-    studio: Studio
+    models: Models
     covers: list[Region] = field(default_factory=list)
     text: list[Region] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
@@ -60,31 +60,43 @@ class _Work:
         return [*self.covers, *self.text]
 
 
+def text_reader(settings: Settings) -> TextFinder | None:
+    """What finds text in whole photos; None where text is kept, or where nothing here finds any and need not.
+
+    Raises EnvironmentFault when the settings insist on covering text and nothing here finds it.
+    """
+    if not settings.covers_text:
+        return None
+    if settings.text == "cover":
+        require_text_finder()
+    return text_outlines if text_finder() else None
+
+
 def treat_photo(
     rgb: RGB,
-    requests: Sequence[Request],
+    substitutions: Sequence[Substitution],
     source: str,
-    studio: Studio,
+    models: Models,
     background: Background,
-    look: Look = second_look,
-    read: Reader | None = None,
+    look: FaceFinder = second_look,
+    read: TextFinder | None = None,
 ) -> Photograph:
-    """`rgb` with every face synthesized or covered; the subject's face first in `requests`.
+    """`rgb` with every face synthesized or covered; the subject's face first in `substitutions`.
 
-    Covered are faces whose request is a Refusal, those that fail their verification in every attempt, and all others
-    that the finder or the second `look` sees; and text that `read` finds, if given. Where detectors disagree about a
-    face, `doubts` say so. Raises PhotoError: "no-face" when none is found, "verification" when the result still shows a
-    face that was not asked for, or text, or the source; unproven pixels are never returned.
+    Covered are faces whose substitution is a Refusal, those that fail their verification in every attempt, and all
+    others that the finder or the second `look` sees; and text that `read` finds, if given. Where detectors disagree
+    about a face, `doubts` say so. Raises PhotoError: "no-face" when none is found, "verification" when the result still
+    shows a face that was not asked for, or text, or the source; unproven pixels are never returned.
     """
-    faces = find_everybody(rgb, studio.detector, studio.landmarks).faces
+    faces = find_everybody(rgb, models.detector, models.landmarks).faces
     if not faces:
         raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
     sitters = [
         _Sitter(record, None, face) if isinstance(face, Refusal) else _Sitter(record, face, None)
-        for record, face in requests
+        for record, face in substitutions
     ]
-    work = _Work(rgb, sitters, studio)
-    work.covers += [region for face in _others(faces, requests) for region in _cover(face.box, face, work)]
+    work = _Work(rgb, sitters, models)
+    work.covers += [region for face in _others(faces, substitutions) for region in _cover(face.box, face, work)]
     work.doubts += [Doubt(box, NO_SECOND) for box in unseen_by_blazeface(rgb, [face.box for face in faces])]
     if background != "grey":
         # In the source every face is seen at its own size; among covers, detectors make large faces of what is left.
@@ -100,7 +112,7 @@ def treat_photo(
     return Photograph(done, tuple(patch.box for patch in _patches(work)), covered, because, text, tuple(work.doubts))
 
 
-def _settle(work: _Work, source: str, background: Background, look: Look, read: Reader | None) -> RGB:
+def _settle(work: _Work, source: str, background: Background, look: FaceFinder, read: TextFinder | None) -> RGB:
     """Compose, judge and correct until nothing is wrong. Raises PhotoError("verification")."""
     looked = background == "grey"  # nothing outside the new faces is left to look at
     wrong: list[str] = []
@@ -120,7 +132,7 @@ def _settle(work: _Work, source: str, background: Background, look: Look, read: 
     raise PhotoError("verification", f"{source!r}: no photo passed in {ROUNDS} rounds; the last: {'; '.join(wrong)}.")
 
 
-def _left(photo: RGB, work: _Work, look: Look, read: Reader | None) -> list[str]:
+def _left(photo: RGB, work: _Work, look: FaceFinder, read: TextFinder | None) -> list[str]:
     """What the second look and the reader still find in `photo`, which is covered from now on."""
     treated = _treated(work)
     places = [*_boxes(work.hidden), *(patch.box for patch in _patches(work))]
@@ -175,36 +187,34 @@ def _is_middle_in(box: Box, face: Box) -> bool:
 
 def _failing(photo: RGB, work: _Work) -> list[str]:
     """What is wrong with `photo`; faces that fail get their next attempt, or a cover, and strays a cover."""
-    studio = work.studio
-    judge = Judge(studio.judge_detector, studio.judge_landmarks, studio.limits)
+    models = work.models
     wrong = []
     for sitter in work.sitters:
         if sitter.patch is not None and sitter.face is not None:
-            found = patch_problems(photo, work.rgb, sitter.patch, sitter.face, sitter.record, judge)
-            if found:
-                wrong += found
+            faults = patch_problems(photo, work.rgb, sitter.patch, sitter.face, sitter.record, models.judge)
+            if faults:
+                wrong += faults
                 sitter.attempt += 1
-                _next_patch(sitter, work, "; ".join(found))
-        elif not is_covered(photo, work.rgb, sitter.record, studio.limits):
+                _next_patch(sitter, work, "; ".join(faults))
+        elif not is_covered(photo, work.rgb, sitter.record, models.judge.limits):
             wrong.append("a covered face is still there")
-    strays = _strays([face.box for face in find_faces(photo, studio.detector, studio.landmarks)], work)
+    strays = _strays([face.box for face in find_faces(photo, models.detector, models.landmarks)], work)
     work.covers += [region for box in strays for region in _cover(box, None, work)]
     return wrong + [f"{len(strays)} faces are there that were not asked for"] * bool(strays)
 
 
 def _next_patch(sitter: _Sitter, work: _Work, wrong: str = "") -> None:
     """The next sound rendering of the sitter's face; when there is none, a cover."""
-    studio = work.studio
+    models = work.models
     sitter.patch = None
     while sitter.face is not None and sitter.attempt < ATTEMPTS:
-        layers = studio.synthesizer.layers(sitter.face, sitter.attempt)
-        judges = studio.judge_detector, studio.judge_landmarks, studio.limits
-        found = problems(layers.picture, sitter.face, sitter.record, *judges)
-        if not found:
-            model = studio.synthesizer.model
+        layers = models.synthesizer.layers(sitter.face, sitter.attempt)
+        faults = problems(layers.picture, sitter.face, sitter.record, models.judge)
+        if not faults:
+            model = models.synthesizer.model
             sitter.patch = make_patch(work.rgb, sitter.record.points, sitter.face, layers, model)
             return
-        wrong = "; ".join(found)
+        wrong = "; ".join(faults)
         sitter.attempt += 1
     sitter.refusal = sitter.refusal or Refusal("verification", f"no output passed in {ATTEMPTS} attempts: {wrong}")
     work.covers += _cover(sitter.record.box, Face(sitter.record.box, sitter.record.points), work)
@@ -216,14 +226,14 @@ def _cover(box: Box, face: Face | None, work: _Work) -> list[Region]:
     regions = [box_region(box, size)]
     if face is not None:
         with suppress(ValueError):  # landmarks that coincide have no outline
-            regions.append(face_region(face.points, work.studio.synthesizer.model, size))
+            regions.append(face_region(face.points, work.models.synthesizer.model, size))
     return regions
 
 
-def _others(faces: Sequence[Face], requests: Sequence[Request]) -> list[Face]:
-    """Faces of the photo for which nothing is requested."""
-    known = {(record.box.left, record.box.top, record.box.right, record.box.bottom) for record, _ in requests}
-    return [face for face in faces if (face.box.left, face.box.top, face.box.right, face.box.bottom) not in known]
+def _others(faces: Sequence[Face], substitutions: Sequence[Substitution]) -> list[Face]:
+    """Faces of the photo that nothing takes the place of."""
+    treated = {(record.box.left, record.box.top, record.box.right, record.box.bottom) for record, _ in substitutions}
+    return [face for face in faces if (face.box.left, face.box.top, face.box.right, face.box.bottom) not in treated]
 
 
 def _strays(boxes: Sequence[Box], work: _Work) -> list[Box]:

@@ -116,7 +116,7 @@ class Refusal:
     detail: str
 
 
-Request: TypeAlias = tuple[FaceRecord, PrivateFace | Refusal]
+Substitution: TypeAlias = tuple[FaceRecord, PrivateFace | Refusal]
 """One face of a photo and what is to take its place; with a Refusal it is covered."""
 
 

@@ -10,21 +10,22 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from ganonym.anonymize import Studio, analyse, anonymize, open_studio
+from ganonym.anonymize import anonymize
 from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
+from ganonym.models import Models, analyse, open_models
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
-from ganonym.privacy.settings import PrivacySettings
-from ganonym.subject_face import faces_to_release
+from ganonym.settings import Settings
+from ganonym.subjects import faces_to_release
 from ganonym.types import Box, Points, Refusal
 
 Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return open_studio()
+def models() -> Models:
+    return open_models()
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,15 @@ def with_coffee(photos: Mapping[str, Pixels]) -> tuple[dict[str, Pixels], dict[s
     return {**photos, "coffee": skimage.data.coffee()}, {**subjects_of(photos), "coffee": "cup"}
 
 
+def run(
+    photos: Mapping[str, Pixels], subjects: Mapping[str, str], seed: int, models: Models
+) -> dict[str, Pixels | Refusal]:
+    return anonymize(photos, Settings(mechanism="k-same", seed=seed), subjects=subjects, models=models)
+
+
 @pytest.fixture(scope="module")
-def outcomes(photos: dict[str, Pixels], studio: Studio) -> dict[str, Pixels | Refusal]:
-    return anonymize(*with_coffee(photos), PrivacySettings(), 5, studio)
+def outcomes(photos: dict[str, Pixels], models: Models) -> dict[str, Pixels | Refusal]:
+    return run(*with_coffee(photos), 5, models)
 
 
 def test_k_same_answers_for_every_photo(photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal]) -> None:
@@ -63,38 +70,38 @@ def test_k_same_answers_for_every_photo(photos: dict[str, Pixels], outcomes: dic
 
 
 def test_the_same_request_gives_the_same_pixels_and_another_seed_others(
-    photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal], studio: Studio
+    photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal], models: Models
 ) -> None:
-    again = anonymize(*with_coffee(photos), PrivacySettings(), 5, studio)
-    other = anonymize(*with_coffee(photos), PrivacySettings(), 6, studio)
+    again = run(*with_coffee(photos), 5, models)
+    other = run(*with_coffee(photos), 6, models)
     for name in photos:
         assert np.array_equal(picture(outcomes[name]), picture(again[name]))
         assert not np.array_equal(picture(outcomes[name]), picture(other[name]))
 
 
-def test_fewer_than_k_people_are_a_usage_error(photos: dict[str, Pixels], studio: Studio) -> None:
+def test_fewer_than_k_people_are_a_usage_error(photos: dict[str, Pixels], models: Models) -> None:
     few = dict(list(photos.items())[:3])
     with pytest.raises(UsageError, match="11"):
-        anonymize(few, subjects_of(few), PrivacySettings(), 0, studio)
+        run(few, subjects_of(few), 0, models)
 
 
-def test_a_codebook_serves_a_single_photo(photos: dict[str, Pixels], studio: Studio) -> None:
+def test_a_codebook_serves_a_single_photo(photos: dict[str, Pixels], models: Models) -> None:
     name, rgb = next(iter(photos.items()))
-    outcome = anonymize({name: rgb}, {name: "a"}, PrivacySettings(mechanism="codebook"), 0, studio)[name]
+    outcome = anonymize({name: rgb}, Settings(mechanism="codebook"), models=models)[name]
     assert picture(outcome).shape == (256, 256, 3)
 
 
-def test_nothing_but_shape_and_tone_reaches_the_output(photos: dict[str, Pixels], studio: Studio) -> None:
+def test_nothing_but_shape_and_tone_reaches_the_output(photos: dict[str, Pixels], models: Models) -> None:
     """Pixels away from the face change; the analysis that counts stays, and so do the output's bytes."""
     name, rgb = next(iter(photos.items()))
     scribbled = rgb.copy()
     scribbled[:12], scribbled[-12:] = (255, 0, 0), (0, 0, 255)
-    before, after = (analyse(each, name, studio)[0] for each in (rgb, scribbled))
+    before, after = (analyse(pixels, name, models)[0] for pixels in (rgb, scribbled))
     assert not np.array_equal(rgb, scribbled)
     assert np.array_equal(before.shape, after.shape)
     assert before.tone == after.tone
-    settings = PrivacySettings(mechanism="codebook")
-    plain, painted = (anonymize({name: each}, {name: "a"}, settings, 0, studio)[name] for each in (rgb, scribbled))
+    settings = Settings(mechanism="codebook")
+    plain, painted = (anonymize({name: pixels}, settings, models=models)[name] for pixels in (rgb, scribbled))
     assert np.array_equal(picture(plain), picture(painted))
 
 
@@ -114,39 +121,39 @@ class Heads:
         return min(self.points, key=lambda each: abs(each[:, 0].min() - box.left))
 
 
-def scene(studio: Studio, *heads: tuple[float, float, float]) -> Studio:
+def scene(models: Models, *heads: tuple[float, float, float]) -> Models:
     """Heads of (yaw in degrees, width as a share of the canvas's, shift to the right in px)."""
-    mean = to_canvas(studio.synthesizer.model.shape.mean)
+    mean = to_canvas(models.synthesizer.model.shape.mean)
     known = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
-    return replace(studio, detector=known, landmarks=known)
+    return replace(models, detector=known, landmarks=known)
 
 
 ROOM = np.full((400, 800, 3), 128, np.uint8)
 
 
 @pytest.mark.parametrize("yaw", [-60.0, 60.0])
-def test_a_profile_is_refused(yaw: float, studio: Studio) -> None:
-    (record,) = analyse(ROOM, "side.jpg", scene(studio, (yaw, 1.0, 0.0)))
+def test_a_profile_is_refused(yaw: float, models: Models) -> None:
+    (record,) = analyse(ROOM, "side.jpg", scene(models, (yaw, 1.0, 0.0)))
     assert record.refusal is not None
     assert record.refusal.reason == "profile"
     assert "turned by" in record.refusal.detail
 
 
 @pytest.mark.parametrize("yaw", [-30.0, 0.0, 30.0])
-def test_a_head_turned_a_little_is_not(yaw: float, studio: Studio) -> None:
-    (record,) = analyse(ROOM, "front.jpg", scene(studio, (yaw, 1.0, 0.0)))
+def test_a_head_turned_a_little_is_not(yaw: float, models: Models) -> None:
+    (record,) = analyse(ROOM, "front.jpg", scene(models, (yaw, 1.0, 0.0)))
     assert record.pose.yaw == pytest.approx(yaw, abs=10.0)
 
 
-def test_a_face_of_a_few_pixels_is_refused(studio: Studio) -> None:
-    (record,) = analyse(ROOM, "far.jpg", scene(studio, (0.0, 0.15, 0.0)))
+def test_a_face_of_a_few_pixels_is_refused(models: Models) -> None:
+    (record,) = analyse(ROOM, "far.jpg", scene(models, (0.0, 0.15, 0.0)))
     assert record.refusal is not None
     assert record.refusal.reason == "tiny"
     assert "px wide" in record.refusal.detail
 
 
-def test_faces_that_cannot_be_synthesized_are_found_and_say_why(studio: Studio) -> None:
-    people = scene(studio, (0.0, 1.0, 0.0), (60.0, 0.9, 260.0), (0.0, 0.15, 500.0), (10.0, 0.7, 560.0))
+def test_faces_that_cannot_be_synthesized_are_found_and_say_why(models: Models) -> None:
+    people = scene(models, (0.0, 1.0, 0.0), (60.0, 0.9, 260.0), (0.0, 0.15, 500.0), (10.0, 0.7, 560.0))
     records = analyse(ROOM, "group.jpg", people)
     assert [record.box.area for record in records] == sorted((record.box.area for record in records), reverse=True)
     reasons = {round(record.box.left): record.refusal.reason if record.refusal else None for record in records}

@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ganonym.anonymize import Studio, analyse, anonymize, open_studio, produce
+from ganonym.anonymize import anonymize
+from ganonym.models import Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
-from ganonym.privacy.attributes import AttributeChoice
-from ganonym.privacy.settings import PrivacySettings
+from ganonym.settings import Settings
 from ganonym.types import RGB, Box, Points, PrivateFace, Refusal
 
-SETTINGS = PrivacySettings(k=2)
 Photos = dict[str, RGB]
 
 
@@ -30,8 +29,8 @@ class InTurn:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return open_studio()
+def models() -> Models:
+    return open_models()
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +39,8 @@ def photos() -> Photos:
 
 
 @pytest.fixture(scope="module")
-def points(photos: Photos, studio: Studio) -> list[Points]:
-    return [analyse(rgb, name, studio)[0].points for name, rgb in photos.items()]
+def points(photos: Photos, models: Models) -> list[Points]:
+    return [analyse(rgb, name, models)[0].points for name, rgb in photos.items()]
 
 
 def blotted(rgb: RGB) -> RGB:
@@ -59,49 +58,49 @@ def pictures(outcomes: dict[str, RGB | Refusal]) -> dict[str, bytes]:
     return {name: outcome.tobytes() for name, outcome in outcomes.items() if isinstance(outcome, np.ndarray)}
 
 
-def run(photos: Photos, studio: Studio, settings: PrivacySettings = SETTINGS, seed: int = 1) -> dict[str, bytes]:
-    return pictures(anonymize(photos, {name: name for name in photos}, settings, seed, studio))
+def run(photos: Photos, models: Models, seed: int = 1, attributes: tuple[str, ...] = ("tone",)) -> dict[str, bytes]:
+    settings = Settings(mechanism="k-same", k=2, seed=seed, attributes=attributes)
+    return pictures(anonymize(photos, settings, models=models))
 
 
 def test_other_pixels_with_the_same_shape_and_tone_give_the_same_bytes(
-    studio: Studio, photos: Photos, points: list[Points]
+    models: Models, photos: Photos, points: list[Points]
 ) -> None:
     changed = {name: blotted(rgb) for name, rgb in photos.items()}
-    before = [analyse(rgb, name, studio)[0] for name, rgb in photos.items()]
-    pinned = replace(studio, landmarks=InTurn(points))
+    before = [analyse(rgb, name, models)[0] for name, rgb in photos.items()]
+    pinned = replace(models, landmarks=InTurn(points))
     after = [analyse(rgb, name, pinned)[0] for name, rgb in changed.items()]
     same_tone = {one.source for one, other in zip(before, after, strict=True) if one.tone == other.tone}
     assert len(same_tone) >= 3
     assert all(not np.array_equal(one.thumbnail, other.thumbnail) for one, other in zip(before, after, strict=True))
 
     mixed = {name: changed[name] if name in same_tone else rgb for name, rgb in photos.items()}
-    assert run(photos, replace(studio, landmarks=InTurn(points))) == run(
-        mixed, replace(studio, landmarks=InTurn(points))
+    assert run(photos, replace(models, landmarks=InTurn(points))) == run(
+        mixed, replace(models, landmarks=InTurn(points))
     )
 
 
-def test_without_attributes_not_even_the_tone_passes(studio: Studio, photos: Photos, points: list[Points]) -> None:
-    settings = replace(SETTINGS, attributes=AttributeChoice(tone=False))
+def test_without_attributes_not_even_the_tone_passes(models: Models, photos: Photos, points: list[Points]) -> None:
     blue = {name: np.ascontiguousarray((rgb * 0.7).astype(np.uint8)[..., ::-1]) for name, rgb in photos.items()}
-    first, second = (run(each, replace(studio, landmarks=InTurn(points)), settings) for each in (photos, blue))
+    first, second = (run(same, replace(models, landmarks=InTurn(points)), attributes=()) for same in (photos, blue))
     assert first == second
 
 
-def test_a_forced_private_face_gives_the_same_bytes_whatever_photo_it_came_with(studio: Studio, photos: Photos) -> None:
-    points = studio.synthesizer.model.shape.mean * 480.0 + np.array([127.5, 142.0])
+def test_a_forced_private_face_gives_the_same_bytes_whatever_photo_it_came_with(models: Models, photos: Photos) -> None:
+    points = models.synthesizer.model.shape.mean * 480.0 + np.array([127.5, 142.0])
     face = PrivateFace(points, 2, None, None, 77)
-    records = [analyse(rgb, name, studio)[0] for name, rgb in photos.items()]
-    assert len({produce(face, record, studio).tobytes() for record in records}) == 1
+    records = [analyse(rgb, name, models)[0] for name, rgb in photos.items()]
+    assert len({produce(face, record, models).tobytes() for record in records}) == 1
 
 
-def test_the_same_run_gives_the_same_bytes_and_another_seed_other_people(studio: Studio, photos: Photos) -> None:
-    first, again, other = (run(photos, studio, seed=seed) for seed in (1, 1, 2))
+def test_the_same_run_gives_the_same_bytes_and_another_seed_other_people(models: Models, photos: Photos) -> None:
+    first, again, other = (run(photos, models, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert not set(first.values()) & set(other.values())
 
 
-def test_a_photo_without_a_face_is_refused_and_never_returned(studio: Studio, photos: Photos) -> None:
+def test_a_photo_without_a_face_is_refused_and_never_returned(models: Models, photos: Photos) -> None:
     with_blank = {**photos, "blank": np.full((120, 120, 3), 128, np.uint8)}
-    outcome = anonymize(with_blank, {name: name for name in with_blank}, SETTINGS, 1, studio)["blank"]
+    outcome = anonymize(with_blank, Settings(mechanism="k-same", k=2), models=models)["blank"]
     assert isinstance(outcome, Refusal)
     assert outcome.reason == "no-face"

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.manifest import Manifest, Row, image_path
-from ganonym.manifest_match import match
+from ganonym.manifest import Manifest, Row, image_path, match
 
 NAMES = ("a/one.jpg", "a/two.jpg", "b/one.jpg")
 PART = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=4)

@@ -14,15 +14,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
-from ganonym.anonymize import ATTEMPTS, Studio, analyse, open_studio, produce
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.shape import to_canvas
+from ganonym.models import ATTEMPTS, Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, PrivateFace
 from ganonym.verify import Limits, problems
 
@@ -47,8 +47,8 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return open_studio()
+def models() -> Models:
+    return open_models()
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +57,19 @@ def photos() -> list[Pixels]:
 
 
 @pytest.fixture(scope="module")
-def records(photos: list[Pixels], studio: Studio) -> list[FaceRecord]:
-    return [analyse(rgb, f"{number}.png", studio)[0] for number, rgb in enumerate(photos)]
+def records(photos: list[Pixels], models: Models) -> list[FaceRecord]:
+    return [analyse(rgb, f"{number}.png", models)[0] for number, rgb in enumerate(photos)]
 
 
-def asked(studio: Studio) -> PrivateFace:
+def asked(models: Models) -> PrivateFace:
     """A face of the average shape: nobody's."""
-    return PrivateFace(to_canvas(studio.synthesizer.model.shape.mean), 2, None, None, seed=4)
+    return PrivateFace(to_canvas(models.synthesizer.model.shape.mean), 2, None, None, seed=4)
 
 
-def planted(studio: Studio, paint: Render) -> tuple[Studio, list[int]]:
+def planted(models: Models, paint: Render) -> tuple[Models, list[int]]:
     attempts: list[int] = []
-    stand_in: Any = Planted(studio.synthesizer.model, paint, attempts)
-    return replace(studio, synthesizer=stand_in), attempts
+    stand_in: Any = Planted(models.synthesizer.model, paint, attempts)
+    return replace(models, synthesizer=stand_in), attempts
 
 
 def source_on_canvas(rgb: Pixels, record: FaceRecord, face: PrivateFace) -> Pixels:
@@ -101,35 +101,35 @@ def bleached(copy: Pixels) -> Pixels:
     return (255 * np.sqrt(copy / 255)).astype(np.uint8)
 
 
-def test_a_sound_output_passes_at_the_first_attempt(records: list[FaceRecord], studio: Studio) -> None:
-    watched, attempts = planted(studio, partial(studio.synthesizer.render, attempt=0))
-    rgb = produce(asked(studio), records[0], watched)
+def test_a_sound_output_passes_at_the_first_attempt(records: list[FaceRecord], models: Models) -> None:
+    watched, attempts = planted(models, partial(models.synthesizer.render, attempt=0))
+    rgb = produce(asked(models), records[0], watched)
     assert attempts == [0]
-    assert np.array_equal(rgb, studio.synthesizer.render(asked(studio)))
+    assert np.array_equal(rgb, models.synthesizer.render(asked(models)))
 
 
 @pytest.mark.parametrize("disguise", [exact, blurred, darkened, recompressed, bleached])
 @pytest.mark.parametrize("person", range(PEOPLE))
 def test_the_source_itself_is_refused_however_disguised(
-    person: int, disguise: Callable[[Pixels], Pixels], photos: list[Pixels], records: list[FaceRecord], studio: Studio
+    person: int, disguise: Callable[[Pixels], Pixels], photos: list[Pixels], records: list[FaceRecord], models: Models
 ) -> None:
-    leak = disguise(source_on_canvas(photos[person], records[person], asked(studio)))
-    leaking, attempts = planted(studio, lambda _face: leak)
+    leak = disguise(source_on_canvas(photos[person], records[person], asked(models)))
+    leaking, attempts = planted(models, lambda _face: leak)
     with pytest.raises(PhotoError, match="attempts") as refusal:
-        produce(asked(studio), records[person], leaking)
+        produce(asked(models), records[person], leaking)
     assert refusal.value.reason == "verification"
     assert attempts == list(range(ATTEMPTS))
 
 
 def test_the_planted_copy_is_refused_for_being_a_copy(
-    photos: list[Pixels], records: list[FaceRecord], studio: Studio
+    photos: list[Pixels], records: list[FaceRecord], models: Models
 ) -> None:
     """Its landmarks fit: without the comparison with the source it would pass."""
-    leak = source_on_canvas(photos[0], records[0], asked(studio))
-    judge = partial(problems, leak, asked(studio), records[0], studio.judge_detector, studio.judge_landmarks)
-    assert len(judge(Limits())) == 1
-    assert "correlates" in judge(Limits())[0]
-    assert judge(Limits(correlation=1.0)) == []
+    leak = source_on_canvas(photos[0], records[0], asked(models))
+    lenient = replace(models.judge, limits=Limits(correlation=1.0))
+    (fault,) = problems(leak, asked(models), records[0], models.judge)
+    assert "correlates" in fault
+    assert problems(leak, asked(models), records[0], lenient) == []
 
 
 def blank(_face: PrivateFace) -> Pixels:
@@ -141,71 +141,71 @@ def noise(_face: PrivateFace) -> Pixels:
 
 
 @pytest.mark.parametrize("paint", [blank, noise])
-def test_a_picture_without_a_face_is_refused(paint: Render, records: list[FaceRecord], studio: Studio) -> None:
-    assert "shows 0 faces" in refusal_of(paint, records[0], studio)
+def test_a_picture_without_a_face_is_refused(paint: Render, records: list[FaceRecord], models: Models) -> None:
+    assert "shows 0 faces" in refusal_of(paint, records[0], models)
 
 
-def test_two_faces_are_refused(records: list[FaceRecord], studio: Studio) -> None:
+def test_two_faces_are_refused(records: list[FaceRecord], models: Models) -> None:
     def twins(face: PrivateFace) -> Pixels:
-        half = Image.fromarray(studio.synthesizer.render(face)).crop((32, 16, 224, 240)).resize((128, 149))
+        half = Image.fromarray(models.synthesizer.render(face)).crop((32, 16, 224, 240)).resize((128, 149))
         sheet = Image.new("RGB", (256, 256), (128, 128, 128))
         sheet.paste(half, (0, 50))
         sheet.paste(half, (128, 50))
         return np.asarray(sheet)
 
-    assert "shows 2 faces" in refusal_of(twins, records[0], studio)
+    assert "shows 2 faces" in refusal_of(twins, records[0], models)
 
 
 @pytest.mark.parametrize("move", [(0.0, 16.0), (14.0, 0.0)])
 def test_a_face_at_other_landmarks_is_refused(
-    move: tuple[float, float], records: list[FaceRecord], studio: Studio
+    move: tuple[float, float], records: list[FaceRecord], models: Models
 ) -> None:
     def displaced(face: PrivateFace) -> Pixels:
-        return studio.synthesizer.render(replace(face, points=face.points + move))
+        return models.synthesizer.render(replace(face, points=face.points + move))
 
-    assert "interocular distances off" in refusal_of(displaced, records[0], studio)
+    assert "interocular distances off" in refusal_of(displaced, records[0], models)
 
 
-def test_a_wider_face_than_asked_for_is_refused(records: list[FaceRecord], studio: Studio) -> None:
+def test_a_wider_face_than_asked_for_is_refused(records: list[FaceRecord], models: Models) -> None:
     def stretched(face: PrivateFace) -> Pixels:
         middle = face.points.mean(axis=0)
-        return studio.synthesizer.render(replace(face, points=(face.points - middle) * [1.3, 0.9] + middle))
+        return models.synthesizer.render(replace(face, points=(face.points - middle) * [1.3, 0.9] + middle))
 
-    assert "interocular distances off" in refusal_of(stretched, records[0], studio)
-
-
-def test_the_whole_photo_is_refused(photos: list[Pixels], records: list[FaceRecord], studio: Studio) -> None:
-    assert "shape (480, 480, 3)" in refusal_of(lambda _face: photos[0], records[0], studio)
+    assert "interocular distances off" in refusal_of(stretched, records[0], models)
 
 
-def test_the_recognizer_sees_half_a_source(photos: list[Pixels], studio: Studio) -> None:
+def test_the_whole_photo_is_refused(photos: list[Pixels], records: list[FaceRecord], models: Models) -> None:
+    assert "shape (480, 480, 3)" in refusal_of(lambda _face: photos[0], records[0], models)
+
+
+def test_the_recognizer_sees_half_a_source(photos: list[Pixels], models: Models) -> None:
     """A half-transparent source may pass the thumbnail; with the descriptor it does not."""
-    strict = replace(studio, recognizer=True)
+    strict = replace(models, recognizer=True)
     record = analyse(photos[0], "0.png", strict)[0]
-    copy = source_on_canvas(photos[0], record, asked(studio))
-    mixed = np.rint(0.7 * copy + 0.3 * studio.synthesizer.render(asked(studio))).astype(np.uint8)
+    copy = source_on_canvas(photos[0], record, asked(models))
+    mixed = np.rint(0.7 * copy + 0.3 * models.synthesizer.render(asked(models))).astype(np.uint8)
     assert "recognizer sees the source" in refusal_of(lambda _face: mixed, record, strict)
 
 
-def refusal_of(paint: Render, record: FaceRecord, studio: Studio) -> str:
-    failing, _ = planted(studio, paint)
+def refusal_of(paint: Render, record: FaceRecord, models: Models) -> str:
+    failing, _ = planted(models, paint)
     with pytest.raises(PhotoError) as refusal:
-        produce(asked(studio), record, failing)
+        produce(asked(models), record, failing)
     assert refusal.value.reason == "verification"
     return str(refusal.value)
 
 
 def leaking_tools(settings: Settings) -> Tools:
     """The real pipeline, but each source is rendered as itself."""
-    studio = open_studio()
+    models = open_models()
     seen: dict[str, Pixels] = {}
 
     def analyse_and_keep(rgb: Pixels, source: str) -> list[FaceRecord]:
         seen[source] = rgb
-        return analyse(rgb, source, studio)
+        return analyse(rgb, source, models)
 
     def leak(face: PrivateFace, record: FaceRecord) -> Pixels:
-        leaking, _ = planted(studio, partial(source_on_canvas, seen[record.source], record))
+        leaking, _ = planted(models, partial(source_on_canvas, seen[record.source], record))
         return produce(face, record, leaking)
 
     return Tools(analyse_and_keep, leak)

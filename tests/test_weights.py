@@ -140,4 +140,5 @@ def test_every_bundled_file_verifies_is_small_and_is_in_the_manifest() -> None:
     assert {entry.name for entry in entries.values()} - {entry.name for entry in ours} == {
         "blazeface_short",
         "blazeface_full",
+        "face_mesh",
     }

@@ -8,19 +8,18 @@ import numpy as np
 from reference import Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.fit import Schedule
-from ganonym.classify.heads.margin import ArcFace, CosFace
-from ganonym.classify.methods import deepgestalt
-from ganonym.classify.methods.cnn import narrow
-from ganonym.classify.methods.gestaltmatcher import GestaltMatcher
-from ganonym.classify.methods.margin import MarginNetwork
-from ganonym.classify.metrics.folds import subject_folds
+from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.cross_validation import subject_folds
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learning.fit import Schedule
+from ganonym.classify.learning.heads import ArcFace, CosFace
 from ganonym.classify.networks.iresnet import form_of, iresnet_of
-from ganonym.classify.retrieval.distances import ensemble_distances, unit
-from ganonym.classify.retrieval.ranking import nearest_case
-from ganonym.classify.retrieval.views import VIEWS, seen
-from ganonym.classify.systems import read_foundation, system_of
+from ganonym.classify.retrieval.encode import VARIANTS, seen
+from ganonym.classify.retrieval.ranking import ensemble_distances, nearest_case, unit
+from ganonym.classify.systems import deepgestalt, system_of
+from ganonym.classify.systems.cnn import narrow
+from ganonym.classify.systems.gestaltmatcher import GestaltMatcher
+from ganonym.classify.systems.margin import MarginNetwork
 from ganonym_train.recipes import find_recipe
 
 MARGINS = Schedule(epochs=12, batch=32, optimizer="sgd", rate=0.01, decay=5e-4)
@@ -98,13 +97,13 @@ def ensemble(ref: Reference) -> list[Row]:
     from ganonym.classify.encoders import IResNetEncoder
 
     plain = IResNetEncoder("base", base)
-    of_base = [unit(plain(seen(crops, view))) for view in VIEWS]
+    of_base = [unit(plain(seen(crops, view))) for view in VARIANTS]
     single, many, untuned = (np.full(len(classes), -1, np.intp) for _ in range(3))
     for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):
         tuned = GestaltMatcher(ref.foundation, epochs=30, draws=4).learn(
             crops[fold.train], classes[fold.train], count, number
         )
-        views = [unit(tuned.embed(seen(crops, view))) for view in VIEWS]
+        views = [unit(tuned.embed(seen(crops, view))) for view in VARIANTS]
         for calls, vectors in ((single, views[:1]), (many, [*views, *of_base]), (untuned, of_base[:1])):
             distances = ensemble_distances(
                 [each[fold.test] for each in vectors], [each[fold.train] for each in vectors]

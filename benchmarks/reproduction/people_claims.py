@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from reference import CONTROL, Reference, only
 from rows import SEED, Row, above, called_in_folds, macro
 
-from ganonym.classify.cross_validation import cross_validated
-from ganonym.classify.fewshot.encoders import Projection
+from ganonym.classify.cross_validation import cross_validated, leaking_folds, subject_folds
 from ganonym.classify.fewshot.episodes import Shape
-from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
-from ganonym.classify.fit import Schedule
+from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.metrics.binary import auroc
-from ganonym.classify.metrics.folds import leaking_folds, subject_folds
+from ganonym.classify.networks.light import Projection
 from ganonym.classify.screening.dysmorphism import affected_chance, list_scores
-from ganonym.classify.screening.frontal import frontal
+from ganonym.classify.screening.rates import frontal
+from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline
 
 
 def few_shot(ref: Reference) -> list[Row]:
@@ -69,7 +68,7 @@ def angles(ref: Reference) -> list[Row]:
     if len(found.left) < 10:
         turned = f"{len(found.left)} of {len(ref.subjects)} phantoms turn their heads beyond 15 degrees"
         return [Row(*claim, why=turned)]
-    from ganonym.classify.methods.screening import Logistic
+    from ganonym.classify.systems.screening import Logistic
 
     positive = (ref.cohort.classes == ref.cohort.names.index("PHANTOM-22q11")).astype(np.intp)
     right = called_in_folds(Logistic(), ref.embeddings, positive, ref.cohort.subjects, 2) == positive
@@ -83,7 +82,7 @@ def angles(ref: Reference) -> list[Row]:
 
 def leaks(ref: Reference) -> list[Row]:
     """The same classifier where photographs, not people, are parted: what such studies overstate."""
-    from ganonym.classify.methods.discriminant import Discriminant
+    from ganonym.classify.learning.discriminant import Discriminant
 
     classes = ref.cohort.classes
     calls = []
@@ -106,7 +105,7 @@ def leaks(ref: Reference) -> list[Row]:
 
 def dysmorphism(ref: Reference) -> list[Row]:
     """Without an unaffected class patients' lists must look different; with one, its probability says it."""
-    from ganonym.classify.methods.discriminant import Discriminant
+    from ganonym.classify.learning.discriminant import Discriminant
 
     classes, subjects = ref.cohort.classes, ref.subjects
     control = ref.cohort.names.index(CONTROL)
@@ -129,7 +128,7 @@ def dysmorphism(ref: Reference) -> list[Row]:
 
 def measured(ref: Reference) -> list[Row]:
     """Fetal alcohol syndrome against controls, by ratios between landmarks, above a coin."""
-    from ganonym.classify.methods.measurement import AstleyClarren, MeasuredLogistic
+    from ganonym.classify.systems.measurement import AstleyClarren, MeasuredLogistic
 
     few = only(ref.cohort, ref.of("FAS", "CONTROL"))
     sick = few.classes == few.names.index("PHANTOM-FAS")
@@ -161,9 +160,9 @@ def measured(ref: Reference) -> list[Row]:
 
 def released(ref: Reference) -> list[Row]:
     """Cells after anonymization: nothing is claimed by papers; a release is useful where the gap is small."""
+    from ganonym.classify.learning.discriminant import Discriminant
     from ganonym.classify.looks import embedded
-    from ganonym.classify.methods.discriminant import Discriminant
-    from ganonym.classify.methods.measurement import MeasuredLogistic
+    from ganonym.classify.systems.measurement import MeasuredLogistic
 
     shown = np.array([face is not None for face in ref.released])
     look = embedded(ref.foundation)

@@ -12,14 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Arrays
-from ganonym.classify.cohort import Cohort, gather
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.crops.regions import RegionCrops
+from ganonym.classify.cohort import Cohort, Portrait, gather, portraits
+from ganonym.classify.crops import ArcFaceCrop, RegionCrops
+from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.looks import embedded
-from ganonym.classify.portrait import Portrait, portraits
-from ganonym.classify.systems import read_foundation
+from ganonym.classify.system import Arrays
 from ganonym.types import Floats
 from ganonym_train.recipes import find_recipe
 

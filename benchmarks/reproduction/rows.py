@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier, Inputs
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.rates import macro_recall
+from ganonym.classify.system import Classifier, Inputs
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, subject_bootstrap
 
 ROUNDS, SEED = 1000, 3

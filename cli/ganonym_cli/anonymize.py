@@ -16,7 +16,7 @@ from ganonym_cli.table import Table
 if TYPE_CHECKING:
     from ganonym.batch.prepare import Rehearsal
     from ganonym.batch.run import RunResult
-    from ganonym.config import Settings
+    from ganonym.settings import Settings
 
 PRIVACY, BATCH = "Privacy", "Batch"
 
@@ -117,9 +117,9 @@ def anonymize(
     from ganonym.batch.report import photo_warning
     from ganonym.batch.review import NOT_LOOKED_FOR
     from ganonym.batch.run import run_batch
-    from ganonym.config import unused
     from ganonym.errors import UsageError
     from ganonym.photos.text import require_text_finder, text_finder
+    from ganonym.settings import unused
 
     given: dict[str, object | None] = {
         "mechanism": mechanism,
@@ -186,7 +186,7 @@ def anonymize(
 
 def settings_from(given: dict[str, object | None], profile: str | None) -> Settings:
     """Settings from what the command line gave (None: not given) on top of a profile's name or TOML file."""
-    from ganonym.config import load_settings
+    from ganonym.settings import load_settings
 
     if profile is not None and (profile.endswith(".toml") or Path(profile).is_file()):
         return load_settings(given, file=Path(profile))

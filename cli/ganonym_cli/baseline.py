@@ -45,7 +45,7 @@ def baseline(
     from ganonym.baselines.methods import BaselineSettings
     from ganonym.batch.baseline import run_baseline
 
-    settings = BaselineSettings(method, strength, k, jobs or 0, resume=not no_resume)
+    settings = BaselineSettings(method=method, strength=strength, k=k, jobs=jobs or 0, resume=not no_resume)
     output = Output(as_json, quiet)
     with output.progress() as advance:
         result = run_baseline(source, out, settings, manifest, key_file, advance, distinct)

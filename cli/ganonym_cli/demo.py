@@ -34,8 +34,8 @@ def demo(
 ) -> None:
     """Sample 48 photos of 24 virtual people, anonymize them with k = 11, attack the result, show a table."""
     from ganonym.batch.run import run_batch
-    from ganonym.config import Settings
     from ganonym.photos.encode import encode_png
+    from ganonym.settings import Settings
 
     output = Output(as_json, quiet)
     _refuse_other(out)

@@ -6,24 +6,20 @@ import csv
 import io
 import os
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from PIL import Image
 
-from ganonym.errors import EnvironmentFault
 from ganonym.files import write_output
 from ganonym.phantom.plan import Cohort
 from ganonym.phantom.sitting import PhantomShape, photos_of, studio
 from ganonym.photos.encode import encode_png
-from ganonym.photos.isolate import thread_limit
 from ganonym.types import RGB
+from ganonym.workers import compute
 
 Case: TypeAlias = tuple[str | None, int]
 Row: TypeAlias = tuple[str, ...]
@@ -35,32 +31,16 @@ TABLES = ("people.csv", "landmarks.csv", "signs.csv")
 _BESIDE = (TABLES[1], LANDMARKS), (TABLES[2], SIGNS)
 # Starting a process costs as much as a few dozen photographs.
 _WORTH_A_PROCESS = 100
-_AHEAD = 4
 
 
 def photograph_all(folder: Path, cohort: Cohort, jobs: int | None) -> Iterator[list[PhantomShape]]:
-    """Write everybody's photographs below `folder`; yields what is known of each person's, in the cohort's order.
+    """Write everybody's photographs below `folder`; what is known of each person's, in the cohort's order.
 
     `jobs` None: as many processes as there are cores and work for. Raises EnvironmentFault.
     """
     workers = jobs or max(1, min(os.cpu_count() or 1, cohort.people * cohort.photos // _WORTH_A_PROCESS))
-    if workers == 1:
-        yield from (photograph(case, folder, cohort) for case in cohort.cases)
-        return
-    waiting: deque[Future[list[PhantomShape]]] = deque()
     # One thread each: those of NumPy's BLAS and torch's, in every worker, took twice the processor time.
-    with thread_limit(1), ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        try:
-            for case in cohort.cases:
-                waiting.append(pool.submit(photograph, case, folder, cohort))
-                if len(waiting) >= _AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise EnvironmentFault("a worker process died.", "Is memory short? Try --jobs 1.") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return compute(partial(photograph, folder=folder, cohort=cohort), cohort.cases, workers)
 
 
 def photograph(case: Case, folder: Path, cohort: Cohort) -> list[PhantomShape]:

@@ -116,7 +116,7 @@ def _audit(
     """Number of subjects, and which of them may be one person."""
     from ganonym.batch.plan import plan_batch
     from ganonym.batch.suspects import audit_people
-    from ganonym.config import Settings
+    from ganonym.settings import Settings
 
     batch = plan_batch(photos, None, Settings(), manifest, distinct)
     return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)

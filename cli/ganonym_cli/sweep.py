@@ -75,8 +75,8 @@ def settings_of(
 ) -> list[Setting]:
     """Every mechanism with every value of its parameter, then the baselines. Raises UsageError on wrong values."""
     from ganonym.baselines.methods import BaselineSettings
-    from ganonym.config import Settings
     from ganonym.errors import UsageError
+    from ganonym.settings import Settings
 
     common: dict[str, Any] = {"seed": seed, "jobs": jobs or 0}
     wanted: dict[str, Settings] = {}
@@ -93,7 +93,7 @@ def settings_of(
         Setting(name, each.mechanism, _anonymizer(source, manifest, each, distinct)) for name, each in wanted.items()
     ]
     for name in dict.fromkeys(baselines):
-        method = BaselineSettings(name, jobs=jobs or 0)  # type: ignore[arg-type]  # it refuses what is no method
+        method = BaselineSettings(method=name, jobs=jobs or 0)  # type: ignore[arg-type]  # it refuses what is no method
         rows.append(Setting(name, name, _treatment(source, manifest, method, distinct)))
     return rows
 

@@ -192,7 +192,7 @@ def gestalt(
 
     The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
-    from ganonym.classify.crops.arcface import ArcFaceCrop
+    from ganonym.classify.crops import ArcFaceCrop
     from ganonym.weights import checkpoints_folder
     from ganonym_train.gestalt import GestaltRecipe, train_gestalt
     from ganonym_train.identities import read_crops
@@ -230,7 +230,7 @@ def regions(
 
     The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
-    from ganonym.classify.crops.regions import RegionCrops
+    from ganonym.classify.crops import RegionCrops
     from ganonym.weights import checkpoints_folder
     from ganonym_cli.device import device_of
     from ganonym_train.identities import read_crops

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from ganonym.errors import UsageError
+from pydantic import Field, model_validator
+
+from ganonym.checked import Checked
+from ganonym.settings import Engine
 
 Method = Literal["blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -35,35 +37,36 @@ ABOUT: dict[Method, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineSettings:
+class BaselineSettings(Checked):
     """What one run of a baseline does; `jobs` 0 means one process per core, `timeout` is seconds per photo.
 
     `strength` is of blur and pixelate, `k` of k-same-pixel. Raises UsageError where an option has no effect or no
     sensible value.
 
-    >>> BaselineSettings("blackout", strength=2.0)
+    >>> BaselineSettings(method="blackout", strength=2.0)
     Traceback (most recent call last):
-    ganonym.errors.UsageError: blackout has no strength. Only blur and pixelate have.
+    ganonym.errors.UsageError: baseline: blackout has no strength; only blur and pixelate have.
     """
 
-    method: Method
-    strength: float | None = None
-    k: int | None = None
-    jobs: int = 0
-    engine: Literal["processes", "serial"] = "processes"
-    timeout: float = 60.0
-    resume: bool = True
+    what: ClassVar[str] = "baseline"
 
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise UsageError(f"no baseline is called {self.method!r}.", f"There are: {', '.join(METHODS)}.")
+    method: Annotated[Method, Field(description="What is done to the faces.")]
+    strength: Annotated[
+        float | None, Field(ge=WEAKEST, le=STRONGEST, description="blur, pixelate: scales the SD or the squares.")
+    ] = None
+    k: Annotated[int | None, Field(ge=2, le=100_000, description="k-same-pixel: subjects per group.")] = None
+    jobs: Annotated[int, Field(ge=0, le=4096, description="Worker processes.")] = 0
+    engine: Engine = "processes"
+    timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 60.0
+    resume: Annotated[bool, Field(description="Go on where an earlier run was stopped.")] = True
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
         if self.strength is not None and self.method not in SCALED:
-            raise UsageError(f"{self.method} has no strength.", f"Only {' and '.join(SCALED)} have.")
-        if self.strength is not None and not WEAKEST <= self.strength <= STRONGEST:
-            raise UsageError(f"strength must be from {WEAKEST:g} to {STRONGEST:g}, not {self.strength:g}.")
+            raise ValueError(f"{self.method} has no strength; only {' and '.join(SCALED)} have")
         if self.k is not None and self.method != "k-same-pixel":
-            raise UsageError(f"{self.method} has no groups.", "Only k-same-pixel takes -k.")
+            raise ValueError(f"{self.method} has no groups; only k-same-pixel takes -k")
+        return self
 
     @property
     def scale(self) -> float:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ganonym.baselines.average import align_face
-from ganonym.baselines.composite import composite
 from ganonym.baselines.filters import filter_photo
+from ganonym.baselines.made_faces import align_face, composite
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.errors import PhotoError
 from ganonym.faces.appearance import load_appearance
@@ -22,7 +21,7 @@ from ganonym.types import RGB, Face
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Treatment:
     """The photo `root/name` whose bytes had the SHA-256 `digest`.
 
     Where a method makes a face of its own, the largest face must be `smallest` px wide and turned by at most
@@ -43,15 +42,15 @@ def load_models() -> None:
     load_appearance()
 
 
-def treat(task: Task) -> tuple[RGB, int]:
+def treat(treatment: Treatment) -> tuple[RGB, int]:
     """The picture that a filter or `composite` makes of a photo, and how many of its faces were treated.
 
     Raises PhotoError: whatever `read_photo` raises, "changed", "no-face", those of `filter_photo`; for a composite
     "tiny", "profile", "no-skin", "landmarks".
     """
-    method, model = task.settings.method, load_appearance()
+    method, model = treatment.settings.method, load_appearance()
     if method == "composite":
-        rgb, face = _largest(task)
+        rgb, face = _largest(treatment)
         tone = tone_class(ita_degrees(rgb, face.points))
         try:
             return composite(face.points, tone, model), 1
@@ -59,37 +58,39 @@ def treat(task: Task) -> tuple[RGB, int]:
             raise PhotoError("landmarks", f"the landmarks of the face are unusable: {error}.") from error
     if method == "k-same-pixel":
         raise ValueError("k-same-pixel treats all photos together: see `aligned`")
-    rgb, faces = _look(task)
-    return filter_photo(rgb, faces, method, model, task.settings.scale), len(faces)
+    rgb, faces = _look(treatment)
+    return filter_photo(rgb, faces, method, model, treatment.settings.scale), len(faces)
 
 
-def aligned(task: Task) -> RGB:
+def aligned(treatment: Treatment) -> RGB:
     """The largest face on the canvas (256, 256, 3), as k-same-pixel averages it; raises PhotoError as `treat` does."""
-    rgb, face = _largest(task)
+    rgb, face = _largest(treatment)
     try:
         return align_face(rgb, face.points, load_appearance().shape.mean)
     except ValueError as error:
         raise PhotoError("landmarks", f"the landmarks of the face are unusable: {error}.") from error
 
 
-def _look(task: Task) -> tuple[RGB, list[Face]]:
-    rgb, digest = read_photo(task.root, task.name)
-    if digest != task.digest:
-        raise PhotoError("changed", f"{task.name!r} changed during the run.", "Run again when it is still.")
+def _look(treatment: Treatment) -> tuple[RGB, list[Face]]:
+    rgb, digest = read_photo(treatment.root, treatment.name)
+    if digest != treatment.digest:
+        raise PhotoError("changed", f"{treatment.name!r} changed during the run.", "Run again when it is still.")
     faces = find_faces(rgb, *_backends())
     if not faces:
         raise PhotoError(
-            "no-face", f"{task.name!r} shows no face that can be found.", "Crop it closer, or leave it out."
+            "no-face", f"{treatment.name!r} shows no face that can be found.", "Crop it closer, or leave it out."
         )
     return rgb, faces
 
 
-def _largest(task: Task) -> tuple[RGB, Face]:
-    rgb, faces = _look(task)
-    if faces[0].box.width < task.smallest:
-        raise PhotoError("tiny", f"the face in {task.name!r} is under {task.smallest:.0f} px wide.")
-    if abs(estimate_pose(faces[0].points).yaw) > task.largest_yaw:
-        raise PhotoError("profile", f"the face in {task.name!r} is turned by more than {task.largest_yaw:.0f}°.")
+def _largest(treatment: Treatment) -> tuple[RGB, Face]:
+    rgb, faces = _look(treatment)
+    if faces[0].box.width < treatment.smallest:
+        raise PhotoError("tiny", f"the face in {treatment.name!r} is under {treatment.smallest:.0f} px wide.")
+    if abs(estimate_pose(faces[0].points).yaw) > treatment.largest_yaw:
+        raise PhotoError(
+            "profile", f"the face in {treatment.name!r} is turned by more than {treatment.largest_yaw:.0f}°."
+        )
     return rgb, faces[0]
 
 

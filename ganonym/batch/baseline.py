@@ -10,37 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ganonym.anonymize import LARGEST_YAW, SMALLEST_FACE
-from ganonym.baselines.average import average_groups, mean_picture
+from ganonym.baselines.made_faces import average_groups, mean_picture
 from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings
 from ganonym.baselines.report import count, report, table
-from ganonym.baselines.treat import Task, aligned, load_models, treat
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.baselines.treat import Treatment, aligned, load_models, treat
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.ledger import Ledger, digest_of
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.plan import Plan, plan_batch
-from ganonym.batch.release import ReleaseItem
 from ganonym.batch.replacement import open_release
 from ganonym.batch.request import Progress, check_ledger, check_output, fingerprints, header_of
 from ganonym.batch.run import RunResult
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.faces.find import default_backends
 from ganonym.faces.shape import load_shape
 from ganonym.files import discard, write_output, write_private
+from ganonym.models import LARGEST_YAW, SMALLEST_FACE
 from ganonym.photos.encode import encode_png
 from ganonym.pseudonym import key_mark, output_name, pseudonym, read_or_create_key, refuse_collisions
+from ganonym.release_plan import ReleaseItem
+from ganonym.settings import Settings
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
+from ganonym.workers import resident_peak
 
 _FILTERED = Refusal("baseline", "made by a baseline: there is no privatized shape")
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    task: Task
+    treatment: Treatment
     item: ReleaseItem
 
 
@@ -120,7 +121,7 @@ def _jobs(
             name, 0, 0, digest, plan.subject_of(name), output_name(key, name), _FILTERED, plan.label_of(name)
         )
         # Bounds as `anonymize` has them, so that both can be compared on the same photos.
-        jobs.append(_Job(Task(source, name, digest, settings, SMALLEST_FACE, LARGEST_YAW), item))
+        jobs.append(_Job(Treatment(source, name, digest, settings, SMALLEST_FACE, LARGEST_YAW), item))
     jobs.sort(key=lambda job: job.item.output)
     refuse_collisions(job.item.output for job in jobs)
     return jobs
@@ -259,9 +260,9 @@ def _unused(*_: object) -> NoReturn:
 
 
 def _picture(_: Tools, job: _Job) -> tuple[bytes, int]:
-    rgb, faces = treat(job.task)
+    rgb, faces = treat(job.treatment)
     return encode_png(rgb), faces
 
 
 def _aligned(_: Tools, job: _Job) -> RGB:
-    return aligned(job.task)
+    return aligned(job.treatment)

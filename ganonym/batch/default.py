@@ -6,9 +6,9 @@ import hashlib
 from functools import partial
 
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.config import Settings
 from ganonym.faces.shape import ShapeModel, load_shape
-from ganonym.photos.text import require_text_finder, text_finder, text_outlines
+from ganonym.photos.text import require_text_finder, text_finder
+from ganonym.settings import Settings
 from ganonym.weights import read_manifest, verified_path
 
 WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
@@ -21,14 +21,13 @@ def default_pipeline() -> Pipeline:
 
 def load_tools(settings: Settings) -> Tools:
     """Models of one worker. Raises EnvironmentFault when something is missing or altered."""
-    from ganonym.anonymize import analyse, open_studio, produce
     from ganonym.faces.descriptor import describe
-    from ganonym.photograph import treat_photo
+    from ganonym.models import analyse, open_models, produce
+    from ganonym.photograph import text_reader, treat_photo
 
-    studio = open_studio(recognizer=settings.verify == "recognizer")
-    read = text_outlines if settings.covers_text and text_finder() else None
-    treat = partial(treat_photo, studio=studio, background=settings.background, read=read)
-    return Tools(partial(analyse, studio=studio), partial(produce, studio=studio), treat, describe)
+    models = open_models(recognizer=settings.verify == "recognizer")
+    treat = partial(treat_photo, models=models, background=settings.background, read=text_reader(settings))
+    return Tools(partial(analyse, models=models), partial(produce, models=models), treat, describe)
 
 
 def load_shape_model() -> ShapeModel:

@@ -15,7 +15,7 @@ from ganonym.batch.plan import Plan
 from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.subject_ids import canonical_id
+from ganonym.subjects import canonical_id
 from ganonym.types import Refusal
 
 

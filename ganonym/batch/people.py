@@ -18,12 +18,12 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ganonym.batch.claims import Claim
 from ganonym.batch.engines import Engine
 from ganonym.batch.pipeline import Tools
 from ganonym.errors import PhotoError, UsageError
 from ganonym.photos.decode import read_photo
-from ganonym.subject_ids import Distinct, is_doubtful
+from ganonym.release_plan import Claim
+from ganonym.subjects import Distinct, is_doubtful
 from ganonym.types import Floats, Refusal
 
 ALIKE, SURE = 0.95, 0.98

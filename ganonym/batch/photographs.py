@@ -11,19 +11,15 @@ from ganonym.batch.engines import Engine
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.pipeline import Tools
 from ganonym.batch.plan import Plan
-from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.files import discard
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
 from ganonym.pseudonym import output_name, refuse_collisions
-from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Request
-
-COVERABLE = frozenset({"tiny", "profile", "no-skin"})
-"""Why no face of a photo may be released although all can be covered: they were found."""
+from ganonym.release_plan import COVERABLE, ReleaseItem, ReleasePlan
+from ganonym.types import JSON, Box, Photograph, PrivateFace, Refusal, Substitution
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +31,11 @@ class PhotoJob:
     faces: tuple[tuple[int, PrivateFace | Refusal], ...]
 
 
-def coverable(refusal: Refusal, settings: Settings) -> bool:
-    """Whether a photo of which no face is released can be released itself, with its faces covered."""
-    return settings.output == "photo" and refusal.reason in COVERABLE
-
-
 def plan_photographs(
     root: Path,
     photos: Sequence[tuple[str, str]],
     plan: Plan,
-    release: Release,
+    release: ReleasePlan,
     refused: Mapping[str, Refusal],
     key: bytes,
 ) -> list[PhotoJob]:
@@ -59,7 +50,7 @@ def plan_photographs(
     for name, digest in photos:
         items = sorted(by_photo.get(name, ()), key=lambda item: item.index)
         if items:
-            jobs.append(PhotoJob(root, items[0], tuple((item.found, item.face) for item in items)))
+            jobs.append(PhotoJob(root, items[0], tuple((item.record_index, item.face) for item in items)))
         elif name in refused and refused[name].reason in COVERABLE:
             subject, output = plan.subject_of(name), output_name(key, name, 0)
             jobs.append(PhotoJob(root, ReleaseItem(name, 0, 0, digest, subject, output, refused[name], None), ()))
@@ -71,7 +62,7 @@ def produce_photographs(
     root: Path,
     photos: Sequence[tuple[str, str]],
     plan: Plan,
-    release: Release,
+    release: ReleasePlan,
     refused: Mapping[str, Refusal],
     store: AnalysisStore,
     key: bytes,
@@ -92,7 +83,7 @@ def produce_photographs(
     produced = 0
     done = len(jobs) - len(remaining)
     tell("produce", done, len(jobs))
-    for (job, _), outcome in engine.stream(_treat, _with_requests(remaining, store)):
+    for (job, _), outcome in engine.stream(_treat, _with_substitutions(remaining, store)):
         if isinstance(outcome, Refusal):
             ledger.settle(quarantined(job.item.name, outcome))
         else:
@@ -104,20 +95,22 @@ def produce_photographs(
     return produced, skipped
 
 
-def _with_requests(jobs: Sequence[PhotoJob], store: AnalysisStore) -> Iterator[tuple[PhotoJob, tuple[Request, ...]]]:
+def _with_substitutions(
+    jobs: Sequence[PhotoJob], store: AnalysisStore
+) -> Iterator[tuple[PhotoJob, tuple[Substitution, ...]]]:
     for job in jobs:
         found = store.read(job.item.source, job.item.input)
         records = {} if isinstance(found, Refusal) else {record.index: record for record in found}
         yield job, tuple((records[index], face) for index, face in job.faces)
 
 
-def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Request, ...]]) -> tuple[bytes, JSON]:
-    job, requests = work
+def _treat(tools: Tools, work: tuple[PhotoJob, tuple[Substitution, ...]]) -> tuple[bytes, JSON]:
+    job, substitutions = work
     rgb, digest = read_photo(job.root, job.item.source)
     if digest != job.item.input:
         raise PhotoError("changed", f"{job.item.source!r} changed during the run.", "Run again when it is still.")
     assert tools.treat is not None
-    photograph = tools.treat(rgb, requests, job.item.source)
+    photograph = tools.treat(rgb, substitutions, job.item.source)
     return encode_png(photograph.rgb), _about(photograph, job.item.face)
 
 

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ganonym.config import Settings
 from ganonym.errors import UsageError
-from ganonym.manifest import Row, read_manifest
-from ganonym.manifest_match import Match, match
+from ganonym.manifest import Match, Row, match, read_manifest
 from ganonym.photos.sniff import ACCEPTED
 from ganonym.photos.walk import check_folders, twins, walk
-from ganonym.privacy.settings import Mechanism
-from ganonym.subject_ids import Distinct, read_distinct, refuse_spelled_alike
+from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Mechanism, Settings
+from ganonym.subjects import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
 
 
@@ -117,24 +116,6 @@ def plan_batch(
         distinct=different,
         ignored=dict(sorted(ignored.items())),
     )
-
-
-def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tuple[Mechanism, str]:
-    """The mechanism for subjects with these labels, and a sentence that says why.
-
-    >>> choose_mechanism(Settings(k=2), {"a": None, "b": None})[0], choose_mechanism(Settings(k=3), {"a": "x"})[0]
-    ('k-same', 'codebook')
-    """
-    if settings.mechanism != "auto":
-        return settings.mechanism, f"mechanism {settings.mechanism}, as asked"
-    labelled = [label for label in people.values() if label is not None]
-    if settings.small_classes == "merge" and len(labelled) >= settings.k:
-        return "k-same", f"mechanism k-same: {len(labelled)} subjects with a label, at least k = {settings.k}, merged"
-    largest = max(Counter(people.values()).values(), default=0)
-    group = "a class of" if any(people.values()) else "there are"
-    if largest >= settings.k:
-        return "k-same", f"mechanism k-same: {group} {largest} subjects, at least k = {settings.k}"
-    return "codebook", f"mechanism codebook: {group} only {largest} subjects, fewer than k = {settings.k}"
 
 
 def _listed(labels: Iterable[str | None]) -> str:

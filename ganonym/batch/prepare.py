@@ -14,19 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ganonym.batch.analysis import ANALYSIS, AnalysisStore
-from ganonym.batch.claims import Claim, claim_faces, subjects_of
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.ledger import digest_of
 from ganonym.batch.people import find_same_people, refuse_same_people
-from ganonym.batch.photographs import coverable
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.batch.plan import Plan, choose_mechanism
-from ganonym.batch.release import Release, plan_release
+from ganonym.batch.plan import Plan
 from ganonym.batch.request import Progress, Request, check_request
-from ganonym.config import Settings
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import read_photo
+from ganonym.release_plan import Claim, ReleasePlan, choose_mechanism, claim_faces, coverable, plan_release, subjects_of
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, Refusal
 
 _LISTED = 5
@@ -40,7 +38,7 @@ class Prepared:
     `notes` say the same for everybody, in numbers.
     """
 
-    release: Release
+    release: ReleasePlan
     unclaimed: dict[str, Refusal]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -57,7 +55,7 @@ class Rehearsal:
     reasons: dict[str, int]
     subjects: int
     faces: int
-    release: Release
+    release: ReleasePlan
     warnings: tuple[str, ...]
 
 
@@ -78,7 +76,7 @@ def prepare(
     """
     plan, photos = request.plan, request.photos
     _analyse(source, photos, store, engine, tell)
-    claims, unclaimed = claim_faces(plan, photos, store, settings)
+    claims, unclaimed = _claims(plan, photos, store, settings)
     repeated = find_same_people(claims, source, engine, plan.distinct, tell)
     if choose_mechanism(settings, subjects_of(claims))[0] == "k-same":
         refuse_same_people(repeated)
@@ -131,6 +129,25 @@ def rehearse_batch(
 def analysis_key(request: Request, settings: Settings) -> str:
     """Under which what is found on a photo may be used again: it changes with whatever changes what is found."""
     return digest_of([version("ganonym"), ANALYSIS, request.header["weights"], settings.verify])
+
+
+def _claims(
+    plan: Plan, photos: Sequence[tuple[str, str]], store: AnalysisStore, settings: Settings
+) -> tuple[list[Claim], dict[str, Refusal]]:
+    """The faces that are released, and the photos of which none is, with the reason."""
+    claims: list[Claim] = []
+    refused: dict[str, Refusal] = {}
+    for photo, digest in photos:
+        records = store.read(photo, digest)
+        if not isinstance(records, Refusal):
+            row = None if plan.rows is None else plan.rows[photo]
+            faces = claim_faces(photo, digest, records, row, settings)
+            if not isinstance(faces, Refusal):
+                claims += faces
+                continue
+            records = faces
+        refused[photo] = records
+    return claims, refused
 
 
 def _taken_for_largest(claims: Sequence[Claim], settings: Settings) -> list[str]:

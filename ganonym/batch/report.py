@@ -14,13 +14,13 @@ from typing import Any
 
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.plan import Plan
-from ganonym.batch.release import Release
 from ganonym.batch.review import COLUMNS, cautions, covered_text, photos_to_review, review_rows
 from ganonym.batch.workspace import Workspace
-from ganonym.config import Settings
 from ganonym.files import write_output, write_private
 from ganonym.privacy.attributes import AGE_BANDS
 from ganonym.pseudonym import pseudonym
+from ganonym.release_plan import ReleasePlan
+from ganonym.settings import Settings
 from ganonym.types import JSON
 
 PHOTO_WARNING = (
@@ -53,7 +53,7 @@ _NOT_PROMISED = """\
 
 
 def write_reports(
-    space: Workspace, plan: Plan, release: Release, ledger: Ledger, key: bytes, settings: Settings
+    space: Workspace, plan: Plan, release: ReleasePlan, ledger: Ledger, key: bytes, settings: Settings
 ) -> None:
     """Write all of them from the ledger. The same ledger gives the same bytes. Raises EnvironmentFault."""
     shared, report, promise, keymap, quarantine, review = space.reports
@@ -106,7 +106,7 @@ def count_reasons(items: Iterable[JSON]) -> dict[str, int]:
 
 
 def _report(
-    plan: Plan, release: Release, ledger: Ledger, settings: Settings, released: Sequence[JSON], held: Sequence[JSON]
+    plan: Plan, release: ReleasePlan, ledger: Ledger, settings: Settings, released: Sequence[JSON], held: Sequence[JSON]
 ) -> str:
     promise, header = release.guarantee, ledger.entries[0]
     subjects = len({entry["subject"] for entry in released})
@@ -180,7 +180,7 @@ def _left_out(settings: Settings) -> str:
 
 
 def _shared_row(
-    entry: JSON, label: str | None, plan: Plan, release: Release, key: bytes, settings: Settings
+    entry: JSON, label: str | None, plan: Plan, release: ReleasePlan, key: bytes, settings: Settings
 ) -> tuple[str, ...]:
     row = plan.rows[entry["source"]] if plan.rows is not None and entry["index"] == 0 else None
     if entry.get("face") == "covered":  # no group of k stands behind what its row says

@@ -12,12 +12,13 @@ from typing import TypeAlias
 from ganonym.batch.analysis import dataset_digest, fingerprint
 from ganonym.batch.earlier import refuse_released, released_before
 from ganonym.batch.pipeline import Pipeline
-from ganonym.batch.plan import Plan, choose_mechanism, plan_batch
+from ganonym.batch.plan import Plan, plan_batch
 from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace, check_release, check_workspace
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.pseudonym import key_mark, read_key
+from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Settings
 from ganonym.types import JSON, Refusal
 
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganonym.config import Settings
+from ganonym.settings import Settings
 from ganonym.types import JSON
 
 COLUMNS = ("source", "output", "why", "left", "top", "right", "bottom")

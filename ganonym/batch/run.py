@@ -9,24 +9,25 @@ from pathlib import Path
 
 from ganonym.batch.analysis import AnalysisStore
 from ganonym.batch.default import default_pipeline
-from ganonym.batch.engines import Engine, open_engine, resident_peak
+from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.ledger import Ledger
-from ganonym.batch.photographs import coverable, produce_photographs
+from ganonym.batch.photographs import produce_photographs
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.prepare import analysis_key, prepare
-from ganonym.batch.release import Release, ReleaseItem
 from ganonym.batch.replacement import open_release
 from ganonym.batch.report import count_reasons, photo_warning, write_reports
 from ganonym.batch.request import Progress, check_request
 from ganonym.batch.review import cautions, photos_to_review
 from ganonym.batch.settle import commit, is_done, quarantined
 from ganonym.batch.workspace import Workspace, open_ledger
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.files import discard
 from ganonym.photos.encode import encode_png
 from ganonym.pseudonym import key_mark, read_or_create_key
+from ganonym.release_plan import ReleaseItem, ReleasePlan, coverable
+from ganonym.settings import Settings
 from ganonym.types import FaceRecord, PrivateFace, Refusal
+from ganonym.workers import resident_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def run_batch(
     )
 
 
-def _settle_release(ledger: Ledger, release: Release, analysis: str) -> None:
+def _settle_release(ledger: Ledger, release: ReleasePlan, analysis: str) -> None:
     """Fix the faces of the release before the first output; later runs must find the same ones."""
     earlier = next((entry for entry in ledger.entries if entry["kind"] == "release"), None)
     if earlier is None:
@@ -146,7 +147,7 @@ def _settle_release(ledger: Ledger, release: Release, analysis: str) -> None:
 
 
 def _produce(
-    release: Release, store: AnalysisStore, ledger: Ledger, space: Workspace, engine: Engine, tell: Progress
+    release: ReleasePlan, store: AnalysisStore, ledger: Ledger, space: Workspace, engine: Engine, tell: Progress
 ) -> tuple[int, int]:
     """Produce what the ledger does not show as done; returns how many were produced and how many were done."""
     remaining: list[_Job] = []
@@ -178,7 +179,7 @@ def _produce(
 def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:
     records = store.read(item.source, item.input)
     assert not isinstance(records, Refusal)
-    return next(record for record in records if record.index == item.found)
+    return next(record for record in records if record.index == item.record_index)
 
 
 @dataclass(frozen=True, slots=True)

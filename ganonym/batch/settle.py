@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import asdict
 
 from ganonym.batch.ledger import Ledger
-from ganonym.batch.release import ReleaseItem
 from ganonym.batch.workspace import Workspace
 from ganonym.files import write_output
 from ganonym.photos.encode import prove_clean
+from ganonym.release_plan import ReleaseItem
 from ganonym.types import JSON, Refusal
 from ganonym.weights import sha256_file
 

@@ -20,10 +20,9 @@ from ganonym.faces.descriptor import describe
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import in_workers
-from ganonym.subject_face import FaceChoice, choose_face
-from ganonym.subject_ids import is_doubtful
+from ganonym.subjects import FaceChoice, choose_face, is_doubtful
 from ganonym.types import Floats, Refusal
+from ganonym.workers import in_workers
 
 DOUBT = 0.45
 """Distance of descriptors below which two subjects may be one person."""

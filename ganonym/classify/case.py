@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.classify.cross_validation import subjects_of
+from ganonym.errors import UsageError
 from ganonym.types import Sex
 
 
@@ -28,3 +35,119 @@ class Case:
     absent: tuple[str, ...] = ()
     split: str | None = None
     simulated: bool = False
+
+
+_LISTED = 10
+
+
+class Classed(Protocol):
+    """`names` of classes, `classes` (n,) as places in them and `subjects` (n) of n photographs."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def classes(self) -> NDArray[np.intp]: ...
+    @property
+    def subjects(self) -> tuple[str, ...]: ...
+
+
+Check: TypeAlias = Callable[[Classed], None]
+"""Raises UsageError for classes and people with whom a command cannot do what it is asked to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """`cases` whose class is known, `names` of the classes in order, `classes` (n,) as places in them."""
+
+    cases: tuple[Case, ...]
+    names: tuple[str, ...]
+    classes: NDArray[np.intp]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(case.subject for case in self.cases)
+
+
+def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: str | None = None) -> Roster:
+    """Classes are the disorders in alphabetical order, or `names` in theirs; with `positive` two: all else, and it.
+
+    Raises UsageError when no class is known, when `positive` is nobody's disorder, or when a case has a disorder that
+    is not among `names`.
+
+    >>> from pathlib import Path
+    >>> found = roster([Case("1", Path("1"), "p", "b"), Case("2", Path("2"), "q", "a"), Case("3", Path("3"), "r")])
+    >>> found.names, found.classes.tolist(), found.subjects
+    (('a', 'b'), [1, 0], ('p', 'q'))
+    """
+    known = [case for case in cases if case.disorder is not None]
+    if not known:
+        raise UsageError(
+            f"none of {len(cases)} cases has a disorder that is given." if cases else "the table has no cases.",
+            "Check the column of disorders, or name another with --label.",
+        )
+    found = sorted({str(case.disorder) for case in known})
+    if positive is not None and positive not in found:
+        raise UsageError(f"no case has the disorder {positive!r}.", f"There are {_some(found)}.")
+
+    def named(case: Case) -> str:
+        return (
+            str(case.disorder) if positive is None else (positive if case.disorder == positive else f"not {positive}")
+        )
+
+    if names is None:
+        names = found if positive is None else [f"not {positive}", positive]
+    foreign = sorted({named(case) for case in known} - set(names))
+    if foreign:
+        raise UsageError(f"disorders {_some(foreign)} are none of {_some(names)}.", "Leave those cases out.")
+    place = {name: index for index, name in enumerate(names)}
+    return Roster(tuple(known), tuple(names), np.array([place[named(case)] for case in known], dtype=np.intp))
+
+
+def people_of(them: Classed) -> dict[str, int]:
+    """How many people each class has, 0 included."""
+    found = subjects_of(them.classes, them.subjects)
+    return dict(zip(them.names, [*found.tolist(), *[0] * (len(them.names) - len(found))], strict=True))
+
+
+def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case]]:
+    """The cases whose class has at least so many people, with those of unknown class, and those whose class has fewer.
+
+    Raises UsageError when there is no such class.
+    """
+    subjects: dict[str | None, set[str]] = {}
+    for case in cases:
+        subjects.setdefault(case.disorder, set()).add(case.subject)
+    most = max((len(own) for name, own in subjects.items() if name is not None), default=people)
+    if most < people:
+        raise UsageError(f"no class has {people} people, the largest has {most}.", "Ask for fewer with --at-least.")
+    enough = [case.disorder is None or len(subjects[case.disorder]) >= people for case in cases]
+    return (
+        [case for case, kept in zip(cases, enough, strict=True) if kept],
+        [case for case, kept in zip(cases, enough, strict=True) if not kept],
+    )
+
+
+def check_two(them: Classed) -> None:
+    """Raises UsageError where all people are of one class: there is nothing to tell apart."""
+    there = [name for name, number in people_of(them).items() if number]
+    if len(there) < 2:
+        raise UsageError(
+            f"all {len(set(them.subjects))} people are of one class, {there[0]}: there is nothing to tell apart.",
+            "Give people of another class, or tell apart another column with --label.",
+        )
+
+
+def check_folds(them: Classed) -> None:
+    """Raises UsageError as `check_two`, and for classes of one person, whom nobody is left to be told by in folds."""
+    check_two(them)
+    alone = [name for name, number in people_of(them).items() if number == 1]
+    if alone:
+        raise UsageError(
+            f"{len(alone)} classes have one person only: {_some(alone)}. In folds nobody is left to learn them from.",
+            "Leave them out with --at-least 2, or say with --only which classes to tell apart.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" … and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ganonym.classify.classifier import Arrays, Published
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.crops.regions import RegionCrops
-from ganonym.classify.fit import CPU, Course, Schedule
+from ganonym.classify.crops import ArcFaceCrop, RegionCrops
+from ganonym.classify.learning.fit import CPU, Course, Schedule
 from ganonym.classify.looks import PhotoLook, System, by_photo, by_subject, embedded, pictured
 from ganonym.classify.networks.iresnet import form_of, published
 from ganonym.classify.networks.zoo import Architecture
+from ganonym.classify.system import Arrays, Published
 
 
 def _no_bool(value: Any) -> Any:
@@ -71,7 +70,7 @@ class Configuration(BaseModel):
 
 
 class DeepGestaltConfiguration(Configuration):
-    """`methods.deepgestalt`: crops of `side` px of the `regions`, `width` times the published channels."""
+    """`systems.deepgestalt`: crops of `side` px of the `regions`, `width` times the published channels."""
 
     side: Annotated[int, Field(ge=32, le=512)]
     width: Annotated[float, Field(gt=0, le=8)]
@@ -87,7 +86,7 @@ class DeepGestaltConfiguration(Configuration):
         return self.pretrained
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.methods.deepgestalt import DeepGestalt
+        from ganonym.classify.systems.deepgestalt import DeepGestalt
 
         schedule = Schedule(self.epochs, self.batch, "sgd", self.rate, clip=0.1, course=self.course, device=device)
         start = foundation if self.pretrained else None
@@ -96,7 +95,7 @@ class DeepGestaltConfiguration(Configuration):
 
 
 class GestaltMatcherConfiguration(Configuration):
-    """`methods.gestaltmatcher`: `model` a is tuned as the published iResNet-50, b as the iResNet-100.
+    """`systems.gestaltmatcher`: `model` a is tuned as the published iResNet-50, b as the iResNet-100.
 
     `draws`: so many altered versions of each photograph, encoded once; "anew" in every epoch, as published; "none".
     """
@@ -106,7 +105,7 @@ class GestaltMatcherConfiguration(Configuration):
     draws: Annotated[int, Field(ge=1, le=1000)] | Literal["anew", "none"]
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.methods.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher
+        from ganonym.classify.systems.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher
 
         draws = {"anew": None, "none": 0}[self.draws] if isinstance(self.draws, str) else self.draws
         method = GestaltMatcher(foundation, MODEL_A if self.model == "a" else MODEL_B, self.epochs, draws, device)
@@ -114,7 +113,7 @@ class GestaltMatcherConfiguration(Configuration):
 
 
 class MarginConfiguration(Configuration):
-    """`methods.margin`: from the foundation when `pretrained`, else from nothing, in the form of a published `depth`.
+    """`systems.margin`: from the foundation when `pretrained`, else from nothing, in the form of a published `depth`.
 
     `depth` "encoder": in the form of the foundation.
     """
@@ -135,8 +134,8 @@ class MarginConfiguration(Configuration):
         return {"depth": "with pretrained = true the encoder has its own depth"} if self.pretrained else {}
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.heads.margin import ArcFace, CosFace, Softmax
-        from ganonym.classify.methods.margin import MarginNetwork
+        from ganonym.classify.learning.heads import ArcFace, CosFace, Softmax
+        from ganonym.classify.systems.margin import MarginNetwork
 
         head = {"arcface": ArcFace, "cosface": CosFace, "softmax": Softmax}[self.head]()
         schedule = Schedule(self.epochs, self.batch, "sgd", self.rate, decay=5e-4, device=device)
@@ -149,7 +148,7 @@ class MarginConfiguration(Configuration):
 
 
 class MetaBaselineConfiguration(Configuration):
-    """`fewshot.meta_baseline`: a projection to `width`, `epochs` on all classes, then `steps` of episodes."""
+    """`systems.meta_baseline`: a projection to `width`, `epochs` on all classes, then `steps` of episodes."""
 
     width: Width
     epochs: Epochs
@@ -163,9 +162,9 @@ class MetaBaselineConfiguration(Configuration):
         return True
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.fewshot.encoders import Projection
         from ganonym.classify.fewshot.episodes import Shape
-        from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline
+        from ganonym.classify.networks.light import Projection
+        from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline
 
         baseline = ClassifierBaseline(Projection(self.width), Schedule(self.epochs, 128, "sgd", 0.1, decay=5e-4))
         shape = Shape(self.ways, self.shots, self.queries)
@@ -173,20 +172,20 @@ class MetaBaselineConfiguration(Configuration):
 
 
 class PrototypesConfiguration(Configuration):
-    """`fewshot.prototypes`: nothing to set."""
+    """`systems.prototypes`: nothing to set."""
 
     @property
     def keeps_means(self) -> bool:
         return True
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.fewshot.prototypes import SimpleShot
+        from ganonym.classify.systems.prototypes import SimpleShot
 
         return System(by_photo(embedded(foundation, device)), SimpleShot())
 
 
 class CnnConfiguration(Configuration):
-    """`methods.cnn`: channels divided by `narrowing`, crops of `side` px or of the size the network was published with.
+    """`systems.cnn`: channels divided by `narrowing`, crops of `side` px or of the size the network was published with.
 
     `weighted`: classes count alike, however rare. Nothing pretrained is taken.
     """
@@ -203,7 +202,7 @@ class CnnConfiguration(Configuration):
         return False
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
-        from ganonym.classify.methods.cnn import ConvolutionalNetwork
+        from ganonym.classify.systems.cnn import ConvolutionalNetwork
 
         schedule = Schedule(self.epochs, 32, "adam", self.rate, decay=1e-4, device=device)
         side = None if self.side == "published" else self.side
@@ -212,18 +211,18 @@ class CnnConfiguration(Configuration):
 
 
 class ScreeningConfiguration(Configuration):
-    """`methods.screening`: logistic regression of inverse penalty `strength`, of two classes."""
+    """`systems.screening`: logistic regression of inverse penalty `strength`, of two classes."""
 
     strength: Strength
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.methods.screening import Logistic
+        from ganonym.classify.systems.screening import Logistic
 
         return System(by_photo(embedded(foundation, device)), Logistic(self.strength))
 
 
 class MeasurementConfiguration(Configuration):
-    """`methods.measurement`: `strength` is of the logistic regression, `trees` of the forest. No network looks."""
+    """`systems.measurement`: `strength` is of the logistic regression, `trees` of the forest. No network looks."""
 
     learner: Literal["logistic", "forest", "rule"]
     strength: Strength
@@ -247,7 +246,7 @@ class MeasurementConfiguration(Configuration):
         return self.learner == "rule"
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
-        from ganonym.classify.methods.measurement import AstleyClarren, MeasuredForest, MeasuredLogistic
+        from ganonym.classify.systems.measurement import AstleyClarren, MeasuredForest, MeasuredLogistic
 
         learners: dict[str, Published] = {
             "logistic": MeasuredLogistic(self.strength),
@@ -259,30 +258,30 @@ class MeasurementConfiguration(Configuration):
 
 
 class OrdinalConfiguration(Configuration):
-    """`methods.ordinal`: a projection to `width` features under an ordinal head."""
+    """`systems.ordinal`: a projection to `width` features under an ordinal head."""
 
     width: Width
     epochs: Epochs
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.fewshot.encoders import Projection
-        from ganonym.classify.methods.ordinal import OrdinalGrading
+        from ganonym.classify.networks.light import Projection
+        from ganonym.classify.systems.ordinal import OrdinalGrading
 
         schedule = Schedule(self.epochs, 32, "adamw", 2e-3, decay=1e-2)
         return System(by_photo(embedded(foundation, device)), OrdinalGrading(Projection(self.width), schedule))
 
 
 class PhotoSetConfiguration(Configuration):
-    """`methods.photo_set`: photographs projected to `width` features, what is known of the person to `hidden`."""
+    """`systems.photo_set`: photographs projected to `width` features, what is known of the person to `hidden`."""
 
     width: Width
     hidden: Width
     epochs: Epochs
 
     def system(self, foundation: Arrays, device: str = CPU) -> System:
-        from ganonym.classify.fewshot.encoders import Projection
-        from ganonym.classify.methods.metadata import ITEMS
-        from ganonym.classify.methods.photo_set import PhotoSet
+        from ganonym.classify.learning.metadata import ITEMS
+        from ganonym.classify.networks.light import Projection
+        from ganonym.classify.systems.photo_set import PhotoSet
 
         schedule = Schedule(self.epochs, 32, "adamw", 2e-3, decay=1e-2)
         method = PhotoSet(Projection(self.width), self.hidden, schedule=schedule, items=ITEMS)

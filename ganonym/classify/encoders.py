@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
+from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.onnx_session import PRESETS, SIDE, template, width
 from ganonym.types import Floats
-from ganonym.weights import sha256_file
+from ganonym.weights import read_tensors, sha256_file, verified_path
 
 
 class FaceEncoder(Protocol):
-    """Crops of `crops.arcface`, (n, 112, 112, 3) uint8 RGB, → embeddings (n, width), not of unit length.
+    """Crops of `crops.ArcFaceCrop`, (n, 112, 112, 3) uint8 RGB, → embeddings (n, width), not of unit length.
 
     One crop's embedding does not depend on the others', nor on how many there are.
     """
@@ -78,6 +80,28 @@ def read_encoder(path: Path, sha256: str) -> IResNetEncoder:
     return IResNetEncoder(path.stem, load_iresnet(path))
 
 
+def read_foundation(path: Path | None = None, sha256: str | None = None, kind: str = "gestaltmatcher") -> Arrays:
+    """What the system called `kind` starts from: the file at `path`, or the bundled one.
+
+    An iResNet for all but "deepgestalt", which starts from its four region networks. A file of the user's is read only
+    when its SHA-256 is `sha256`. Raises EnvironmentFault, and UsageError for a digest without a file or the reverse.
+    """
+    if path is None:
+        if sha256 is not None:
+            raise UsageError("--sha256 is the digest of an --encoder, and none is given.", "Give both, or neither.")
+        return read_tensors(verified_path("regions" if kind == "deepgestalt" else "gestalt"))[0]
+    if not path.is_file():
+        raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of a pretrained network.")
+    found = sha256_file(path)
+    if sha256 is None:
+        raise UsageError(f"{path} is given without its digest.", f"If you trust the file: --sha256 {found}")
+    if found != sha256.lower():
+        raise EnvironmentFault(
+            f"{path} has SHA-256 {found}, not {sha256}.", "Give its digest with --sha256 if you trust the file."
+        )
+    return read_tensors(path)[0]
+
+
 def checked(crops: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """`crops` when they are (n, side, side, 3) uint8, none at all included; raises UsageError otherwise."""
     if not len(crops):
@@ -85,6 +109,42 @@ def checked(crops: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3):
         raise UsageError(
             f"the network takes crops (n, {side}, {side}, 3) uint8, not {crops.shape} {crops.dtype}.",
-            "Cut them with ganonym.classify.crops.arcface.",
+            "Cut them with ganonym.classify.crops.",
         )
     return crops
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxEncoder:
+    """The network at `path`; `sha256` in hex, `preset` of `onnx_session.PRESETS`: "arcface" for insightface's networks.
+
+    Raises UsageError when there is no such preset. The file is read when the first crop comes.
+    """
+
+    path: Path
+    sha256: str
+    preset: str = "arcface"
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise UsageError(f"no preset {self.preset!r}.", f"There are {', '.join(PRESETS)}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.stem} ({self.preset})"
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding. Raises EnvironmentFault as the encoder does."""
+        return width(self.path, self.sha256)
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Floats:
+        """(n, width) of crops (n, 112, 112, 3) uint8 RGB, run one by one, so that no crop sees another.
+
+        Raises UsageError on other crops; EnvironmentFault when onnxruntime or the file is missing, the file is not the
+        one with this digest, is no network of such crops, or answers with what no face can be compared by.
+        """
+        found = np.zeros((len(crops), self.width))
+        for row, crop in zip(found, checked(crops, SIDE), strict=True):
+            row[:] = template(self.path, self.sha256, self.preset, crop)
+        return found

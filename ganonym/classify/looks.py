@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.classify.classifier import Arrays, Inputs, Published
-from ganonym.classify.cohort import Cohort, Seen
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.cohort import Cohort, Crop, Portrait, Seen
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import IResNetEncoder
-from ganonym.classify.fit import CPU
+from ganonym.classify.learning.fit import CPU
 from ganonym.classify.networks.iresnet import form_of, iresnet_of
-from ganonym.classify.portrait import Crop, Portrait
+from ganonym.classify.system import Arrays, Inputs, Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ def by_subject(look: PhotoLook) -> Look:
 
     Age, sex and ancestry are those of the first photograph whose case tells them.
     """
-    from ganonym.classify.methods.metadata import Vocabulary, known_of
-    from ganonym.classify.methods.photo_set import PHOTOS, pack
+    from ganonym.classify.learning.metadata import Vocabulary, known_of
+    from ganonym.classify.systems.photo_set import PHOTOS, pack
 
     def seen(cohort: Cohort) -> Seen:
         rows: dict[str, list[int]] = {}

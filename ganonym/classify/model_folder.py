@@ -16,15 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
-from ganonym.classify.classifier import Arrays, Trained, asked
 from ganonym.classify.cohort import Cohort, Seen
-from ganonym.classify.fit import CPU
+from ganonym.classify.learning.fit import CPU
 from ganonym.classify.looks import Look
-from ganonym.classify.metrics.calibration import logits, scaled
+from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
+from ganonym.classify.system import Arrays, Trained, asked
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.subject_ids import canonical_id
+from ganonym.subjects import canonical_id
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, sha256_file
 
@@ -220,7 +220,7 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
 
 def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    pretrained network than `find_foundation` gives for the kind of its system (`systems.read_foundation`), which is
+    pretrained network than `find_foundation` gives for the kind of its system (`encoders.read_foundation`), which is
     asked only where the system starts from one. `device`: where its networks compute.
     """
     found, text = _read(folder)

@@ -22,9 +22,9 @@ from ganonym.evaluate.utility.landmarks import landmark_noise
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import read_photo
-from ganonym.photos.isolate import in_workers
-from ganonym.subject_face import FaceChoice, choose_face
+from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Points
+from ganonym.workers import in_workers
 
 PATIENCE = 120.0
 

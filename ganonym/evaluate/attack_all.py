@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ganonym.evaluate.metrics.strata import distinctive
 from ganonym.evaluate.metrics.trials import Trials
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import Photos, first_and_rest
-from ganonym.photos.isolate import thread_limit
+from ganonym.workers import compute
 
 SHOWN = 12
 Tell = Callable[[str, int, int], None]
@@ -94,17 +93,25 @@ def _made(
     together: tuple[list[Attacker], list[Photos], Known],
     jobs: int,
 ) -> Iterator[list[Attack] | UsageError]:
-    """Of each of `work`, then of all `together`; the dearest start first, as all wait for them in the end."""
-    if jobs == 1:
-        yield from (attack_one(*each) for each in work)
-        yield attack_together(*together)
-        return
-    with thread_limit(1), ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        order = sorted(range(len(work)), key=lambda place: -TIERS.index(work[place][0].tier))
-        waiting = {place: pool.submit(attack_one, *work[place]) for place in order}
-        last = pool.submit(attack_together, *together)
-        yield from (waiting.pop(place).result() for place in range(len(work)))
-        yield last.result()
+    """Of each of `work`, then of all `together`; in several processes the dearest start first, as all wait for them."""
+    places = list(range(len(work) + 1))
+    if jobs > 1:
+        places[:-1] = sorted(places[:-1], key=lambda place: -TIERS.index(work[place][0].tier))
+    attacks: list[Callable[[], list[Attack] | UsageError]] = [
+        *(partial(attack_one, *parts) for parts in work),
+        partial(attack_together, *together),
+    ]
+    made: dict[int, list[Attack] | UsageError] = {}
+    awaited = 0
+    for place, attack in zip(places, compute(_call, [attacks[place] for place in places], jobs), strict=True):
+        made[place] = attack
+        while awaited in made:
+            yield made.pop(awaited)
+            awaited += 1
+
+
+def _call(attack: Callable[[], list[Attack] | UsageError]) -> list[Attack] | UsageError:
+    return attack()
 
 
 def _known(seen: Seen, release: Release, seed: int) -> Known:

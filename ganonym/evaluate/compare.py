@@ -136,9 +136,7 @@ def compare(
     )
 
 
-def compare_folders(
-    folders: Sequence[Path], measure: str | None = None, different_data: bool = False
-) -> Comparison:
+def compare_folders(folders: Sequence[Path], measure: str | None = None, different_data: bool = False) -> Comparison:
     """`compare` the assessments in `folders`, by the folders' last names; longer ones where those are not distinct.
 
     Raises UsageError as `compare`, on a folder named twice, and on an assessment that cannot be read.

@@ -22,9 +22,8 @@ from ganonym.evaluate.sources import Files
 from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
-from ganonym.manifest import read_manifest
-from ganonym.manifest_match import match
-from ganonym.photos.walk import walk
+from ganonym.manifest import match, read_manifest
+from ganonym.photos.source import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")

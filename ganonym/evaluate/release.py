@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ganonym.errors import UsageError
-from ganonym.manifest import OPTIONAL, Manifest, Row, image_path, read_manifest
-from ganonym.manifest_match import match
+from ganonym.manifest import OPTIONAL, Manifest, Row, image_path, match, read_manifest
 from ganonym.photos.walk import walk
-from ganonym.subject_ids import read_distinct, refuse_spelled_alike
+from ganonym.subjects import read_distinct, refuse_spelled_alike
 from ganonym.tables import missing_column, read_table
 
 

@@ -19,11 +19,10 @@ from PIL import Image
 
 from ganonym.errors import PhotoError, UsageError
 from ganonym.files import make_folder
-from ganonym.manifest import read_manifest
-from ganonym.manifest_match import match
+from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.types import RGB
 
 Picture: TypeAlias = Union[RGB, Image.Image]  # noqa: UP007  # a name for documentation, resolved at run time

@@ -10,7 +10,6 @@ from typing import TypeAlias, Union, Unpack
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.baseline import run_baseline
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import GanonymError, UsageError, require
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
@@ -20,6 +19,7 @@ from ganonym.evaluate.report.pages import write_comparison
 from ganonym.evaluate.report.write import PACKAGES
 from ganonym.evaluate.sources import Originals, People, Released, originals_as_folder, people_as_manifest
 from ganonym.evaluate.verdict.policy import Policy, load_policy
+from ganonym.settings import Settings
 
 Method: TypeAlias = Union[Settings, BaselineSettings, Released]  # noqa: UP007
 """One way to release: settings of ours, of a well-known method, or anybody's function or folder, as for `assess`."""

@@ -1,6 +1,6 @@
 """MediaPipe's BlazeFace, short and full range (Bazarevsky et al. 2019): faces at every turn, in the dark, half hidden.
 
-The networks are Google's, converted to ONNX by `ganonym_train.blazeface`; anchors and thresholds are MediaPipe's.
+The networks are Google's, converted to ONNX by `ganonym_train.mediapipe_models`; anchors and thresholds are theirs.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Pillow reads the accepted formats and no other (HEIC through pillow-heif), whatever the file is called. Of a JPEG, HEIC
 or AVIF that carries further pictures (stereo pair, gain map, depth map, motion photo) the primary one is read; in the
-other formats several frames are refused. Hostile files can still crash, hang or exhaust a C decoder: run this behind
-`isolate`.
+other formats several frames are refused. Hostile files can still crash, hang or exhaust a C decoder: run this in
+`ganonym.workers`.
 """
 
 from __future__ import annotations

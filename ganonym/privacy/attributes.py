@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from ganonym.checked import Checked
 from ganonym.errors import UsageError
 from ganonym.types import TONES, Sex
 
@@ -21,9 +22,10 @@ Value = TypeVar("Value", int, float, Sex)
 AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeChoice:
+class AttributeChoice(Checked):
     """Which attributes a run keeps. Sex and age only ever come from the steward's manifest, never from pixels."""
+
+    what: ClassVar[str] = "attributes"
 
     tone: bool = True
     sex: bool = True

@@ -8,35 +8,36 @@ tell people apart (length of the lower face: between photos of one person taken 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from ganonym.errors import UsageError
+from ganonym.checked import Checked
 from ganonym.faces.shape import ShapeModel
 from ganonym.types import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressionBudget:
+class ExpressionBudget(Checked):
     """How many `directions` of expression are released, and their clip and step in standard deviations.
 
     `keep=False` shows a neutral face instead. `clip` must be a whole number of steps. Raises UsageError.
     """
 
+    what: ClassVar[str] = "expression"
+
     keep: bool = True
-    directions: int = 2
+    directions: Annotated[int, Field(ge=0)] = 2
     clip: float = 1.5
     step: float = 0.5
 
-    def __post_init__(self) -> None:
-        if self.directions < 0:
-            raise UsageError(f"{self.directions} directions of expression.", "Choose 0 to 4; 2 is the default.")
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
         if not (self.step > 0 and self.clip > 0 and math.isclose(self.clip / self.step, round(self.clip / self.step))):
-            raise UsageError(
-                f"an expression clip of {self.clip} SD is not a whole number of steps of {self.step} SD.",
-                "The defaults are 1.5 and 0.5.",
+            raise ValueError(
+                f"a clip of {self.clip} SD is not a whole number of steps of {self.step} SD; 1.5 and 0.5 are usual"
             )
+        return self
 
     @property
     def levels(self) -> int:

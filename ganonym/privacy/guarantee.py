@@ -7,7 +7,7 @@ an attacker's chance of guessing it in one try by at most 2^b, whatever else the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ganonym.privacy.metric import RADIUS, metric_bits
 from ganonym.privacy.settings import PrivacySettings
@@ -201,7 +201,7 @@ def _kept_attributes(settings: PrivacySettings, released: Released) -> list[str]
 
 
 def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:
-    choice = settings.attributes if released.manifest else replace(settings.attributes, sex=False, age=False)
+    choice = settings.attributes if released.manifest else settings.attributes.changed(sex=False, age=False)
     attributes = choice.bits()  # without a manifest nobody's sex and age are known
     around = {"released set": math.log2(released.subjects), "mankind": MANKIND_BITS}
     if shape is None:

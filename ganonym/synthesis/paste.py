@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import find_objects, label
 
-from ganonym.config import Background
 from ganonym.errors import PhotoError
 from ganonym.faces.align import apply, crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.tone import skin_colour
+from ganonym.settings import Background
 from ganonym.synthesis.fill import fill
 from ganonym.synthesis.region import Region, face_region
 from ganonym.synthesis.synthesizer import Layers

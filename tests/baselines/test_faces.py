@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.baselines.average import align_face, average_groups, eigenfaces
-from ganonym.baselines.composite import composite
+from ganonym.baselines.made_faces import align_face, average_groups, composite, eigenfaces
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.condition import face_mask

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from ganonym.baselines.area import bounds, face_area
-from ganonym.baselines.blur import blur
-from ganonym.baselines.cover import EYES, blackout, eyebar
-from ganonym.baselines.filters import Filter, filter_face, filter_photo
-from ganonym.baselines.pixelate import pixelate
+from ganonym.baselines.filters import (
+    EYES,
+    Filter,
+    blackout,
+    blur,
+    bounds,
+    eyebar,
+    face_area,
+    filter_face,
+    filter_photo,
+    pixelate,
+)
 from ganonym.errors import PhotoError
 from ganonym.faces.align import apply
 from ganonym.faces.appearance import AppearanceModel

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganonym.baselines.average import align_face
+from ganonym.baselines.made_faces import align_face
 from ganonym.baselines.methods import METHODS, BaselineSettings, Method
-from ganonym.baselines.treat import Task, aligned, treat
+from ganonym.baselines.treat import Treatment, aligned, treat
 from ganonym.batch.audit import audit_release
 from ganonym.batch.baseline import run_baseline
 from ganonym.batch.run import RunResult
@@ -57,7 +57,7 @@ def go(folder: Path, key: Path) -> Go:
     def run(
         out: Path, method: Method, source: Path = folder, manifest: Path | None = None, **more: object
     ) -> RunResult:
-        settings = BaselineSettings(method, engine="serial", **more)  # type: ignore[arg-type]
+        settings = BaselineSettings(method=method, engine="serial", **more)  # type: ignore[arg-type]
         return run_baseline(source, out, settings, manifest, key)
 
     return run
@@ -174,7 +174,7 @@ def test_groups_stay_as_they_were(go: Go, tmp_path: Path, monkeypatch: pytest.Mo
     out = tmp_path / "out"
     go(out, "k-same-pixel", k=2)
 
-    def fail(task: Task) -> RGB:
+    def fail(treatment: Treatment) -> RGB:
         raise PhotoError("timeout", "too slow this time")
 
     monkeypatch.setattr("ganonym.batch.baseline.aligned", fail)
@@ -183,21 +183,25 @@ def test_groups_stay_as_they_were(go: Go, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_photo_that_changes_meanwhile_is_withheld(folder: Path) -> None:
-    task = Task(folder, "Müller Anna/1.png", "0" * 64, BaselineSettings("blur"), 40.0, 40.0)
+    treatment = Treatment(folder, "Müller Anna/1.png", "0" * 64, BaselineSettings(method="blur"), 40.0, 40.0)
     with pytest.raises(PhotoError) as refused:
-        treat(task)
+        treat(treatment)
     assert refused.value.reason == "changed"
 
 
 @pytest.mark.parametrize(("smallest", "largest_yaw", "reason"), [(400.0, 40.0, "tiny"), (40.0, 0.0, "profile")])
 def test_bounds_of_methods_that_make_faces(folder: Path, smallest: float, largest_yaw: float, reason: str) -> None:
     for method, work in (("composite", treat), ("k-same-pixel", aligned)):
-        settings = BaselineSettings(method)  # type: ignore[arg-type]
+        settings = BaselineSettings(method=method)  # type: ignore[arg-type]
         with pytest.raises(PhotoError) as refused:
-            work(Task(folder, "Müller Anna/1.png", digest(folder), settings, smallest, largest_yaw))  # type: ignore[operator]
+            work(Treatment(folder, "Müller Anna/1.png", digest(folder), settings, smallest, largest_yaw))  # type: ignore[operator]
         assert refused.value.reason == reason
     assert (
-        treat(Task(folder, "Müller Anna/1.png", digest(folder), BaselineSettings("blur"), smallest, largest_yaw))[1]
+        treat(
+            Treatment(
+                folder, "Müller Anna/1.png", digest(folder), BaselineSettings(method="blur"), smallest, largest_yaw
+            )
+        )[1]
         == 1
     )
 

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny_pipeline import PIPELINE
 
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
+from ganonym.settings import Settings
 
 SETTINGS = Settings(engine="serial", k=3)
 STEPS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
@@ -84,7 +83,7 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def main(source: Path, base: Path, key: Path, old: Path | None = None) -> None:
-    settings = SETTINGS if old is None else replace(SETTINGS, k=2, seed=1, resume=False)
+    settings = SETTINGS if old is None else SETTINGS.changed(k=2, seed=1, resume=False)
     run_batch(source, base / "warm", settings, key_file=key, pipeline=PIPELINE)  # so that no fork imports anything
     limit, ended = 0, False
     while not ended:

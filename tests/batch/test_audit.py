@@ -14,8 +14,8 @@ from ganonym.batch.audit import audit_release
 from ganonym.batch.ledger import GENESIS, canonical, digest_of
 from ganonym.batch.recheck import recheck_originals
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import UsageError
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 Contents = Callable[[Path], dict[str, bytes]]

@@ -18,8 +18,8 @@ from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.audit import audit_release
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def test_worker_pool_killed_at_a_random_moment_resumes(
     code = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
         "from pathlib import Path; from tiny_pipeline import PIPELINE\n"
-        "from ganonym.batch.run import run_batch; from ganonym.config import Settings\n"
+        "from ganonym.batch.run import run_batch; from ganonym.settings import Settings\n"
         "if __name__ == '__main__':\n"
         f"    run_batch(Path({str(tmp_path / 'in')!r}), Path({str(tmp_path / 'out')!r}), Settings(jobs=2, k=3),\n"
         f"              key_file=Path({str(key_file)!r}), pipeline=PIPELINE, progress=lambda *_: print(flush=True))\n"

@@ -14,8 +14,8 @@ from PIL import Image
 from ganonym.batch.audit import audit_release
 from ganonym.batch.default import default_pipeline
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.faces.appearance import load_appearance
+from ganonym.settings import Settings
 
 Contents = Callable[[Path], dict[str, bytes]]
 
@@ -45,7 +45,7 @@ def test_main_process_needs_no_torch_and_gets_the_same_shape_model() -> None:
         np.testing.assert_array_equal(getattr(model, name), getattr(whole, name))
     code = (
         "import sys, ganonym.batch.run; from ganonym.batch.default import default_pipeline as make\n"
-        "from ganonym.config import Settings\n"
+        "from ganonym.settings import Settings\n"
         "make().load_shape_model(); make().weights_digest(Settings()); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

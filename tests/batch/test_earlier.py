@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.earlier import released_before
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3, mechanism="k-same")
 
@@ -94,7 +93,7 @@ def test_a_release_is_not_made_after_itself(tmp_path: Path, contents: Callable[[
     run_batch(tmp_path / "in", out, SERIAL, pipeline=PIPELINE)
     before = contents(out)
     for resume in (True, False):
-        again = replace(SERIAL, resume=resume)
+        again = SERIAL.changed(resume=resume)
         with pytest.raises(UsageError, match="is the output folder itself"):
             run_batch(tmp_path / "in", out, again, pipeline=PIPELINE, after=[tmp_path / "in" / ".." / "out"])
     with pytest.raises(UsageError, match="Nothing is left to release"):

@@ -18,9 +18,9 @@ from tiny_pipeline import PIPELINE
 from ganonym.batch.audit import audit_release
 from ganonym.batch.lock import locked, refuse_locked
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.files import make_folder, write_output, write_private
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 Contents = Callable[[Path], dict[str, bytes]]

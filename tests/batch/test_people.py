@@ -15,9 +15,9 @@ from tiny_pipeline import PIPELINE, save_photo
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.prepare import rehearse_batch
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import UsageError
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=2)
 

@@ -16,9 +16,9 @@ from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, shape_mo
 from ganonym.batch.audit import audit_release
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import PhotoError, UsageError
-from ganonym.types import RGB, Box, Doubt, FaceRecord, Photograph, PrivateFace, Refusal, Request
+from ganonym.settings import Settings
+from ganonym.types import RGB, Box, Doubt, FaceRecord, Photograph, PrivateFace, Refusal, Substitution
 
 Contents = Callable[[Path], dict[str, bytes]]
 PROFILE = 7
@@ -30,20 +30,20 @@ def find(rgb: RGB, source: str) -> list[FaceRecord]:
     return analyse(rgb, source)
 
 
-def treat(rgb: RGB, requests: Sequence[Request], source: str) -> Photograph:
+def treat(rgb: RGB, substitutions: Sequence[Substitution], source: str) -> Photograph:
     """The photo's first rows, then 16 rows for each synthesized face."""
     meet(int(rgb[0, 0, 2]))
-    assert all(record.source == source for record, _ in requests)
-    faces = [(record, face) for record, face in requests if isinstance(face, PrivateFace)]
+    assert all(record.source == source for record, _ in substitutions)
+    faces = [(record, face) for record, face in substitutions if isinstance(face, PrivateFace)]
     rows = [produce(face, record) for record, face in faces]
-    largest = requests[0][1] if requests else Refusal("untreated", "")
+    largest = substitutions[0][1] if substitutions else Refusal("untreated", "")
     return Photograph(
-        np.concatenate([np.full((4, 16, 3), len(requests), np.uint8), *rows]),
+        np.concatenate([np.full((4, 16, 3), len(substitutions), np.uint8), *rows]),
         tuple(Box(0, 16.0 * n, 16, 16.0 * n + 16) for n in range(len(faces))),
-        tuple(Box(0, 0, 4, 4) for _ in range(len(requests) - len(faces))),
+        tuple(Box(0, 0, 4, 4) for _ in range(len(substitutions) - len(faces))),
         largest if isinstance(largest, Refusal) else None,
-        (Box(1, 2, 3, 4),) if len(requests) == 2 else (),
-        (Doubt(Box(5, 6, 7, 8.04), "one sees a face"),) if len(requests) == 2 else (),
+        (Box(1, 2, 3, 4),) if len(substitutions) == 2 else (),
+        (Doubt(Box(5, 6, 7, 8.04), "one sees a face"),) if len(substitutions) == 2 else (),
     )
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import save_photo
 
-from ganonym.batch.plan import choose_mechanism, plan_batch
-from ganonym.config import Settings
+from ganonym.batch.plan import plan_batch
 from ganonym.errors import UsageError
+from ganonym.release_plan import choose_mechanism
+from ganonym.settings import Settings
 
 
 def cohort(folder: Path, sizes: dict[str, int]) -> Path:

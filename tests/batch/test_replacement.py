@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,12 @@ from tiny_pipeline import BROKEN, PIPELINE, save_photo
 
 from ganonym.batch.audit import audit_release
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault
+from ganonym.settings import Settings
 
 Contents = Callable[[Path], dict[str, bytes]]
 OLD, NEW = Settings(engine="serial", k=2), Settings(engine="serial", k=2, seed=1)
-ANEW = replace(NEW, resume=False)
+ANEW = NEW.changed(resume=False)
 
 
 @pytest.fixture

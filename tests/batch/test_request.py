@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from ganonym.batch.baseline import run_baseline
 from ganonym.batch.lock import locked
 from ganonym.batch.request import check_request
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import GanonymError, UsageError
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 Contents = Callable[[Path], dict[str, bytes]]
@@ -59,7 +58,7 @@ BAD: dict[str, tuple[Callable[[Path], object], Settings, dict[str, object], str]
     "key-typo": (nothing, SERIAL, {"key_file": Path("TYPO")}, "cannot read the key file TYPO"),
     "manifest-typo": (nothing, SERIAL, {"manifest": Path("TYPO.csv")}, "TYPO"),
     "distinct-typo": (nothing, SERIAL, {"distinct": Path("TYPO.csv")}, "TYPO"),
-    "few-people": (nothing, replace(SERIAL, mechanism="k-same", k=99), {}, "no class has k = 99"),
+    "few-people": (nothing, SERIAL.changed(mechanism="k-same", k=99), {}, "no class has k = 99"),
     "stray": (stray, SERIAL, {}, "holiday.png"),
     "busy": (busy, SERIAL, {}, "another process"),
 }
@@ -89,7 +88,7 @@ def test_a_refused_request_changes_nothing_and_its_rehearsal_says_the_same(
     out = tmp_path / "out"
     run_batch(photos, out, SERIAL, pipeline=PIPELINE)
     prepare, settings, options, words = (BAD | OTHER)[name]
-    settings = replace(settings, resume=resume)
+    settings = settings.changed(resume=resume)
     arguments = {"manifest": None, "key_file": None, "after": (), "distinct": None} | options
     with prepare(out):  # type: ignore[attr-defined]
         before = contents(out)
@@ -109,7 +108,9 @@ def test_a_refused_baseline_changes_nothing(
     run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
     before = contents(tmp_path / "out")
     with pytest.raises(UsageError, match="TYPO"):
-        run_baseline(photos, tmp_path / "out", BaselineSettings("blur", engine="serial", resume=False), **options)
+        run_baseline(
+            photos, tmp_path / "out", BaselineSettings(method="blur", engine="serial", resume=False), **options
+        )
     assert contents(tmp_path / "out") == before
 
 
@@ -120,7 +121,7 @@ def test_too_few_people_after_an_earlier_release_are_seen_before_any_work(tmp_pa
     run_batch(tmp_path / "first", tmp_path / "1", SERIAL, pipeline=PIPELINE)
     run_batch(tmp_path / "second", tmp_path / "2", SERIAL, pipeline=PIPELINE)
     before = contents(tmp_path / "2")
-    settings = replace(SERIAL, mechanism="k-same", resume=False)
+    settings = SERIAL.changed(mechanism="k-same", resume=False)
     with pytest.raises(UsageError, match="2 subjects that were not released before are too few for k = 3"):
         run_batch(tmp_path / "second", tmp_path / "2", settings, pipeline=PIPELINE, after=[tmp_path / "1"])
     assert contents(tmp_path / "2") == before
@@ -149,7 +150,7 @@ def test_a_place_that_cannot_be_written_is_refused_in_the_words_of_the_run(photo
             (tmp_path / "out/private/key").stat()
             said = []
             for out in (tmp_path / "closed/out", tmp_path / "closed", tmp_path / "out"):
-                for settings in (SERIAL, replace(SERIAL, resume=False)):
+                for settings in (SERIAL, SERIAL.changed(resume=False)):
                     said += [
                         told(partial(run_batch, photos, out, settings, pipeline=PIPELINE)),
                         told(partial(check_request, photos, out, settings, None, None, (), None, PIPELINE, quiet)),

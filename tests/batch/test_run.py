@@ -17,9 +17,9 @@ from tiny_pipeline import BROKEN, BUG, CRASH, EXIT, HANG, MEMORY, PIPELINE, REFU
 from ganonym.batch.audit import audit_release
 from ganonym.batch.lock import locked
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.pseudonym import output_name, pseudonym
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 POOL = Settings(engine="processes", jobs=2, k=3, timeout=1.5)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tiny_pipeline import PIPELINE
 
 from ganonym.batch.run import run_batch
-from ganonym.config import Settings
+from ganonym.settings import Settings
 
 SERIAL = Settings(engine="serial", k=3)
 
@@ -25,7 +24,7 @@ def test_merged_classes_share_a_label_in_what_is_shared(photos: Path, key_file: 
     table.write_text(
         "image,subject,syndrome\n0.png,A,rare\n1.png,B,common\n2.png,C,common\nMüller Anna/two.png,D,common\n"
     )
-    for settings, shown in ((replace(SERIAL, small_classes="merge"), 4), (SERIAL, 3)):
+    for settings, shown in ((SERIAL.changed(small_classes="merge"), 4), (SERIAL, 3)):
         out = tmp_path / settings.small_classes
         run_batch(photos, out, settings, table, key_file, PIPELINE)
         labels = [row["syndrome"] for row in rows(out / "manifest.csv")]

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.config import Settings
 from ganonym.errors import EnvironmentFault, PhotoError
 from ganonym.faces.shape import ShapeModel, join
+from ganonym.settings import Settings
 from ganonym.types import RGB, Box, FaceRecord, Pose, PrivateFace
 
 CRASH, HANG, BUG, MEMORY, REFUSE, EXIT = 200, 201, 202, 203, 204, 205

@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import Cohort
+from ganonym.classify.cohort import CanvasCrop, Cohort, Portrait
 from ganonym.classify.explain.class_faces import class_faces, file_names
-from ganonym.classify.explain.composite import Composite, Difference, composite, difference, heat, in_shape
-from ganonym.classify.explain.difference_map import ARROW, OTHERS, drawn, inside, limit_of
-from ganonym.classify.portrait import CanvasCrop, Portrait
+from ganonym.classify.explain.composite import (
+    ARROW,
+    OTHERS,
+    Composite,
+    Difference,
+    composite,
+    difference,
+    drawn,
+    heat,
+    in_shape,
+    inside,
+    limit_of,
+)
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import Points, Pose

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ganonym.classify.cohort import CanvasCrop, Portrait
 from ganonym.classify.explain.composite import composite, difference, heat
-from ganonym.classify.portrait import CanvasCrop, Portrait
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import RGB, Points, Pose

@@ -14,11 +14,19 @@ from PIL import Image
 from skimage.transform import AffineTransform, warp
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import Cohort
-from ganonym.classify.crops.arcface import TEMPLATE, ArcFaceCrop, arcface_matrix, five_points
-from ganonym.classify.crops.regions import REGIONS, RegionCrops, grey, region_boxes
-from ganonym.classify.portrait import CanvasCrop, Crop, Portrait, portrait_at, portraits
-from ganonym.classify.systems import read_foundation, system_of
+from ganonym.classify.cohort import CanvasCrop, Cohort, Crop, Portrait, portrait_at, portraits
+from ganonym.classify.crops import (
+    REGIONS,
+    TEMPLATE,
+    ArcFaceCrop,
+    RegionCrops,
+    arcface_matrix,
+    five_points,
+    grey,
+    region_boxes,
+)
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.systems import system_of
 from ganonym.faces.align import apply, compose
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas

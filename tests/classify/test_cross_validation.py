@@ -7,14 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score, top_k_accuracy_score
 
-from ganonym.classify.classifier import Inputs, Predictor
-from ganonym.classify.cross_validation import called, cross_validated, rated, tempered
-from ganonym.classify.fewshot.encoders import Projection
-from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline
-from ganonym.classify.fit import Schedule
-from ganonym.classify.metrics.calibration import fit_temperature, logits, scaled
-from ganonym.classify.metrics.folds import subject_folds
-from ganonym.classify.metrics.rates import calibration_error, kappa
+from ganonym.classify.cross_validation import called, cross_validated, rated, subject_folds, tempered
+from ganonym.classify.learning.fit import Schedule
+from ganonym.classify.metrics.rates import calibration_error, fit_temperature, kappa, logits, scaled
+from ganonym.classify.networks.light import Projection
+from ganonym.classify.system import Inputs, Predictor
+from ganonym.classify.systems.meta_baseline import ClassifierBaseline
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

@@ -13,16 +13,21 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ganonym.classify.case import Case
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.cohort import Portrait, portrait_at
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import TrainedEncoder
-from ganonym.classify.portrait import Portrait, portrait_at
-from ganonym.classify.retrieval.distances import Encodings, ensemble_distances
-from ganonym.classify.retrieval.encode import encode
-from ganonym.classify.retrieval.encodings_file import PERSONAL, Stored, read_encodings, write_encodings
-from ganonym.classify.retrieval.match import matches
-from ganonym.classify.retrieval.members import Member, bundled, of_file
-from ganonym.classify.retrieval.photographs import Ensemble, Looked, encoded, look
-from ganonym.classify.retrieval.views import VIEWS, View
+from ganonym.classify.retrieval.encode import VARIANTS, Member, Variant, bundled, encode, of_file
+from ganonym.classify.retrieval.gallery import (
+    PERSONAL,
+    Ensemble,
+    Looked,
+    Stored,
+    encoded,
+    look,
+    read_encodings,
+    write_encodings,
+)
+from ganonym.classify.retrieval.ranking import Encodings, ensemble_distances, matches
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.weights import verified_path
@@ -49,27 +54,27 @@ NAMES = tuple("abcdefg")
 def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
     known = faces(7)
     member = bundled()
-    once = encode(NAMES, known, [member], VIEWS[:1])
+    once = encode(NAMES, known, [member], VARIANTS[:1])
     crops = np.stack([face.crop(ArcFaceCrop(member.side)) for face in known])
     assert (once.images, len(once.vectors)) == (NAMES, 1)
     assert np.array_equal(once.vectors[0], member.encoder(crops))
 
     told: list[tuple[str, int, int]] = []
-    both = encode(NAMES, known, [PIXELS, member], VIEWS, lambda *each: told.append(each))
+    both = encode(NAMES, known, [PIXELS, member], VARIANTS, lambda *each: told.append(each))
     assert [each.shape[1] for each in both.vectors] == [3] * 4 + [member.encoder.width] * 4
     assert np.array_equal(both.vectors[4], once.vectors[0])
     crops = np.stack([face.crop(ArcFaceCrop(112)) for face in known])
-    place = {view: index for index, view in enumerate(VIEWS)}
-    assert np.array_equal(both.vectors[place[View(False, False)]], crops[:, 20, 10] + 1.0)
-    assert np.array_equal(both.vectors[place[View(True, False)]], crops[:, 20, 101] + 1.0)
+    place = {variant: index for index, variant in enumerate(VARIANTS)}
+    assert np.array_equal(both.vectors[place[Variant(False, False)]], crops[:, 20, 10] + 1.0)
+    assert np.array_equal(both.vectors[place[Variant(True, False)]], crops[:, 20, 101] + 1.0)
     luma = np.rint(crops[:, 20, 101] @ [0.299, 0.587, 0.114])
-    assert np.array_equal(both.vectors[place[View(True, True)]], np.repeat(luma[:, None] + 1, 3, axis=1))
+    assert np.array_equal(both.vectors[place[Variant(True, True)]], np.repeat(luma[:, None] + 1, 3, axis=1))
     assert told == [("encode", 7, 7)]
 
 
 def test_many_are_encoded_in_parts_each_at_its_place() -> None:
     known = faces(70)
-    found = encode([str(index) for index in range(70)], known, [PIXELS], VIEWS[:1])
+    found = encode([str(index) for index in range(70)], known, [PIXELS], VARIANTS[:1])
     assert np.array_equal(found.vectors[0], np.stack([each.crop(ArcFaceCrop())[20, 10] for each in known]) + 1.0)
     assert [each.shape for each in encode([], [], [PIXELS]).vectors] == [(0, 3)] * 4
     with pytest.raises(UsageError, match="no encoder"):
@@ -89,30 +94,32 @@ def test_the_file_gives_back_equal_bits_and_is_its_owners_only(tmp_path: Path) -
     stored = Stored(tuple(f"digest {name}" for name in NAMES), found.vectors, {"other": "no face was found"})
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     for path in (one, two):
-        write_encodings(path, stored, [PIXELS, bundled()], VIEWS)
+        write_encodings(path, stored, [PIXELS, bundled()], VARIANTS)
     assert one.read_bytes() == two.read_bytes()
     assert one.stat().st_mode & 0o777 == 0o600
     assert {each.name for each in tmp_path.iterdir()} == {one.name, two.name}
-    back = read_encodings(one, [PIXELS, bundled()], VIEWS)
+    back = read_encodings(one, [PIXELS, bundled()], VARIANTS)
     assert (back.photos, dict(back.blind)) == (stored.photos, dict(stored.blind))
     assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(back.vectors, found.vectors, strict=True))
     assert "personal data" in PERSONAL
 
 
 @pytest.mark.parametrize(
-    ("members", "views", "said"),
+    ("members", "variants", "said"),
     [
-        ([replace(PIXELS, digest="p2")], VIEWS, "other encoders"),
-        ([PIXELS, PIXELS], VIEWS, "other encoders"),
-        ([PIXELS], VIEWS[:1], "other views"),
-        ([PIXELS], VIEWS[::-1], "other views"),
+        ([replace(PIXELS, digest="p2")], VARIANTS, "other encoders"),
+        ([PIXELS, PIXELS], VARIANTS, "other encoders"),
+        ([PIXELS], VARIANTS[:1], "other views"),
+        ([PIXELS], VARIANTS[::-1], "other views"),
     ],
 )
-def test_what_others_made_is_refused(tmp_path: Path, members: list[Member], views: tuple[View, ...], said: str) -> None:
+def test_what_others_made_is_refused(
+    tmp_path: Path, members: list[Member], variants: tuple[Variant, ...], said: str
+) -> None:
     path = tmp_path / "kept.safetensors"
-    write_encodings(path, Stored(NAMES, encode(NAMES, faces(7), [PIXELS]).vectors, {}), [PIXELS], VIEWS)
+    write_encodings(path, Stored(NAMES, encode(NAMES, faces(7), [PIXELS]).vectors, {}), [PIXELS], VARIANTS)
     with pytest.raises(UsageError, match=said) as caught:
-        read_encodings(path, members, views)
+        read_encodings(path, members, variants)
     assert "Delete it" in caught.value.remedy
 
 
@@ -124,34 +131,35 @@ def test_what_another_version_or_other_landmarks_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: Callable[..., object], said: str
 ) -> None:
     path, stored = tmp_path / "kept.safetensors", Stored(NAMES, (np.ones((7, 3)),) * 4, {})
-    write_encodings(path, stored, [PIXELS], VIEWS)
-    monkeypatch.setattr(f"ganonym.classify.retrieval.encodings_file.{name}", other)
+    write_encodings(path, stored, [PIXELS], VARIANTS)
+    monkeypatch.setattr(f"ganonym.classify.retrieval.gallery.{name}", other)
     with pytest.raises(UsageError, match=f"made with other {said}"):
-        read_encodings(path, [PIXELS], VIEWS)
+        read_encodings(path, [PIXELS], VARIANTS)
 
 
 def test_what_a_killed_run_left_is_no_obstacle_and_lends_no_mode(tmp_path: Path) -> None:
     path = tmp_path / "kept.safetensors"
     (tmp_path / ".kept.safetensors.partial").write_bytes(b"half")
     (tmp_path / ".kept.safetensors.partial").chmod(0o644)
-    write_encodings(path, Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VIEWS)
+    write_encodings(path, Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VARIANTS)
     assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [(path.name, 0o600)]
-    assert read_encodings(path, [PIXELS], VIEWS).photos == NAMES
+    assert read_encodings(path, [PIXELS], VARIANTS).photos == NAMES
 
 
 def test_what_holds_no_encodings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kept.safetensors"
     path.write_bytes(b"a pickle, maybe")
     with pytest.raises(EnvironmentFault, match="not a safetensors file"):
-        read_encodings(path, [PIXELS], VIEWS)
+        read_encodings(path, [PIXELS], VARIANTS)
     save_file({"fc.weight": np.zeros((3, 4), np.float32)}, path)
     with pytest.raises(EnvironmentFault, match="no encodings"):
-        read_encodings(path, [PIXELS], VIEWS)
-    write_encodings(path, Stored(NAMES, (np.ones((6, 3)),) * 4, {}), [PIXELS], VIEWS)
+        read_encodings(path, [PIXELS], VARIANTS)
+    write_encodings(path, Stored(NAMES, (np.ones((6, 3)),) * 4, {}), [PIXELS], VARIANTS)
     with pytest.raises(EnvironmentFault, match="damaged"):
-        read_encodings(path, [PIXELS], VIEWS)
+        read_encodings(path, [PIXELS], VARIANTS)
+    (tmp_path / "none").write_text("a file, no folder")
     with pytest.raises(EnvironmentFault, match=r"cannot write.*none"):
-        write_encodings(tmp_path / "none" / "kept", Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VIEWS)
+        write_encodings(tmp_path / "none" / "kept", Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VARIANTS)
 
 
 def test_only_the_encoder_that_was_meant_takes_part() -> None:
@@ -159,7 +167,7 @@ def test_only_the_encoder_that_was_meant_takes_part() -> None:
         of_file(verified_path("gestalt"), "0" * 64)
 
 
-ENSEMBLE = Ensemble((PIXELS,), VIEWS)
+ENSEMBLE = Ensemble((PIXELS,), VARIANTS)
 
 
 @pytest.fixture(scope="module")

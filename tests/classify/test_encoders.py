@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ganonym.classify.encoders import FaceEncoder, TrainedEncoder, read_encoder
-from ganonym.classify.fit import seeded
+from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import sha256_file

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganonym.classify.screening.frontal import frontal
+from ganonym.classify.screening.rates import frontal
 from ganonym.errors import UsageError
 from ganonym.types import Pose
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.explain.gradcam import concept_cam, grad_cam
-from ganonym.classify.fit import seeded
+from ganonym.classify.explain.gradcam import grad_cam
+from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.zoo import ARCHITECTURES, Architecture, last_maps, network
 from ganonym.errors import UsageError
 
@@ -73,13 +73,6 @@ def test_maps_are_those_worked_out_by_hand(tiny: nn.Module) -> None:
     for row, target in enumerate(each):
         expected = by_hand(tiny, seen[row : row + 1], target, (30, 18))[0]
         np.testing.assert_allclose(found[row], expected, atol=1e-9)
-
-
-def test_maps_of_likeness_to_a_concept_are_those_worked_out_by_hand(tiny: nn.Module) -> None:
-    seen, concept = pictures(18), np.array([0.3, -2.0, 0.7, 1.1])
-    expected = by_hand(tiny, seen, torch.tensor(concept), (12, 12))
-    np.testing.assert_allclose(concept_cam(tiny, tiny.maps, seen, concept), expected, atol=1e-9)
-    assert expected.max() == 1
 
 
 def test_the_network_is_left_as_it_was(tiny: nn.Module) -> None:

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 from ganonym.classify.case import Case
-from ganonym.classify.classifier import Arrays, Inputs
-from ganonym.classify.cohort import Cohort
-from ganonym.classify.crops.arcface import ArcFaceCrop
-from ganonym.classify.fit import seeded
+from ganonym.classify.cohort import Cohort, Portrait
+from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.learning.fit import seeded
 from ganonym.classify.model_folder import (
     CARD,
     RECIPE,
@@ -30,8 +29,8 @@ from ganonym.classify.model_folder import (
     save_model,
 )
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.portrait import Portrait
 from ganonym.classify.recipe import altered
+from ganonym.classify.system import Arrays, Inputs
 from ganonym.classify.systems import system_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas

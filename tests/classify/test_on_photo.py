@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import AffineTransform, warp
 
-from ganonym.classify.explain.on_photo import drawn_on_photo
-from ganonym.classify.explain.region_mass import overlay
+from ganonym.classify.explain.gradcam import drawn_on_photo, overlay
 from ganonym.faces.align import apply, invert
 from ganonym.types import RGB, Floats
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ganonym.classify.encoders import FaceEncoder
-from ganonym.classify.networks.onnx_encoder import OnnxEncoder
-from ganonym.classify.retrieval.members import of_onnx
+from ganonym.classify.encoders import FaceEncoder, OnnxEncoder
+from ganonym.classify.retrieval.encode import of_onnx
 from ganonym.errors import EnvironmentFault, UsageError
 
 

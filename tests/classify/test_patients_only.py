@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from ganonym.classify.classifier import Inputs, Predictor
-from ganonym.classify.fewshot.prototypes import SimpleShot
-from ganonym.classify.metrics.folds import subject_folds
-from ganonym.classify.screening.dysmorphism import list_scores, result_list
-from ganonym.classify.screening.patients_only import PatientsOnly, separations
+from ganonym.classify.cohort import Seen
+from ganonym.classify.cross_validation import subject_folds
+from ganonym.classify.screening.dysmorphism import PatientsOnly, list_scores, result_list, separations
+from ganonym.classify.system import Inputs, Predictor
+from ganonym.classify.systems.prototypes import SimpleShot
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 
 UNAFFECTED = 1
+
+
+def seen(inputs: NDArray[np.float64], classes: NDArray[np.intp], subjects: Sequence[str]) -> Seen:
+    return Seen(inputs, classes, tuple(subjects), tuple(str(row) for row in range(len(classes))))
 
 
 def people(seed: int, each: int = 12) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
@@ -44,7 +50,7 @@ def test_the_unaffected_are_never_learned_and_the_others_keep_their_places() -> 
 def test_separations_are_those_of_scores_by_hand() -> None:
     vectors, classes, subjects = people(2)
     sick = classes != UNAFFECTED
-    found = separations(SimpleShot(), vectors, classes, subjects, 4, UNAFFECTED, 3, 4, rounds=50)
+    found = separations(SimpleShot(), seen(vectors, classes, subjects), 4, UNAFFECTED, 3, 4, rounds=50)
     chances, lists = np.full((96, 4), np.nan), np.full((96, 3), np.nan)
     for fold in subject_folds(classes, subjects, 3, 4):
         chances[fold.test] = SimpleShot().learn(vectors[fold.train], classes[fold.train], 4, 0)(vectors[fold.test])
@@ -79,20 +85,20 @@ class Memory:
 def test_remembering_patients_does_not_part_them() -> None:
     _, classes, subjects = people(3)
     persons = (np.arange(len(classes)) // 2)[:, None]
-    found = separations(Memory(), persons, classes, subjects, 4, UNAFFECTED, 0, rounds=50)
+    found = separations(Memory(), seen(persons, classes, subjects), 4, UNAFFECTED, 0, rounds=50)
     assert (found.unaffected_class.value, found.highest.value) == (0.5, 0.5)
     assert found.result_list.value == pytest.approx(0.5, abs=0.1)
     alone = [str(row) for row in range(len(classes))]  # with photos for people it is the leak it would be
-    assert separations(Memory(), persons, classes, alone, 4, UNAFFECTED, 0, rounds=50).highest.value > 0.9
+    assert separations(Memory(), seen(persons, classes, alone), 4, UNAFFECTED, 0, rounds=50).highest.value > 0.9
 
 
 def test_intervals_of_separations_are_by_person() -> None:
     """Every photo four times over says nothing new."""
     vectors, classes, subjects = people(5)
-    once = separations(SimpleShot(), vectors, classes, subjects, 4, UNAFFECTED, 0, 4, rounds=50)
+    once = separations(SimpleShot(), seen(vectors, classes, subjects), 4, UNAFFECTED, 0, 4, rounds=50)
     rows = np.repeat(np.arange(96), 4)
     again = [subjects[row] for row in rows]
-    many = separations(SimpleShot(), vectors[rows], classes[rows], again, 4, UNAFFECTED, 0, 4, rounds=50)
+    many = separations(SimpleShot(), seen(vectors[rows], classes[rows], again), 4, UNAFFECTED, 0, 4, rounds=50)
     assert (many.photos, many.patients, many.unaffected) == (384, 36, 12)
     for one, other in ((once.unaffected_class, many.unaffected_class), (once.highest, many.highest)):
         assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
@@ -108,4 +114,4 @@ def test_what_cannot_be_parted_is_refused() -> None:
     ):
         few = [name for name, kept in zip(subjects, rows, strict=True) if kept]
         with pytest.raises(UsageError, match=said):
-            separations(SimpleShot(), vectors[rows], classes[rows], few, count, UNAFFECTED, 0)
+            separations(SimpleShot(), seen(vectors[rows], classes[rows], few), count, UNAFFECTED, 0)

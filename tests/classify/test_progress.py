@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ganonym.classify.cross_validation import cross_validated
-from ganonym.classify.fewshot.encoders import Projection
-from ganonym.classify.fit import Schedule, fit
-from ganonym.classify.methods.ordinal import OrdinalGrading
+from ganonym.classify.learning.fit import Schedule, fit
+from ganonym.classify.networks.light import Projection
 from ganonym.classify.progress import heard
+from ganonym.classify.systems.ordinal import OrdinalGrading
 
 Told = tuple[str, int, int]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from ganonym.classify.explain.region_mass import REGIONS, mean_mass, overlay, region_mass, regions_of
+from ganonym.classify.explain.gradcam import REGIONS, overlay, region_mass, regions_of
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 
@@ -89,25 +89,6 @@ def test_an_even_map_has_the_regions_areas(face: NDArray[np.float64]) -> None:
     areas = np.bincount(regions_of(face, SIZE).ravel(), minlength=6) / 112**2
     np.testing.assert_allclose(mass, areas, atol=1e-12)
     assert (areas > 0.005).all()
-
-
-def test_mean_over_photos_is_by_person(face: NDArray[np.float64]) -> None:
-    eye, nose = face[36:42].mean(axis=0), face[30]
-    maps = np.array([spot(*eye)] * 6 + [spot(*nose)] * 2 + [np.zeros(SIZE)])
-    people = ["a", "a", "b", "b", "c", "d", "e", "f", "g"]
-    mass = region_mass(maps, np.repeat(face[None], 9, axis=0))
-    assert np.isnan(mass[8]).all()
-    found = mean_mass(mass, people, np.random.default_rng(0), rounds=200)
-    assert tuple(found) == REGIONS
-    assert found["eyes"].value == 0.75
-    assert found["nose"].value == 0.25
-    assert found["eyes"].low < 0.75 < found["eyes"].high
-    assert found["mouth"].value == found["mouth"].low == 0.0
-    assert found["mouth"].high == pytest.approx(1 - 0.025 ** (1 / 6))  # six people with a map, none at the mouth
-    again = mean_mass(mass, people, np.random.default_rng(0), rounds=200)
-    assert found == again
-    with pytest.raises(UsageError, match="no map has any mass"):
-        mean_mass(mass[8:], people[8:], np.random.default_rng(0))
 
 
 def test_picture_is_the_crop_where_the_map_is_nothing_and_colour_where_it_is_one() -> None:

@@ -12,18 +12,21 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise
 
-from ganonym.classify.retrieval.distances import Encodings, cosine_distances, ensemble_distances, fused
+from ganonym.classify.retrieval.encode import VARIANTS, Variant, seen
 from ganonym.classify.retrieval.ranking import (
+    Encodings,
     Search,
     by_disorder,
     by_fused_vectors,
     by_image,
     by_patient,
     by_patient_and_disorder,
+    cosine_distances,
+    ensemble_distances,
+    fused,
     mean_case,
     nearest_case,
 )
-from ganonym.classify.retrieval.views import VIEWS, View, seen
 from ganonym.errors import UsageError
 
 SIZES = (5, 3, 7)  # three encoders of different length
@@ -48,24 +51,24 @@ def published_ranking(distances: np.ndarray, disorders: np.ndarray) -> list[list
 
 def test_the_four_views_against_pillow() -> None:
     crops = np.random.default_rng(1).integers(0, 256, (2, 6, 5, 3)).astype(np.uint8)
-    assert set(VIEWS) == {View(flip, grey) for flip in (False, True) for grey in (False, True)}
-    for view in VIEWS:
-        shown = seen(crops, view)
+    assert set(VARIANTS) == {Variant(flip, grey) for flip in (False, True) for grey in (False, True)}
+    for variant in VARIANTS:
+        shown = seen(crops, variant)
         assert (shown.shape, shown.dtype) == (crops.shape, np.uint8)
         assert shown.flags.c_contiguous
         for crop, other in zip(crops, shown, strict=True):
             picture = Image.fromarray(crop)
-            if view.flip:
+            if variant.flip:
                 picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            if view.grey:
+            if variant.grey:
                 picture = picture.convert("L").convert("RGB")
-            assert np.abs(np.asarray(picture).astype(int) - other).max() <= (1 if view.grey else 0)
+            assert np.abs(np.asarray(picture).astype(int) - other).max() <= (1 if variant.grey else 0)
 
 
 def test_grey_is_of_rgb_not_bgr() -> None:
     red = np.zeros((1, 1, 1, 3), np.uint8)
     red[..., 0] = 255
-    assert seen(red, View(False, True)).ravel().tolist() == [76, 76, 76]
+    assert seen(red, Variant(False, True)).ravel().tolist() == [76, 76, 76]
 
 
 def test_the_ensemble_is_the_mean_of_cosine_distances() -> None:

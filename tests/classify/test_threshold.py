@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from ganonym.classify.methods import screening
 from ganonym.classify.screening import threshold
 from ganonym.classify.screening.threshold import Rule, choose_threshold
+from ganonym.classify.systems import screening
 from ganonym.errors import UsageError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import save_file
 
-from ganonym.classify.fit import seeded
+from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.weights import sha256_file
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
     monkeypatch.setattr(
         "ganonym.batch.run.run_batch",  # a process of its own takes longer to start than the whole release
         lambda source, out, settings, *more, **options: real(
-            source, out, replace(settings, engine="serial"), *more, **options
+            source, out, settings.changed(engine="serial"), *more, **options
         ),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))

@@ -114,8 +114,8 @@ def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixtu
 
 
 def test_retrieval_screening_and_separation(capsys: pytest.CaptureFixture[str]) -> None:
-    from ganonym.classify.methods.screening import Logistic, Screen, assess
     from ganonym.classify.retrieval.evaluate import Accuracy
+    from ganonym.classify.systems.screening import Logistic, Screen, assess
     from ganonym.statistics.intervals import Estimate
     from ganonym.types import Pose
     from ganonym_cli.classify.retrieve import shown

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganonym.classify.crops.arcface import TEMPLATE, ArcFaceCrop
+from ganonym.classify.crops import TEMPLATE, ArcFaceCrop
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
 from ganonym.evaluate.attackers.onnx_recognizer import (

@@ -8,7 +8,7 @@ from skimage.data import astronaut, coffee
 
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.subject_face import choose_face
+from ganonym.subjects import choose_face
 from ganonym.types import RGB, Refusal
 
 FACE: RGB = np.ascontiguousarray(astronaut()[:260, 80:360])

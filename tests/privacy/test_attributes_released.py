@@ -38,7 +38,7 @@ def test_attributes_are_those_of_a_random_member_of_the_group(model: ShapeModel)
         assert len({shown[row] for row in rows}) > 1
     own = [int(face.subject[1:]) % 6 for face in faces]
     assert np.mean([a == b for a, b in zip(shown, own, strict=True)]) < 0.5
-    kept = privatize(faces, model, replace(PLAIN, attributes_from="subject"), manifest=True)
+    kept = privatize(faces, model, PLAIN.changed(attributes_from="subject"), manifest=True)
     assert kept.attributes == tuple(face.attributes for face in faces)
 
 
@@ -63,7 +63,7 @@ def test_swapping_the_attributes_of_two_group_members_changes_nothing(model: Sha
 def test_attributes_of_the_group_are_within_the_bound_and_cost_no_bits(
     model: ShapeModel, source: str, inside: bool
 ) -> None:
-    settings = replace(SPREAD, attributes_from=source)  # type: ignore[arg-type]
+    settings = SPREAD.changed(attributes_from=source)  # type: ignore[arg-type]
     result = privatize(toned(model), model, settings, manifest=False).guarantee
     assert ("by identity shape and tone ≤ 1/5" in result.statement) == inside
     assert (result.bits["tone"] == 0) == inside

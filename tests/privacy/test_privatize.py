@@ -43,7 +43,7 @@ def test_identity_is_the_group_mean_and_expression_is_budgeted(model: ShapeModel
 
 def test_directions_of_expression_beyond_the_budget_are_protected_with_the_identity(model: ShapeModel) -> None:
     faces = cohort(model, photos=2)
-    result = privatize(faces, model, replace(PLAIN, expression=ExpressionBudget()), manifest=True)
+    result = privatize(faces, model, PLAIN.changed(expression=ExpressionBudget()), manifest=True)
     given = np.array([split(face.shape, model)[1] for face in faces])
     shown = np.array([parts(shape, model)[1] for shape in result.faces])
     np.testing.assert_allclose(shown[:, :2], quantize_expression(given[:, :2], model.expression_sd[:2]), atol=1e-9)
@@ -67,7 +67,7 @@ def test_repartitioning_changes_no_shape(model: ShapeModel) -> None:
             np.testing.assert_allclose(join(identity, expression, other), face.shape, atol=1e-12)
 
 
-@pytest.mark.parametrize("settings", [PLAIN, SPREAD, replace(SPREAD, disperse="subject")])
+@pytest.mark.parametrize("settings", [PLAIN, SPREAD, SPREAD.changed(disperse="subject")])
 def test_swapping_two_group_members_changes_no_byte(model: ShapeModel, settings: PrivacySettings) -> None:
     """Names and seeds stay in place, the two people change places: the output is the group's, to the last bit."""
     faces = [replace(face, shape=_neutral(face.shape, model)) for face in cohort(model)]
@@ -94,11 +94,11 @@ def _swapped(faces: list[SubjectFace], a: int, b: int) -> list[SubjectFace]:
 def test_dispersal_per_photo_unlinks_and_per_subject_links(model: ShapeModel) -> None:
     faces = cohort(model, photos=3)
     for disperse, distinct in (("photo", 69), ("subject", 23)):
-        result = privatize(faces, model, replace(SPREAD, disperse=disperse), manifest=True)  # type: ignore[arg-type]
+        result = privatize(faces, model, SPREAD.changed(disperse=disperse), manifest=True)  # type: ignore[arg-type]
         identities = {tuple(np.round(parts(shape, model)[0], 9)) for shape in result.faces}
         assert len(identities) == distinct
         assert raw(result.faces) == raw(
-            privatize(faces, model, replace(SPREAD, disperse=disperse), manifest=True).faces  # type: ignore[arg-type]
+            privatize(faces, model, SPREAD.changed(disperse=disperse), manifest=True).faces  # type: ignore[arg-type]
         )
 
 
@@ -144,9 +144,9 @@ def test_codebook_outputs_are_virtual_patients_of_the_code(bundled: ShapeModel) 
     assert max(gaps) < 1e-6 < 1e-3 < np.abs(public[1:] - public[:1]).max(axis=1).min()
     assert max(float(np.abs(expression).max()) for _, expression in shown) < 1e-6
     assert len({identity.tobytes() for identity, _ in shown}) > 60, "drawn for each photo"
-    steady = privatize(faces, bundled, replace(settings, disperse="subject"), manifest=True)
+    steady = privatize(faces, bundled, settings.changed(disperse="subject"), manifest=True)
     assert raw(steady.faces)[::2] == raw(steady.faces)[1::2]
-    middle = privatize(faces, bundled, replace(settings, disperse="none"), manifest=True)
+    middle = privatize(faces, bundled, settings.changed(disperse="none"), manifest=True)
     assert len(set(raw(middle.faces))) <= 16
     alone = privatize(faces[:2], bundled, settings, manifest=True)  # a single subject needs no company
     assert raw(alone.faces) == raw(result.faces)[:2]
@@ -221,7 +221,7 @@ def test_settings_refuse_nonsense(wrong: dict[str, object]) -> None:
 
 
 def test_guarantee_states_the_smallest_group_and_adds_up(model: ShapeModel) -> None:
-    settings = replace(SPREAD, attributes=AttributeChoice(age=False), attributes_from="subject")
+    settings = SPREAD.changed(attributes=AttributeChoice(age=False), attributes_from="subject")
     result = privatize(cohort(model), model, settings, manifest=False).guarantee
     assert result.statement.startswith("re-identification by identity shape ≤ 1/5 = 0.200 within the released set")
     bits = result.bits

@@ -112,7 +112,7 @@ def test_rank1_takes_no_photo_for_its_own_neighbour_however_far_the_others_are()
 
 
 def load_network():  # type: ignore[no-untyped-def]
-    from ganonym.classify.fit import seeded
+    from ganonym.classify.learning.fit import seeded
     from ganonym.classify.networks.iresnet import IResNet
 
     return seeded(lambda: IResNet(FORM), 5).eval()

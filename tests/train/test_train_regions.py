@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ganonym.classify.crops.regions import REGIONS
-from ganonym.classify.fit import Schedule
-from ganonym.classify.methods.deepgestalt import DeepGestalt, descriptors
-from ganonym.classify.systems import read_foundation
+from ganonym.classify.crops import REGIONS
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learning.fit import Schedule
+from ganonym.classify.systems.deepgestalt import DeepGestalt, descriptors
 from ganonym.errors import UsageError
 from ganonym_train.identities import Crops, rank1
 from ganonym_train.regions import RegionsRecipe, recipe_of, train_regions

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.fit import seeded
-from ganonym.classify.heads.margin import cosface_logits, cosines
+from ganonym.classify.learning.fit import seeded
+from ganonym.classify.learning.heads import cosface_logits, cosines
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, normalised
 from ganonym_train.checkpoint import export_half, load_checkpoint, save_checkpoint
 from ganonym_train.identities import Crops, rank1

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.portrait import Crop, Portrait, portraits
+from ganonym.classify.cohort import Crop, Portrait, portraits
 from ganonym.errors import UsageError
 from ganonym.manifest import read_manifest
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganonym.classify.cohort import gather
+from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.learning.discriminant import Discriminant, save_reference
 from ganonym.classify.looks import embedded
-from ganonym.classify.methods.discriminant import Discriminant
-from ganonym.classify.reference import save_reference
-from ganonym.classify.systems import read_foundation
 from ganonym.errors import UsageError
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from ganonym.classify.classifier import Arrays
-from ganonym.classify.crops.regions import REGIONS
-from ganonym.classify.fit import CPU, Schedule
-from ganonym.classify.methods.deepgestalt import DeepGestalt, descriptors
+from ganonym.classify.crops import REGIONS
+from ganonym.classify.learning.fit import CPU, Schedule
+from ganonym.classify.system import Arrays
+from ganonym.classify.systems.deepgestalt import DeepGestalt, descriptors
 from ganonym.errors import UsageError
 from ganonym.weights import read_tensors
 from ganonym_train.identities import Crops, rank1
@@ -44,7 +44,7 @@ def recipe_of(preset: str, seed: int = 1, device: str = CPU) -> RegionsRecipe:
 def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, log: Callable[[str], None]) -> None:
     """Train one region after the other, each kept in the folder `run`; write all in half precision to `output`.
 
-    `crops` are of `crops.regions`, (n, 4, side, side). Some people are kept out (`Crops.unseen`). A region whose file
+    `crops` are `RegionCrops` (n, 4, side, side). Some people are kept out (`Crops.unseen`). A region whose file
     is in `run` is not trained again: use a folder for each recipe and set of photographs.
     """
     unseen, person = crops.unseen, crops.person

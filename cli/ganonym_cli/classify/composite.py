@@ -31,11 +31,10 @@ def composite(
     """The mean face of each class of five people or more, and maps of how it differs from another class."""
     import numpy as np
 
+    from ganonym.classify.case import Classed
+    from ganonym.classify.cohort import CanvasCrop
     from ganonym.classify.explain.class_faces import check_people, class_faces, file_names
-    from ganonym.classify.explain.composite import FEWEST
-    from ganonym.classify.explain.difference_map import LENGTHENED, drawn, inside, limit_of
-    from ganonym.classify.portrait import CanvasCrop
-    from ganonym.classify.roster import Classed
+    from ganonym.classify.explain.composite import FEWEST, LENGTHENED, drawn, inside, limit_of
     from ganonym.errors import UsageError
     from ganonym.files import make_folder, write_output
     from ganonym.photos.encode import encode_png

@@ -50,8 +50,8 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
-    from ganonym.classify.roster import Classed
-    from ganonym.classify.screening.patients_only import check_groups, separations
+    from ganonym.classify.case import Classed
+    from ganonym.classify.screening.dysmorphism import check_groups, separations
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -70,9 +70,7 @@ def dysmorphism(
         place = cohort.names.index(unaffected)
         found = separations(
             chosen.system.method,
-            seen.inputs,
-            seen.classes,
-            seen.subjects,
+            seen,
             len(cohort.names),
             place,
             seed,

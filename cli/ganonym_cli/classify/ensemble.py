@@ -12,9 +12,9 @@ from ganonym_cli.console import Output
 from ganonym_cli.device import device_of
 
 if TYPE_CHECKING:
-    from ganonym.classify.classifier import Arrays
     from ganonym.classify.model_folder import Model
-    from ganonym.classify.retrieval.photographs import Ensemble, Looked
+    from ganonym.classify.retrieval.gallery import Ensemble, Looked
+    from ganonym.classify.system import Arrays
 
 _PANEL = "Encoders (several: an ensemble, by the mean of their cosine distances)"
 Models = Annotated[
@@ -86,10 +86,10 @@ def ensemble_of(
     without digest."""
     from functools import partial
 
-    from ganonym.classify.retrieval import members
-    from ganonym.classify.retrieval.photographs import Ensemble
-    from ganonym.classify.retrieval.views import VIEWS
-    from ganonym.classify.systems import read_foundation
+    from ganonym.classify.encoders import read_foundation
+    from ganonym.classify.retrieval import encode as members
+    from ganonym.classify.retrieval.encode import VARIANTS
+    from ganonym.classify.retrieval.gallery import Ensemble
     from ganonym.errors import UsageError
 
     files = _paired("--encoder", encoders, "--sha256", digests)
@@ -109,13 +109,13 @@ def ensemble_of(
         output.note("The bundled encoder learned to tell virtual people apart; it has seen no patient, no syndrome.")
     if any(model.card.simulated for _, model in trained):
         output.note("A model learned from SIMULATED syndromes: it knows nothing of patients.")
-    return Ensemble(tuple(found), VIEWS if views else VIEWS[:1]), [model for _, model in trained]
+    return Ensemble(tuple(found), VARIANTS if views else VARIANTS[:1]), [model for _, model in trained]
 
 
 def told_of(ensemble: Ensemble) -> dict[str, Any]:
     """The ensemble, for JSON."""
     encoders = [{"name": each.encoder.name, "digest": each.digest} for each in ensemble.members]
-    return {"encoders": encoders, "views": len(ensemble.views)}
+    return {"encoders": encoders, "views": len(ensemble.variants)}
 
 
 def refuse_nobody(looked: Looked) -> None:
@@ -131,7 +131,7 @@ def refuse_nobody(looked: Looked) -> None:
 
 
 def tell_kept(output: Output, file: Path | None, read: bool) -> None:
-    from ganonym.classify.retrieval.encodings_file import PERSONAL
+    from ganonym.classify.retrieval.gallery import PERSONAL
 
     if file is not None:
         output.note(f"{file} is {'read' if read else 'written'}: {PERSONAL}.")

@@ -61,9 +61,9 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Rates on people whom the classifier did not learn from, with intervals over people."""
+    from ganonym.classify.case import Classed, Roster, check_folds
     from ganonym.classify.cross_validation import cross_validated, rated, tempered
     from ganonym.classify.model_folder import CARD
-    from ganonym.classify.roster import Classed, Roster, check_folds
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -14,9 +14,9 @@ from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
+    from ganonym.classify.case import Classed
     from ganonym.classify.cohort import Cohort
     from ganonym.classify.fewshot.learners import Compared
-    from ganonym.classify.roster import Classed
 
 
 def fewshot(
@@ -44,10 +44,10 @@ def fewshot(
     quiet: Quiet = False,
 ) -> None:
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
+    from ganonym.classify.encoders import read_foundation
     from ganonym.classify.fewshot.episodes import Shape
     from ganonym.classify.fewshot.learners import check_episodes, compare
     from ganonym.classify.looks import embedded
-    from ganonym.classify.systems import read_foundation
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -68,8 +68,8 @@ def fewshot(
 
 
 def _base(them: Classed, names: list[str] | None, frequent: int | None) -> list[int]:
+    from ganonym.classify.case import people_of
     from ganonym.classify.retrieval.protocol import FREQUENT
-    from ganonym.classify.roster import people_of
     from ganonym.errors import UsageError
 
     unknown = sorted(set(names or ()) - set(them.names))

@@ -66,9 +66,9 @@ def grade(
     """
     import numpy as np
 
+    from ganonym.classify.case import check_folds
     from ganonym.classify.cross_validation import cross_validated
-    from ganonym.classify.methods.ordinal import level_rates, median_level, quadratic_kappa
-    from ganonym.classify.roster import check_folds
+    from ganonym.classify.systems.ordinal import level_rates, median_level, quadratic_kappa
     from ganonym.errors import UsageError
     from ganonym.statistics.intervals import few, subject_bootstrap
 
@@ -134,7 +134,7 @@ def _by_signs(cases: list[Case], text: str) -> tuple[list[Case], tuple[str, ...]
     """The cases with their level for disorder, and the levels in order."""
     from dataclasses import replace
 
-    from ganonym.classify.methods.ordinal import levels_by_signs
+    from ganonym.classify.systems.ordinal import levels_by_signs
     from ganonym.errors import UsageError
 
     try:

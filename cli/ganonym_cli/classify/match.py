@@ -53,10 +53,9 @@ def match(
     quiet: Quiet = False,
 ) -> None:
     """The disorders of a gallery nearest to each photograph, as GestaltMatcher. No diagnosis: a distance of faces."""
-    from ganonym.classify.case import Case
-    from ganonym.classify.retrieval.match import matches
-    from ganonym.classify.retrieval.photographs import encoded, look
-    from ganonym.classify.roster import roster
+    from ganonym.classify.case import Case, roster
+    from ganonym.classify.retrieval.gallery import encoded, look
+    from ganonym.classify.retrieval.ranking import matches
 
     output = Output(as_json, quiet)
     ensemble, _ = ensemble_of(model, encoder, sha256, onnx, onnx_sha256, base, base_sha256, views, device, output)

@@ -19,8 +19,8 @@ def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str
     """A trained model. Raises UsageError for a network that it does not start from, and as `load_model` does."""
     from functools import partial
 
+    from ganonym.classify.encoders import read_foundation
     from ganonym.classify.model_folder import load_model
-    from ganonym.classify.systems import read_foundation
 
     model = load_model(folder, partial(read_foundation, encoder, sha256), device_of(device, output))
     if not model.foundation:

@@ -15,14 +15,12 @@ from ganonym_cli.device import device_of
 from ganonym_cli.options import cache_at
 
 if TYPE_CHECKING:
-    from ganonym.classify.case import Case
-    from ganonym.classify.classifier import Arrays
-    from ganonym.classify.cohort import Cohort
+    from ganonym.classify.case import Case, Check, Classed
+    from ganonym.classify.cohort import Cohort, Crop
     from ganonym.classify.configurations import Configuration
     from ganonym.classify.looks import System
-    from ganonym.classify.portrait import Crop
     from ganonym.classify.recipe import Preset, Recipe
-    from ganonym.classify.roster import Check, Classed
+    from ganonym.classify.system import Arrays
     from ganonym.statistics.intervals import Estimate
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
@@ -82,7 +80,7 @@ class Chosen:
 
     def check(self, them: Classed) -> None:
         """Raises UsageError for classes that the system cannot learn."""
-        from ganonym.classify.classifier import Choosy
+        from ganonym.classify.system import Choosy
 
         if isinstance(self.system.method, Choosy):
             self.system.method.check(them.classes, len(them.names))
@@ -109,7 +107,7 @@ def cohort_of(
     """
     from dataclasses import replace
 
-    from ganonym.classify.roster import of_enough
+    from ganonym.classify.case import of_enough
 
     cases, few = of_enough(chosen_cases(data, images, output, label, only), at_least)
     if few:
@@ -145,8 +143,8 @@ def gathered(
 ) -> Cohort:
     """`cohort.gather`, and a word on what was left out. Raises UsageError as `check` does of the table, before any
     photograph is looked at, and of those in which a face was found."""
+    from ganonym.classify.case import roster
     from ganonym.classify.cohort import gather
-    from ganonym.classify.roster import roster
 
     if check is not None:
         check(roster(cases, names, positive))
@@ -178,7 +176,7 @@ def cases_of(
 
 def tell_folds(output: Output, cohort: Cohort, folds: int) -> None:
     """A word where there can be fewer folds than asked for."""
-    from ganonym.classify.metrics.folds import possible_folds
+    from ganonym.classify.cross_validation import possible_folds
 
     most = possible_folds(cohort.classes, cohort.subjects, folds)
     if most < folds:
@@ -207,8 +205,9 @@ def system_for(
     Raises UsageError for a setting that cannot be, an option that does nothing for this recipe, and the full preset of
     one that starts from a recognizer, without one: with the bundled encoder it would not be what was published.
     """
+    from ganonym.classify.encoders import read_foundation
     from ganonym.classify.recipe import altered, changed
-    from ganonym.classify.systems import configured, read_foundation
+    from ganonym.classify.systems import configured
     from ganonym.errors import UsageError
     from ganonym_train.recipes import find_recipe
 

@@ -30,7 +30,7 @@ def predict(
     """Rank the classes that a model knows for each photograph. No diagnosis: a similarity to what it learned from."""
     from ganonym.classify.case import Case
     from ganonym.classify.cohort import gather
-    from ganonym.classify.metrics.topk import ranked
+    from ganonym.classify.metrics.rates import ranked
 
     output = Output(as_json, quiet)
     check_photos(photos)

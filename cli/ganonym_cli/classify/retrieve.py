@@ -82,10 +82,10 @@ def retrieve(
     """
     import numpy as np
 
+    from ganonym.classify.case import roster
     from ganonym.classify.retrieval.evaluate import evaluate
-    from ganonym.classify.retrieval.photographs import encoded, look
+    from ganonym.classify.retrieval.gallery import encoded, look
     from ganonym.classify.retrieval.ranking import POOLS
-    from ganonym.classify.roster import roster
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -29,8 +29,7 @@ from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.classify.screening.rates import Screened, ScreeningRates
-    from ganonym.classify.screening.ratios import Ratio
+    from ganonym.classify.screening.rates import Ratio, Screened, ScreeningRates
     from ganonym.statistics.intervals import Estimate
 
 
@@ -72,11 +71,10 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
-    from ganonym.classify.methods.screening import BinaryScreening
-    from ganonym.classify.methods.screening_in_folds import assess_in_folds, check_people
-    from ganonym.classify.roster import Classed
+    from ganonym.classify.case import Classed
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
+    from ganonym.classify.systems.screening import BinaryScreening, assess_in_folds, check_people
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -71,11 +71,11 @@ def train(
 
     The key by which the model knows its photographs again is kept beside OUT: do not share it.
     """
-    from ganonym.classify.classifier import asked
+    from ganonym.classify.case import Classed, check_folds, check_two, people_of
     from ganonym.classify.cross_validation import cross_validated
-    from ganonym.classify.metrics.calibration import fit_temperature, logits
+    from ganonym.classify.metrics.rates import fit_temperature, logits
     from ganonym.classify.model_folder import Card, Key, check_new, digest, key_place, save_model
-    from ganonym.classify.roster import Classed, check_folds, check_two, people_of
+    from ganonym.classify.system import asked
     from ganonym.errors import GanonymError, UsageError
     from ganonym.files import discard, make_folder
     from ganonym.pseudonym import read_or_create_key

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.classify.cohort import Cohort
+from ganonym.classify.case import Classed, people_of
+from ganonym.classify.cohort import Cohort, Portrait
 from ganonym.classify.explain.composite import FEWEST, Composite, Difference, composite, difference
-from ganonym.classify.portrait import Portrait
-from ganonym.classify.roster import Classed, people_of
 from ganonym.errors import UsageError
 
 _LONGEST = 80

@@ -11,21 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganonym.classify.case import Case
-from ganonym.classify.classifier import OnEmbeddings
-from ganonym.classify.cohort import Cohort
-from ganonym.classify.crops.arcface import ArcFaceCrop, arcface_matrix
-from ganonym.classify.crops.regions import RegionCrops
-from ganonym.classify.explain.gradcam import grad_cam
-from ganonym.classify.explain.on_photo import drawn_on_photo
-from ganonym.classify.explain.region_mass import REGIONS, region_mass
-from ganonym.classify.methods.cnn import TrainedNetwork
-from ganonym.classify.methods.deepgestalt import DeepGestaltTrained, stretched
-from ganonym.classify.methods.gestaltmatcher import TrainedGestalt
-from ganonym.classify.methods.margin import TrainedMargin
+from ganonym.classify.cohort import Cohort, portrait_at
+from ganonym.classify.crops import ArcFaceCrop, RegionCrops, arcface_matrix
+from ganonym.classify.explain.gradcam import REGIONS, drawn_on_photo, grad_cam, region_mass
 from ganonym.classify.model_folder import Model
 from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
 from ganonym.classify.networks.zoo import last_maps
-from ganonym.classify.portrait import portrait_at
+from ganonym.classify.system import OnEmbeddings
+from ganonym.classify.systems.cnn import TrainedNetwork
+from ganonym.classify.systems.deepgestalt import DeepGestaltTrained, stretched
+from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
+from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply
 from ganonym.faces.cache import FaceCache, read_faces

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.fewshot.encoders import Projection, embedded, tensor_shape
-from ganonym.classify.fewshot.episodes import Pool, Shape, pool
-from ganonym.classify.fewshot.evaluate import EPISODES, EpisodeAccuracy, episode_accuracy
-from ganonym.classify.fewshot.meta_baseline import ClassifierBaseline, MetaBaseline, episodes_on
-from ganonym.classify.fewshot.prototypes import centred_unit
+from ganonym.classify.fewshot.episodes import EPISODES, EpisodeAccuracy, Pool, Shape, episode_accuracy, pool
 from ganonym.classify.fewshot.scores import EpisodeScore, cosine_to_means, matching, prototypical
-from ganonym.classify.fit import Schedule, seeded
+from ganonym.classify.learning.fit import Schedule, seeded
+from ganonym.classify.networks.light import Projection, embedded, tensor_shape
 from ganonym.classify.progress import heard
+from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline, episodes_on
+from ganonym.classify.systems.prototypes import centred_unit
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

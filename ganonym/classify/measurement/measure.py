@@ -22,9 +22,9 @@ from ganonym.errors import EnvironmentFault, PhotoError, UsageError
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import shrunk_by
-from ganonym.photos.isolate import in_workers
-from ganonym.subject_face import FaceChoice, choose_face
+from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Points, Refusal, Sex
+from ganonym.workers import in_workers
 
 if TYPE_CHECKING:
     import pandas

@@ -19,12 +19,11 @@ from ganonym.classify.measurement.pictures import drawn, percentile_chart
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.files import make_folder, refuse_existing, write_output, write_private
-from ganonym.manifest import read_manifest
-from ganonym.manifest_match import match
+from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
 from ganonym.photos.sniff import ACCEPTED
 from ganonym.photos.walk import walk
-from ganonym.subject_face import FaceChoice
+from ganonym.subjects import FaceChoice
 from ganonym.types import Points, Sex
 
 _DIVISORS = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}

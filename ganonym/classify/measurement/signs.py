@@ -91,8 +91,8 @@ def signs() -> tuple[Sign, ...]:
 def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -> list[Suggestion] | Refusal:
     """The signs whose criteria the z-scores of one face meet, the most reliable and marked first.
 
-    A Refusal when the head is turned too far to conclude anything. A sign without all its z-scores is left out
-    (`unjudged` names them). What the photograph spoils (`conditions`) becomes a caveat and makes the reliability low;
+    A Refusal when the head is turned too far to conclude anything. A sign without all its z-scores is
+    left out. What the photograph spoils (`conditions`) becomes a caveat and makes the reliability low;
     so do published norms, which are not of photographs.
     """
     refusal = None if conditions is None else conditions.refusal()
@@ -125,11 +125,6 @@ def caveats_of(measures: Sequence[str], spoilers: Mapping[Spoiler, str]) -> tupl
     """The sentences of those `spoilers` that any of the measures must not be read under."""
     spoiled = frozenset[Spoiler]().union(*(MEASUREMENTS[key].spoiled for key in measures))
     return tuple(text for name, text in spoilers.items() if name in spoiled)
-
-
-def unjudged(scores: Mapping[str, Score]) -> tuple[Sign, ...]:
-    """Signs that cannot be judged because a z-score that they need is lacking."""
-    return tuple(sign for sign in signs() if any(key not in scores or scores[key].z is None for key in sign.measures))
 
 
 def _sign(table: Mapping[str, Any]) -> Sign:

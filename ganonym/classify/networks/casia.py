@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.networks.dropout import dropped
+from ganonym.classify.learning.fit import dropped
 
 WIDTHS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
 """Channels of two convolutions a stage; stages are parted by max-pooling."""

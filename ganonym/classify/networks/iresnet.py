@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.classifier import Arrays
-from ganonym.classify.networks.dropout import dropped
+from ganonym.classify.learning.fit import dropped
 from ganonym.classify.progress import report
+from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
 
@@ -70,7 +70,7 @@ class IResNet(nn.Module):
     """RGB crops (n, 3, side, side) in −1 … 1 (`normalised`) → embeddings (n, embedding), not of unit length.
 
     First weights are the published ones: convolutions N(0, 0.1²), PReLU slopes 0.25, from torch's global generator, so
-    build it within `fit.seeded`. The weight of the last normalisation, `features`, is frozen at 1.
+    build it within `learning.fit.seeded`. The weight of the last normalisation, `features`, is frozen at 1.
     """
 
     def __init__(self, form: IResNetForm, dropout: float = 0.0) -> None:

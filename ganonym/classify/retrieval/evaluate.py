@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ganonym.classify.case import Case
-from ganonym.classify.metrics.topk import places, telling
-from ganonym.classify.retrieval.distances import Encodings
+from ganonym.classify.metrics.rates import places, telling
 from ganonym.classify.retrieval.protocol import Plan, Split, check_tested
-from ganonym.classify.retrieval.ranking import Rows, Search, by_image
+from ganonym.classify.retrieval.ranking import Encodings, Rows, Search, by_image
 from ganonym.statistics.intervals import ROUNDS, Estimate, Model, Statistic, few, subject_bootstrap
 from ganonym.types import Floats
 

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier, Inputs
+from ganonym.classify.system import Classifier, Inputs
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Fixed
 from ganonym.evaluate.attackers.lessons import cosine

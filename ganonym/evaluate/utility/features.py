@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganonym.classify.crops.arcface import ArcFaceCrop
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
 from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.assessment import Utility

@@ -14,8 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls, record
-from ganonym.classify.classifier import Classifier, Inputs
+from ganonym.classify.system import Calls, Classifier, Inputs, record
 
 Cell: TypeAlias = Literal["OO", "OA", "AO", "AA"]
 CELLS: tuple[Cell, ...] = ("OO", "OA", "AO", "AA")

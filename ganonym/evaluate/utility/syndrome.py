@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.calls import Calls
-from ganonym.classify.classifier import Classifier
 from ganonym.classify.cross_validation import called
-from ganonym.classify.methods.discriminant import Discriminant
-from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.learning.discriminant import Discriminant, Reference, load_reference
+from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
-from ganonym.classify.reference import Reference, load_reference
+from ganonym.classify.system import Calls, Classifier
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganonym.classify.methods.discriminant import Discriminant
-from ganonym.classify.reference import Reference
+from ganonym.classify.learning.discriminant import Discriminant, Reference
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.utility.syndrome import deployed
 from ganonym.manifest import Row

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganonym.classify.methods.small_network import SmallNetwork
+from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.families import groups, utility
 from ganonym.evaluate.utility.inputs import UtilityInputs

@@ -1,0 +1,286 @@
+"""Fetal alcohol syndrome and others from facial measurements, as Valentine et al. and Astley and Clarren did.
+
+All three see landmarks (n, 68, 2), in pixels of any picture, and measure them themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
+from ganonym.classify.system import Arrays, Inputs
+from ganonym.errors import EnvironmentFault, UsageError
+from ganonym.types import Floats
+
+FEATURES = tuple(key for key in MEASUREMENTS if not key.endswith((" right", " left")))
+_LOGISTIC = ("mean", "scale", "weights", "bias", "known")
+_FOREST = ("left", "right", "feature", "threshold", "value", "roots", "known")
+_RULE = ("mean", "sd", "slope", "bias")
+
+
+def features(points: Inputs) -> Floats:
+    """Of landmarks (n, 68, 2) all measurements over the face size, and all ratios between landmarks: (n, 226)."""
+    found = measurements(np.asarray(points, dtype=np.float64))
+    return np.hstack(
+        [np.stack([found[key] for key in FEATURES], axis=1), pairwise_ratios(np.asarray(points, dtype=np.float64))]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLogistic:
+    """Logistic regression on standardised `features`, with an L2 penalty of 1 / `strength` (scikit-learn's C).
+
+    After Valentine et al. (Pediatrics 2017;140:e20162028), who read fetal alcohol syndrome off ratios between
+    landmarks at an area under the ROC curve of 0.88. Their landmarks and classifier are FDNA's own: the 68 of iBUG
+    and this one stand in. Classes are weighted alike, however rare.
+    """
+
+    strength: float = 0.05
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedLogistic:  # noqa: ARG002
+        """Of landmarks (n, 68, 2), of two classes at least; nothing is drawn, so `seed` plays no part."""
+        from sklearn.linear_model import LogisticRegression
+
+        found = features(inputs)
+        mean, scale = found.mean(axis=0), found.std(axis=0)
+        scale = np.where(scale > 1e-12, scale, 1.0)
+        model = LogisticRegression(C=self.strength, class_weight="balanced", max_iter=2000)
+        model.fit((found - mean) / scale, classes)
+        weights, bias = model.coef_, model.intercept_
+        if len(weights) == 1:  # two classes have one score; half of it each way is the same softmax
+            weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        return TrainedLogistic(mean, scale, weights, bias, model.classes_.astype(np.int64), count)
+
+    def restore(self, arrays: Arrays, count: int) -> TrainedLogistic:
+        mean, scale, weights, bias, known = _taken(arrays, _LOGISTIC)
+        width = len(FEATURES) + RATIOS
+        if mean.shape != (width,) or scale.shape != (width,) or weights.shape != (len(known), width):
+            raise _foreign()
+        if bias.shape != known.shape or not _labels(known, count):
+            raise _foreign()
+        return TrainedLogistic(mean, scale, weights, bias, known.astype(np.int64), count)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedLogistic:
+    """`mean`, `scale` (d,) of features; `weights` (k, d) and `bias` (k,) of the classes `known` (k,)."""
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    bias: Floats
+    known: NDArray[np.int64]
+    count: int
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        # einsum, not a BLAS product: its sums do not depend on how many photos there are.
+        scaled = (features(inputs) - self.mean) / self.scale
+        logits = np.einsum("nd,kd->nk", scaled, self.weights) + self.bias
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return _spread(chances / chances.sum(axis=1, keepdims=True), self.known, self.count)
+
+    @property
+    def arrays(self) -> Arrays:
+        return {name: getattr(self, name) for name in _LOGISTIC}
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredForest:
+    """A random forest (Breiman 2001) on `features`: `trees`, leaves of at least `leaf` photos, classes weighted alike.
+
+    Trained by scikit-learn; saved as the arrays of its trees, since its own format is pickle.
+    """
+
+    trees: int = 300
+    leaf: int = 2
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedForest:
+        """Of landmarks (n, 68, 2); deterministic by `seed`."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        model = RandomForestClassifier(
+            self.trees, min_samples_leaf=self.leaf, class_weight="balanced", random_state=seed % 2**32
+        )
+        model.fit(features(inputs), classes)
+        return grown(model, count)
+
+    def restore(self, arrays: Arrays, count: int) -> TrainedForest:
+        left, right, feature, threshold, value, roots, known = _taken(arrays, _FOREST)
+        nodes = len(left)
+        flat = (left, right, feature, threshold)
+        if (
+            any(each.shape != (nodes,) for each in flat)
+            or value.shape != (nodes, len(known))
+            or not _labels(known, count)
+        ):
+            raise _foreign()
+        # Children come after their parents, so every walk ends; no index may leave the arrays.
+        inner = left >= 0
+        for child in (left, right):
+            if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] >= nodes).any():
+                raise _foreign()
+        width = len(FEATURES) + RATIOS
+        if roots.ndim != 1 or len(roots) == 0 or (roots < 0).any() or (roots >= nodes).any():
+            raise _foreign()
+        if (feature[inner] < 0).any() or (feature[inner] >= width).any():
+            raise _foreign()
+        return TrainedForest(left, right, feature, threshold, value, roots, known, count)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedForest:
+    """All trees one after the other: of node i the children `left` and `right` (−1 in a leaf), `feature` and
+    `threshold` (≤ goes left), and the share of each known class `value` (nodes, k). `roots` (trees,) are their firsts.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    threshold: Floats
+    value: Floats
+    roots: NDArray[np.int64]
+    known: NDArray[np.int64]
+    count: int
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        return _spread(self.walk(features(inputs)), self.known, self.count)
+
+    def walk(self, found: Floats) -> Floats:
+        """Mean over trees of the leaf that features (n, d) end in, (n, k). As single precision, like scikit-learn."""
+        seen = found.astype(np.float32)
+        photos = np.arange(len(seen))
+        total = np.zeros((len(seen), self.value.shape[1]))
+        for root in self.roots.tolist():
+            node = np.full(len(seen), root)
+            while (inner := self.left[node] >= 0).any():
+                goes_left = seen[photos, np.maximum(self.feature[node], 0)] <= self.threshold[node]
+                node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
+            total += self.value[node]
+        return total / len(self.roots)
+
+    @property
+    def arrays(self) -> Arrays:
+        return {name: getattr(self, name) for name in _FOREST}
+
+
+def grown(model: Any, count: int) -> TrainedForest:
+    """The trees of a fitted scikit-learn forest as arrays."""
+    trees = [each.tree_ for each in model.estimators_]
+    starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
+    shift = np.repeat(starts[:-1], [tree.node_count for tree in trees])
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(tree, name) for tree in trees])
+
+    left, right = (joined(name).astype(np.int64) for name in ("children_left", "children_right"))
+    value = joined("value")[:, 0, :]
+    return TrainedForest(
+        np.where(left >= 0, left + shift, -1),
+        np.where(right >= 0, right + shift, -1),
+        joined("feature").astype(np.int64),
+        joined("threshold"),
+        np.ascontiguousarray(value / value.sum(axis=1, keepdims=True)),
+        starts[:-1].astype(np.int64),
+        model.classes_.astype(np.int64),
+        count,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AstleyClarren:
+    """The rule of Astley and Clarren (1996) for fetal alcohol syndrome, as far as landmarks see it.
+
+    They told 42 patients from 84 controls without an error by a small ratio of palpebral fissure to inner-canthal
+    distance, a thin upper lip and a smooth philtrum. Here: the first ratio, and the upper vermilion over the face size;
+    no landmark sees whether the philtrum is smooth. The score, ours, is the mean of both z-scores among controls with
+    its sign turned; a logistic curve fitted to it gives the probability. For two classes, of which `control` is the
+    unaffected one.
+    """
+
+    control: int = 0
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        """Raises UsageError unless there are two classes, and photos of both."""
+        unaffected = classes == self.control
+        if count != 2 or self.control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
+            raise UsageError(
+                "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
+                "Choose the logistic regression or the forest for more classes.",
+            )
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedRule:  # noqa: ARG002
+        """Of landmarks (n, 68, 2). Raises UsageError unless there are two classes, and photos of both."""
+        from sklearn.linear_model import LogisticRegression
+
+        self.check(classes, count)
+        unaffected = classes == self.control
+        found = _rule_features(inputs)
+        mean, sd = found[unaffected].mean(axis=0), found[unaffected].std(axis=0, ddof=1)
+        score = _rule_score(found, mean, sd)
+        curve = LogisticRegression(C=1.0, class_weight="balanced").fit(score[:, None], ~unaffected)
+        return TrainedRule(mean, sd, curve.coef_[0].copy(), curve.intercept_.copy(), self.control)
+
+    def restore(self, arrays: Arrays, count: int) -> TrainedRule:
+        mean, sd, slope, bias = _taken(arrays, _RULE)
+        if count != 2 or mean.shape != (2,) or sd.shape != (2,) or slope.shape != (1,) or bias.shape != (1,):
+            raise _foreign()
+        return TrainedRule(mean, sd, slope, bias, self.control)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRule:
+    """`mean`, `sd` (2,) of the controls' ratio and lip; `slope` (1,), `bias` (1,) of the logistic curve."""
+
+    mean: Floats
+    sd: Floats
+    slope: Floats
+    bias: Floats
+    control: int
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        from scipy.special import expit
+
+        patient = expit(self.slope[0] * self.score(inputs) + self.bias[0])
+        return np.stack([1 - patient, patient][:: 1 if self.control == 0 else -1], axis=1)
+
+    def score(self, inputs: Inputs) -> Floats:
+        """How short fissures are and how thin the lip is, in SD of the controls, (n,): 0 in the mean control."""
+        return _rule_score(_rule_features(inputs), self.mean, self.sd)
+
+    @property
+    def arrays(self) -> Arrays:
+        return {name: getattr(self, name) for name in _RULE}
+
+
+def _rule_features(points: Inputs) -> Floats:
+    found = measurements(np.asarray(points, dtype=np.float64))
+    return np.stack([found["PFLEN/ENEN"], found["UVERM"]], axis=1)
+
+
+def _rule_score(found: Floats, mean: Floats, sd: Floats) -> Floats:
+    return np.asarray(-((found - mean) / np.where(sd > 1e-12, sd, 1.0)).mean(axis=1))
+
+
+def _spread(chances: Floats, known: NDArray[np.int64], count: int) -> Floats:
+    """Chances (n, k) of the classes `known` among all `count`, (n, count)."""
+    everything = np.zeros((len(chances), count))
+    everything[:, known] = chances
+    return everything
+
+
+def _taken(arrays: Arrays, names: tuple[str, ...]) -> tuple[NDArray[Any], ...]:
+    if set(arrays) != set(names) or any(not np.isfinite(each).all() for each in arrays.values()):
+        raise _foreign()
+    return tuple(arrays[name] for name in names)
+
+
+def _labels(known: NDArray[Any], count: int) -> bool:
+    return known.ndim == 1 and 0 < len(np.unique(known)) == len(known) and known.min() >= 0 and known.max() < count
+
+
+def _foreign() -> EnvironmentFault:
+    return EnvironmentFault("these arrays are not of this classifier.", "Train it anew, or name the right file.")

@@ -1,0 +1,125 @@
+"""Classifiers that learn nothing but class means: prototypical networks and SimpleShot, on cached embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ganonym.classify.fewshot.scores import class_means, cosines, squared_distances
+from ganonym.classify.system import Arrays, Inputs
+from ganonym.errors import EnvironmentFault
+from ganonym.types import Floats
+
+
+def prototypes(embeddings: Floats, classes: NDArray[np.intp], count: int) -> Floats:
+    """Mean embeddings (c, d) of classes (n,); rows of zeros for classes that do not occur."""
+    found, labels = np.asarray(embeddings, np.float64), classes.astype(np.int64)
+    return np.asarray(class_means(torch.from_numpy(found), torch.from_numpy(labels), count).numpy())
+
+
+def centred_unit(embeddings: Floats, centre: Floats) -> Floats:
+    """SimpleShot's "CL2N" (Wang et al. 2019, arXiv 1911.04623): less the mean of base classes (d,), to length 1.
+
+    >>> centred_unit(np.array([[4.0, 5.0]]), np.array([1.0, 1.0])).tolist()
+    [[0.6, 0.8]]
+    """
+    moved = np.asarray(embeddings, np.float64) - centre
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12))
+
+
+@dataclass(frozen=True, slots=True)
+class PrototypicalNetwork:
+    """Softmax of minus the squared Euclidean distance to class means (Snell et al. 2017, arXiv 1703.05175).
+
+    Inputs (n, d) are embeddings; the network in front is trained by `meta_baseline.episodes_on` with
+    `scores.prototypical`. `scale` multiplies the distances, 1 in the paper.
+    """
+
+    scale: float = 1.0
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> NearestMean:  # noqa: ARG002
+        """Nothing is drawn, so `seed` plays no part. A class without photos gets probability 0."""
+        return NearestMean(prototypes(inputs, classes, count), _known(classes, count), None, self.scale)
+
+    def restore(self, arrays: Arrays, count: int) -> NearestMean:
+        return _restored(arrays, count, self.scale, centred=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleShot:
+    """Softmax of `scale` times the cosine similarity to class means of centred embeddings of length 1 (`centred_unit`).
+
+    `base` (d,) is the mean embedding of classes other than those to tell apart, as the paper centres; None: the mean
+    of what is learned from, which in an episode of few shots says little. Deviation from Wang et al. 2019: they call
+    the class of the nearest mean by Euclidean distance and give no probabilities; here means get length 1 too (equal
+    for one shot) and `scale` is Meta-Baseline's 10.
+    """
+
+    base: Floats | None = field(default=None, compare=False)
+    scale: float = 10.0
+
+    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> NearestMean:  # noqa: ARG002
+        """Nothing is drawn, so `seed` plays no part. A class without photos gets probability 0."""
+        centre = np.asarray(inputs, np.float64).mean(axis=0) if self.base is None else np.asarray(self.base, np.float64)
+        means = prototypes(centred_unit(inputs, centre), classes, count)
+        return NearestMean(means, _known(classes, count), centre, self.scale)
+
+    def restore(self, arrays: Arrays, count: int) -> NearestMean:
+        return _restored(arrays, count, self.scale, centred=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NearestMean:
+    """`means` (c, d) of the classes `known` (c,); with a `centre` (d,) by cosine, without by squared distance."""
+
+    means: Floats
+    known: NDArray[np.bool_]
+    centre: Floats | None
+    scale: float
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        return softmax_of(self.scale * self.scores(inputs), self.known)
+
+    def scores(self, inputs: Inputs) -> Floats:
+        """How near inputs (n, d) are to the means, (n, c): cosine, or minus the squared distance."""
+        means = torch.from_numpy(self.means)
+        if self.centre is None:
+            return np.asarray(-squared_distances(torch.from_numpy(np.asarray(inputs, np.float64)), means).numpy())
+        return np.asarray(cosines(torch.from_numpy(centred_unit(inputs, self.centre)), means).numpy())
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """`scale` times the scores (n, c) of embeddings (n, d), differentiable."""
+        means = torch.from_numpy(self.means)
+        if self.centre is None:
+            return -self.scale * squared_distances(vectors.double(), means)
+        moved = functional.normalize(vectors.double() - torch.from_numpy(self.centre), dim=1)
+        return self.scale * cosines(moved, means)
+
+    @property
+    def arrays(self) -> Arrays:
+        own: dict[str, NDArray[np.generic]] = {"means": self.means, "known": self.known}
+        return own if self.centre is None else own | {"centre": self.centre}
+
+
+def softmax_of(scores: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Probabilities (n, c) by softmax over the classes `known` (c,); 0 for the others."""
+    scores = np.where(known, scores, -np.inf)
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _known(classes: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    return np.bincount(classes, minlength=count) > 0
+
+
+def _restored(arrays: Arrays, count: int, scale: float, *, centred: bool) -> NearestMean:
+    names = {"means", "known", "centre"} if centred else {"means", "known"}
+    if set(arrays) != names or arrays["means"].ndim != 2 or len(arrays["means"]) != count:
+        raise EnvironmentFault(f"these are not the means of {count} classes.", "Choose the method that wrote the file.")
+    centre = np.asarray(arrays["centre"], np.float64) if centred else None
+    return NearestMean(np.asarray(arrays["means"], np.float64), np.asarray(arrays["known"], np.bool_), centre, scale)

@@ -1,0 +1,201 @@
+"""Which faces leave, under what names and with what shapes: decided for all photos together before any is drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ganonym.faces.shape import ShapeModel
+from ganonym.manifest import Row
+from ganonym.privacy.attributes import AttributeChoice, coarsen
+from ganonym.privacy.audit import Audit
+from ganonym.privacy.guarantee import Guarantee
+from ganonym.privacy.privatize import privatize
+from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.subject import SubjectFace
+from ganonym.pseudonym import output_name, refuse_collisions, seed_for
+from ganonym.settings import Mechanism, Settings
+from ganonym.subjects import faces_to_release
+from ganonym.types import FaceRecord, PrivateFace, Refusal
+
+COVERABLE = frozenset({"tiny", "profile", "no-skin"})
+"""Why no face of a photo may be released although all can be covered: they were found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A face that counts: `record` of the photo whose bytes have the SHA-256 `digest`, and whose it is.
+
+    `index` counts the released faces of the photo from 0, the subject's. `row` is the manifest's, None without one.
+    `others` counts faces of the photo that are not released, doubtful ones aside.
+    """
+
+    photo: str
+    digest: str
+    index: int
+    record: FaceRecord
+    subject: str
+    row: Row | None
+    others: int = 0
+
+    @property
+    def label(self) -> str | None:
+        """The syndrome, None where none is given."""
+        return None if self.row is None else self.row.syndrome
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseItem:
+    """One face to be released: where it comes from, its output's name, and what synthesis may see of it.
+
+    `index` is its place among the released faces of the photo, `record_index` among all that the analysis found.
+    `label` is what may be told of its subject's syndrome.
+    """
+
+    source: str
+    index: int
+    record_index: int
+    input: str
+    subject: str
+    output: str
+    face: PrivateFace | Refusal
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        """How quarantine.csv calls it: the photo, with #2, #3 … for further faces without a manifest."""
+        return f"{self.source}#{self.index + 1}" if self.index else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """Everything to be released, ordered by output name, so the order reveals no source name; and its guarantee.
+
+    `audit` is how an attack on these very shapes did, None where nothing is released. `why` says why it is this
+    mechanism.
+    """
+
+    items: tuple[ReleaseItem, ...]
+    guarantee: Guarantee
+    audit: Audit | None
+    why: str
+
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """What may be told of the syndrome of each output."""
+        return {item.output: item.label for item in self.items}
+
+
+def claim_faces(
+    photo: str, digest: str, records: Sequence[FaceRecord], row: Row | None, settings: Settings
+) -> list[Claim] | Refusal:
+    """Which of the faces found in `photo` are released and whose they are, or why none is.
+
+    With a manifest's `row`, or when the settings say which face is the subject's, exactly one face counts; other people
+    are not released and not counted. Without, every face is a person's, and faces that the recognizer takes for one
+    person are one subject: the photo's own name, and PHOTO#2, PHOTO#3 … for further people in it.
+    """
+    general = None if settings.subject_face == "only" else settings.subject_face
+    chosen = faces_to_release(records, (row and row.face) or general, row is not None or general is not None)
+    if isinstance(chosen, Refusal):
+        return chosen
+    others = sum(record.refusal is None or record.refusal.reason != "doubtful" for record in records) - len(chosen)
+    own = photo if row is None else row.subject
+    return [
+        Claim(
+            photo,
+            digest,
+            index,
+            record,
+            own if row is not None or record.person == chosen[0].person else f"{photo}#{record.person + 1}",
+            row,
+            others,
+        )
+        for index, record in enumerate(chosen)
+    ]
+
+
+def subjects_of(claims: Sequence[Claim]) -> Mapping[str, str | None]:
+    """The label of every subject."""
+    return {claim.subject: claim.label for claim in claims}
+
+
+def coverable(refusal: Refusal, settings: Settings) -> bool:
+    """Whether a photo of which no face is released can be released itself, with its faces covered."""
+    return settings.output == "photo" and refusal.reason in COVERABLE
+
+
+def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tuple[Mechanism, str]:
+    """The mechanism for subjects with these labels, and a sentence that says why.
+
+    >>> choose_mechanism(Settings(k=2), {"a": None, "b": None})[0], choose_mechanism(Settings(k=3), {"a": "x"})[0]
+    ('k-same', 'codebook')
+    """
+    if settings.mechanism != "auto":
+        return settings.mechanism, f"mechanism {settings.mechanism}, as asked"
+    labelled = [label for label in people.values() if label is not None]
+    if settings.small_classes == "merge" and len(labelled) >= settings.k:
+        return "k-same", f"mechanism k-same: {len(labelled)} subjects with a label, at least k = {settings.k}, merged"
+    largest = max(Counter(people.values()).values(), default=0)
+    group = "a class of" if any(people.values()) else "there are"
+    if largest >= settings.k:
+        return "k-same", f"mechanism k-same: {group} {largest} subjects, at least k = {settings.k}"
+    return "codebook", f"mechanism codebook: {group} only {largest} subjects, fewer than k = {settings.k}"
+
+
+def plan_release(
+    claims: Sequence[Claim], model: ShapeModel, key: bytes, settings: Settings, *, manifest: bool
+) -> ReleasePlan:
+    """Name the outputs of all claimed faces and privatize their shapes together.
+
+    `manifest`: whether one said who is who. Raises as `privatize` does.
+    """
+    choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
+    outputs = [output_name(key, claim.photo, claim.index) for claim in claims]
+    refuse_collisions(outputs)
+    faces = [_subject_face(claim, output, choice, key, settings) for claim, output in zip(claims, outputs, strict=True)]
+    mechanism, why = choose_mechanism(settings, subjects_of(claims))
+    privacy = PrivacySettings(
+        mechanism=mechanism,
+        k=settings.k,
+        disperse=settings.disperse,
+        small_classes=settings.small_classes,
+        epsilon=settings.epsilon,
+        directions=settings.directions,
+        attributes=choice,
+        attributes_from=settings.attributes_from if settings.output == "face" else "subject",
+        i_understand=settings.i_understand,
+    )
+    private = privatize(faces, model, privacy, manifest=manifest)
+    items = []
+    for claim, output, face, points, label, kept in zip(
+        claims, outputs, faces, private.faces, private.labels, private.attributes, strict=True
+    ):
+        outcome: PrivateFace | Refusal
+        if isinstance(points, Refusal):
+            outcome = points
+        else:
+            assert face.surrogate_seed is not None
+            outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, face.surrogate_seed)
+        items.append(
+            ReleaseItem(
+                claim.photo, claim.index, claim.record.index, claim.digest, claim.subject, output, outcome, label
+            )
+        )
+    return ReleasePlan(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)
+
+
+def _subject_face(claim: Claim, output: str, choice: AttributeChoice, key: bytes, settings: Settings) -> SubjectFace:
+    seed = seed_for(key, settings.seed, output)
+    subject_seed = seed_for(key, settings.seed, f"subject\0{claim.subject}")
+    row = claim.row
+    return SubjectFace(
+        claim.subject,
+        claim.record.shape,
+        seed,
+        subject_seed,
+        claim.label,
+        coarsen(claim.record.tone, row.sex if row else None, row.age if row else None, choice),
+        subject_seed if settings.consistent else seed,
+    )

@@ -1,0 +1,238 @@
+"""Every recipe that comes along: trained, saved, read in another process, asked and explained; and all its settings.
+
+One tiny cohort of virtual people serves all, and one other process reads all models.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from ganonym.classify.case import Case
+from ganonym.classify.cohort import Cohort, gather
+from ganonym.classify.encoders import read_foundation
+from ganonym.classify.explain.model import EXPLAINED
+from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.looks import System
+from ganonym.classify.model_folder import Card, Key, digest, save_model
+from ganonym.classify.recipe import Preset, altered, changed
+from ganonym.classify.system import Arrays, Inputs, OnEmbeddings, Trained
+from ganonym.classify.systems import SYSTEMS, configured, meaning, system_of
+from ganonym.errors import UsageError
+from ganonym_train.recipes import bundled, find_recipe
+
+KEY = Key(b"a secret of thirty-two bytes and more")
+POSITIVE = "PHANTOM-WBS"
+QUICK = {
+    "cnn-comparison": ("epochs=1", "side=96"),
+    "deepgestalt": ("epochs=1", 'regions=["full"]'),
+    "gestaltmatcher": ("epochs=1", "draws=none"),
+    "meta-baseline": ("epochs=1", "steps=1", "ways=2", "queries=1"),
+    "photo-set": ("epochs=1",),
+    "risk-grading": ("epochs=1",),
+    "shen-margin": ("epochs=1",),
+}
+OTHER_PROCESS = """
+import json, sys
+from functools import partial
+from pathlib import Path
+from ganonym.classify.case import Case
+from ganonym.classify.cohort import gather
+from ganonym.classify.explain.model import explained
+from ganonym.classify.looks import System
+from ganonym.classify.model_folder import load_model
+from ganonym.classify.encoders import read_foundation
+from ganonym.errors import GanonymError
+
+photos, found = [Path(name) for name in sys.argv[2:]], {}
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    model = load_model(folder, partial(read_foundation, None, None))
+    cases = [Case(path.name, path, str(path), model.card.names[0]) for path in photos]
+    cohort = gather(cases, names=model.card.names, crops=model.look.crops)
+    told = {"chances": model.chances(cohort)[1].tolist(), "shares": None, "refused": []}
+    for name in model.card.names:
+        try:
+            told["shares"] = dict(explained(model, photos[0], name).shares)
+            break
+        except GanonymError as error:
+            told["refused"].append([type(error).__name__, str(error)])
+    found[folder.name] = told
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What models said of the probe photographs in the process that trained them, and in the one that read them."""
+
+    before: dict[str, np.ndarray[Any, Any]]
+    trained: dict[str, tuple[Trained, Inputs]]
+    after: dict[str, dict[str, Any]]
+
+
+def quick_system(name: str) -> tuple[dict[str, Any], Arrays, System]:
+    """Settings that take seconds, what the system starts from, and the system."""
+    recipe = find_recipe(name)
+    settings = altered(recipe.settings("small"), QUICK.get(name, ()))
+    start = configured(recipe.system, settings).pretrained_start
+    foundation = read_foundation(kind=recipe.system) if start else {}
+    return settings, foundation, system_of(recipe.system, settings, foundation)
+
+
+@pytest.fixture(scope="session")
+def few_people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    """Three virtual people of each of two classes, one photograph each."""
+    from ganonym.phantom.plan import cohort_of
+    from ganonym_cli.phantom import class_sizes, write_cohort
+
+    folder = tmp_path_factory.mktemp("few")
+    write_cohort(folder / "photos", cohort_of(class_sizes("WBS=3,control=3", 3), 1, 3), 1, lambda *_: None)
+    crops = {crop for name in bundled() for crop in quick_system(name)[2].look.crops}
+    return gather(read_cases(folder / "people.csv", folder / "photos"), crops=tuple(crops))
+
+
+@pytest.fixture(scope="module")
+def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read:
+    folder = tmp_path_factory.mktemp("models")
+    names = few_people.names
+    probes = [few_people.cases[0].path, few_people.cases[-1].path]
+    nobody = [Case(path.name, path, str(path), names[0]) for path in probes]
+    seen_again = few_people.portraits[0], few_people.portraits[-1]
+    unknown = replace(few_people, cases=tuple(nobody), portraits=seen_again, classes=np.zeros(2, np.intp))
+    before, kept = {}, {}
+    for name, recipe in bundled().items():
+        settings, foundation, system = quick_system(name)
+        seen = system.look(few_people)
+        trained = system.method.learn(seen.inputs, seen.classes, len(names), 1)
+        seen_digests = tuple(KEY.digest_of(case) for case in few_people.cases)
+        card = Card(
+            settings=settings,
+            seed=1,
+            names=names,
+            photos=6,
+            subjects=6,
+            simulated=True,
+            foundation=digest(foundation),
+            seen=seen_digests,
+            people=(),
+            key=KEY.mark,
+        )
+        save_model(folder / name, recipe, card, trained)
+        asked = system.look(unknown).inputs
+        before[name], kept[name] = trained(asked), (trained, asked)
+    ended = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, folder, *probes], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return Read(before, kept, json.loads(ended.stdout))
+
+
+@pytest.mark.parametrize("name", sorted(bundled()))
+def test_a_model_is_read_asked_and_explained_in_another_process(name: str, models: Read) -> None:
+    after = models.after[name]
+    assert np.array_equal(np.array(after["chances"]), models.before[name])
+    np.testing.assert_allclose(np.sum(after["chances"], axis=1), 1)
+    if find_recipe(name).system in EXPLAINED:
+        # After so little training nothing may speak for a class, but something speaks for one of the two.
+        assert sum(after["shares"].values()) == pytest.approx(1)
+        assert all("nothing in" in said for _, said in after["refused"])
+    else:
+        assert after["shares"] is None
+        assert [kind for kind, _ in after["refused"]] == ["UsageError", "UsageError"]
+        assert all(", ".join(EXPLAINED) in said for _, said in after["refused"])
+
+
+def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) -> None:
+    found = {name: one for name, one in models.trained.items() if isinstance(one[0], OnEmbeddings)}
+    assert {*found} == {"meta-baseline", "nearest-mean", "photo-set", "risk-grading", "vcfs-screening"}
+    for name, (trained, asked) in found.items():
+        own = asked if asked.dtype.names is None else asked["photos"][:, 0].copy()
+        vectors = torch.tensor(own, requires_grad=True)
+        scores = trained.logits(vectors)
+        chances = scores.double().softmax(dim=1) if name != "vcfs-screening" else scores.sigmoid()
+        np.testing.assert_allclose(chances.numpy(force=True), trained(asked), atol=1e-6)
+        scores[:, 1].sum().backward()
+        assert vectors.grad is not None
+        assert float(vectors.grad.abs().max()) > 0
+
+
+def test_it_is_known_which_models_hold_means_of_classes(models: Read) -> None:
+    for name, (trained, _) in models.trained.items():
+        settings = find_recipe(name).settings("small")
+        assert ("means" in trained.arrays) == configured(find_recipe(name).system, settings).keeps_means, name
+    assert configured("measurement", {"learner": "rule", "strength": 0.05, "trees": 5}).keeps_means
+
+
+def test_all_systems_but_one_are_explained() -> None:
+    assert set(SYSTEMS) - set(EXPLAINED) == {"measurement"}
+
+
+OTHERWISE = {"sex": "female", "age": 3.0, "ancestry": "african"}
+
+
+@pytest.mark.parametrize("column", OTHERWISE)
+def test_what_photo_set_promises_to_look_at_changes_what_it_says(column: str, few_people: Cohort) -> None:
+    told = [replace(case, sex="male", age=40.0, ancestry="asian") for case in few_people.cases]
+    usual = replace(few_people, cases=tuple(told))
+    other = replace(usual, cases=(replace(told[0], **{column: OTHERWISE[column]}), *told[1:]))
+    unknown = replace(usual, cases=(replace(told[0], **{column: None}), *told[1:]))
+    system = quick_system("photo-set")[2]
+    seen = system.look(usual)
+    trained = system.method.learn(seen.inputs, seen.classes, len(usual.names), 1)
+    answers = [trained(system.look(each).inputs) for each in (usual, other, unknown)]
+    assert not np.array_equal(answers[0][0], answers[1][0])
+    assert not np.array_equal(answers[0][0], answers[2][0])
+    assert np.array_equal(answers[0][1:], answers[1][1:])
+
+
+SETTINGS = [
+    (name, preset, setting)
+    for name, recipe in sorted(bundled().items())
+    for preset in get_args(Preset)
+    for setting in recipe.settings(preset)
+]
+WRONG = ("-1", "-0.5", "0", "abc", "[]", "nan", "inf", "1e999", "[1]", '""', "{}", "2026-01-01")
+
+
+@pytest.mark.parametrize(("name", "preset", "setting"), SETTINGS)
+def test_a_setting_that_cannot_be_is_refused_with_what_it_may_be(name: str, preset: Preset, setting: str) -> None:
+    recipe = find_recipe(name)
+    usual = recipe.settings(preset)
+    kind = usual[setting]
+    wrong = [*WRONG, "1.5" if isinstance(kind, int) else "true", f"{kind}x", "10000000"]
+    wrong += ["true", "false"] if not isinstance(kind, bool) else ["1", "yes"]
+    wrong += [f"{kind}.0"] if type(kind) is int else []
+    for value in wrong:
+        with pytest.raises(UsageError, match=rf"{setting} must be {meaning(recipe.system)[setting][:12]}"):
+            system_of(recipe.system, altered(usual, [f"{setting}={value}"]), {})
+
+
+def test_a_region_is_looked_at_once() -> None:
+    recipe = find_recipe("deepgestalt")
+    for twice in ('["full", "full"]', '["upper", "full", "upper"]'):
+        with pytest.raises(UsageError, match="regions must be a list, each once, of full, upper"):
+            configured(recipe.system, altered(recipe.settings("small"), [f"regions={twice}"]))
+
+
+def test_a_setting_that_does_nothing_beside_the_others_is_refused() -> None:
+    for name, changes, idle in (
+        ("fas-measurement", ["trees=5"], "trees"),
+        ("fas-measurement", ["learner=forest", "strength=1.0"], "strength"),
+        ("fas-measurement", ["learner=rule", "trees=5"], "trees"),
+        ("shen-margin", ["depth=18"], "depth"),
+    ):
+        recipe = find_recipe(name)
+        settings = altered(recipe.settings("small"), changes)
+        with pytest.raises(UsageError, match=f"{idle} does nothing"):
+            configured(recipe.system, settings, changed(changes))
+    margin = find_recipe("shen-margin")
+    changes = ["pretrained=false", "depth=18"]
+    found = configured("margin", altered(margin.settings("small"), changes), changed(changes))
+    assert not found.pretrained_start
