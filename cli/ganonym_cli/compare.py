@@ -34,15 +34,19 @@ def compare(
     from ganonym.evaluate.report.pages import write_comparison
 
     comparison = compare_folders(folders, measure, different_data)
-    files = write_comparison(out, comparison)
-    output = Output(as_json, quiet)
+    write_comparison(out, comparison)
+    print_comparison(Output(as_json, quiet), comparison, out)
+
+
+def print_comparison(output: Output, comparison: Comparison, out: Path, **more: object) -> None:
+    """Warnings, the table, and where the page is; with --json also `more`."""
+    from ganonym.evaluate.report.pages import comparison_files
+
     for note in comparison.notes:
         output.warn(f"Warning: {note}")
-    output.result(
-        comparison.model_dump(mode="json") | {"files": [str(file) for file in files]},
-        table_of(comparison),
-        f"Page: {out / 'comparison.html'}",
-    )
+    files = [str(out / name) for name in comparison_files(comparison)]
+    payload = comparison.model_dump(mode="json") | {"files": files} | more
+    output.result(payload, table_of(comparison), f"Page: {out / 'comparison.html'}")
 
 
 def table_of(comparison: Comparison) -> Table:

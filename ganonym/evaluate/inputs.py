@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
-from ganonym.classify.classifier import Classifier
+from ganonym.classify.system import Classifier
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
@@ -23,7 +23,7 @@ from ganonym.evaluate.suite import SUITE
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
-from ganonym.photos.source import walk
+from ganonym.photos.walk import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")

@@ -94,7 +94,7 @@ def released_by(method: Method, photos: Path, manifest: Path, folder: Path, opti
 def curves_of(methods: Mapping[str, Method]) -> list[list[str]]:
     """Names of the settings of every mechanism that has several, in their order: they are joined in the figure.
 
-    >>> curves_of({"k2": Settings(k=2), "blur": BaselineSettings("blur"), "k5": Settings(k=5)})
+    >>> curves_of({"k2": Settings(k=2), "blur": BaselineSettings(method="blur"), "k5": Settings(k=5)})
     [['k2', 'k5']]
     """
     kinds = {name: method.mechanism if isinstance(method, Settings) else name for name, method in methods.items()}
@@ -105,5 +105,9 @@ def curves_of(methods: Mapping[str, Method]) -> list[list[str]]:
 
 
 def _prefixed(name: str, options: Options) -> Tell:
-    tell = options.get("progress", lambda *_: None)
+    tell: Tell = options.get("progress", _silent)
     return lambda phase, done, total: tell(f"{name}: {phase}", done, total)
+
+
+def _silent(_phase: str, _done: int, _total: int) -> None:
+    pass

@@ -189,6 +189,12 @@ def write_comparison(folder: Path, comparison: Comparison, lines: Sequence[Seque
     return [folder / name for name in made]
 
 
+def comparison_files(comparison: Comparison) -> list[str]:
+    """Names of what `write_comparison` writes."""
+    drawn = comparison.measure is not None and any(run.utility is not None for run in comparison.runs)
+    return ["comparison.html", "comparison.csv", "comparison.json", *["tradeoff.svg"] * drawn]
+
+
 def comparison_page(comparison: Comparison, lines: Sequence[Sequence[str]] = ()) -> str:
     """The comparison as one HTML file without script or links outside; it names runs and attackers, no people."""
     classes: dict[float, list[object]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.classifier import Classifier
+from ganonym.classify.system import Classifier
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
