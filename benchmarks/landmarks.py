@@ -27,7 +27,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.synthesis.generator import BACKDROP
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import LANDMARKS, RGB, Box, Floats, Points, PrivateFace
-from ganonym_train.manual_points import DEFINED, held_out, manual_points
+from ganonym_train.landmark_sources import DEFINED, held_out, manual_points
 
 FAILURE = 0.08
 

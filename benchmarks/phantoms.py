@@ -16,11 +16,9 @@ from PIL import Image
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.measures import AXES
 from ganonym.phantom.axes import face_axes
-from ganonym.phantom.patient import patient_of, take_patient_photo, warp_of
-from ganonym.phantom.people import sample_person
-from ganonym.phantom.phenotype import DrawnSign, Phenotype, combined
-from ganonym.phantom.photos import PHOTO, Moment
-from ganonym.phantom.syndromes import HARD, load_syndromes
+from ganonym.phantom.people import patient_of, sample_person
+from ganonym.phantom.photos import PHOTO, Moment, take_patient_photo, warp_of
+from ganonym.phantom.syndromes import HARD, DrawnSign, Phenotype, combined, load_syndromes
 from ganonym.photos.encode import encode_png
 from ganonym.types import CANVAS, RGB
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.files import write_private
-from ganonym.photos.walk import twins
+from ganonym.photos.source import twins
 
 KEY_BYTES = 32
 _NAME_BYTES = 15  # 120 bits, 24 base32 letters without padding

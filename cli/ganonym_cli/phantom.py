@@ -11,7 +11,7 @@ from ganonym_cli.console import Advance, Output
 from ganonym_cli.options import Jobs, Json, OutFolder, Quiet, Seed
 
 if TYPE_CHECKING:
-    from ganonym.phantom.plan import Cohort
+    from ganonym.phantom.cohort import Cohort
 
 PEOPLE = 24
 
@@ -43,8 +43,8 @@ def phantom(
 ) -> None:
     """Sample virtual people, healthy or with simulated syndromes: OUT/photos and OUT/people.csv."""
     from ganonym.errors import UsageError
-    from ganonym.phantom.phenotype import check_severity
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
+    from ganonym.phantom.syndromes import check_severity
 
     output = Output(as_json, quiet)
     if severity is not None and syndromes is None:
@@ -80,7 +80,7 @@ def class_sizes(text: str, people: int) -> dict[str, int]:
     {'WBS': 3, 'control': 24}
     """
     from ganonym.errors import UsageError
-    from ganonym.phantom.plan import CONTROL
+    from ganonym.phantom.cohort import CONTROL
     from ganonym.phantom.syndromes import HARD, load_syndromes
 
     sizes: dict[str, int] = {}
@@ -101,7 +101,7 @@ def class_sizes(text: str, people: int) -> dict[str, int]:
 
 def write_people(folder: Path, people: int, photos: int, seed: int, advance: Advance) -> Path:
     """`write_cohort` of healthy people, in this process."""
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
 
     return write_cohort(folder, cohort_of(people, photos, seed), 1, advance)
 

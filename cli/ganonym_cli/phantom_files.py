@@ -15,8 +15,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from ganonym.files import write_output
-from ganonym.phantom.plan import Cohort
-from ganonym.phantom.sitting import PhantomShape, photos_of, studio
+from ganonym.phantom.cohort import Cohort, PhantomShape, photos_of, studio
 from ganonym.photos.encode import encode_png
 from ganonym.types import RGB
 from ganonym.workers import compute

@@ -18,7 +18,7 @@ from ganonym_cli.table import Table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ganonym.batch.suspects import PeopleAudit
+    from ganonym.batch.people import PeopleAudit
     from ganonym.evaluate.plan import Budgets, ReleaseForecast
 
 
@@ -84,7 +84,7 @@ def _budgets(k: str, codes: str, epsilon: str, directions: int) -> Budgets:
 
 
 def _nearest(audit: PeopleAudit) -> str:
-    from ganonym.batch.suspects import DOUBT
+    from ganonym.batch.people import DOUBT
 
     return "" if audit.nearest is None else f" nearer than {DOUBT}; the two most alike lie at {audit.nearest:.2f}"
 

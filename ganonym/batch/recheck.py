@@ -17,7 +17,7 @@ from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.overlap import coincide, stray_boxes
 from ganonym.photos.decode import read_photo
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.types import JSON, RGB, Box, Face
 from ganonym.weights import sha256_file
 

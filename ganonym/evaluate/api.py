@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Unpack
 
-from ganonym.classify.system import Classifier
+from ganonym.classify.system import Learner
 from ganonym.errors import require
 from ganonym.evaluate.assess import assess_release
 from ganonym.evaluate.assessment import Assessment
@@ -24,7 +24,7 @@ def assess(
     people: People = None,
     *,
     attackers: Sequence[Attacker] = (),
-    classifiers: Sequence[Classifier] = (),
+    classifiers: Sequence[Learner] = (),
     policy: str | Path | Policy = "public",
     out: Path | str | None = None,
     **options: Unpack[Options],
@@ -37,7 +37,7 @@ def assess(
     by the photo's path; by default everybody has one photo. Give two photos or more of each subject if there are: only
     then can outputs be attacked by another photo, and linked.
 
-    `attackers` are tried beside the suite. `classifiers`: anything with `learn` (`classify.system.Classifier`); it
+    `attackers` are tried beside the suite. `classifiers`: anything with `learn` (`classify.system.Learner`); it
     learns the manifest's syndromes from aligned faces, uint8 (n, 64, 64, 3), of originals and of outputs, and how many
     it tells in both is reported among the utility. `policy`: "public", "controlled", "internal", a TOML file, or a
     `Policy`. `out`: a folder for assessment.json, card.md, evidence.html, trials.parquet and report.html, which shows

@@ -11,7 +11,7 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen, Task, acquire, acquire_distractors
 from ganonym.evaluate.assessment import Assessment, Counts
-from ganonym.evaluate.attack_all import Attacked, Tell, attack_all, released_values
+from ganonym.evaluate.attack_all import Attacked, Tell, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
@@ -21,10 +21,9 @@ from ganonym.evaluate.inputs import AssessmentInput
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.equivalence import equivalence
 from ganonym.evaluate.metrics.group_rates import group_findings
+from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.report.write import Write
-from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.suite import FUSED, suite, views_of
+from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
 from ganonym.evaluate.utility.families import utility
 from ganonym.evaluate.utility.features import EncoderView, GestaltView
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
@@ -46,14 +45,14 @@ def assess_release(
     Raises UsageError when an original cannot be read; errors of attackers are passed on: none is ever a score.
     """
     release, policy = given.release, given.policy
-    attackers = (*suite(given.recognizers), *given.attackers)
+    attackers = suite(given.recognizers, given.attackers)
     seen = _acquired(given, attackers, tell)
     counts = _counts(release, seen)
-    attacked = Attacked()
-    for trials in attack_all(attackers, FUSED, seen, release, given.seed, attacked, given.jobs, tell):
-        write(trials)
+    attacked = attack_all(
+        attackers, FUSED_PARTS, seen, release, seed=given.seed, jobs=given.jobs, write=write, tell=tell
+    )
     tell("judge", 0, 4)
-    controls = control_all(seen, release, attacked.findings, given.seed)
+    controls = control_all(seen, release, attackers, attacked.findings, given.seed)
     tell("judge", 1, 4)
     inferences, notes = infer_all(seen, release, given.donors, given.seed)
     tell("judge", 2, 4)
@@ -93,11 +92,11 @@ def assess_release(
         counts=counts,
         gates=judged,
         controls=tuple(controls),
-        findings=tuple(attacked.findings),
+        findings=attacked.findings,
         inferences=tuple(inferences),
         groups=tuple(groups),
         utility=tuple(kept),
-        strata=tuple(attacked.strata),
+        strata=attacked.strata,
         warnings=(*(f"not run: {name}: {why}" for name, why in attacked.not_run), *notes),
         provenance=given.provenance,
     ), attacked

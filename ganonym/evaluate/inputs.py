@@ -12,18 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
-from ganonym.classify.system import Classifier
+from ganonym.classify.system import Learner
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Files
-from ganonym.evaluate.suite import SUITE
+from ganonym.evaluate.suite import SUITE, installed
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
@@ -81,7 +81,7 @@ class AssessmentInput:
     simulated: bool = False
     recognizers: tuple[OnnxView, ...] = ()
     attackers: tuple[Attacker, ...] = ()
-    classifiers: tuple[Classifier, ...] = ()
+    classifiers: tuple[Learner, ...] = ()
     mock: tuple[Path | None, ...] = ()
     donors: tuple[tuple[Path, str], ...] = ()
     distractors: tuple[Path, ...] = ()
@@ -95,7 +95,7 @@ def read_input(
     policy: Policy,
     options: Options,
     attackers: Sequence[Attacker] = (),
-    classifiers: Sequence[Classifier] = (),
+    classifiers: Sequence[Learner] = (),
 ) -> AssessmentInput:
     """Read and pair everything that is named. Raises UsageError and EnvironmentFault."""
     distinct, mock, donors = options.get("distinct"), options.get("mock"), options.get("donors")
@@ -168,7 +168,9 @@ def _provenance(
         manifest=hmac.new(photographs, people, hashlib.sha256).hexdigest(),
         policy=policy.digest(),
         weights=weights | {view.name: view.sha256 for view in recognizers},
-        versions={"suite": SUITE} | {name: version(name) for name in PACKAGES},
+        versions={"suite": SUITE}
+        | {name: version(name) for name in PACKAGES}
+        | {offer.distribution: offer.version for offer in installed()},
         seed=seed,
     )
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganonym.batch.plan import plan_batch
-from ganonym.batch.suspects import PeopleAudit, audit_people
+from ganonym.batch.inventory import take_inventory
+from ganonym.batch.people import PeopleAudit, audit_people
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES, Policy, RateRule, load_policy
 from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split
@@ -119,8 +119,8 @@ def audit_subjects(
     tell: Callable[[str, int, int], None] = lambda *_: None,
 ) -> tuple[int, PeopleAudit]:
     """The number of subjects in a folder, and which of them may be one person. Raises UsageError."""
-    batch = plan_batch(photos, None, Settings(), manifest, distinct)
-    return batch.subjects, audit_people(photos, batch, jobs, tell)
+    inventory = take_inventory(photos, None, Settings(), manifest, distinct)
+    return inventory.subjects, audit_people(photos, inventory, jobs, tell)
 
 
 def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: int = 0) -> Forecast:

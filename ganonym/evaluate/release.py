@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ganonym.errors import UsageError
 from ganonym.manifest import OPTIONAL, Manifest, Row, image_path, match, read_manifest
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.subjects import read_distinct, refuse_spelled_alike
 from ganonym.tables import missing_column, read_table
 

@@ -22,7 +22,7 @@ from ganonym.files import make_folder
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
-from ganonym.photos.walk import walk
+from ganonym.photos.source import walk
 from ganonym.types import RGB
 
 Picture: TypeAlias = Union[RGB, Image.Image]  # noqa: UP007  # a name for documentation, resolved at run time

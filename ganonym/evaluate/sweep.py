@@ -8,8 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias, Union, Unpack
 
 from ganonym.baselines.methods import BaselineSettings
-from ganonym.batch.baseline import run_baseline
-from ganonym.batch.run import run_batch
+from ganonym.batch.run import BatchJob, run_batch
 from ganonym.errors import GanonymError, UsageError, require
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
@@ -79,13 +78,10 @@ def sweep(
 
 def released_by(method: Method, photos: Path, manifest: Path, folder: Path, options: Options) -> Released:
     """What `assess` is to be given: a release made in `folder` by settings, or the method itself."""
-    told, distinct = options.get("progress"), options.get("distinct")
-    if isinstance(method, Settings):
-        result = run_batch(photos, folder, method, manifest, progress=told, distinct=distinct)
-    elif isinstance(method, BaselineSettings):
-        result = run_baseline(photos, folder, method, manifest, progress=told, distinct=distinct)
-    else:
+    if not isinstance(method, (Settings, BaselineSettings)):
         return method
+    job = BatchJob(photos, folder, method, manifest, distinct=options.get("distinct"))
+    result = run_batch(job, progress=options.get("progress"))
     if result.anonymized + result.skipped == 0:
         raise UsageError("nothing was released.", "Choose a smaller k.")
     return folder

@@ -42,9 +42,9 @@ class Axes:
         Lengths change by the same share in every face, so thin lips become thinner but never cross.
         """
         if marks is not None:
-            found = measure(marks)
+            measured = measure(marks)
             amounts = amounts * [
-                float(found[name]) / mean if name in LENGTHS else 1.0
+                float(measured[name]) / mean if name in LENGTHS else 1.0
                 for name, mean in zip(AXES, self.mean.tolist(), strict=True)
             ]
         return np.asarray(np.tensordot(amounts, self.fields, axes=1))
@@ -72,7 +72,7 @@ def face_axes(model: AppearanceModel) -> Axes:
     # Hypertelorism moves whole eyes, and names both axes: together they must not move the inner canthi twice.
     fields["IPD"] = fields["IPD"] - fields["ENEN"]
     fields = {name: _shape_only(field, mean) for name, field in fields.items()}
-    return Axes(*(np.stack([each[name] for name in AXES]) for each in (fields, base, spread)))
+    return Axes(*(np.stack([values[name] for name in AXES]) for values in (fields, base, spread)))
 
 
 def _shape_only(field: Points, mean: Points) -> Points:

@@ -1,18 +1,25 @@
-"""Photographs of virtual people: expression, head pose, light, camera."""
+"""Photographs of virtual people: expression, head pose, light, camera; of patients, through the warp of their face."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
-from ganonym.faces.align import invert
+from ganonym.faces.align import apply, invert
 from ganonym.faces.appearance import AppearanceModel, texture_of
 from ganonym.faces.condition import condition
+from ganonym.faces.measures import AXES, face_marks
 from ganonym.faces.shape import join, to_canvas
-from ganonym.phantom.people import Person
+from ganonym.phantom.axes import Axes
+from ganonym.phantom.people import Patient, Person
+from ganonym.phantom.syndromes import JITTER
+from ganonym.phantom.texture_signs import with_signs
+from ganonym.phantom.warp import FaceWarp, ThinPlate, face_warp
 from ganonym.types import CANVAS, RGB, Floats, Points
 
 PHOTO = 480
@@ -135,3 +142,59 @@ def _pillow(matrix: Floats) -> tuple[float, ...]:
     half = np.array([0.5, 0.5])
     offset = matrix[:, 2] + half - matrix[:, :2] @ half
     return tuple(np.column_stack([matrix[:, :2], offset]).ravel().tolist())
+
+
+_NODES = 61  # 8 px apart in the photo: between them the spline is smooth
+
+
+def expose_warped(layers: NDArray[np.float32], back: ThinPlate, moment: Moment, rng: np.random.Generator) -> RGB:
+    """`expose` through a warp: (480, 480, 3).
+
+    `layers` (4, 256, 256) the lit face times its mask, and the mask, in 0…1; `back` from warped to rendered canvas
+    positions. `rng` gives the sensor noise.
+    """
+    places = (source_positions(back, moment) + 0.5) * (2.0 / CANVAS) - 1.0
+    found = functional.grid_sample(
+        torch.from_numpy(layers)[None], places.permute(1, 2, 0)[None], mode="bicubic", align_corners=False
+    )[0]
+    backdrop = torch.from_numpy(np.clip(moment.backdrop * moment.gain, 0.0, 1.0).astype(np.float32))
+    uncovered = found[3].clamp_(0.0, 1.0).neg_().add_(1.0)
+    photo = found[:3].addcmul_(uncovered[None], backdrop[:, None, None])
+    grain = torch.from_numpy(rng.standard_normal(tuple(photo.shape), dtype=np.float32))
+    grainy = photo.mul_(255.0).add_(grain, alpha=moment.noise).round_().clamp_(0.0, 255.0)
+    return np.ascontiguousarray(grainy.to(torch.uint8).permute(1, 2, 0).numpy())
+
+
+def source_positions(back: ThinPlate, moment: Moment) -> torch.Tensor:
+    """Rendered canvas position of each photo pixel: float32 (2, 480, 480), x then y."""
+    matrix = invert(placement(moment))
+    ticks = np.linspace(0.0, PHOTO - 1.0, _NODES)
+    nodes = apply(matrix, np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2))
+    coarse = torch.from_numpy(back.displacement(nodes).astype(np.float32)).T.reshape(1, 2, _NODES, _NODES)
+    fine = functional.interpolate(coarse.contiguous(), size=(PHOTO, PHOTO), mode="bicubic", align_corners=True)[0]
+    linear = torch.from_numpy(matrix.astype(np.float32))[:, :, None, None]
+    pixels = torch.arange(PHOTO, dtype=torch.float32)
+    return fine.add_(linear[:, 0] * pixels + linear[:, 2]).add_(linear[:, 1] * pixels[:, None])
+
+
+def sample_jitter(rng: np.random.Generator) -> Floats:
+    """What differs between two photos of one face along the axes (a,), in SD."""
+    return rng.normal(0.0, JITTER, len(AXES))
+
+
+def warp_of(patient: Patient, moment: Moment, jitter: Floats, axes: Axes, model: AppearanceModel) -> FaceWarp:
+    """The warp of one photo, on the canvas. Fields are frontal: a turned head shows them shortened."""
+    marks = face_marks(posed(patient.person, moment, model), model)
+    displacement = axes.displacement(patient.shrink * patient.phenotype.amounts + jitter, marks)
+    return face_warp(marks, displacement * np.cos(np.radians([moment.yaw, moment.pitch])))
+
+
+def take_patient_photo(
+    patient: Patient, moment: Moment, warp: FaceWarp, model: AppearanceModel, rng: np.random.Generator
+) -> RGB:
+    """Photograph `patient` at `moment` through `warp`: (480, 480, 3). `rng` gives the sensor noise only."""
+    texture = with_signs(moment_texture(patient.person, moment, model), patient.phenotype.textures, model)
+    maps = condition(posed(patient.person, moment, model), texture, model).numpy()
+    face = lit((maps[:3].astype(np.float64) + 1) / 2, moment)
+    layers = np.concatenate([face * maps[3], maps[3:4]]).astype(np.float32)
+    return expose_warped(layers, warp.back, moment, rng)

@@ -28,12 +28,10 @@ from PIL import (
 )
 
 from ganonym.errors import EnvironmentFault, PhotoError
-from ganonym.photos import cicp, heif
+from ganonym.photos import colour, heif
 from ganonym.photos.colour import to_rgb
 from ganonym.photos.depth import declared_bits, is_deep, restored
-from ganonym.photos.foreign import RAW, describe
-from ganonym.photos.raw import holds_raw
-from ganonym.photos.sniff import Format, ends_early, png_chunk, sniff
+from ganonym.photos.formats import RAW, Format, describe, ends_early, holds_raw, png_chunk, sniff
 from ganonym.photos.source import MAX_BYTES, read_bytes
 from ganonym.types import RGB
 
@@ -189,7 +187,7 @@ def _name_colours(image: Image.Image, data: bytes, kind: Format) -> None:
         numbers = heif.named_colour(data) or ()
     else:
         return
-    profile = cicp.profile_of(*numbers) if len(numbers) == 2 else None
+    profile = colour.profile_of(*numbers) if len(numbers) == 2 else None
     if profile is not None and "icc_profile" not in image.info:
         image.info["icc_profile"] = profile
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.errors import PhotoError
-from ganonym.photos.sniff import Format, png_chunk
+from ganonym.photos.formats import Format, png_chunk
 
 Samples: TypeAlias = NDArray[np.uint16]
 

@@ -15,8 +15,7 @@ from PIL import ExifTags, Image
 
 from ganonym.errors import PhotoError
 from ganonym.photos import heif
-from ganonym.photos.foreign import describe
-from ganonym.photos.sniff import sniff
+from ganonym.photos.formats import describe, sniff
 
 Item: TypeAlias = tuple[str, str]
 """What kind of metadata, such as "GPS", and its content: a readable value, or the digest of one that is none."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganonym.faces.appearance import AppearanceModel, load_appearance
-from ganonym.phantom.cohort import phantom_cohort
-from ganonym.phantom.sitting import PhantomPhoto
+from ganonym.phantom.cohort import PhantomPhoto, phantom_cohort
 from ganonym.types import Box, Face
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganonym.phantom.sitting import PhantomPhoto
+from ganonym.phantom.cohort import PhantomPhoto
 from ganonym_cli.app import main
 
 

@@ -13,7 +13,7 @@ from ganonym.faces.detect import DlibDetector
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import DlibLandmarks
 from ganonym.faces.shape import normalize, to_canvas
-from ganonym.phantom.sitting import PhantomPhoto
+from ganonym.phantom.cohort import PhantomPhoto
 from ganonym.types import RGB, Refusal
 
 

@@ -24,7 +24,7 @@ from ganonym.baselines.filters import (
 from ganonym.errors import PhotoError
 from ganonym.faces.align import apply
 from ganonym.faces.appearance import AppearanceModel
-from ganonym.phantom.sitting import PhantomPhoto
+from ganonym.phantom.cohort import PhantomPhoto
 from ganonym.synthesis.region import face_outline, face_width
 from ganonym.types import Box, Face, Points
 

@@ -173,7 +173,7 @@ ENSEMBLE = Ensemble((PIXELS,), VARIANTS)
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Three photographs of nobody, and one without a face."""
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     out = tmp_path_factory.mktemp("nobody")

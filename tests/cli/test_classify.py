@@ -21,7 +21,7 @@ SYNDROMES = "WBS=4,KBG=4,control=4"
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")

@@ -22,7 +22,7 @@ FREQUENT = ("PHANTOM-CONTROL", "PHANTOM-WBS")
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")

@@ -22,7 +22,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     `few.csv` has one person of two classes each.
     """
-    from ganonym.phantom.plan import cohort_of
+    from ganonym.phantom.cohort import cohort_of
     from ganonym_cli.phantom import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")

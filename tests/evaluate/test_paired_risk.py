@@ -12,8 +12,9 @@ from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.compare import difference, risk_by_subject
 from ganonym.evaluate.metrics.group_rates import hits_of
 from ganonym.evaluate.metrics.trials import trials_of
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.evaluate.report.files import salted, trials_file
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Scores
+from ganonym.evaluate.scores import Scores
 
 SALT = b"0123456789abcdef"
 PEOPLE = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganonym.faces.appearance import AppearanceModel
-from ganonym.phantom.sitting import Studio, studio
+from ganonym.phantom.cohort import Studio, studio
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ganonym.faces.measures import AXES, HAIRLINE, LENGTHS, face_marks, measure
 from ganonym.faces.shape import join, to_canvas
 from ganonym.phantom.axes import face_axes, mirrored
+from ganonym.phantom.cohort import Studio
 from ganonym.phantom.people import sample_person
-from ganonym.phantom.sitting import Studio
 from ganonym.types import Points
 
 HEIGHTS = {"BROWARCH", "CORNERY", "TIPUP"}

@@ -8,20 +8,22 @@ from scipy.stats import ks_2samp
 
 from ganonym.errors import UsageError
 from ganonym.faces.measures import AXES
-from ganonym.phantom.phenotype import (
+from ganonym.phantom.cohort import Studio
+from ganonym.phantom.syndromes import (
+    HARD,
     LEAST_SEVERITY,
     MOST_SHAM,
     SEVERITIES,
     DrawnSign,
     Severity,
+    Sign,
     check_severity,
     combined,
     draw_phenotype,
     draw_sham,
     energy,
+    load_syndromes,
 )
-from ganonym.phantom.sitting import Studio
-from ganonym.phantom.syndromes import HARD, Sign, load_syndromes
 
 DRAWS = 1500
 

@@ -17,14 +17,10 @@ from ganonym.faces.align import apply
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.measures import AXES
 from ganonym.faces.shape import normalize
-from ganonym.phantom.cohort import PhantomPhoto, PhantomShape, phantom_cohort, phantom_shapes
-from ganonym.phantom.patient import patient_of, take_patient_photo, warp_of
-from ganonym.phantom.people import sample_person
-from ganonym.phantom.phenotype import JITTER, Phenotype, draw_phenotype, draw_sham, energy
-from ganonym.phantom.photos import PHOTO, placement, sample_moment
-from ganonym.phantom.plan import cohort_of
-from ganonym.phantom.sitting import Studio
-from ganonym.phantom.syndromes import HARD, load_syndromes
+from ganonym.phantom.cohort import PhantomPhoto, PhantomShape, Studio, cohort_of, phantom_cohort, phantom_shapes
+from ganonym.phantom.people import patient_of, sample_person
+from ganonym.phantom.photos import PHOTO, placement, sample_moment, take_patient_photo, warp_of
+from ganonym.phantom.syndromes import HARD, JITTER, Phenotype, draw_phenotype, draw_sham, energy, load_syndromes
 from ganonym.types import Floats
 
 CLASSES = {"WBS": 3, "CdLS": 2, "KBG": 1, "control": 3}

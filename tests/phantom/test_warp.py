@@ -11,11 +11,9 @@ from scipy.interpolate import RBFInterpolator
 from ganonym.faces.align import apply
 from ganonym.faces.measures import AXES, face_marks
 from ganonym.faces.shape import to_canvas
-from ganonym.phantom.face_warp import LEAST_AREA, face_warp
-from ganonym.phantom.photos import placement, sample_moment
-from ganonym.phantom.sitting import Studio
-from ganonym.phantom.thin_plate import SMOOTHING, thin_plate
-from ganonym.phantom.warped_photo import expose_warped
+from ganonym.phantom.cohort import Studio
+from ganonym.phantom.photos import expose_warped, placement, sample_moment
+from ganonym.phantom.warp import LEAST_AREA, SMOOTHING, face_warp, thin_plate
 from ganonym.types import CANVAS, Points
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ganonym.errors import PhotoError
-from ganonym.photos import cicp, heif
+from ganonym.photos import colour, heif
 from ganonym.photos.decode import decode
 
 # Without loss of colour resolution, so that what remains is the coder's rounding.
@@ -107,7 +107,7 @@ def test_unreadable_exif_of_a_heic_does_no_harm(smooth: Any, save: Any) -> None:
 @BOTH
 @pytest.mark.parametrize("how", ["icc", "numbers"])
 def test_display_p3_becomes_srgb(kind: str, how: str, smooth: Any, save: Any) -> None:
-    profile = {"icc_profile": cicp.profile_of(12, 13)} if how == "icc" else {}
+    profile = {"icc_profile": colour.profile_of(12, 13)} if how == "icc" else {}
     data = save(smooth, kind, **OPTIONS[kind], **profile)
     if how == "numbers":
         data = with_colour(data, 12, 13)
@@ -119,10 +119,10 @@ def test_display_p3_becomes_srgb(kind: str, how: str, smooth: Any, save: Any) ->
 
 def test_a_profile_by_number_has_the_published_primaries() -> None:
     for primaries, red in ((12, (0.515, 0.241, -0.001)), (9, (0.673, 0.279, -0.002))):  # XYZ at D50, from their ICCs
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(cicp.profile_of(primaries, 13) or b""))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(colour.profile_of(primaries, 13) or b""))
         assert profile.profile.red_colorant[0] == pytest.approx(red, abs=0.001)
-    assert cicp.profile_of(1, 13) is None
-    assert cicp.profile_of(2, 2) is None
+    assert colour.profile_of(1, 13) is None
+    assert colour.profile_of(2, 2) is None
 
 
 @BOTH

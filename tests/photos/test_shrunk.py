@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.errors import PhotoError
-from ganonym.photos import cicp
+from ganonym.photos import colour
 from ganonym.photos import decode as module
 from ganonym.photos.decode import decode, read_photo, shrunk_by
 
@@ -70,7 +70,7 @@ def test_as_the_whole_picture_averaged(kind: str, orientation: int, large: Any, 
 
 @pytest.mark.usefixtures("small_limits")
 def test_colours_are_converted_in_a_smaller_picture_too(large: Any, save: Any) -> None:
-    profile = cicp.profile_of(12, 13)
+    profile = colour.profile_of(12, 13)
     for kind in ("JPEG", "PNG"):
         found = decode(save(large, kind, icc_profile=profile, **FORMATS[kind]), "x")
         part = Image.fromarray(large).reduce(2)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.photos.walk import check_folders, twins, walk
+from ganonym.photos.source import check_folders, twins, walk
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 import ganonym_train.generator as training
-from ganonym_train.terms import FaceNetwork
+from ganonym_train.losses import FaceNetwork
 
 training.PENALTY_EVERY = 1
 data, out, batch = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -16,16 +16,16 @@ from torch import Tensor, nn
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
-from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import Generator, compose
-from ganonym.synthesis.surrogate import surrogate_condition
+from ganonym.synthesis.synthesizer import surrogate_condition
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
+from ganonym_train.critic import Discriminator
 from ganonym_train.generator import Recipe, _initialise, train_generator
+from ganonym_train.losses import WEIGHTS
 from ganonym_train.pairs import (
     BATCH_PATTERN,
     sampled_face,
 )
-from ganonym_train.terms import WEIGHTS
 
 WIDTHS = (16, 16, 24, 32)
 

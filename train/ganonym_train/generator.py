@@ -15,32 +15,28 @@ from torch.nn.utils import clip_grad_norm_
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.faces.condition import condition as condition_of
-from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import WIDTHS, Generator, compose, on_backdrop
-from ganonym.synthesis.losses import (
-    Perceptual,
-    band_energy,
-    discriminator_hinge,
-    feature_matching,
-    generator_hinge,
-)
-from ganonym_train.augment import adapted, augment
-from ganonym_train.batches import Faces, batches
+from ganonym.synthesis.perceptual import Perceptual
 from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
+from ganonym_train.critic import Discriminator, adapted, augment
 from ganonym_train.distributed import Ranks, accumulating, mean_over_ranks, process_group, require_equal, unwrap, wrap
-from ganonym_train.pairs import BATCH_PATTERN, Target, load_targets
-from ganonym_train.runlog import append_log, begin_log, sample_grid
-from ganonym_train.terms import (
+from ganonym_train.losses import (
     PENALTY_EVERY,
     WEIGHTS,
     FaceNetwork,
     Landmarker,
     Weights,
+    band_energy,
+    discriminator_hinge,
     feature_distance,
+    feature_matching,
+    generator_hinge,
     gradient_penalty,
     identity_repulsion,
     landmark_consistency,
 )
+from ganonym_train.pairs import BATCH_PATTERN, Faces, Target, batches, load_targets
+from ganonym_train.runlog import append_log, begin_log, sample_grid
 
 LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "energy", "coarse",
                "perceptual", "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation",

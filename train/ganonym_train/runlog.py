@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.synthesis.generator import Generator, compose
-from ganonym.synthesis.surrogate import surrogate_condition
+from ganonym.synthesis.synthesizer import surrogate_condition
 from ganonym.types import CANVAS
 from ganonym_train.pairs import sampled_face
 

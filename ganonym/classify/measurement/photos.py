@@ -21,8 +21,8 @@ from ganonym.faces.cache import FaceCache
 from ganonym.files import make_folder, refuse_existing, write_output, write_private
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.decode import read_photo
-from ganonym.photos.sniff import ACCEPTED
-from ganonym.photos.walk import walk
+from ganonym.photos.formats import ACCEPTED
+from ganonym.photos.source import walk
 from ganonym.subjects import FaceChoice
 from ganonym.types import Points, Sex
 

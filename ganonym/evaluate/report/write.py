@@ -7,26 +7,22 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
 
 from PIL import Image
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Assessment
-from ganonym.evaluate.attack_all import Attacked
-from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.attack_all import Attacked, Write
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
 from ganonym.evaluate.report.files import NAME, to_json, trials_file, write_whole
 from ganonym.evaluate.report.pages import WorstPair, internal_page
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.photos.decode import read_photo
 
 PACKAGES = ("jinja2", "matplotlib", "pyarrow")
 """What reports need beyond an assessment."""
-Write: TypeAlias = Callable[[Trials], object]
-"""What becomes of the trials of one attacker in one setting; they are not kept."""
 _SIDE = 224
 _SHOWN = 4
 
@@ -109,7 +105,7 @@ def _worst_pairs(assessment: Assessment, attacked: Attacked, release: Release) -
         worst = assessment.worst_in(setting)
         if worst is None:
             continue
-        for index in attacked.surest.get((worst.attacker, setting), [])[:_SHOWN]:
+        for index in attacked.surest.get((worst.attacker, setting), ())[:_SHOWN]:
             item = release.items[index]
             if item.released is not None:
                 shown = (_small(item.original), _small(item.released))

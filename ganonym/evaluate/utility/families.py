@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Classifier
+from ganonym.classify.system import Learner
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
@@ -26,7 +26,7 @@ from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, proportion
 
 
-def utility(inputs: UtilityInputs, rng_seed: int, classifiers: Sequence[Classifier] = ()) -> list[Utility]:
+def utility(inputs: UtilityInputs, rng_seed: int, classifiers: Sequence[Learner] = ()) -> list[Utility]:
     """All rows, by family. Equal inputs and seeds give equal rows; each family draws for itself.
 
     `classifiers` learn syndromes from aligned faces, beside the embedded ones.

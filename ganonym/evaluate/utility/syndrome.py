@@ -14,7 +14,7 @@ from ganonym.classify.cross_validation import called
 from ganonym.classify.learning.discriminant import Discriminant, Reference, load_reference
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
-from ganonym.classify.system import Calls, Classifier
+from ganonym.classify.system import Calls, Learner
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
@@ -49,7 +49,7 @@ class Diagnosed:
 
 
 def diagnose(
-    inputs: UtilityInputs, seed: int, network: Classifier = NETWORK, classifiers: Sequence[Classifier] = ()
+    inputs: UtilityInputs, seed: int, network: Learner = NETWORK, classifiers: Sequence[Learner] = ()
 ) -> Diagnosed | None:
     """Every photo with a syndrome called in the four cells, by landmarks, by pixels and by every classifier given.
 
