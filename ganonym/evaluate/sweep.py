@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias, Union, Unpack
 
 from ganonym.baselines.methods import BaselineSettings
-from ganonym.batch.run import BatchJob, run_batch
+from ganonym.batch.job import BatchJob
+from ganonym.batch.run import run_batch
 from ganonym.errors import GanonymError, UsageError, require
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
