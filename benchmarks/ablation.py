@@ -31,7 +31,8 @@ from ganonym.faces.find import default_backends, find_faces
 from ganonym.synthesis.quality import bands, kernel_distance
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import RGB, Floats, Points
-from ganonym_train.generator import Recipe, train_generator
+from ganonym_train.adversarial import Recipe
+from ganonym_train.generator import train_generator
 from ganonym_train.losses import WEIGHTS, Weights, face_network_of, landmarker_of
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))

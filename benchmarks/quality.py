@@ -28,8 +28,7 @@ import torch
 from faces import virtual_faces
 from leakage import photos_of
 
-from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
-from ganonym.evaluate.stress import stress_shapes
+from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, stress_shapes, subset
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.encoder import Encoder, encode, load_encoder

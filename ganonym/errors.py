@@ -9,8 +9,6 @@ GanonymError
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 
 class GanonymError(Exception):
     """Base of all errors that ganonym raises on purpose: a message and, where there is one, the remedy."""
@@ -56,16 +54,3 @@ class EnvironmentFault(GanonymError):
     """The machine lacks something: weights, space, permission, a library."""
 
     exit_code = 4
-
-
-def require(extra: str, *packages: str) -> None:
-    """Refuse before any work what needs `packages`, which come with ganonym[`extra`].
-
-    Raises EnvironmentFault that names those that are not installed, and the remedy.
-
-    >>> require("assess", "json", "no_such_package")
-    Traceback (most recent call last):
-    ganonym.errors.EnvironmentFault: this needs no_such_package. Install it: pip install 'ganonym[assess]'
-    """
-    if lacking := [name for name in packages if find_spec(name) is None]:
-        raise EnvironmentFault(f"this needs {', '.join(lacking)}.", f"Install it: pip install 'ganonym[{extra}]'")

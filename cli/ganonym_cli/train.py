@@ -124,8 +124,9 @@ def generator(
     On several GPUs: torchrun --nproc-per-node N -m ganonym_cli train generator …
     """
     from ganonym.weights import checkpoints_folder
+    from ganonym_train.adversarial import Recipe
     from ganonym_train.distributed import is_first
-    from ganonym_train.generator import Recipe, train_generator
+    from ganonym_train.generator import train_generator
     from ganonym_train.losses import WEIGHTS, face_network_of, landmarker_of
 
     output = Output(as_json, quiet)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import subjects_of
 from ganonym.errors import UsageError
+from ganonym.subjects import FaceChoice
 from ganonym.types import Sex
 
 
@@ -22,6 +23,7 @@ class Case:
     `image` is the name by which tables call it, `path` the file. `disorder` None: unknown, to be predicted. `present`
     and `absent` are HPO ids ("HP:0000316"). `age` in years. `split` is a published part of a data set ("train", "test",
     or with the number of a random split, "test 3"); None without one. `simulated`: nobody, made by `ganonym phantom`.
+    `face`: which of several faces is the patient's, None: the largest.
     """
 
     image: str
@@ -35,6 +37,7 @@ class Case:
     absent: tuple[str, ...] = ()
     split: str | None = None
     simulated: bool = False
+    face: FaceChoice | None = None
 
 
 _LISTED = 10

@@ -75,6 +75,10 @@ def load_recipe(name: str | Path) -> Recipe:
     ('DeepGestalt', True, DeepGestaltConfiguration(side=100, width=1.0, epochs=310, batch=280, ...))
     """
     bundled = _bundled()
+    if (name in bundled or name in systems.SYSTEMS) and name in systems.foreign_names():
+        raise UsageError(
+            f"{systems.maker_of(str(name))} offers a classifier {name!r}: that name comes along.", "Remove it."
+        )
     if name in bundled:
         return parse_recipe((files(systems) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
     if name in systems.foreign_names():

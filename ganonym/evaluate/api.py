@@ -8,12 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Unpack
 
 from ganonym.classify.system import Learner
-from ganonym.errors import require
 from ganonym.evaluate.assess import assess_release
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.inputs import Options, read_input, trial_salt
-from ganonym.evaluate.report.write import PACKAGES, refuse_place, write_reports
+from ganonym.evaluate.report.write import refuse_place, write_reports
 from ganonym.evaluate.sources import Originals, People, Released, as_files
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 
@@ -56,7 +55,6 @@ def assess(
     limits = policy if isinstance(policy, Policy) else load_policy(policy)
     tell = options.get("progress", lambda *_: None)
     if out is not None:
-        require("assess", *PACKAGES)
         refuse_place(Path(out), originals, release)
     with TemporaryDirectory(prefix="ganonym-") as private:
         files = as_files(Path(private), originals, release, people, options.get("pairs"))

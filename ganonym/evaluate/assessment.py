@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ganonym.errors import require
+from ganonym.extras import require
 from ganonym.statistics.intervals import Estimate, Model, Rate
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Assessment(Model):
         and rank1_upper (one-sided 95 %); chance, p_value, advantage, advantage_upper, auc, eer, d_prime, bits_mean,
         bits_worst. Rates lie in 0…1. Raises EnvironmentFault without pandas.
         """
-        require("assess", "pandas")
+        require("assess", "a data frame")
         import pandas as pd
 
         told = ("attacker", "tier", "setting", "subjects", "trials", "gallery", "failures")
@@ -236,9 +236,9 @@ class Assessment(Model):
         report.html and trials.parquet need the photographs: `assess(…, out=folder)` writes them, too. Raises
         EnvironmentFault when a package for pages lacks, or the folder cannot be written.
         """
-        from ganonym.evaluate.report.write import PACKAGES, write_public
+        require("assess", "an assessment")
+        from ganonym.evaluate.report.write import write_public
 
-        require("assess", *PACKAGES)
         return write_public(Path(folder), self)
 
     @classmethod

@@ -16,7 +16,7 @@ from ganonym.classify.system import Learner
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
+from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Files
 from ganonym.evaluate.suite import SUITE, installed

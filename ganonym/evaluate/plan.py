@@ -19,9 +19,8 @@ from ganonym.batch.people import PeopleAudit, audit_people
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES, Policy, RateRule, load_policy
 from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split
-from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned
-from ganonym.privacy.population import attacker_view, public_patients
+from ganonym.privacy.population import attacker_view, generator, public_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace

@@ -10,13 +10,12 @@ from typing import TypeAlias, Union, Unpack
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
-from ganonym.errors import GanonymError, UsageError, require
+from ganonym.errors import GanonymError, UsageError
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.compare import Comparison, compare, trials_in
 from ganonym.evaluate.inputs import Options
 from ganonym.evaluate.report.pages import write_comparison
-from ganonym.evaluate.report.write import PACKAGES
 from ganonym.evaluate.sources import Originals, People, Released, originals_as_folder, people_as_manifest
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.settings import Settings
@@ -52,7 +51,6 @@ def sweep(
     for name in methods:
         if not name or name in (".", "..") or Path(name).name != name:
             raise UsageError(f"{name!r} cannot be the name of a folder.", "Call the method by a plain name.")
-    require("assess", *PACKAGES)
     limits = policy if isinstance(policy, Policy) else load_policy(policy)
     assessments: dict[str, Assessment] = {}
     failures: list[str] = []

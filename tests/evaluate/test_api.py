@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ganonym.evaluate.sample import Sample
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from ganonym.errors import EnvironmentFault, PhotoError, UsageError
+from ganonym.errors import PhotoError, UsageError
 from ganonym.evaluate import assessment as results
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attackers.attacker import Fixed, euclidean
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.encode import encode_png
@@ -153,10 +153,3 @@ def test_what_does_not_fit_is_told(originals: Sequence[RGB], release: object, pe
 def test_an_option_that_there_is_not_is_told() -> None:
     with pytest.raises(TypeError, match="no option speed"):
         assess([], [], speed=3)  # type: ignore[call-arg]
-
-
-def test_without_its_packages_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganonym.errors.find_spec", lambda name: None if name == "jinja2" else object())
-    with pytest.raises(EnvironmentFault, match=r"jinja2.*ganonym\[assess\]"):
-        assess([np.zeros((9, 9, 3), np.uint8)], [None], out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()

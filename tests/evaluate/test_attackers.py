@@ -14,12 +14,11 @@ from scipy.spatial import procrustes
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
-from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Templates, View, templates
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Sample, Templates, View, locate, templates
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.sample import Sample, locate
 from ganonym.types import RGB, Floats, Points
 
 

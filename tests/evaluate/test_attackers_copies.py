@@ -13,10 +13,16 @@ from skimage.data import astronaut, chelsea, coffee
 
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
-from ganonym.evaluate.attackers.attacker import Attacker, Templates, templates
-from ganonym.evaluate.attackers.keypoints import KEYPOINT_MATCHES, KEYPOINTS, RATIO, descriptors
-from ganonym.evaluate.attackers.perceptual_hash import FACE_HASH, PHOTO_HASH, perceptual_hash
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Attacker, Sample, Templates, templates
+from ganonym.evaluate.attackers.copies import (
+    FACE_HASH,
+    KEYPOINT_MATCHES,
+    KEYPOINTS,
+    PHOTO_HASH,
+    RATIO,
+    descriptors,
+    perceptual_hash,
+)
 from ganonym.types import RGB, Floats, Points
 
 PEOPLE = [f"s{index}" for index in range(14)]

@@ -13,7 +13,7 @@ from PIL import Image
 from ganonym.errors import PhotoError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
-from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Templates, templates
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Sample, Templates, templates
 from ganonym.evaluate.attackers.metadata import (
     EMBEDDED,
     FILE_NAME,
@@ -26,7 +26,6 @@ from ganonym.evaluate.attackers.metadata import (
     metadata_left,
 )
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.sample import Sample
 from ganonym.photos.encode import encode_jpeg, encode_png
 from ganonym.statistics.intervals import proportion
 

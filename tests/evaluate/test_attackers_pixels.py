@@ -8,11 +8,17 @@ from PIL import Image, ImageFilter
 
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
-from ganonym.evaluate.attackers.attacker import Attacker, Templates, templates
-from ganonym.evaluate.attackers.background import BACKGROUND, face_cover
-from ganonym.evaluate.attackers.inner_face import ANCHORS, INNER_FACE, SIDE, inner_mask
-from ganonym.evaluate.attackers.whole_photo import WHOLE_PHOTO, photo_thumbnail
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Attacker, Sample, Templates, templates
+from ganonym.evaluate.attackers.thumbnails import (
+    BACKGROUND,
+    INNER_ANCHORS,
+    INNER_FACE,
+    INNER_SIDE,
+    WHOLE_PHOTO,
+    face_cover,
+    inner_mask,
+    photo_thumbnail,
+)
 from ganonym.types import RGB, Floats, Points
 
 HEIGHT, WIDTH = 120, 160
@@ -83,12 +89,12 @@ def test_inner_face_lies_between_brows_and_chin_without_the_jaw() -> None:
     from ganonym.faces.align import apply, similarity
 
     known = np.array([POINTS[36:42].mean(axis=0), POINTS[42:48].mean(axis=0), POINTS[48:60].mean(axis=0)])
-    x, y = np.round(apply(similarity(known, ANCHORS), POINTS)).astype(int).T
+    x, y = np.round(apply(similarity(known, INNER_ANCHORS), POINTS)).astype(int).T
     mask = np.pad(inner_mask(), 20)
     inside = mask[y + 20, x + 20]
     assert inside[27:].all()
     assert inside[:17].mean() < 0.5
-    assert INNER_FACE.view.width == inner_mask().sum() < SIDE * SIDE
+    assert INNER_FACE.view.width == inner_mask().sum() < INNER_SIDE * INNER_SIDE
 
 
 def test_whole_photo_is_found_whatever_happens_to_the_face() -> None:

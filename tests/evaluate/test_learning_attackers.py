@@ -12,13 +12,11 @@ from scipy.stats import special_ortho_group, zscore
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks, fuse
-from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Templates, euclidean
-from ganonym.evaluate.attackers.embedding_map import ProcrustesMap, RidgeMap
+from ganonym.evaluate.attackers.adapted import ProcrustesMap, RetrainedMetric, RidgeMap
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Sample, Templates, euclidean
 from ganonym.evaluate.attackers.fine_tuned_head import FineTunedHead
-from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, REVERSE, SAME_PHOTO
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import People, Photos, Scores, score
 from ganonym.types import Floats
 

@@ -12,14 +12,13 @@ import pytest
 
 from ganonym.classify.crops import TEMPLATE, ArcFaceCrop
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
-from ganonym.evaluate.attackers.onnx_recognizer import (
+from ganonym.evaluate.attackers.attacker import Lesson, Sample, Templates, templates
+from ganonym.evaluate.attackers.recognizers import (
     PRESETS,
     OnnxView,
     parse_recognizer,
     recognizer,
 )
-from ganonym.evaluate.sample import Sample
 from ganonym.types import RGB, Floats, Points
 
 

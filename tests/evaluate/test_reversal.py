@@ -11,10 +11,9 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Lesson, Templates, templates
+from ganonym.evaluate.attackers.attacker import Lesson, Sample, Templates, locate, templates
 from ganonym.evaluate.attackers.restorer import Crops, regress, regress_in_place, train_restorer
 from ganonym.evaluate.attackers.reversal import PIXELS, SIDE, CropView, Restored, Reversal, places
-from ganonym.evaluate.sample import Sample, locate
 from ganonym.faces.descriptor import DESCRIPTOR
 from ganonym.statistics.intervals import proportion
 from ganonym.types import Floats

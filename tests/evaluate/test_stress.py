@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.evaluate.stress import asymmetric, exaggerated, narrow_eyes, open_mouth, stress_shapes
+from ganonym.evaluate.pictures import asymmetric, exaggerated, narrow_eyes, open_mouth, stress_shapes
 from ganonym.faces.shape import from_canvas, load_shape, split, to_canvas
 from ganonym.types import Points
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
+from ganonym_train.adversarial import Recipe
 from ganonym_train.critic import Discriminator
-from ganonym_train.generator import Recipe, rate_share, train_generator
+from ganonym_train.generator import rate_share, train_generator
 from ganonym_train.losses import (
     WEIGHTS,
     FaceNetwork,

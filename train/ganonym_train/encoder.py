@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from ganonym.phantom.people import sample_person
 from ganonym.phantom.photos import turned
 from ganonym.synthesis.generator import BACKDROP
 from ganonym.types import CANVAS, Floats
-from ganonym_train.checkpoint import export_half, load_checkpoint, save_checkpoint
+from ganonym_train.loop import Steps, descend, export_half, resume, run_steps, set_rate
 from ganonym_train.photographs import training_photographs
 
 
@@ -69,33 +68,29 @@ def train_encoder(data: Path, run: Path, output: Path, recipe: EncoderRecipe, lo
     network = Encoder(recipe.widths).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=1e-3)
     state = _State(network, optimizer)
-    run.mkdir(parents=True, exist_ok=True)
-    done = load_checkpoint(state, run / "checkpoint.safetensors")
+    done = resume(state, run)
     held_out = exposed(
         virtual_pairs(recipe.held_out, model, np.random.default_rng([recipe.seed, 0, 1])), _held_out_rng(recipe)
     )
     log(f"{len(people)} people in photographs, step {done} of {recipe.steps}")
+    last = torch.zeros(())
 
-    started = time.monotonic()
-    for step in range(done + 1, recipe.steps + 1):
+    def take(step: int) -> None:
+        nonlocal last
         network.train()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe)
+        set_rate(optimizer, learning_rate(step, recipe))
         pictures = _batch(people, model, recipe, step).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             features = network(pictures)
-        loss = contrastive(features, recipe.temperature)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if step % recipe.save_every == 0 or step == recipe.steps:
-            save_checkpoint(state, step, run / "checkpoint.safetensors")
-            export_half(network, output, "encoder")
-            rate = (step - done) / (time.monotonic() - started)
-            log(
-                f"step {step} of {recipe.steps}, {rate:.2f} steps/s, loss {float(loss.detach()):.3f}, "
-                f"rank-1 of {recipe.held_out} unseen virtual people {rank1(network, held_out):.3f}"
-            )
+        last = contrastive(features, recipe.temperature)
+        descend(last, optimizer)
+
+    def keep(_step: int) -> str:
+        export_half(network.state_dict(), output, "encoder")
+        unseen = f"rank-1 of {recipe.held_out} unseen virtual people {rank1(network, held_out):.3f}"
+        return f"loss {float(last.detach()):.3f}, {unseen}"
+
+    run_steps(state, run, done, Steps(recipe.steps, recipe.save_every), take, keep, log)
 
 
 def contrastive(features: Tensor, temperature: float) -> Tensor:
@@ -202,7 +197,7 @@ def exposed(pairs: Tensor, rng: np.random.Generator) -> Tensor:
     noise = rng.uniform(0.0, 5.0, (count, 1, 1, 1)) / 255 * rng.standard_normal((count, 3, SIDE, SIDE))
     face = face * torch.from_numpy(light.astype(np.float32)) + torch.from_numpy(noise.astype(np.float32))
     picture = mask * face.clamp(0, 1) + (1 - mask) * (BACKDROP + 1) / 2
-    coded = [_jpeg(each, int(rng.integers(40, 96))) if rng.random() < 0.4 else each for each in picture]
+    coded = [_jpeg(face, int(rng.integers(40, 96))) if rng.random() < 0.4 else face for face in picture]
     return torch.stack(coded) * 2 - 1
 
 

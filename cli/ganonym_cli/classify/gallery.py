@@ -186,15 +186,15 @@ def retrieve(
 
 def shown(found: Sequence[Accuracy]) -> Table:
     """A row a setting, test/gallery; "–" where the gallery has no more disorders than the list."""
-    ranks = sorted({k for each in found for k in each.top})
+    ranks = sorted({k for row in found for k in row.top})
     table = Table("setting", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
-    for each in found:
-        rates = [each.top.get(k) for k in ranks]
+    for row in found:
+        rates = [row.top.get(k) for k in ranks]
         cells = [
-            "–" if rate is None else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", each.few_people)
+            "–" if rate is None else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", row.few_people)
             for rate in rates
         ]
         table.add_row(
-            each.setting, f"{each.test:g}", f"{each.gallery:g}", f"{each.disorders} of {each.candidates:g}", *cells
+            row.setting, f"{row.test:g}", f"{row.gallery:g}", f"{row.disorders} of {row.candidates:g}", *cells
         )
     return table

@@ -32,12 +32,12 @@ def recipes(as_json: Json = False) -> None:
     """List the published systems that come along."""
     from ganonym.classify.recipe import load_recipe, recipe_names
 
-    known = {name: load_recipe(name) for name in recipe_names()}
+    recipes_by_name = {name: load_recipe(name) for name in recipe_names()}
     table = Table("recipe", "system", "paper", prose=["system", "paper"])
-    for name, recipe in known.items():
+    for name, recipe in recipes_by_name.items():
         table.add_row(name, recipe.name, recipe.paper)
     Output(as_json).result(
-        {name: {"name": recipe.name, "paper": recipe.paper} for name, recipe in known.items()}, table
+        {name: {"name": recipe.name, "paper": recipe.paper} for name, recipe in recipes_by_name.items()}, table
     )
 
 

@@ -98,9 +98,9 @@ def retrieve(study: GalleryStudy, protocol: Protocol, tell: Tell = UNHEARD) -> R
         given = all(case.split for case in everything)
         if given and (protocol.frequent, protocol.splits) != (FREQUENT, SPLITS):
             raise UsageError("--frequent and --splits do nothing: the table has its own splits.", "Leave them out.")
-        known = roster(everything).cases  # what the table alone shows is said before any photograph is looked at
-        plan = planned(known, given, protocol)
-        heard = refuse_learned(trained, known, plan) if given else []
+        labelled = roster(everything).cases  # what the table alone shows is said before any photograph is looked at
+        plan = planned(labelled, given, protocol)
+        heard = refuse_learned(trained, labelled, plan) if given else []
         looked = look(everything, ensemble, study.encodings, study.jobs, tell, study.cache)
         refuse_nobody(looked)
         cases = looked.cases

@@ -59,6 +59,13 @@ def foreign_names() -> tuple[str, ...]:
     return tuple(sorted(entry_points(group=GROUP).names))
 
 
+def maker_of(name: str) -> str:
+    """The packages that bring classifiers of one name, with their versions."""
+    points = entry_points(group=GROUP, name=name)
+    makers = {f"{point.dist.name} {point.dist.version}" if point.dist else point.value for point in points}
+    return " and ".join(sorted(makers))
+
+
 def configured(kind: str, settings: Mapping[str, object], changed: Sequence[str] = ()) -> Configuration:
     """The configuration of the system called `kind`, from all of its settings.
 

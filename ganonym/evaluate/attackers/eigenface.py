@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates
-from ganonym.evaluate.attackers.thumbnail import standardized
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Sample, Templates
+from ganonym.evaluate.attackers.thumbnails import standardized
 from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
 from ganonym.faces.thumbnail import SIDE as THUMBNAIL
 from ganonym.types import Floats

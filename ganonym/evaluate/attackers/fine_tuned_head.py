@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to
-from ganonym.evaluate.attackers.lessons import cosine_rows, finite, pairs_of
-from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric, Whitened
+from ganonym.evaluate.attackers.adapted import RetrainedMetric, Whitened, pairs_of
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to, cosine_rows, finite
 from ganonym.types import Floats
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Rows, Templates
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Rows, Sample, Templates
 from ganonym.types import LANDMARKS, Floats
 
 WIDTH = 2 * LANDMARKS

@@ -10,10 +10,10 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attack_all import photos_of
+from ganonym.evaluate.attackers.adapted import ProcrustesMap
 from ganonym.evaluate.attackers.attacker import Attacker, approach_of
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
-from ganonym.evaluate.attackers.embedding_map import ProcrustesMap
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.holds import (
     acquisition,
     adapted,
@@ -23,8 +23,7 @@ from ganonym.evaluate.controls.holds import (
     repeatable,
     weak_anonymizer,
 )
-from ganonym.evaluate.controls.planted import attacked, clean, donated, null_findings, rotated, watermarked
-from ganonym.evaluate.controls.weak import WEAK
+from ganonym.evaluate.controls.planted import WEAK, attacked, clean, donated, null_findings, rotated, watermarked
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
@@ -66,8 +65,8 @@ def control_all(
     ]
     controls.append(nulls(nothing))
     controls += _adapted(attackers, findings)
-    faceless = sum(look is not None and look.points is None for look in seen.looks)
-    controls.append(acquisition(faceless, len(seen.looks)))
+    faceless = sum(photo is not None and photo.points is None for photo in seen.photos)
+    controls.append(acquisition(faceless, len(seen.photos)))
     twice = [
         [finding(scores, np.random.default_rng([seed, 3]), ROUNDS) for scores in score(DLIB, views[DLIB.name])]
         for _ in range(2)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import Rows
-from ganonym.evaluate.attackers.lessons import finite
+from ganonym.evaluate.attackers.attacker import Rows, finite
 from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, proportion
 from ganonym.types import Floats

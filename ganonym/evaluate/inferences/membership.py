@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
-from ganonym.evaluate.attackers.lessons import finite
+from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean, finite
 from ganonym.evaluate.inferences.attributes import interval
 from ganonym.evaluate.scores import People
 from ganonym.statistics.intervals import proportion

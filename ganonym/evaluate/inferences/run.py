@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import templates
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DlibView
+from ganonym.evaluate.attackers.attacker import locate, templates
+from ganonym.evaluate.attackers.recognizers import DLIB, DlibView
 from ganonym.evaluate.inferences.attributes import infer_attributes
 from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.sample import locate
 from ganonym.evaluate.scores import People
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo

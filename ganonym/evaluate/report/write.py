@@ -21,8 +21,6 @@ from ganonym.evaluate.report.files import NAME, to_json, trials_file, write_whol
 from ganonym.evaluate.report.pages import WorstPair, internal_page
 from ganonym.photos.decode import read_photo
 
-PACKAGES = ("jinja2", "matplotlib", "pyarrow")
-"""What reports need beyond an assessment."""
 _SIDE = 224
 _SHOWN = 4
 
