@@ -13,7 +13,7 @@ from ganonym_cli.console import Output
 from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
 
 if TYPE_CHECKING:
-    from ganonym.evaluate.sweep import Method
+    from ganonym.evaluate.api import Method
 
 SIZES, EPSILONS = "2,5,11,20", "0.5,1,2"
 
@@ -39,7 +39,7 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:
     """Release IN in many ways, assess each, and draw the trade-off curve with intervals."""
-    from ganonym.evaluate import sweep as sweeping
+    from ganonym.evaluate import api
     from ganonym.evaluate.verdict.policy import load_policy
 
     limits = load_policy(policy)
@@ -48,7 +48,7 @@ def sweep(
     methods = methods_of(mechanisms, sizes, budgets, seed=seed, jobs=jobs or 0) | baselines_of(baselines, jobs or 0)
     output = Output(as_json, quiet)
     with output.progress() as advance:
-        comparison = sweeping.sweep(
+        comparison = api.sweep(
             source,
             manifest,
             methods,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ganonym.errors import PhotoError, UsageError
+from ganonym.evaluate.api import curves_of, sweep
 from ganonym.evaluate.assessment import Assessment
-from ganonym.evaluate.sweep import curves_of, sweep
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.settings import Settings
 from ganonym.types import RGB
