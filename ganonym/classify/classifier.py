@@ -102,11 +102,11 @@ class Classifier:
         without weights or libraries.
         """
         cases = _cases(photos, labels, people)
-        known = roster(cases)
-        check_two(known)
-        self.configuration.check(known.classes, len(known.names))
+        listed = roster(cases)
+        check_two(listed)
+        self.configuration.check(listed.classes, len(listed.names))
         system = self.configuration.system(self._foundation, self.device)
-        cohort = seen_cohort(cases, known, _portraits(photos, system.look.crops, jobs))
+        cohort = seen_cohort(cases, listed, _portraits(photos, system.look.crops, jobs))
         check_two(cohort)
         self.configuration.check(cohort.classes, len(cohort.names))
         seen = system.look(cohort)

@@ -48,15 +48,15 @@ def outputs_as_copies(release: Release, seen: Seen) -> tuple[str, ...]:
     from scipy.stats import binomtest
 
     photos = photos_of(DLIB.name, seen, release)
-    clear = next((each for each in score(DLIB, clean(photos), settings=(SAME_PHOTO,))), None)
+    clear = next((scores for scores in score(DLIB, clean(photos), settings=(SAME_PHOTO,))), None)
     point = None if clear is None else operating_point(pairs(clear), STRANGERS)
     point = point if point is not None and point.resolved else None
     threshold = None if point is None else point.threshold
     gaps = np.linalg.norm(photos.originals - photos.released, axis=1)
-    known = gaps[~np.isnan(gaps)]
-    if point is not None and len(known):
-        near = int((known <= point.threshold).sum())
-        threshold = point.threshold if binomtest(near, len(known), point.target, "greater").pvalue <= 0.05 else None
+    measured = gaps[~np.isnan(gaps)]
+    if point is not None and len(measured):
+        near = int((measured <= point.threshold).sum())
+        threshold = point.threshold if binomtest(near, len(measured), point.target, "greater").pvalue <= 0.05 else None
     copies = []
     for item, photo, gap in zip(release.items, seen.photos, gaps.tolist(), strict=True):
         if photo is not None and photo.agreement is not None:
@@ -87,20 +87,20 @@ def pass_through(copies: Sequence[Copy], threshold: float | None) -> tuple[str, 
     (`operating_point(pairs(clean), 1e-3)`); None where too few people are there to know it. Raises ValueError when a
     measured value is no number: a fault must not look like protection.
     """
-    found = []
+    reasons = []
     for copy in sorted(copies, key=lambda each: each.image):
         for value in (copy.ssim, copy.distance):
             if value is not None and value != value:
                 raise ValueError(f"a measurement of {copy.image} is no number")
         if copy.pixel_equal:
-            found.append(f"{copy.image}: the face is the original, pixel by pixel")
+            reasons.append(f"{copy.image}: the face is the original, pixel by pixel")
         elif copy.ssim is not None and copy.ssim > SIMILAR:
-            found.append(f"{copy.image}: the face is nearly the original (SSIM {copy.ssim:.3f} > {SIMILAR})")
+            reasons.append(f"{copy.image}: the face is nearly the original (SSIM {copy.ssim:.3f} > {SIMILAR})")
         elif copy.distance is not None and threshold is not None and copy.distance <= threshold:
-            found.append(
+            reasons.append(
                 f"{copy.image}: a recognizer takes it for the original (distance {copy.distance:.3f} ≤ {threshold:.3f})"
             )
-    return tuple(found)
+    return tuple(reasons)
 
 
 @dataclass(frozen=True, slots=True)

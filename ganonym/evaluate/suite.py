@@ -79,8 +79,8 @@ def suite(recognizers: Sequence[OnnxView] = (), attackers: Sequence[Attacker] = 
                 f"{offer.distribution} brings an attacker {name!r}, as {names[name]} does.",
                 "Rename one, or leave it out.",
             )
-        known, owner = views.setdefault(view.name, (view, offer.distribution))
-        if known != view:
+        first, owner = views.setdefault(view.name, (view, offer.distribution))
+        if first != view:
             raise UsageError(
                 f"{offer.distribution} brings a view {view.name!r} that is not the one of {owner}.",
                 "Views of one name must see the same: rename it.",

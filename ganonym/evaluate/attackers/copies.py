@@ -106,10 +106,10 @@ class KeypointView:
 
     def template(self, sample: Sample) -> NDArray[np.floating[Any]]:
         """float32 (1025,); all zeros where the photo has no corners, which matches nothing."""
-        found = descriptors(sample.rgb)
+        bits = descriptors(sample.rgb)
         row = np.zeros(self.width, dtype=np.float32)
-        row[0] = len(found)
-        row[1 : 1 + len(found) * _PACKED] = np.packbits(found, axis=1).view(np.uint16).ravel()
+        row[0] = len(bits)
+        row[1 : 1 + len(bits) * _PACKED] = np.packbits(bits, axis=1).view(np.uint16).ravel()
         return row
 
 
@@ -138,9 +138,9 @@ def unmatched(probes: Templates, gallery: Templates) -> Floats:
 
 def _unpack(rows: Rows) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Descriptors (n, 64, 4) as 64-bit words, and how many of them each photo has."""
-    known = np.nan_to_num(rows)
-    words = known[:, 1:].astype(np.uint16).view(np.uint64).reshape(len(known), KEYPOINTS, _WORDS)
-    return words, known[:, 0].astype(np.int64)
+    filled = np.nan_to_num(rows)
+    words = filled[:, 1:].astype(np.uint16).view(np.uint64).reshape(len(filled), KEYPOINTS, _WORDS)
+    return words, filled[:, 0].astype(np.int64)
 
 
 def _hamming(one: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -55,13 +55,13 @@ class Discriminants:
 
     def __call__(self, probes: Templates, gallery: Templates) -> Floats:
         """1 − cosine in the space of discriminants, (p, g) in [0, 2]; a face with no pattern ties with everyone."""
-        one, other = (_unit(self._project(each.rows)) for each in (probes, gallery))
+        one, other = (_unit(self._project(side.rows)) for side in (probes, gallery))
         return np.asarray(1.0 - one @ other.T)
 
     def _project(self, rows: Rows) -> Floats:
-        found = (rows - self.mean) @ self.axes
-        found[~rows.any(axis=1)] = 0.0
-        return np.asarray(found)
+        projected = (rows - self.mean) @ self.axes
+        projected[~rows.any(axis=1)] = 0.0
+        return np.asarray(projected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Metric:
         """Mahalanobis distances in the tangent space at the mean, (p, g)."""
         from scipy.spatial.distance import cdist
 
-        one, other = (_tangent(each.rows, self.mean) @ self.whitener for each in (probes, gallery))
+        one, other = (_tangent(side.rows, self.mean) @ self.whitener for side in (probes, gallery))
         return np.asarray(cdist(one, other))
 
 

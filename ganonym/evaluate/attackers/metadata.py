@@ -131,12 +131,12 @@ def _differences(probes: Templates, gallery: Templates, column: int) -> Floats:
 def _ranks(file: Path) -> list[float]:
     """Mid-ranks in 0 … 1 of `file` by name and by time, among the files of its folder that end alike."""
     with os.scandir(file.parent) as entries:
-        others = [each for each in entries if each.name.lower().endswith(file.suffix.lower())]
-    known = [(each.name, each.stat(follow_symlinks=False)) for each in others]
+        others = [entry for entry in entries if entry.name.lower().endswith(file.suffix.lower())]
+    statuses = [(entry.name, entry.stat(follow_symlinks=False)) for entry in others]
     own = file.lstat()
     return [
-        _rank(_natural(file.name), [_natural(name) for name, _ in known]),
-        _rank(own.st_mtime_ns, [status.st_mtime_ns for _, status in known]),
+        _rank(_natural(file.name), [_natural(name) for name, _ in statuses]),
+        _rank(own.st_mtime_ns, [status.st_mtime_ns for _, status in statuses]),
     ]
 
 
@@ -146,7 +146,7 @@ def _rank(own: Any, values: Sequence[Any]) -> float:
     >>> _rank(2, [1, 2, 2, 9, 9])
     0.375
     """
-    below = sum(1 for each in values if each < own)
+    below = sum(1 for value in values if value < own)
     return (below + (values.count(own) - 1) / 2) / max(len(values) - 1, 1)
 
 
@@ -185,10 +185,10 @@ class Translated:
     def __call__(self, probes: Templates, gallery: Templates) -> Floats:
         """Differences (p, g); NaN in, NaN out."""
         translate = probes.released != gallery.released
-        one, other = (self._numbers(each, translate) for each in (probes, gallery))
+        one, other = (self._numbers(side, translate) for side in (probes, gallery))
         # Rounded, so that neighbours on both sides tie.
-        found = np.abs(one[:, None] - other[None, :]).round(9)
-        return np.asarray(found if self.extra is None else found + self.extra(probes, gallery))
+        distances = np.abs(one[:, None] - other[None, :]).round(9)
+        return np.asarray(distances if self.extra is None else distances + self.extra(probes, gallery))
 
     def _numbers(self, templates: Templates, translate: bool) -> Floats:
         numbers = templates.rows[:, self.after if templates.released else self.before].astype(np.float64)
@@ -219,24 +219,24 @@ class Ordered:
         from scipy.stats import spearmanr
         from sklearn.isotonic import IsotonicRegression
 
-        clearest, found = DOUBT / len(self.columns) ** 2, None
+        clearest, best = DOUBT / len(self.columns) ** 2, None
         for after in self.columns:
             for before in self.columns:
-                x, y = _known(lesson.released[:, after], lesson.originals[:, before])
+                x, y = _both(lesson.released[:, after], lesson.originals[:, before])
                 if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
                     continue
                 order: Any = spearmanr(x, y)
                 # At equal doubt the first: with all in order every doubt is zero.
                 if order.pvalue < clearest:
-                    clearest, found = float(order.pvalue), (before, after, x, y, bool(order.statistic > 0))
-        if found is None:
+                    clearest, best = float(order.pvalue), (before, after, x, y, bool(order.statistic > 0))
+        if best is None:
             return Translated(self.columns[0], self.columns[0], np.empty(0), np.empty(0), self.extra)
-        before, after, x, y, increasing = found
+        before, after, x, y, increasing = best
         line = IsotonicRegression(increasing=increasing).fit(x, y)
         return Translated(before, after, line.X_thresholds_, line.y_thresholds_, self.extra)
 
 
-def _known(released: Rows, originals: Rows) -> tuple[Floats, Floats]:
+def _both(released: Rows, originals: Rows) -> tuple[Floats, Floats]:
     both = np.isfinite(released) & np.isfinite(originals)
     return released[both].astype(np.float64), originals[both].astype(np.float64)
 

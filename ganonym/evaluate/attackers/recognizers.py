@@ -49,12 +49,12 @@ class DlibView:
 
 
 def _describe_once(rgb: RGB, points: Points) -> Floats:
-    for seen, places, found in _latest:
+    for seen, places, descriptor in _latest:
         if seen is rgb and np.array_equal(places, points):
-            return found
-    found = describe(rgb, points)
-    _latest[:] = [(rgb, points, found)]
-    return found
+            return descriptor
+    descriptor = describe(rgb, points)
+    _latest[:] = [(rgb, points, descriptor)]
+    return descriptor
 
 
 def _recognizer(view: DlibView) -> Fixed:

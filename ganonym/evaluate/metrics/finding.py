@@ -35,7 +35,7 @@ def finding(scores: Scores, rng: np.random.Generator, rounds: int = ROUNDS) -> F
     rank1 = rate(float(any_hit(ranks.within(1), owners).sum()), subjects)
     shuffled = null(scores, rng, rounds)
     low, high = shuffled.band
-    told = disclosure(scores)
+    disclosed = disclosure(scores)
     compared = verification(scores)
     return Finding(
         attacker=scores.attacker,
@@ -61,8 +61,8 @@ def finding(scores: Scores, rng: np.random.Generator, rounds: int = ROUNDS) -> F
         eer=compared.eer,
         d_prime=compared.d_prime,
         det=compared.det,
-        bits_mean=told.mean,
-        bits_worst=told.worst,
+        bits_mean=disclosed.mean,
+        bits_worst=disclosed.worst,
         crowds=crowds(scores),
         linkability=linkability(scores, rng) if scores.setting == ANONYMIZED else None,
     )

@@ -29,14 +29,14 @@ COLUMNS = ("sex", "age", "ethnicity", "syndrome", "site")
 Hits = Mapping[str, float]
 
 
-def across_sessions(scores: Scores, sessions: Sequence[str | None], known: Sequence[int]) -> Scores | None:
+def across_sessions(scores: Scores, sessions: Sequence[str | None], candidates: Sequence[int]) -> Scores | None:
     """The trials whose own photo in the gallery is of another session; `setting` gains OTHER_SESSION.
 
-    `sessions[i]` is that of photo i, `known[g]` the photo of candidate g, NOBODY for distractors. Candidates stay as
-    they are. None when that leaves no trial, or all of them: then there is nothing to tell apart. A photo of unknown
+    `sessions[i]` is that of photo i, `candidates[g]` the photo of candidate g, NOBODY for distractors. Candidates stay
+    as they are. None when that leaves no trial, or all of them: then there is nothing to tell apart. A photo of unknown
     session is no trial here.
     """
-    mates = [known[place] for place in scores.truth.tolist()]
+    mates = [candidates[place] for place in scores.truth.tolist()]
     pairs = [(sessions[photo], sessions[mate]) for photo, mate in zip(scores.photos.tolist(), mates, strict=True)]
     kept = np.array([None not in pair and pair[0] != pair[1] for pair in pairs], dtype=bool)
     if kept.all() or not kept.any():
@@ -56,10 +56,10 @@ def distinctive(templates: Rows, subjects: Sequence[str]) -> frozenset[str]:
     names, owner = np.unique(np.array(subjects)[there], return_inverse=True)
     if len(names) < 8:
         return frozenset()
-    known, nearest = templates[there], np.full(len(names), np.inf)
-    for start in range(0, len(known), _ROWS):
+    acquired, nearest = templates[there], np.full(len(names), np.inf)
+    for start in range(0, len(acquired), _ROWS):
         rows = slice(start, start + _ROWS)
-        distances = cdist(known[rows], known)
+        distances = cdist(acquired[rows], acquired)
         distances[owner[rows, None] == owner] = np.inf
         np.minimum.at(nearest, owner[rows], distances.min(axis=1))
     return frozenset(names[np.argsort(-nearest, kind="stable")[: len(names) // 4]].tolist())
@@ -101,8 +101,8 @@ def conditioned(scores: Scores, probes: Sequence[tuple[str, ...]], gallery: Sequ
 
 def hits_of(scores: Scores) -> dict[str, float]:
     """Per subject, the probability that any of the photos under attack is named at first guess."""
-    found = any_hit(rank(scores.distances, scores.truth, scores.mask).within(1), scores.owners.tolist())
-    return dict(zip(sorted(set(scores.owners.tolist())), found.tolist(), strict=True))
+    hits = any_hit(rank(scores.distances, scores.truth, scores.mask).within(1), scores.owners.tolist())
+    return dict(zip(sorted(set(scores.owners.tolist())), hits.tolist(), strict=True))
 
 
 def group_of(row: Row, column: str) -> str | None:
@@ -120,7 +120,7 @@ def group_findings(
 
     `hits` by (attacker, setting). Groups of fewer than `smallest` attacked subjects are listed without a rate.
     """
-    found = []
+    findings = []
     for column in COLUMNS:
         member = {row.subject: group for row in reversed(rows) if (group := group_of(row, column)) is not None}
         groups = sorted(set(member.values()))
@@ -129,8 +129,8 @@ def group_findings(
             for group in groups:
                 people = [name for name in next(iter(attacked.values()), {}) if member.get(name) == group]
                 if people:
-                    found.append(_worst(column, group, setting, people, attacked, smallest))
-    return found
+                    findings.append(_worst(column, group, setting, people, attacked, smallest))
+    return findings
 
 
 def _worst(
@@ -138,7 +138,7 @@ def _worst(
 ) -> GroupFinding:
     attacker, rank1 = None, None
     if len(people) >= smallest:
-        attacker = max(attacked, key=lambda each: sum(attacked[each][name] for name in people))
+        attacker = max(attacked, key=lambda rival: sum(attacked[rival][name] for name in people))
         rank1 = rate(sum(attacked[attacker][name] for name in people), len(people))
     return GroupFinding(
         column=column, group=group, subjects=len(people), setting=setting, attacker=attacker, rank1=rank1
