@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ganonym.evaluate.sample import Sample
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -17,7 +16,7 @@ from ganonym.errors import PhotoError, UsageError
 from ganonym.evaluate import assessment as results
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
-from ganonym.evaluate.attackers.attacker import Fixed, euclidean
+from ganonym.evaluate.attackers.attacker import Fixed, Sample, euclidean
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.encode import encode_png
