@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from ganonym.models import Models
 
 # A busy machine is slow, which is no failure.
 settings.register_profile("patient", deadline=None)
@@ -68,6 +72,14 @@ def data_manifest() -> Path:
     if not path.is_file():
         pytest.skip("development photographs absent: no manifest.csv (set GANONYM_DATA)")
     return path
+
+
+@pytest.fixture(scope="session")
+def models() -> Models:
+    """ganonym's own, loaded once."""
+    from ganonym.models import open_models
+
+    return open_models()
 
 
 @pytest.fixture

@@ -25,11 +25,10 @@ from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
 from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.onnx_session import SIDE, width
+from ganonym.types import luma
 from ganonym.weights import sha256_file, verified_path
 
 BUNDLED = "gestalt"
-
-_LUMA = (0.299, 0.587, 0.114)
 
 BATCH = 64
 
@@ -53,8 +52,8 @@ def seen(crops: NDArray[np.uint8], variant: Variant) -> NDArray[np.uint8]:
     shown = crops[:, :, ::-1] if variant.flip else crops
     if not variant.grey:
         return np.ascontiguousarray(shown)
-    luma = np.rint(shown @ np.array(_LUMA)).astype(np.uint8)
-    return np.repeat(luma[..., None], 3, axis=3)
+    grey = np.rint(luma(shown)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
