@@ -82,15 +82,15 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
     >>> found.names, found.classes.tolist(), found.subjects
     (('a', 'b'), [1, 0], ('p', 'q'))
     """
-    known = [case for case in cases if case.disorder is not None]
-    if not known:
+    labelled = [case for case in cases if case.disorder is not None]
+    if not labelled:
         raise UsageError(
             f"none of {len(cases)} cases has a disorder that is given." if cases else "the table has no cases.",
             "Check the column of disorders, or name another with --label.",
         )
-    found = sorted({str(case.disorder) for case in known})
-    if positive is not None and positive not in found:
-        raise UsageError(f"no case has the disorder {positive!r}.", f"There are {_some(found)}.")
+    disorders = sorted({str(case.disorder) for case in labelled})
+    if positive is not None and positive not in disorders:
+        raise UsageError(f"no case has the disorder {positive!r}.", f"There are {_some(disorders)}.")
 
     def named(case: Case) -> str:
         return (
@@ -98,18 +98,18 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
         )
 
     if names is None:
-        names = found if positive is None else [f"not {positive}", positive]
-    foreign = sorted({named(case) for case in known} - set(names))
+        names = disorders if positive is None else [f"not {positive}", positive]
+    foreign = sorted({named(case) for case in labelled} - set(names))
     if foreign:
         raise UsageError(f"disorders {_some(foreign)} are none of {_some(names)}.", "Leave those cases out.")
     place = {name: index for index, name in enumerate(names)}
-    return Roster(tuple(known), tuple(names), np.array([place[named(case)] for case in known], dtype=np.intp))
+    return Roster(tuple(labelled), tuple(names), np.array([place[named(case)] for case in labelled], dtype=np.intp))
 
 
-def people_of(them: Classed) -> dict[str, int]:
+def people_of(classed: Classed) -> dict[str, int]:
     """How many people each class has, 0 included."""
-    found = subjects_of(them.classes, them.subjects)
-    return dict(zip(them.names, [*found.tolist(), *[0] * (len(them.names) - len(found))], strict=True))
+    people = subjects_of(classed.classes, classed.subjects)
+    return dict(zip(classed.names, [*people.tolist(), *[0] * (len(classed.names) - len(people))], strict=True))
 
 
 def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case]]:
@@ -130,20 +130,20 @@ def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case
     )
 
 
-def check_two(them: Classed) -> None:
+def check_two(classed: Classed) -> None:
     """Raises UsageError where all people are of one class: there is nothing to tell apart."""
-    there = [name for name, number in people_of(them).items() if number]
-    if len(there) < 2:
+    present = [name for name, number in people_of(classed).items() if number]
+    if len(present) < 2:
         raise UsageError(
-            f"all {len(set(them.subjects))} people are of one class, {there[0]}: there is nothing to tell apart.",
+            f"all {len(set(classed.subjects))} people are of one class, {present[0]}: there is nothing to tell apart.",
             "Give people of another class, or tell apart another column with --label.",
         )
 
 
-def check_folds(them: Classed) -> None:
+def check_folds(classed: Classed) -> None:
     """Raises UsageError as `check_two`, and for classes of one person, whom nobody is left to be told by in folds."""
-    check_two(them)
-    alone = [name for name, number in people_of(them).items() if number == 1]
+    check_two(classed)
+    alone = [name for name, number in people_of(classed).items() if number == 1]
     if alone:
         raise UsageError(
             f"{len(alone)} classes have one person only: {_some(alone)}. In folds nobody is left to learn them from.",

@@ -93,13 +93,13 @@ def portraits(
     Nothing is dropped: entry i belongs to `paths[i]`. Raises EnvironmentFault when a worker dies, weights lack, or the
     cache cannot be written.
     """
-    found: list[Portrait | PhotoError | None] = []
+    faces: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
     photos = [*zip(paths, choices or [None] * len(paths), strict=True)]
     for portrait in in_workers(look, photos, _name, jobs, PATIENCE):
-        found.append(portrait)
-        tell("look", len(found), len(paths))
-    return found
+        faces.append(portrait)
+        tell("look", len(faces), len(paths))
+    return faces
 
 
 def _look(photo: tuple[Path, FaceChoice | None], crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
@@ -167,16 +167,16 @@ def gather(
 
     Raises UsageError when nobody is left.
     """
-    known = roster(cases, names, positive)
-    paths, choices = [case.path for case in known.cases], [case.face for case in known.cases]
-    return seen_cohort(cases, known, portraits(paths, crops, jobs, tell, cache, choices))
+    listed = roster(cases, names, positive)
+    paths, choices = [case.path for case in listed.cases], [case.face for case in listed.cases]
+    return seen_cohort(cases, listed, portraits(paths, crops, jobs, tell, cache, choices))
 
 
-def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
-    """Those of the `known` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
+def seen_cohort(cases: Sequence[Case], listed: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
+    """Those of the `listed` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    for case, face, number in zip(known.cases, faces, known.classes.tolist(), strict=True):
+    for case, face, number in zip(listed.cases, faces, listed.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))
         else:
@@ -187,4 +187,4 @@ def seen_cohort(cases: Sequence[Case], known: Roster, faces: Sequence[Portrait |
             "Check the folder of photographs, and the column of disorders.",
         )
     used, looks, classes = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(looks), known.names, np.array(classes, dtype=np.intp), tuple(left_out))
+    return Cohort(tuple(used), tuple(looks), listed.names, np.array(classes, dtype=np.intp), tuple(left_out))

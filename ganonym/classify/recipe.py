@@ -85,8 +85,8 @@ def load_recipe(name: str | Path) -> Recipe:
         return _foreign(str(name))
     path = Path(name)
     if not path.is_file():
-        known = (*bundled, *systems.foreign_names())
-        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(known)}, or give a TOML file.")
+        names = (*bundled, *systems.foreign_names())
+        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(names)}, or give a TOML file.")
     try:
         return parse_recipe(path.read_text("utf-8"), str(name))
     except UnicodeDecodeError as error:
@@ -141,8 +141,8 @@ def altered(configuration: Configuration, changes: Sequence[str]) -> Configurati
 
 
 def _bundled() -> tuple[str, ...]:
-    found = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
-    return tuple(sorted(name.removesuffix(".toml") for name in found))
+    names = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
+    return tuple(sorted(name.removesuffix(".toml") for name in names))
 
 
 def _foreign(name: str) -> Recipe:

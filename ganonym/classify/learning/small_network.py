@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.learning.fit import descend
 from ganonym.classify.system import Inputs, Predictor
-from ganonym.types import Floats
+from ganonym.types import LUMA, Floats
 
 DIRECTIONS, CELL = 8, 4
 WIDTHS = (48, 96)
 BATCH, DROPOUT = 32, 0.3
-_LUMA = (0.299, 0.587, 0.114)
 _MIRRORED = [-direction % DIRECTIONS for direction in range(DIRECTIONS)]
 
 
@@ -43,17 +43,14 @@ class SmallNetwork:
         network = _Network(maps.shape[-1], count, generator)
         optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-2)
         weights = 1.0 / torch.bincount(labels, minlength=count).double()[labels]
-        steps = self.epochs * max(len(maps) // BATCH, 1)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
+
+        def loss_at(_step: int) -> Tensor:
             rows = torch.multinomial(weights, BATCH, replacement=True, generator=generator)
             flip = torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5
             batch = torch.where(flip, mirrored(maps[rows]), maps[rows])
-            optimizer.zero_grad()
-            loss = functional.cross_entropy(network(batch, generator), labels[rows], label_smoothing=0.1)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            return functional.cross_entropy(network(batch, generator), labels[rows], label_smoothing=0.1)
+
+        descend(optimizer, loss_at, self.epochs * max(len(maps) // BATCH, 1))
         network.eval()
 
         def predict(others: Inputs) -> Floats:
@@ -71,8 +68,8 @@ def oriented_gradients(crops: NDArray[np.uint8]) -> Tensor:
     Each edge is shared between the two nearest of eight directions, and each cell divided by the energy of the 5 × 5
     cells around it, so that neither brightness nor contrast matters.
     """
-    luma = torch.from_numpy(crops).float() @ torch.tensor(_LUMA)
-    padded = functional.pad(luma[:, None], (1, 1, 1, 1), mode="replicate")
+    grey = torch.from_numpy(crops).float() @ torch.tensor(LUMA)
+    padded = functional.pad(grey[:, None], (1, 1, 1, 1), mode="replicate")
     across = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
     down = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
     strength = (across.square() + down.square()).sqrt()

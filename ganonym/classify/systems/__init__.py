@@ -44,8 +44,8 @@ def configuration_of(kind: str) -> type[Configuration]:
     ScreeningConfiguration(strength=0.1)
     """
     if kind in _BUILT_IN:
-        found: type[Configuration] = EntryPoint(kind, f"{__name__}.{_BUILT_IN[kind]}", GROUP).load()
-        return found
+        configuration: type[Configuration] = EntryPoint(kind, f"{__name__}.{_BUILT_IN[kind]}", GROUP).load()
+        return configuration
     points = entry_points(group=GROUP, name=kind)
     if not points:
         raise UsageError(f"there is no system {kind!r}.", f"There are {', '.join((*SYSTEMS, *foreign_names()))}.")
