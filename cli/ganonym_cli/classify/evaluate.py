@@ -69,10 +69,11 @@ def evaluate(
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from dataclasses import replace
 
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.model_folder import CARD
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import evaluate as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -38,9 +38,10 @@ def fewshot(
     quiet: Quiet = False,
 ) -> None:
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.fewshot.episodes import Shape
     from ganonym.classify.studies import fewshot as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     study = Study(

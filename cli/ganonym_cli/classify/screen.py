@@ -72,11 +72,12 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.classify.studies import screen as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -127,9 +128,10 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import screen as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     study = Study(
