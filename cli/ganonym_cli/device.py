@@ -15,15 +15,9 @@ Device = Annotated[
 
 def device_of(text: str, output: Output) -> str:
     """As torch names it. Raises UsageError for an unknown one, EnvironmentFault for a GPU that is not there."""
-    from torch import cuda
+    from ganonym.classify.studies.study import device_of as place_of
 
-    from ganonym.errors import EnvironmentFault, UsageError
-
-    if text not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {text} is nothing to compute on.", "Give cpu, cuda or auto.")
-    if text == "cuda" and not cuda.is_available():
-        raise EnvironmentFault("there is no GPU that torch can use.", "Give --device cpu, or install a driver.")
-    if text == "cpu" or not cuda.is_available():
-        return "cpu"
-    output.note("On the GPU: the same seed gives the same draws, sums differ in their last digits.")
-    return "cuda"
+    place, remarks = place_of(text)
+    for remark in remarks:
+        output.note(remark.text)
+    return place

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganonym.classify.case import Classed
-from ganonym.classify.progress import Tell
+from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.dysmorphism import Separations, check_groups, separations
 from ganonym.classify.screening.rates import TERMS, Screened, Terms
 from ganonym.classify.screening.threshold import Rule
@@ -94,9 +94,10 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
     seen = choice.system.look(cohort)
     poses = [portrait.pose for portrait in cohort.portraits]
     method = BinaryScreening(choice.system.method, rule, study.folds)
-    screened = assess_in_folds(
-        method, seen.inputs, seen.classes == 1, seen.subjects, poses, study.seed, study.folds, terms, tell
-    )
+    with heard(tell):
+        screened = assess_in_folds(
+            method, seen.inputs, seen.classes == 1, seen.subjects, poses, study.seed, study.folds, terms
+        )
     remarks = (*device_remarks, *found.remarks)
     name, positive = choice.recipe.name, study.positive
     return Screening(name, positive, rule, terms, screened, cohort.simulated, cohort.left_out, remarks)
