@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import numpy as np
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
@@ -132,28 +133,14 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
     check_new(folder)
     # Not ascontiguousarray, which makes a row of one of a number (NumPy: "ndim >= 1"): such a file fits no network.
     arrays = {name: np.asarray(array, order="C") for name, array in trained.arrays.items()}
-    lines = [
-        f"format = {FORMAT}",
-        f"seed = {card.seed}",
-        f"names = {_toml(list(card.names))}",
-        f"photos = {card.photos}",
-        f"subjects = {card.subjects}",
-        f"simulated = {_toml(card.simulated)}",
-        f"temperature = {card.temperature!r}",
-        f"foundation = {_toml(card.foundation)}",
-        f"weights = {_toml(_sealed(arrays, card.names))}",
-        f"key = {_toml(card.key)}",
-        f"seen = {_toml(sorted(card.seen))}",
-        f"people = {_toml(sorted(card.people))}",
-        "",
-        "[settings]",
-        *(f"{name} = {_toml(value)}" for name, value in sorted(card.settings.items())),
-    ]
+    fields = card.model_dump(exclude={"settings"}) | {"seen": sorted(card.seen), "people": sorted(card.people)}
+    sealed = {"format": FORMAT, **fields, "weights": _sealed(arrays, card.names)}
+    text = tomli_w.dumps(sealed | {"settings": dict(sorted(card.settings.items()))})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WEIGHTS).write_bytes(save(arrays))
         (folder / RECIPE).write_text(recipe.text, "utf-8")
-        (folder / CARD).write_text("\n".join(lines) + "\n", "utf-8")
+        (folder / CARD).write_text(text, "utf-8")
     except OSError as error:
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
 
@@ -243,9 +230,4 @@ def _read(folder: Path) -> tuple[_File, str]:
 
 def _sealed(arrays: Arrays, names: Sequence[str]) -> str:
     """The digest of weights and of the classes that they tell apart: with other names they would call other classes."""
-    return digest({**arrays, "": np.frombuffer(_toml(list(names)).encode(), np.uint8)})
-
-
-def _toml(value: object) -> str:
-    """JSON's booleans, numbers, texts and lists of them are TOML's; text outside ASCII is escaped."""
-    return json.dumps(value)
+    return digest({**arrays, "": np.frombuffer(json.dumps(list(names)).encode(), np.uint8)})
