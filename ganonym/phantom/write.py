@@ -62,7 +62,7 @@ def class_sizes(text: str, people: int) -> dict[str, int]:
     return everybody | sizes
 
 
-def write_people(folder: Path, people: int, photos: int, seed: int, tell: Progress) -> Path:
+def write_people(folder: Path, people: int, photos: int, seed: int, tell: Progress = lambda *_: None) -> Path:
     """`write_cohort` of healthy people, in this process."""
     return write_cohort(folder, cohort_of(people, photos, seed), 1, tell)
 

@@ -21,10 +21,10 @@ def code(path: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `photos` and `people.csv`, as the pages take for granted."""
-    from ganonym.phantom.people import write_people
+    from ganonym.phantom.write import write_people
 
     home = tmp_path_factory.mktemp("study")
-    write_people(home / "photos", people=24, photos=2, seed=0).replace(home / "people.csv")
+    write_people(home / "photos", people=12, photos=2, seed=0).replace(home / "people.csv")
     return home
 
 

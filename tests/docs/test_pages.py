@@ -22,7 +22,8 @@ GENERATED = {"index.md", "attacks.md", "adr/index.md"} | {
 
 def blocks(path: Path, language: str) -> list[str]:
     """The fenced blocks of one language in a Markdown file."""
-    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^```(\w*)\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [content for name, content in fences if name == language]
 
 
 def broken(path: Path, text: str) -> list[str]:
