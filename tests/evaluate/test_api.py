@@ -63,7 +63,7 @@ def blurred(rgb: RGB) -> RGB:
 
 def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[str, str]]], tmp_path: Path) -> None:
     photos, people = cohort
-    colour = Fixed("mean colour", "T0", Colour(), euclidean)
+    colour = Fixed("mean colour", Colour(), euclidean)
 
     assessment = assess(
         photos, blurred, people, attackers=[colour], classifiers=[ByName()], policy="internal", out=tmp_path / "out",
