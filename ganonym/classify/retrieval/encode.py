@@ -91,22 +91,22 @@ def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]], device: 
     Raises UsageError when it is of a system that makes no vectors of single crops, EnvironmentFault as `load_model`.
     """
 
-    def found(kind: str) -> Arrays:
-        if kind not in ("gestaltmatcher", "margin"):
-            raise _no_vectors(folder, kind)
+    def foundation(start: str) -> Arrays:
+        if start != BUNDLED:
+            raise _no_vectors(folder)
         return _foundation(folder, foundations)
 
-    model = load_model(folder, found, device)
+    model = load_model(folder, foundation, device)
     trained = model.trained
     if not isinstance(trained, TrainedGestalt | TrainedMargin):
-        raise _no_vectors(folder, model.recipe.system)
+        raise _no_vectors(folder)
     encoder = TrainedEncoder(folder.name, trained.width, trained.embed)
     return Member(encoder, trained.network.form.side, digest(trained.arrays)), model
 
 
-def _no_vectors(folder: Path, kind: str) -> UsageError:
+def _no_vectors(folder: Path) -> UsageError:
     return UsageError(
-        f"{folder} is a model of {kind}, which makes no vectors to compare photographs by.",
+        f"the model in {folder} makes no vectors to compare photographs by.",
         "Give one of gestaltmatcher or of a margin head.",
     )
 
