@@ -9,8 +9,7 @@ import typer
 
 from ganonym_cli.classify.options import Digest, Encoder, say, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 

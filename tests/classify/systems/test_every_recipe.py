@@ -86,7 +86,7 @@ def quick_system(name: str) -> tuple[Configuration, Arrays, System]:
 def few_people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     """Three virtual people of each of two classes, one photograph each."""
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("few")
     write_cohort(folder / "photos", cohort_of(class_sizes("WBS=3,control=3", 3), 1, 3), 1, lambda *_: None)
