@@ -55,7 +55,8 @@ def compared(
     seed = int(rng.integers(2**63))  # the same resamples for all three, so that equal statistics have equal intervals
     try:
         before, after = (
-            subject_bootstrap(each, subjects, np.random.default_rng(seed), bounds=bounds) for each in statistics
+            subject_bootstrap(statistic, subjects, np.random.default_rng(seed), bounds=bounds)
+            for statistic in statistics
         )
         difference = paired_bootstrap(released, original, subjects, np.random.default_rng(seed), bounds=apart)
     except ValueError as error:
