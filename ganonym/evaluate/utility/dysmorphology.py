@@ -85,17 +85,15 @@ def dysmorphology(inputs: UtilityInputs, rng: np.random.Generator) -> list[Utili
         gaps = after[:, column] - before[:, column]
         low, high = limits_of_agreement(gaps)
         bias = reported(FAMILY, name, mean_of(gaps), subjects, rng)
-        rows.append(
-            reported(
-                FAMILY,
-                name,
-                correlations[column],
-                subjects,
-                rng,
-                bounds=(-1.0, 1.0),
-                original=repeatability(before[:, column], subjects, rng),
-                difference=bias.released,
-                note=f"Correlation; the difference is the bias in SD; 95 % limits of agreement {low:.2f} … {high:.2f}.",
-            )
+        row = reported(
+            FAMILY,
+            name,
+            correlations[column],
+            subjects,
+            rng,
+            bounds=(-1.0, 1.0),
+            original=repeatability(before[:, column], subjects, rng),
+            note=f"Correlation; the difference is the bias in SD; 95 % limits of agreement {low:.2f} … {high:.2f}.",
         )
+        rows.append(row if row.released is None else row.model_copy(update={"difference": bias.released}))
     return rows

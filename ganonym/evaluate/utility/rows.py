@@ -82,7 +82,6 @@ def reported(
     *,
     bounds: Bounds = None,
     original: Estimate | None = None,
-    difference: Estimate | None = None,
     note: str = "",
 ) -> Utility:
     """`statistic` of released pictures, or of how they agree with originals; nothing is decided by it."""
@@ -95,7 +94,7 @@ def reported(
         name=name,
         original=original,
         released=found,
-        difference=difference,
+        difference=None,
         margin=None,
         decision="reported",
         note=note,
