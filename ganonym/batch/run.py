@@ -63,38 +63,47 @@ class RunResult:
 
 
 def anonymize_folder(
-    source: Path,
-    out: Path,
+    source: Path | str,
+    out: Path | str,
     settings: Settings | None = None,
     *,
-    manifest: Path | None = None,
-    key_file: Path | None = None,
-    after: Sequence[Path] = (),
-    distinct: Path | None = None,
+    manifest: Path | str | None = None,
+    key_file: Path | str | None = None,
+    after: Sequence[Path | str] = (),
+    distinct: Path | str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Anonymize every photo below `source` into `out`: see `BatchJob` for the arguments, `run_batch` for the rest.
 
-    Example:
-        result = anonymize_folder(Path("photos"), Path("release"), Settings(k=5), manifest=Path("people.csv"))
-        print(result.anonymized, result.reasons)
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as empty:
+    ...     anonymize_folder(empty, f"{empty}-release", Settings(k=5))
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: there is no photo in ...
     """
-    job = BatchJob(source, out, settings or Settings(), manifest, key_file, after, distinct)
+    earlier = tuple(map(Path, after))
+    chosen = settings or Settings()
+    job = BatchJob(Path(source), Path(out), chosen, _path(manifest), _path(key_file), earlier, _path(distinct))
     return run_batch(job, progress=progress)
 
 
 def baseline_folder(
-    source: Path,
-    out: Path,
+    source: Path | str,
+    out: Path | str,
     settings: BaselineSettings,
     *,
-    manifest: Path | None = None,
-    key_file: Path | None = None,
-    distinct: Path | None = None,
+    manifest: Path | str | None = None,
+    key_file: Path | str | None = None,
+    distinct: Path | str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Treat every photo below `source` by a well-known method that guarantees nothing; as `anonymize_folder`."""
-    return run_batch(BatchJob(source, out, settings, manifest, key_file, (), distinct), progress=progress)
+    job = BatchJob(Path(source), Path(out), settings, _path(manifest), _path(key_file), (), _path(distinct))
+    return run_batch(job, progress=progress)
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def run_batch(job: BatchJob, pipeline: Pipeline | None = None, progress: Progress | None = None) -> RunResult:
