@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganonym.faces.detect import SMALLEST_SIDE
 from ganonym.faces.find import unturn
 from ganonym.onnx_session import open_network
 from ganonym.types import RGB, Box, Floats, Points
@@ -25,6 +26,10 @@ SURE = 0.5
 OVERLAP = 0.3
 TILE_SHARE = 0.3
 """Of a tile's side a face may fill at most so much: larger ones are seen in larger windows, here they are mistakes."""
+
+
+LEVEL = np.radians(50.0)
+"""How far the eyes' line of an upright face may be from level: over 45°, so that one of the quarter turns has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +57,49 @@ def blazeface_boxes(
     >>> blazeface_boxes(np.zeros((40, 60, 3), np.uint8))
     []
     """
-    photo = Image.fromarray(np.ascontiguousarray(rgb))  # once: it copies the whole of a large photo
-    found = [
-        _in_window(photo, window, turn, network, threshold)
-        for turn in turns
-        for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
-        for network in (SHORT, FULL)
-    ]
-    return merged(np.concatenate(found))
+    return [_box(row) for row in merged(_rows(rgb, threshold, tiles, turns))]
 
 
-def merged(rows: Floats) -> list[Box]:
-    """Weighted suppression of rows (n, 5), left, top, right, bottom and score: what overlaps the surest joins it."""
-    boxes, rest = [], rows[np.argsort(-rows[:, 4], kind="stable")]
+@dataclass(frozen=True, slots=True)
+class BlazeFaceDetector:
+    """Both networks as a Detector: upright faces, give or take 50°, as the line of the eyes that they see says.
+
+    One face as wide as `portrait` of the longer side ends the search; anything else sends it to overlapping `tiles` as
+    well, where small faces and the others of a group are seen, above `tiled`: a tile is sooner mistaken. `every_size`
+    always goes there.
+    """
+
+    threshold: float = 0.6
+    tiled: float = 0.7
+    tiles: tuple[int, ...] = (2, 3)
+    portrait: float = 0.15
+    every_size: bool = False
+    name: str = "blazeface"
+
+    def detect(self, rgb: RGB) -> list[Box]:
+        if min(rgb.shape[:2]) < SMALLEST_SIDE:
+            return []
+        rows = _rows(rgb, self.threshold)
+        boxes = _upright(rows)
+        if not self.every_size and len(boxes) == 1 and boxes[0].width >= self.portrait * max(rgb.shape[:2]):
+            return boxes
+        return _upright(np.concatenate([rows, _rows(rgb, self.tiled, self.tiles)]))
+
+
+def merged(rows: Floats) -> Floats:
+    """Weighted suppression of rows (n, 5 + k): left, top, right, bottom, score and what else; surest first.
+
+    What overlaps the surest joins it: the mean weighted by score, with the surest one's score.
+    """
+    groups, rest = [np.zeros((0, rows.shape[1]))], rows[np.argsort(-rows[:, 4], kind="stable")]
     while len(rest):
         near = _overlaps(rest[0, :4], rest[:, :4]) > OVERLAP
         near[0] = True
         group, rest = rest[near], rest[~near]
-        left, top, right, bottom = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
-        boxes.append(Box(left, top, right, bottom, float(group[0, 4])))
-    return boxes
+        mean = np.average(group, axis=0, weights=group[:, 4])
+        mean[4] = group[0, 4]
+        groups.append(mean[None])
+    return np.concatenate(groups)
 
 
 def outputs(network: Network, picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -91,10 +119,34 @@ def anchors(network: Network) -> Points:
     return np.concatenate(grids)
 
 
+def _rows(rgb: RGB, threshold: float, tiles: Sequence[int] = (1,), turns: Sequence[int] = (0,)) -> Floats:
+    """All that the networks see, as rows of `_in_window`."""
+    photo = Image.fromarray(np.ascontiguousarray(rgb))  # once: it copies the whole of a large photo
+    seen = [
+        _in_window(photo, window, turn, network, threshold)
+        for turn in turns
+        for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
+        for network in (SHORT, FULL)
+    ]
+    return np.concatenate(seen)
+
+
+def _upright(rows: Floats) -> list[Box]:
+    return [_box(row) for row in merged(rows) if abs(np.arctan2(row[6], row[5])) <= LEVEL]
+
+
+def _box(row: Floats) -> Box:
+    return Box(*row[:5].tolist())
+
+
 def _in_window(
     photo: Image.Image, window: tuple[float, float, float], turns: int, network: Network, threshold: float
 ) -> Floats:
-    """Rows (n, 5) of what `network` sees in the square `window` (left, top, side) of `photo`, turned by `turns`."""
+    """Rows (n, 7) of what `network` sees in the square `window` (left, top, side) of `photo`, turned by `turns`.
+
+    Left, top, right and bottom in photo pixels, score, and the step from the image-left to the image-right eye, as the
+    turned window shows it, over the width of the box.
+    """
     left, top, side = window
     square = np.rot90(_square(photo, window, network.side), turns)
     picture = np.ascontiguousarray(square.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1.0)
@@ -111,7 +163,8 @@ def _in_window(
     scale = side / network.side
     edges = (np.concatenate([upright.min(axis=1), upright.max(axis=1)], axis=1) + 0.5) * scale
     edges += np.array([left, top, left, top]) - 0.5
-    return np.column_stack([edges, scores[seen]])
+    eyes = (numbers[seen, 6:8] - numbers[seen, 4:6]) / np.maximum(2 * half[:, :1], 1e-9)
+    return np.column_stack([edges, scores[seen], eyes])
 
 
 def _square(photo: Image.Image, window: tuple[float, float, float], side: int) -> RGB:
