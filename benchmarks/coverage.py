@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from ganonym.batch.run import run_batch
+from ganonym.batch.run import anonymize_folder
 from ganonym.settings import Settings
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -19,7 +19,7 @@ def main() -> None:
     for name, bar in BARS.items():
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "out"
-            result = run_batch(DATA / name, out, Settings(mechanism="k-same"))
+            result = anonymize_folder(DATA / name, out, Settings(mechanism="k-same"))
             with (out / "private" / "keymap.csv").open(encoding="utf-8", newline="") as file:
                 treated = {row["source"] for row in csv.DictReader(file)}
             with (out / "private" / "quarantine.csv").open(encoding="utf-8", newline="") as file:

@@ -16,19 +16,21 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Rows, templates
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, ShapeView, WhitenedShape
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
-from ganonym.evaluate.identity import Outcome, attack
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.sample import Sample, locate
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, People, Photos
+from ganonym.evaluate.scores import People, Photos
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo
 
@@ -97,41 +99,41 @@ def anonymize(source: Path, out: Path, photos: Sequence[Photo], mechanism: str, 
 
 def measure(
     before: Mapping[str, Rows], released: Sequence[Sample | None], subjects: Sequence[str], background: People
-) -> list[Outcome]:
+) -> list[Finding]:
     kept = np.array([sample is not None for sample in released], dtype=bool)
     present = [sample for sample in released if sample is not None]
     after = {name: np.full_like(rows, np.nan) for name, rows in before.items()}
     for view in VIEWS:
         after[view.name][kept] = templates(view, present)
-    outcomes = []
+    findings: list[Finding] = []
     for attacker in ATTACKERS:
         seen = attacker.view.name
         # The extra people are described by landmarks only.
         extra = background if isinstance(attacker.view, ShapeView) else None
         photos = Photos(before[seen], after[seen], tuple(subjects), ~kept, background=extra)
-        outcomes += [each for each in attack(attacker, photos) if each.setting in SETTINGS]
-    return outcomes
+        findings += [made.finding for made in attacks(attacker, photos) if made.finding.setting in SETTINGS]
+    return findings
 
 
-def show(title: str, outcomes: Sequence[Outcome]) -> None:
+def show(title: str, findings: Sequence[Finding]) -> None:
     print(f"\n{title}\n{'attacker':14}" + "".join(f"{setting:>34}" for setting in SETTINGS))
-    for name in dict.fromkeys(each.attacker for each in outcomes):
-        cells = {each.setting: each for each in outcomes if each.attacker == name}
+    for name in dict.fromkeys(finding.attacker for finding in findings):
+        cells = {finding.setting: finding for finding in findings if finding.attacker == name}
         print(f"{name:14}" + "".join(f"{cell(cells.get(setting)):>34}" for setting in SETTINGS))
-    chances = {each.setting: f"{each.chance:.3f} of {each.gallery}" for each in outcomes}
+    chances = {finding.setting: f"{finding.chance:.3f} of {finding.gallery}" for finding in findings}
     print(f"{'chance':14}" + "".join(f"{chances.get(setting, '–'):>34}" for setting in SETTINGS))
 
 
-def cell(outcome: Outcome | None) -> str:
-    if outcome is None:
+def cell(finding: Finding | None) -> str:
+    if finding is None:
         return "–"
-    rate = outcome.rank1
-    failed = f" ✗{outcome.failures}" if outcome.failures else ""
+    rate = finding.rank1
+    failed = f" ✗{finding.failures}" if finding.failures else ""
     return f"{rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}] /{rate.n}{failed}"
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    return {**asdict(outcome), "cmc": outcome.cmc[:20].round(6).tolist()}
+def as_json(finding: Finding) -> dict[str, Any]:
+    return finding.model_dump()
 
 
 def main() -> None:
@@ -167,16 +169,16 @@ def main() -> None:
                     zip(outputs, read_samples(out, [str(p.relative_to(out)) for p in outputs.values()]), strict=True)
                 )
                 released = [found.get(photo.name) for photo in photos]
-            outcomes = measure(before, released, subjects, background)
+            findings = measure(before, released, subjects, background)
             kept = [sample for sample in released if sample is not None]
             faces = sum(sample.points is not None for sample in kept)
             title = f"{mechanism}, k = {arguments.k}" if mechanism.startswith("k-same") else mechanism
-            show(f"{title}: {len(kept)} of {len(photos)} released, a face found in {faces}", outcomes)
+            show(f"{title}: {len(kept)} of {len(photos)} released, a face found in {faces}", findings)
             results[title] = {
                 "photos": len(photos),
                 "released": len(kept),
                 "faces": faces,
-                "outcomes": [as_json(outcome) for outcome in outcomes],
+                "findings": [as_json(finding) for finding in findings],
             }
     if arguments.json:
         arguments.json.write_text(json.dumps({"set": arguments.set, "results": results}, indent=1), encoding="utf-8")

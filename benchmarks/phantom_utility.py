@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.learning.discriminant import Discriminant
 from ganonym.classify.learning.small_network import SmallNetwork
-from ganonym.classify.system import Classifier
+from ganonym.classify.system import Learner
 from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
@@ -68,7 +68,7 @@ def cells(
 ) -> dict[str, dict[Cell, NDArray[np.bool_]]]:
     """For both classifiers, which photos each cell calls right."""
     numbers = np.unique(classes, return_inverse=True)[1]
-    kinds: dict[str, Classifier] = {"landmarks": Discriminant(alike=False), "pixels": SmallNetwork()}
+    kinds: dict[str, Learner] = {"landmarks": Discriminant(alike=False), "pixels": SmallNetwork()}
     right = {}
     for (kind, classifier), originals, released in zip(kinds.items(), before, after, strict=True):
         calls = four_cells(classifier, originals, released, numbers, subjects.tolist(), 0)

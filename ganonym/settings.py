@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -107,12 +108,14 @@ class Settings(Checked):
         TextRule,
         Field(description="Of --output photo: names, dates; auto covers it where the extra `text` is installed."),
     ] = "auto"
-    jobs: Annotated[int, Field(ge=0, le=4096, description="Worker processes.")] = 0
+    jobs: Annotated[
+        int, Field(ge=0, le=4096, description="Worker processes.", json_schema_extra={"shown": "all cores"})
+    ] = 0
     engine: Annotated[Engine, Field(description="Where photos are treated: in worker processes or in this one.")] = (
         "processes"
     )
     timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 240.0
-    resume: Annotated[bool, Field(description="Go on where an earlier run was stopped.")] = True
+    resume: Annotated[bool, Field(description="--no-resume starts anew; the earlier release goes at the end.")] = True
 
     @field_validator("i_understand")
     @classmethod
@@ -161,25 +164,54 @@ def load_settings(
     Traceback (most recent call last):
     ganonym.errors.UsageError: -k does nothing: it is of mechanism k-same, not of codebook. Leave it out.
     """
-    explicit = _given(given)
     values: dict[str, Any] = {}
-    for source in (*_sources(file, profile).values(), explicit):
-        values |= source
+    for said in _sources(given, file, profile).values():
+        values |= said
     settings = Settings.model_validate(
         {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     )
-    idle = [reason for name in explicit if (reason := _idle(name, settings))]
+    idle = [reason for name in _given(given) if (reason := _idle(name, settings))]
     if idle:
         raise UsageError("; ".join(idle) + ".", "Leave it out." if len(idle) == 1 else "Leave them out.")
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A setting as a run would use it, where its value comes from, and what it is about."""
+
+    name: str
+    value: Any
+    source: str
+    help: str
+
+
+def explained(
+    given: Mapping[str, object | None] | None = None, file: Path | None = None, profile: str | None = None
+) -> list[Explained]:
+    """Every setting in the model's order with its source: default, profile NAME, file PATH or command line.
+
+    The strongest that says it is the source, even where it repeats the default. Raises UsageError as `load_settings`.
+
+    >>> [(line.value, line.source) for line in explained({"k": 5}, profile="strict") if line.name in ("k", "verify")]
+    [(5, 'command line'), ('recognizer', 'profile strict')]
+    """
+    settings = load_settings(given, file, profile)
+    origin = {name: source for source, said in _sources(given, file, profile).items() for name in said}
+    return [
+        Explained(name, getattr(settings, name), origin.get(name, "default"), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 def _given(values: Mapping[str, object | None] | None) -> dict[str, Any]:
     return {_field(name): value for name, value in (values or {}).items() if value is not None}
 
 
-def _sources(file: Path | None, profile: str | None) -> dict[str, dict[str, Any]]:
-    """What the profile and the file say, each under its name in words, the weaker first."""
+def _sources(
+    given: Mapping[str, object | None] | None, file: Path | None, profile: str | None
+) -> dict[str, dict[str, Any]]:
+    """What profile, file and command line say, under their names in words, the weaker first."""
     sources = {}
     if profile is not None:
         if profile not in PROFILES:
@@ -187,7 +219,7 @@ def _sources(file: Path | None, profile: str | None) -> dict[str, dict[str, Any]
         sources[f"profile {profile}"] = _read_toml(Path(__file__).parent / "profiles" / f"{profile}.toml")
     if file is not None:
         sources[f"file {file}"] = _read_toml(file)
-    return sources
+    return sources | {"command line": _given(given)}
 
 
 def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:

@@ -12,7 +12,7 @@ from ganonym.errors import UsageError
 from ganonym.faces.shape import join, load_shape
 from ganonym.manifest import Row
 from ganonym.release_plan import Claim, plan_release
-from ganonym.settings import PROFILES, Settings, load_settings
+from ganonym.settings import PROFILES, Settings, explained, load_settings
 from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
 
 OTHER = {
@@ -218,3 +218,17 @@ BYTES = [
 def test_digests_are_those_of_earlier_releases(given: dict[str, object], digest: str) -> None:
     """Computed by version 0.1.0 before the settings became a model: a ledger of then can go on."""
     assert Settings.model_validate(given).digest() == digest
+
+
+def test_explained_is_what_is_loaded_with_the_strongest_source_of_each_value(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('k = 5\nattributes-from = "group"\n')
+    given = {"k": 7, "seed": None}
+    lines = {line.name: line for line in explained(given, file, "strict")}
+    assert Settings(**{name: line.value for name, line in lines.items()}) == load_settings(given, file, "strict")
+    sources = {name: line.source for name, line in lines.items()}
+    assert sources["k"] == "command line"
+    assert sources["attributes_from"] == f"file {file}", "also where it repeats the default"
+    assert sources["verify"] == "profile strict"
+    assert sources["seed"] == "default", "None means not given"
+    assert all(line.help for line in lines.values())

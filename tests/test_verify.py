@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
-from ganonym.batch.default import default_pipeline
-from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.job import BatchJob
+from ganonym.batch.pipeline import Pipeline, Tools, default_pipeline
 from ganonym.batch.run import run_batch
 from ganonym.errors import PhotoError
 from ganonym.faces.align import crop, similarity
@@ -217,6 +217,6 @@ def test_a_batch_whose_synthesizer_leaks_releases_nothing(photos: list[Pixels], 
         Image.fromarray(rgb).save(tmp_path / "in" / f"{number}.png")
     sound = default_pipeline()
     pipeline = Pipeline(leaking_tools, sound.load_shape_model, sound.weights_digest)
-    result = run_batch(tmp_path / "in", tmp_path / "out", Settings(engine="serial"), pipeline=pipeline)
+    result = run_batch(BatchJob(tmp_path / "in", tmp_path / "out", Settings(engine="serial")), pipeline)
     assert (result.anonymized, result.reasons, result.exit_code) == (0, {"verification": PEOPLE}, 1)
     assert [path for path in (tmp_path / "out" / "images").rglob("*") if path.is_file()] == []

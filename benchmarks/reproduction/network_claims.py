@@ -14,21 +14,20 @@ from ganonym.classify.encoders import read_foundation
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.learning.heads import ArcFace, CosFace
 from ganonym.classify.networks.iresnet import form_of, iresnet_of
+from ganonym.classify.recipe import load_recipe
 from ganonym.classify.retrieval.encode import VARIANTS, seen
 from ganonym.classify.retrieval.ranking import ensemble_distances, nearest_case, unit
-from ganonym.classify.systems import deepgestalt, system_of
+from ganonym.classify.systems import deepgestalt
 from ganonym.classify.systems.cnn import narrow
 from ganonym.classify.systems.gestaltmatcher import GestaltMatcher
 from ganonym.classify.systems.margin import MarginNetwork
-from ganonym_train.recipes import find_recipe
 
 MARGINS = Schedule(epochs=12, batch=32, optimizer="sgd", rate=0.01, decay=5e-4)
 
 
 def regions(ref: Reference) -> list[Row]:
     """DeepGestalt by its small recipe, which starts from region networks of virtual people; and from nothing."""
-    settings = find_recipe("deepgestalt").settings("small")
-    system = system_of("deepgestalt", settings, read_foundation(kind="deepgestalt"))
+    system = load_recipe("deepgestalt").small.system(read_foundation(bundled="regions"))
     inputs, classes, count = system.look(ref.cohort).inputs, ref.cohort.classes, len(ref.cohort.names)
     full, averaged, scratch = (np.full(len(classes), -1, np.intp) for _ in range(3))
     for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):

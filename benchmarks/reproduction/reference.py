@@ -17,9 +17,9 @@ from ganonym.classify.crops import ArcFaceCrop, RegionCrops
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.looks import embedded
+from ganonym.classify.recipe import load_recipe
 from ganonym.classify.system import Arrays
 from ganonym.types import Floats
-from ganonym_train.recipes import find_recipe
 
 PEOPLE, PHOTOS, SEED, K = 24, 2, 5, 11
 CONTROL = "PHANTOM-CONTROL"
@@ -61,7 +61,7 @@ def reference(folder: Path, people: int = PEOPLE) -> Reference:
         outputs = {row["source"]: release / row["output"] for row in csv.DictReader(file)}
     foundation = read_foundation()
     look = embedded(foundation)
-    crops = (*look.crops, ArcFaceCrop(), RegionCrops(find_recipe("deepgestalt").settings("small")["side"]))
+    crops = (*look.crops, ArcFaceCrop(), RegionCrops(load_recipe("deepgestalt").small.model_dump()["side"]))
     cohort = gather(read_cases(folder / "people.csv", photos), jobs, crops=crops)
     paths = [outputs.get(case.image) for case in cohort.cases]
     seen = iter(portraits([path for path in paths if path is not None], look.crops, jobs))

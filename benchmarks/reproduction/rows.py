@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.rates import macro_recall
-from ganonym.classify.system import Classifier, Inputs
+from ganonym.classify.system import Inputs, Learner
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, subject_bootstrap
 
 ROUNDS, SEED = 1000, 3
@@ -54,7 +54,7 @@ def macro(predicted: NDArray[np.intp], classes: NDArray[np.intp]) -> Statistic:
 
 
 def called_in_folds(
-    method: Classifier, inputs: Inputs, classes: NDArray[np.intp], subjects: Sequence[str], count: int
+    method: Learner, inputs: Inputs, classes: NDArray[np.intp], subjects: Sequence[str], count: int
 ) -> NDArray[np.intp]:
     """Classes (n,) called by a classifier that did not learn from the subject."""
     return np.asarray(cross_validated(method, inputs, classes, subjects, count, SEED).argmax(axis=1))

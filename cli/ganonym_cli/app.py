@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ from ganonym_cli import (
     assess,
     baseline,
     compare,
+    config,
     demo,
     doctor,
     measure,
@@ -49,7 +51,26 @@ app.command("phantom", rich_help_panel="Photographs")(phantom.phantom)
 app.add_typer(classify_app, name="classify", rich_help_panel="Photographs")
 app.add_typer(train.app, name="train", rich_help_panel="Model")
 app.add_typer(weights.app, name="weights", rich_help_panel="Model")
+app.add_typer(config.app, name="config", rich_help_panel="Model")
 app.command("doctor", rich_help_panel="Model")(doctor.doctor)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ganonym {version('ganonym')}")
+        raise typer.Exit
+
+
+@app.callback()
+def ganonym(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Share face photographs of patients without sharing the patients."""
+
 
 ENVIRONMENT = 4
 INTERNAL = 70

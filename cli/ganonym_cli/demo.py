@@ -16,8 +16,8 @@ from ganonym_cli.phantom import write_people
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
+    from ganonym.evaluate.assessment import Finding
     from ganonym.evaluate.attackers.attacker import Attacker
-    from ganonym.evaluate.identity import Outcome
     from ganonym.evaluate.sample import Sample
     from ganonym.types import RGB
 
@@ -33,7 +33,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Sample 48 photos of 24 virtual people, anonymize them with k = 11, attack the result, show a table."""
-    from ganonym.batch.run import run_batch
+    from ganonym.batch.run import anonymize_folder
     from ganonym.photos.encode import encode_png
     from ganonym.settings import Settings
 
@@ -44,7 +44,8 @@ def demo(
     with output.progress() as advance:
         manifest = write_people(photos, PEOPLE, PHOTOS, seed, advance)
         settings = Settings(mechanism="k-same", k=K, seed=seed, jobs=jobs or 0)
-        run = run_batch(photos, anonymized, settings, manifest, _key(fresh, seed), progress=advance)
+        key = _key(fresh, seed)
+        run = anonymize_folder(photos, anonymized, settings, manifest=manifest, key_file=key, progress=advance)
         subjects, originals, released = _pairs(manifest, photos, anonymized)
         before, after = _attack(subjects, originals, released, advance)
     (fresh / "sheet.png").write_bytes(encode_png(_sheet(originals, released)))
@@ -138,11 +139,11 @@ def _pairs(manifest: Path, photos: Path, anonymized: Path) -> tuple[list[str], l
 
 def _attack(
     subjects: Sequence[str], originals: Sequence[RGB], released: Sequence[RGB | None], advance: Advance
-) -> tuple[list[Outcome], list[Outcome]]:
-    """Outcomes on the originals and on the outputs, attacker by attacker in the same order."""
+) -> tuple[list[Finding], list[Finding]]:
+    """Findings on the originals and on the outputs, attacker by attacker in the same order."""
+    from ganonym.evaluate.attack_all import attack_samples
     from ganonym.evaluate.attackers.dlib_recognizer import DLIB
     from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
-    from ganonym.evaluate.identity import attack_samples
     from ganonym.evaluate.sample import locate
     from ganonym.faces.find import default_backends
 
@@ -151,33 +152,34 @@ def _attack(
     for done, rgb in enumerate((*originals, *released), start=1):
         located.append(None if rgb is None else locate([rgb], *backends)[0])
         advance("find faces", done, 2 * len(originals))
-    known = [sample for sample in located[: len(originals)] if sample is not None]
-    found = located[len(originals) :]
-    before, after = [], []
+    people = [sample for sample in located[: len(originals)] if sample is not None]
+    outputs = located[len(originals) :]
+    before: list[Finding] = []
+    after: list[Finding] = []
     attackers: tuple[Attacker, ...] = (DLIB, WhitenedShape())
     for done, attacker in enumerate(attackers, start=1):
-        before += attack_samples([attacker], known, known, subjects)
-        after += attack_samples([attacker], known, found, subjects)
+        before += attack_samples([attacker], people, people, subjects)
+        after += attack_samples([attacker], people, outputs, subjects)
         advance("attack", done, len(attackers))
     return before, after
 
 
-def _row(before: Outcome, after: Outcome) -> dict[str, object]:
-    def rate(outcome: Outcome) -> dict[str, float]:
-        return {"rank1": outcome.rank1.value, "low": outcome.rank1.low, "high": outcome.rank1.high}
+def _row(before: Finding, after: Finding) -> dict[str, object]:
+    def rate(finding: Finding) -> dict[str, float]:
+        return {"rank1": finding.rank1.value, "low": finding.rank1.low, "high": finding.rank1.high}
 
     names = {"attacker": after.attacker, "setting": after.setting, "chance": after.chance, "failures": after.failures}
     return names | {"before": rate(before), "after": rate(after)}
 
 
-def _table(before: Sequence[Outcome], after: Sequence[Outcome]) -> Table:
-    settings = list(dict.fromkeys(outcome.setting for outcome in after))
+def _table(before: Sequence[Finding], after: Sequence[Finding]) -> Table:
+    settings = list(dict.fromkeys(finding.setting for finding in after))
     table = Table("attacker", *settings, title=f"Simulated people: {PEOPLE} who do not exist, k = {K}")
     table.caption = (
         "Share of people named at the first guess, before → after [exact 95 % interval].\n"
         f"Blind guessing: {after[0].chance:.0%}; the shape may give 1/{K}, kept expression adds to it."
     )
-    for attacker in dict.fromkeys(outcome.attacker for outcome in after):
+    for attacker in dict.fromkeys(finding.attacker for finding in after):
         cells = [
             f"{old.rank1.value:.0%} → {new.rank1.value:.0%} [{new.rank1.low:.0%}, {new.rank1.high:.0%}]"
             for old, new in zip(before, after, strict=True)

@@ -17,7 +17,7 @@ from ganonym_cli.table import Table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ganonym.batch.suspects import PeopleAudit
+    from ganonym.batch.people import PeopleAudit
     from ganonym.evaluate.plan import Forecast, Power
     from ganonym.privacy.settings import PrivacySettings
 
@@ -114,16 +114,16 @@ def _audit(
     photos: Path, manifest: Path | None, distinct: Path | None, jobs: int | None, advance: Advance
 ) -> tuple[int, PeopleAudit]:
     """Number of subjects, and which of them may be one person."""
-    from ganonym.batch.plan import plan_batch
-    from ganonym.batch.suspects import audit_people
+    from ganonym.batch.inventory import take_inventory
+    from ganonym.batch.people import audit_people
     from ganonym.settings import Settings
 
-    batch = plan_batch(photos, None, Settings(), manifest, distinct)
+    batch = take_inventory(photos, None, Settings(), manifest, distinct)
     return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)
 
 
 def _nearest(audit: PeopleAudit) -> str:
-    from ganonym.batch.suspects import DOUBT
+    from ganonym.batch.people import DOUBT
 
     return "" if audit.nearest is None else f" nearer than {DOUBT}; the two most alike lie at {audit.nearest:.2f}"
 

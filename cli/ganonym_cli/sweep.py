@@ -198,9 +198,9 @@ def command(assess: Assess = assess_files) -> Callable[..., None]:
 
 def _anonymizer(source: Path, manifest: Path, settings: Any, distinct: Path | None) -> Callable[[Path, Advance], int]:
     def release(out: Path, advance: Advance) -> int:
-        from ganonym.batch.run import run_batch
+        from ganonym.batch.run import anonymize_folder
 
-        result = run_batch(source, out, settings, manifest, progress=advance, distinct=distinct)
+        result = anonymize_folder(source, out, settings, manifest=manifest, progress=advance, distinct=distinct)
         return result.anonymized + result.skipped
 
     return release
@@ -208,9 +208,9 @@ def _anonymizer(source: Path, manifest: Path, settings: Any, distinct: Path | No
 
 def _treatment(source: Path, manifest: Path, settings: Any, distinct: Path | None) -> Callable[[Path, Advance], int]:
     def release(out: Path, advance: Advance) -> int:
-        from ganonym.batch.baseline import run_baseline
+        from ganonym.batch.run import baseline_folder
 
-        result = run_baseline(source, out, settings, manifest, progress=advance, distinct=distinct)
+        result = baseline_folder(source, out, settings, manifest=manifest, progress=advance, distinct=distinct)
         return result.anonymized + result.skipped
 
     return release

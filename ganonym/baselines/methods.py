@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from ganonym.checked import Checked
-from ganonym.settings import Engine
+from ganonym.settings import Engine, Settings
 
 Method = Literal["blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -52,13 +53,24 @@ class BaselineSettings(Checked):
 
     method: Annotated[Method, Field(description="What is done to the faces.")]
     strength: Annotated[
-        float | None, Field(ge=WEAKEST, le=STRONGEST, description="blur, pixelate: scales the SD or the squares.")
+        float | None,
+        Field(
+            ge=WEAKEST,
+            le=STRONGEST,
+            description="blur, pixelate: scales the SD or the squares.",
+            json_schema_extra={"shown": "1"},
+        ),
     ] = None
-    k: Annotated[int | None, Field(ge=2, le=100_000, description="k-same-pixel: subjects per group.")] = None
-    jobs: Annotated[int, Field(ge=0, le=4096, description="Worker processes.")] = 0
+    k: Annotated[
+        int | None,
+        Field(ge=2, le=100_000, description="k-same-pixel: subjects per group.", json_schema_extra={"shown": "11"}),
+    ] = None
+    jobs: Annotated[
+        int, Field(ge=0, le=4096, description="Worker processes.", json_schema_extra={"shown": "all cores"})
+    ] = 0
     engine: Engine = "processes"
     timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 60.0
-    resume: Annotated[bool, Field(description="Go on where an earlier run was stopped.")] = True
+    resume: Annotated[bool, Field(description="--no-resume starts anew; the earlier release goes at the end.")] = True
 
     @model_validator(mode="after")
     def _has_effect(self) -> Self:
@@ -77,6 +89,17 @@ class BaselineSettings(Checked):
         """Least number of subjects in a group of k-same-pixel: 11 unless told."""
         return 11 if self.k is None else self.k
 
+    def planning(self) -> Settings:
+        """What inventory and engine need to know: for k-same-pixel the inventory refuses fewer than k subjects."""
+        return Settings(
+            mechanism="k-same" if self.method == "k-same-pixel" else "none",
+            k=self.group,
+            i_understand=True,
+            jobs=self.jobs,
+            engine=self.engine,
+            timeout=self.timeout,
+        )
+
     def relevant(self) -> dict[str, Any]:
         """The settings that change output bytes, ready for JSON."""
         return {
@@ -84,3 +107,40 @@ class BaselineSettings(Checked):
             "strength": self.scale if self.method in SCALED else None,
             "k": self.group if self.method == "k-same-pixel" else None,
         }
+
+
+def report_text(
+    settings: BaselineSettings,
+    pictures: int,
+    faces: int,
+    subjects: int,
+    reasons: Mapping[str, int],
+    notes: Sequence[str],
+    made: str,
+) -> str:
+    """REPORT.md: how many `pictures` with how many `faces` of `subjects` came out, and why others did not.
+
+    `made` names version and weights. The same arguments give the same bytes.
+    """
+    alone = settings.method in FACE_ALONE
+    lines = [f"# Report of a ganonym baseline: {settings.method}", "", f"**{NO_GUARANTEE}.**", ""]
+    kind = "faces" if alone else f"photos with {faces} filtered faces"
+    lines += [f"{pictures} {kind} of {subjects} subjects were made; {sum(reasons.values())} are withheld."]
+    if reasons:
+        lines += ["", "| withheld because | count |", "|---|---|"]
+        lines += [f"| {reason} | {count} |" for reason, count in reasons.items()]
+    lines += ["", "## What was done", "", f"- {ABOUT[settings.method]}."]
+    lines += [
+        "- Other faces of a photo are left out with all of their pixels."
+        if alone
+        else "- Faces that the detector does not see stay as they are. Nothing was verified but that each face found "
+        "was changed."
+    ]
+    lines += [f"- {note}" for note in notes]
+    lines += [
+        "- No file carries metadata; file names are keyed pseudonyms. `private/` and the key undo them.",
+        f"- {made}",
+    ]
+    lines += ["", "| setting | value |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in settings.relevant().items() if value is not None]
+    return "\n".join([*lines, ""])

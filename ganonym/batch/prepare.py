@@ -14,18 +14,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ganonym.batch.analysis import ANALYSIS, AnalysisStore
-from ganonym.batch.default import default_pipeline
 from ganonym.batch.engines import Engine, open_engine
+from ganonym.batch.inventory import Inventory
+from ganonym.batch.job import BatchJob, CheckedJob, Progress, check_job
 from ganonym.batch.ledger import digest_of
 from ganonym.batch.people import find_same_people, refuse_same_people
-from ganonym.batch.pipeline import Pipeline, Tools
-from ganonym.batch.plan import Plan
-from ganonym.batch.request import Progress, Request, check_request
+from ganonym.batch.pipeline import Pipeline, Tools, default_pipeline
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import read_photo
-from ganonym.release_plan import Claim, ReleasePlan, choose_mechanism, claim_faces, coverable, plan_release, subjects_of
-from ganonym.settings import Settings
-from ganonym.types import FaceRecord, Refusal
+from ganonym.release_plan import (
+    Claim,
+    ReleasePlan,
+    choose_mechanism,
+    claim_faces,
+    coverable,
+    plan_release,
+    subjects_of,
+)
+from ganonym.types import JSON, FaceRecord, Refusal
 
 _LISTED = 5
 _UNKNOWN_KEY = bytes(32)  # where a run would draw its key, which changes names and draws but nothing that is refused
@@ -46,116 +52,119 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a run would do: its plan, who is withheld by reason, its guarantee, and `warnings` that name photographs.
+    """What a run would do: its inventory, who is withheld by reason, its release; `warnings` name photographs.
 
     `subjects` counts the people in the release, `faces` what would be synthesized.
     """
 
-    plan: Plan
+    inventory: Inventory
     reasons: dict[str, int]
     subjects: int
     faces: int
     release: ReleasePlan
     warnings: tuple[str, ...]
 
+    def to_json(self) -> JSON:
+        """All of it in numbers, without names of photographs."""
+        promise, inventory = self.release.guarantee, self.inventory
+        return {
+            "dry_run": True,
+            "photos": len(inventory.photos),
+            "faces": self.faces,
+            "subjects": self.subjects,
+            "formats": dict(inventory.formats),
+            "classes": {label or "": count for label, count in inventory.classes.items()},
+            "withheld_classes": [label or "" for label in inventory.small],
+            "refused": self.reasons,
+            "ignored": dict(inventory.ignored),
+            "mechanism": promise.mechanism,
+            "mechanism_reason": self.release.why,
+            "guarantee": promise.statement,
+            "warnings": len(self.warnings),
+            "notes": list(inventory.notes),
+        }
+
 
 def prepare(
-    source: Path,
-    request: Request,
-    store: AnalysisStore,
-    engine: Engine,
-    pipeline: Pipeline,
-    key: bytes,
-    settings: Settings,
-    tell: Progress,
+    checked: CheckedJob, store: AnalysisStore, engine: Engine, pipeline: Pipeline, key: bytes, tell: Progress
 ) -> Prepared:
     """Analyse what `store` does not hold, and privatize all claimed faces together.
 
     Raises UsageError when one person would count as several for k-same, or k-same has too few people; GuaranteeBroken
     when the release's own audit refutes it.
     """
-    plan, photos = request.plan, request.photos
-    _analyse(source, photos, store, engine, tell)
-    claims, unclaimed = _claims(plan, photos, store, settings)
-    repeated = find_same_people(claims, source, engine, plan.distinct, tell)
+    source, settings, inventory = checked.job.source, checked.job.planning, checked.inventory
+    _analyse(source, checked.photos, store, engine, tell)
+    claims, unclaimed = _claim(checked, store)
+    repeated = find_same_people(claims, source, engine, inventory.distinct, tell)
     if choose_mechanism(settings, subjects_of(claims))[0] == "k-same":
         refuse_same_people(repeated)
-    release = plan_release(claims, pipeline.load_shape_model(), key, settings, manifest=plan.rows is not None)
+    shape_model = pipeline.load_shape_model()
+    release = plan_release(claims, shape_model, key, settings, manifest=inventory.rows is not None)
     warnings = [f"one person under several subjects, {group}" for group in repeated]
     notes = [f"{len(repeated)} people seem to stand under several subjects each, and count as several"]
-    taken = _taken_for_largest(claims, settings)
+    taken = _taken_for_largest(claims) if settings.subject_face == "only" else []
     return Prepared(release, unclaimed, (*warnings, *taken), tuple(notes) if repeated else ())
 
 
-def rehearse_batch(
-    source: Path,
-    output: Path,
-    settings: Settings,
-    manifest: Path | None = None,
-    key_file: Path | None = None,
-    pipeline: Pipeline | None = None,
-    progress: Progress | None = None,
-    after: Sequence[Path] = (),
-    distinct: Path | None = None,
-) -> Rehearsal:
-    """What `run_batch` would do with the same arguments, but for making pictures; nothing is written to `output`.
+def rehearse_batch(job: BatchJob, pipeline: Pipeline | None = None, progress: Progress | None = None) -> Rehearsal:
+    """What `run_batch` would do with the same job, but for making pictures; nothing is written to the output.
 
     Raises whatever the run would raise before its first picture. What is found on the photographs lies in a temporary
     folder of this user alone meanwhile.
     """
     pipeline = pipeline or default_pipeline()
     tell = progress or (lambda _phase, _done, _total: None)
-    request = check_request(source, output, settings, manifest, key_file, after, distinct, pipeline, tell)
+    settings = job.planning
+    checked = check_job(job, pipeline, tell)
     with (
         tempfile.TemporaryDirectory() as folder,
-        AnalysisStore(Path(folder) / "analysis.jsonl", analysis_key(request, settings)) as store,
+        AnalysisStore(Path(folder) / "analysis.jsonl", analysis_key(checked)) as store,
         open_engine(pipeline, settings) as engine,
     ):
-        found = prepare(source, request, store, engine, pipeline, request.key or _UNKNOWN_KEY, settings, tell)
-    refused = request.refused | {name: why for name, why in found.unclaimed.items() if not coverable(why, settings)}
-    made = [item for item in found.release.items if not isinstance(item.face, Refusal)]
-    held = [item.face.reason for item in found.release.items if isinstance(item.face, Refusal)]
+        prepared = prepare(checked, store, engine, pipeline, checked.key or _UNKNOWN_KEY, tell)
+    refused = checked.refused | {
+        name: refusal for name, refusal in prepared.unclaimed.items() if not coverable(refusal, settings)
+    }
+    made = [item for item in prepared.release.items if not isinstance(item.face, Refusal)]
+    held = [item.face.reason for item in prepared.release.items if isinstance(item.face, Refusal)]
     reasons = Counter([refusal.reason for refusal in refused.values()] + held)
     return Rehearsal(
-        plan=request.plan,
+        inventory=checked.inventory,
         reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         subjects=len({item.subject for item in made}),
         faces=len(made),
-        release=found.release,
-        warnings=found.warnings,
+        release=prepared.release,
+        warnings=prepared.warnings,
     )
 
 
-def analysis_key(request: Request, settings: Settings) -> str:
+def analysis_key(checked: CheckedJob) -> str:
     """Under which what is found on a photo may be used again: it changes with whatever changes what is found."""
-    return digest_of([version("ganonym"), ANALYSIS, request.header["weights"], settings.verify])
+    return digest_of([version("ganonym"), ANALYSIS, checked.header["weights"], checked.job.planning.verify])
 
 
-def _claims(
-    plan: Plan, photos: Sequence[tuple[str, str]], store: AnalysisStore, settings: Settings
-) -> tuple[list[Claim], dict[str, Refusal]]:
+def _claim(checked: CheckedJob, store: AnalysisStore) -> tuple[list[Claim], dict[str, Refusal]]:
     """The faces that are released, and the photos of which none is, with the reason."""
     claims: list[Claim] = []
     refused: dict[str, Refusal] = {}
-    for photo, digest in photos:
+    rows = checked.inventory.rows
+    for photo, digest in checked.photos:
         records = store.read(photo, digest)
-        if not isinstance(records, Refusal):
-            row = None if plan.rows is None else plan.rows[photo]
-            faces = claim_faces(photo, digest, records, row, settings)
-            if not isinstance(faces, Refusal):
-                claims += faces
-                continue
-            records = faces
-        refused[photo] = records
+        if isinstance(records, Refusal):
+            refused[photo] = records
+            continue
+        faces = claim_faces(photo, digest, records, None if rows is None else rows[photo], checked.job.planning)
+        if isinstance(faces, Refusal):
+            refused[photo] = faces
+        else:
+            claims += faces
     return claims, refused
 
 
-def _taken_for_largest(claims: Sequence[Claim], settings: Settings) -> list[str]:
+def _taken_for_largest(claims: Sequence[Claim]) -> list[str]:
     """A warning when faces were taken for the subjects' because they are the largest by far."""
-    silent = settings.subject_face == "only"
-    photos = [
-        claim.photo for claim in claims if claim.others and silent and claim.row is not None and claim.row.face is None
-    ]
+    photos = [claim.photo for claim in claims if claim.others and claim.row is not None and claim.row.face is None]
     if not photos:
         return []
     more = f" and {len(photos) - _LISTED} more" if len(photos) > _LISTED else ""
@@ -177,8 +186,8 @@ def _analyse(
 
 def _find(tools: Tools, photo: tuple[Path, str, str]) -> list[FaceRecord]:
     source, name, digest = photo
-    rgb, found = read_photo(source, name)
-    if found != digest:
+    rgb, read = read_photo(source, name)
+    if read != digest:
         raise PhotoError("changed", f"{name!r} changed while the run was reading it.", "Run again when it is still.")
     faces = tools.analyse(rgb, name)
     if not faces:

@@ -1,4 +1,4 @@
-"""The batch: plan, analyse every photo, privatize them together, produce every face; all of it resumable."""
+"""Folders: check the job, treat every photo by one method, write reports; all of it resumable."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.default import default_pipeline
-from ganonym.batch.engines import Engine, open_engine
-from ganonym.batch.ledger import Ledger
-from ganonym.batch.photographs import produce_photographs
-from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.engines import open_engine
+from ganonym.batch.job import BatchJob, Progress, check_job
+from ganonym.batch.outputs import Run, produce_faces, produce_photographs, settle_refused, settle_release
+from ganonym.batch.pipeline import Pipeline, default_pipeline
 from ganonym.batch.prepare import analysis_key, prepare
 from ganonym.batch.replacement import open_release
-from ganonym.batch.report import count_reasons, photo_warning, write_reports
-from ganonym.batch.request import Progress, check_request
-from ganonym.batch.review import cautions, photos_to_review
-from ganonym.batch.settle import commit, is_done, quarantined
-from ganonym.batch.workspace import Workspace, open_ledger
-from ganonym.errors import UsageError
-from ganonym.files import discard
-from ganonym.photos.encode import encode_png
+from ganonym.batch.report import Treated, released, report_release, write_reports
+from ganonym.batch.wording import cautions, count_reasons, photo_warning, photos_to_review
+from ganonym.batch.workspace import open_ledger
 from ganonym.pseudonym import key_mark, read_or_create_key
-from ganonym.release_plan import ReleaseItem, ReleasePlan, coverable
+from ganonym.release_plan import coverable
 from ganonym.settings import Settings
-from ganonym.types import FaceRecord, PrivateFace, Refusal
+from ganonym.types import JSON
 from ganonym.workers import resident_peak
 
 
@@ -63,131 +58,125 @@ class RunResult:
         """0 when everything was treated, 1 when something is in quarantine."""
         return 1 if self.quarantined else 0
 
+    def to_json(self) -> JSON:
+        """All of it; of the warnings, which name photographs, only how many there are, since this may be shared."""
+        return asdict(self) | {"warnings": len(self.warnings), "rate": self.rate, "exit_code": self.exit_code}
 
-def run_batch(
+
+def anonymize_folder(
     source: Path,
-    output: Path,
-    settings: Settings,
+    out: Path,
+    settings: Settings | None = None,
+    *,
     manifest: Path | None = None,
     key_file: Path | None = None,
-    pipeline: Pipeline | None = None,
-    progress: Progress | None = None,
     after: Sequence[Path] = (),
     distinct: Path | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
-    """Treat every photo below `source`; write OUT/images, OUT/manifest.csv, OUT/REPORT.md and OUT/private.
+    """Anonymize every photo below `source` into `out`: see `BatchJob` for the arguments, `run_batch` for the rest.
 
-    `after` names the output folders of earlier releases, whose subjects are withheld from this one; `distinct` a CSV of
-    subjects who are different people although their ids or photographs look like one person's.
+    Example:
+        result = anonymize_folder(Path("photos"), Path("release"), Settings(k=5), manifest=Path("people.csv"))
+        print(result.anonymized, result.reasons)
+    """
+    job = BatchJob(source, out, settings or Settings(), manifest, key_file, after, distinct)
+    return run_batch(job, progress=progress)
 
-    Nothing is written before the whole request is checked. A picture appears in OUT/images only once it is verified, on
-    the disk and named in the ledger. Killed at any moment and started again with the same arguments, it ends with the
-    same bytes. Without `settings.resume` the release in OUT stays as it is until the new one is complete. Raises
-    UsageError and EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
+
+def baseline_folder(
+    source: Path,
+    out: Path,
+    settings: BaselineSettings,
+    *,
+    manifest: Path | None = None,
+    key_file: Path | None = None,
+    distinct: Path | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Treat every photo below `source` by a well-known method that guarantees nothing; as `anonymize_folder`."""
+    return run_batch(BatchJob(source, out, settings, manifest, key_file, (), distinct), progress=progress)
+
+
+def run_batch(job: BatchJob, pipeline: Pipeline | None = None, progress: Progress | None = None) -> RunResult:
+    """Do a job: write OUT/images, OUT/manifest.csv, OUT/REPORT.md and OUT/private.
+
+    Nothing is written before the whole job is checked. A picture appears in OUT/images only once it is verified, on
+    the disk and named in the ledger. Killed at any moment and started again with the same job, it ends with the same
+    bytes. Without `settings.resume` the release in OUT stays as it is until the new one is complete. Raises UsageError
+    and EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
     """
     started = time.perf_counter()
-    pipeline = pipeline or default_pipeline()
+    pipeline = pipeline or _pipeline(job)
     tell = progress or (lambda _phase, _done, _total: None)
-    request = check_request(source, output, settings, manifest, key_file, after, distinct, pipeline, tell)
-    plan, photos, refused = request.plan, request.photos, dict(request.refused)
-    with open_release(output, request.header, settings.resume) as (home, space):
-        key = request.key or read_or_create_key(home.key)
-        header = request.header | {"key": key_mark(key)}
-        with (
-            open_ledger(space, header) as ledger,
-            AnalysisStore(space.analysis, analysis_key(request, settings)) as store,
-            open_engine(pipeline, settings) as engine,
-        ):
-            found = prepare(source, request, store, engine, pipeline, key, settings, tell)
-            release, unclaimed = found.release, found.unclaimed
-            plan = replace(plan, notes=(*plan.notes, *found.notes))
-            _settle_release(ledger, release, store.digest(photos))
-            refused |= {name: why for name, why in unclaimed.items() if not coverable(why, settings)}
-            for name, refusal in sorted(refused.items()):
-                ledger.settle(quarantined(name, refusal))
-            if settings.output == "photo":
-                produced, skipped = produce_photographs(
-                    source, photos, plan, release, unclaimed, store, key, ledger, space, engine, tell
-                )
-            else:
-                produced, skipped = _produce(release, store, ledger, space, engine, tell)
+    checked = check_job(job, pipeline, tell)
+    with open_release(job.output, checked.header, job.settings.resume) as (home, space):
+        key = checked.key or read_or_create_key(home.key)
+        header = checked.header | {"key": key_mark(key)}
+        with open_ledger(space, header) as ledger, open_engine(pipeline, job.planning) as engine:
+            run = Run(checked, pipeline, key, space, ledger, engine, tell)
+            treated = _treat(run)
             memory = resident_peak() + engine.peak_memory()
             reasons = count_reasons(ledger.items.values())
-            released = [entry for entry in ledger.items.values() if entry["outcome"] == "anonymized"]
-            write_reports(space, plan, release, ledger, key, settings)
+            write_reports(run, treated.report)
             ledger.finish(space.sealed())
     return RunResult(
-        anonymized=produced,
-        skipped=skipped,
+        anonymized=treated.made,
+        skipped=treated.skipped,
         quarantined=sum(reasons.values()),
         reasons=reasons,
-        ignored=dict(plan.ignored),
-        mechanism=release.guarantee.mechanism,
-        mechanism_reason=release.why,
-        guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
+        ignored=dict(checked.inventory.ignored),
+        mechanism=treated.mechanism,
+        mechanism_reason=treated.mechanism_reason,
+        guarantee=treated.guarantee,
         seconds=time.perf_counter() - started,
         peak_memory=memory,
-        warnings=found.warnings,
-        review=photos_to_review(released),
-        cautions=cautions(settings, released),
+        warnings=treated.warnings,
+        review=treated.review,
+        cautions=treated.cautions,
     )
 
 
-def _settle_release(ledger: Ledger, release: ReleasePlan, analysis: str) -> None:
-    """Fix the faces of the release before the first output; later runs must find the same ones."""
-    earlier = next((entry for entry in ledger.entries if entry["kind"] == "release"), None)
-    if earlier is None:
-        ledger.append({"kind": "release", "analysis": analysis, "guarantee": asdict(release.guarantee)})
-    elif earlier["analysis"] != analysis:
-        raise UsageError(
-            "the photos no longer give the faces that the earlier run found (its analysis.jsonl is gone or changed); "
-            "mixing both would weaken the guarantee.",
-            "Use a new output folder, or --no-resume.",
-        )
+def _pipeline(job: BatchJob) -> Pipeline:
+    if isinstance(job.settings, Settings):
+        return default_pipeline()
+    from ganonym.batch.baseline import baseline_pipeline  # not above: it needs torch, the anonymizer's main process not
+
+    return baseline_pipeline()
 
 
-def _produce(
-    release: ReleasePlan, store: AnalysisStore, ledger: Ledger, space: Workspace, engine: Engine, tell: Progress
-) -> tuple[int, int]:
-    """Produce what the ledger does not show as done; returns how many were produced and how many were done."""
-    remaining: list[_Job] = []
-    skipped = 0
-    for item in release.items:
-        if is_done(ledger.items.get(item.name), space):
-            skipped += ledger.items[item.name]["outcome"] == "anonymized"
-            continue
-        discard(space.images / item.output)
-        if isinstance(item.face, Refusal):
-            ledger.settle(quarantined(item.name, item.face))
+def _treat(run: Run) -> Treated:
+    """Every photo by the method that the settings are of."""
+    settings = run.checked.job.settings
+    if isinstance(settings, Settings):
+        return _anonymize(run, settings)
+    from ganonym.batch.baseline import apply_baseline
+
+    return apply_baseline(run, settings)
+
+
+def _anonymize(run: Run, settings: Settings) -> Treated:
+    """Analyse every photo, privatize them together, produce every output."""
+    with AnalysisStore(run.space.analysis, analysis_key(run.checked)) as store:
+        prepared = prepare(run.checked, store, run.engine, run.pipeline, run.key, run.tell)
+        release, unclaimed = prepared.release, prepared.unclaimed
+        settle_release(run, store.digest(run.checked.photos), {"guarantee": asdict(release.guarantee)})
+        withheld = {name: refusal for name, refusal in unclaimed.items() if not coverable(refusal, settings)}
+        settle_refused(run, run.checked.refused | withheld)
+        if settings.output == "photo":
+            made, skipped = produce_photographs(run, release, unclaimed, store)
         else:
-            remaining.append(_Job(item, item.face))
-    produced = 0
-    done = len(release.items) - len(remaining)
-    tell("produce", done, len(release.items))
-    jobs = ((job, _record(store, job.item)) for job in remaining)
-    for (job, _), outcome in engine.stream(_render, jobs):
-        if isinstance(outcome, Refusal):
-            ledger.settle(quarantined(job.item.name, outcome))
-        else:
-            commit(job.item, outcome, ledger, space)
-            produced += 1
-        done += 1
-        tell("produce", done, len(release.items))
-    return produced, skipped
-
-
-def _record(store: AnalysisStore, item: ReleaseItem) -> FaceRecord:
-    records = store.read(item.source, item.input)
-    assert not isinstance(records, Refusal)
-    return next(record for record in records if record.index == item.record_index)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    item: ReleaseItem
-    face: PrivateFace
-
-
-def _render(tools: Tools, work: tuple[_Job, FaceRecord]) -> bytes:
-    job, record = work
-    return encode_png(tools.produce(job.face, record))
+            made, skipped = produce_faces(run, release, store)
+    inventory = replace(run.checked.inventory, notes=(*run.checked.inventory.notes, *prepared.notes))
+    lines = released(run.ledger)
+    return Treated(
+        made,
+        skipped,
+        report_release(run, inventory, release, settings),
+        mechanism=release.guarantee.mechanism,
+        mechanism_reason=release.why,
+        guarantee=". ".join(filter(None, [release.guarantee.statement, photo_warning(settings)])),
+        warnings=prepared.warnings,
+        review=photos_to_review(lines),
+        cautions=cautions(settings, lines),
+    )

@@ -19,7 +19,7 @@ from ganonym.classify.metrics.rates import (
     macro_f1,
 )
 from ganonym.classify.progress import Tell, heard
-from ganonym.classify.system import Calls, Classifier, Inputs, asked, record
+from ganonym.classify.system import Calls, Inputs, Learner, asked, record
 from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
 from ganonym.types import Floats
 
@@ -113,7 +113,7 @@ class Rated:
 
 
 def cross_validated(
-    method: Classifier,
+    method: Learner,
     inputs: Inputs,
     classes: NDArray[np.intp],
     subjects: Sequence[str],

@@ -80,16 +80,17 @@ def read_encoder(path: Path, sha256: str) -> IResNetEncoder:
     return IResNetEncoder(path.stem, load_iresnet(path))
 
 
-def read_foundation(path: Path | None = None, sha256: str | None = None, kind: str = "gestaltmatcher") -> Arrays:
-    """What the system called `kind` starts from: the file at `path`, or the bundled one.
+def read_foundation(path: Path | None = None, sha256: str | None = None, bundled: str = "gestalt") -> Arrays:
+    """The network that a system starts from: the file at `path`, or the one that comes along as `bundled`.
 
-    An iResNet for all but "deepgestalt", which starts from its four region networks. A file of the user's is read only
-    when its SHA-256 is `sha256`. Raises EnvironmentFault, and UsageError for a digest without a file or the reverse.
+    An iResNet for all but DeepGestalt, which starts from its four region networks (`Configuration.bundled_start`). A
+    file of the user's is read only when its SHA-256 is `sha256`. Raises EnvironmentFault, and UsageError for a digest
+    without a file or the reverse.
     """
     if path is None:
         if sha256 is not None:
             raise UsageError("--sha256 is the digest of an --encoder, and none is given.", "Give both, or neither.")
-        return read_tensors(verified_path("regions" if kind == "deepgestalt" else "gestalt"))[0]
+        return read_tensors(verified_path(bundled))[0]
     if not path.is_file():
         raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of a pretrained network.")
     found = sha256_file(path)

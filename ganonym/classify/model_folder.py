@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,11 +17,9 @@ from safetensors.numpy import save
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
-from ganonym.classify.learning.fit import CPU
-from ganonym.classify.looks import Look
 from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.recipe import Recipe, parse_recipe
-from ganonym.classify.system import Arrays, Trained, asked
+from ganonym.classify.system import CPU, Arrays, Configuration, Look, Trained, TrainedSystem, asked
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.subjects import canonical_id
@@ -35,6 +33,7 @@ PRIVATE, KEY = "private", ".key"
 _RESTORE = "Restore it, or train anew."
 
 
+Setting: TypeAlias = bool | int | float | str | Annotated[tuple[str, ...], Field(strict=False)]
 Mark: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -52,7 +51,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Setting]
     seed: int
     names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)]
     photos: Annotated[int, Field(ge=1)]
@@ -130,8 +129,9 @@ class Model:
 
     recipe: Recipe
     card: Card
+    configuration: Configuration
     look: Look
-    trained: Trained
+    trained: TrainedSystem
     foundation: Arrays = field(repr=False, compare=False)
 
     def chances(self, cohort: Cohort) -> tuple[Seen, Floats]:
@@ -220,8 +220,8 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
 
 def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: str = CPU) -> Model:
     """Read a folder that `save_model` wrote. Raises EnvironmentFault when a file lacks, is damaged, or is of another
-    pretrained network than `find_foundation` gives for the kind of its system (`encoders.read_foundation`), which is
-    asked only where the system starts from one. `device`: where its networks compute.
+    pretrained network than `find_foundation` gives by the name of the bundled one (`encoders.read_foundation`), which
+    is asked only where the system starts from one. `device`: where its networks compute.
     """
     found, text = _read(folder)
     card = Card(**found.model_dump(exclude={"weights"}))
@@ -230,7 +230,7 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
         configuration = configured(recipe.system, card.settings)
     except UsageError as error:
         raise EnvironmentFault(f"the model in {folder} is damaged: {error.message}", _RESTORE) from error
-    foundation = find_foundation(recipe.system) if configuration.pretrained_start else {}
+    foundation = find_foundation(configuration.bundled_start) if configuration.pretrained_start else {}
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
@@ -239,7 +239,7 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
     if _sealed(arrays, card.names) != found.weights:
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says, or its names are not.", _RESTORE)
     system = configuration.system(foundation, device)
-    return Model(recipe, card, system.look, system.method.restore(arrays, len(card.names)), foundation)
+    return Model(recipe, card, configuration, system.look, system.method.restore(arrays, len(card.names)), foundation)
 
 
 def foundation_of(folder: Path) -> str:

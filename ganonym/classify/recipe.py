@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, get_args
 
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from ganonym.classify import systems
+from ganonym.classify.system import Configuration
 from ganonym.errors import UsageError
 
 Preset: TypeAlias = Literal["small", "full"]
-_WORDS = ("name", "paper", "section", "system")
+Words: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`system` names the code (`systems.system_of`), `small` and `full` its settings; `text` is the file itself.
+    """`system` names the code (`systems`), `small` and `full` are its settings; `text` is the file itself.
 
     "full" is what the paper did, as far as it says so; "small" fits two cores and the reference phantom cohort. Every
     difference from the paper, of both, is one of the `deviations`.
@@ -26,74 +32,132 @@ class Recipe:
     section: str
     system: str
     deviations: tuple[str, ...]
-    small: Mapping[str, Any]
-    full: Mapping[str, Any]
-    text: str
+    small: Configuration
+    full: Configuration
+    text: str = field(repr=False)
 
-    def settings(self, preset: Preset) -> dict[str, Any]:
-        """The settings of one size. Raises UsageError for any other."""
-        if preset not in get_args(Preset):
-            raise UsageError(f"there is no preset {preset!r}.", f"There are {', '.join(get_args(Preset))}.")
-        return dict(self.small if preset == "small" else self.full)
+    def preset(self, size: str) -> Configuration:
+        """The settings of one size, "small" or "full". Raises UsageError for any other."""
+        if size not in get_args(Preset):
+            raise UsageError(f"there is no preset {size!r}.", f"There are {', '.join(get_args(Preset))}.")
+        return self.small if size == "small" else self.full
+
+
+class _File(BaseModel):
+    """The file as it is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Words
+    paper: Words
+    section: Words
+    system: Words
+    deviations: tuple[str, ...]
+    small: dict[str, object]
+    full: dict[str, object]
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that come along, then the classifiers that other packages bring, each by the name to ask for.
+
+    >>> "deepgestalt" in recipe_names()
+    True
+    """
+    return (*_bundled(), *systems.foreign_names())
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe that comes along, a classifier of another package (`systems`), or one's own TOML file.
+
+    Both presets are checked. Raises UsageError that says what is wrong, in which file, or which recipes there are.
+
+    >>> recipe = load_recipe("deepgestalt")
+    >>> recipe.name, recipe.small.network_of_faces, recipe.preset("full")
+    ('DeepGestalt', True, DeepGestaltConfiguration(side=100, width=1.0, epochs=310, batch=280, ...))
+    """
+    bundled = _bundled()
+    if name in bundled:
+        return parse_recipe((files(systems) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+    if name in systems.foreign_names():
+        return _foreign(str(name))
+    path = Path(name)
+    if not path.is_file():
+        known = (*bundled, *systems.foreign_names())
+        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(known)}, or give a TOML file.")
+    try:
+        return parse_recipe(path.read_text("utf-8"), str(name))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the recipe {name} is not UTF-8.") from error
 
 
 def parse_recipe(text: str, source: str) -> Recipe:
-    """Read a recipe. Raises UsageError naming `source` and what is wrong in it.
+    """Read a recipe. Raises UsageError naming `source` and what is wrong in it, in its presets too.
 
     >>> parse_recipe('name = "x"', "x.toml")
     Traceback (most recent call last):
     ganonym.errors.UsageError: the recipe x.toml lacks paper, section, system, deviations, small, full. ...
     """
     try:
-        found = tomllib.loads(text)
+        recipe = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the recipe {source} is no TOML: {error}.") from error
-    wanted = (*_WORDS, "deviations", "small", "full")
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise UsageError(
-            f"the recipe {source} lacks {', '.join(missing)}.", "Compare it with a recipe that comes along."
-        )
-    extra = sorted(set(found) - set(wanted))
-    if extra:
-        raise UsageError(f"the recipe {source} has {', '.join(extra)}, which means nothing.", "Is it misspelt?")
-    faults = [name for name in _WORDS if not (isinstance(found[name], str) and found[name].strip())]
-    faults += [name for name in ("small", "full") if not isinstance(found[name], dict)]
-    told = found["deviations"]
-    if not (isinstance(told, list) and all(isinstance(each, str) for each in told)):
-        faults.append("deviations")
-    if faults:
-        raise UsageError(f"the recipe {source} has no proper {', '.join(faults)}.", "Texts, tables, a list of texts.")
-    words = {name: found[name].strip() for name in _WORDS}
-    return Recipe(**words, deviations=tuple(told), small=found["small"], full=found["full"], text=text)
+    except ValidationError as error:
+        raise _refused(source, error) from None
+    presets = {}
+    for size, settings in (("small", recipe.small), ("full", recipe.full)):
+        try:
+            presets[size] = systems.configured(recipe.system, settings)
+        except UsageError as error:
+            raise UsageError(f"the recipe {source}, preset {size}: {error.message}", error.remedy) from error
+    small, full = presets["small"], presets["full"]
+    return Recipe(recipe.name, recipe.paper, recipe.section, recipe.system, recipe.deviations, small, full, text)
 
 
-def altered(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """`settings` with changes such as "epochs=5" or "regions=[\\"full\\"]", values as TOML, or else as a word.
+def altered(configuration: Configuration, changes: Sequence[str]) -> Configuration:
+    """`configuration` with changes such as "epochs=5" or "regions=[\\"full\\"]": values as TOML, or else as a word.
 
-    Raises UsageError for a setting that there is not; what it may be, `systems.configured` knows.
+    Raises UsageError for a setting that there is not, a value that it cannot have, or a change that does nothing.
 
-    >>> altered({"epochs": 30, "head": "cosface"}, ["epochs=5", "head=arcface"])
-    {'epochs': 5, 'head': 'arcface'}
+    >>> altered(load_recipe("fas-measurement").small, ["learner=forest", "trees=5"])
+    MeasurementConfiguration(learner='forest', strength=0.05, trees=5)
     """
-    out = dict(settings)
+    settings: dict[str, object] = {name: getattr(configuration, name) for name in type(configuration).model_fields}
+    changed = []
     for change in changes:
         name, given, value = (part.strip() for part in change.partition("="))
-        if not out:
+        if not settings:
             raise UsageError(f"--set {change} sets nothing: it has no settings.", "Leave it out.")
-        if not given or name not in out:
-            raise UsageError(f"--set {change}: there is no such setting.", f"There are {', '.join(sorted(out))}.")
+        if not given or name not in settings:
+            raise UsageError(f"--set {change}: there is no such setting.", f"There are {', '.join(sorted(settings))}.")
         try:
-            out[name] = tomllib.loads(f"value = {value}")["value"]
+            settings[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            out[name] = value  # a bare word
-    return out
+            settings[name] = value  # a bare word
+        changed.append(name)
+    return type(configuration)(**settings).refuse_idle(changed)
 
 
-def changed(changes: Sequence[str]) -> tuple[str, ...]:
-    """The settings that changes name, as `altered` reads them.
+def _bundled() -> tuple[str, ...]:
+    found = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
+    return tuple(sorted(name.removesuffix(".toml") for name in found))
 
-    >>> changed(["epochs=5", "head = arcface"])
-    ('epochs', 'head')
-    """
-    return tuple(change.partition("=")[0].strip() for change in changes)
+
+def _foreign(name: str) -> Recipe:
+    """What there is to say of a classifier of another package, written down as any other recipe."""
+    lines = [f"name = '{name}'", "paper = 'none given'", "section = 'none'", f"system = '{name}'", "deviations = []"]
+    text = "\n".join([*lines, "[small]", "[full]"]) + "\n"
+    return parse_recipe(text, f"of the classifier {name}")
+
+
+def _refused(source: str, error: ValidationError) -> UsageError:
+    faults: Mapping[str, list[str]] = {"missing": [], "extra_forbidden": [], "": []}
+    for mistake in error.errors():
+        names = faults.get(mistake["type"], faults[""])
+        names += [name for name in [str(mistake["loc"][0])] if name not in names]
+    if faults["missing"]:
+        return UsageError(
+            f"the recipe {source} lacks {', '.join(faults['missing'])}.", "Compare it with a recipe that comes along."
+        )
+    if faults["extra_forbidden"]:
+        names = sorted(faults["extra_forbidden"])
+        return UsageError(f"the recipe {source} has {', '.join(names)}, which means nothing.", "Is it misspelt?")
+    return UsageError(f"the recipe {source} has no proper {', '.join(faults[''])}.", "Texts, tables, a list of texts.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,8 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen, Task, acquire, acquire_distractors
 from ganonym.evaluate.assessment import Assessment, Counts, Provenance
-from ganonym.evaluate.attack_all import Attacked, Tell, attack_all, released_values
+from ganonym.evaluate.attack_all import Attacked, Tell, Write, attack_all, released_values
+from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
@@ -22,10 +23,9 @@ from ganonym.evaluate.inferences.run import infer_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.equivalence import equivalence
 from ganonym.evaluate.metrics.group_rates import group_findings
-from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.suite import FUSED, suite, views_of
+from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
 from ganonym.evaluate.utility.families import utility
 from ganonym.evaluate.utility.features import EncoderView, GestaltView, PerceptualDistance
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
@@ -45,7 +45,8 @@ class Request:
 
     `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs
     are made, and who they are. `distractors`: photos of further people, candidates in every gallery of originals.
-    `recognizers`: ONNX recognizers of the user's. `perceptual`: LPIPS, where its weights are.
+    `recognizers`: ONNX recognizers of the user's; `attackers`: further attackers of the user's own. `perceptual`:
+    LPIPS, where its weights are.
     """
 
     release: Release
@@ -55,6 +56,7 @@ class Request:
     title: str = ""
     simulated: bool = False
     recognizers: tuple[OnnxView, ...] = ()
+    attackers: tuple[Attacker, ...] = ()
     mock: tuple[Path | None, ...] = ()
     donors: tuple[tuple[Path, str], ...] = ()
     distractors: tuple[Path, ...] = ()
@@ -63,18 +65,14 @@ class Request:
     jobs: int = 1
 
 
-Record = Callable[[Iterator[Trials]], object]
-"""What becomes of all trials; it must take every one, for attacks are noted as they are taken."""
-
-
-def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assessment, Attacked]:
+def assess(request: Request, tell: Tell, write: Write = lambda _trials: None) -> tuple[Assessment, Attacked]:
     """Attack, control, measure and judge. The same request gives the same assessment, to the last bit.
 
-    Also returns the attacks, with the photos that each named. Raises UsageError when no original can be read;
-    errors of attackers are passed on: none is ever a score.
+    `write` gets the trials of each attack as they come. Also returns the attacks, with the photos that each named.
+    Raises UsageError when no original can be read; errors of attackers are passed on: none is ever a score.
     """
     release, policy = request.release, request.policy
-    attackers = suite(request.recognizers)
+    attackers = suite(request.recognizers, request.attackers)
     views = (*views_of(attackers), FEATURES, GESTALT)
     weak = (DLIB_ORACLE.view, THUMBNAIL.view)
     tried = set(list(dict.fromkeys(_repeated_first(release.subjects)))[:WEAK_SUBJECTS])
@@ -104,10 +102,11 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         further = acquire_distractors(request.distractors, views_of(attackers), request.jobs, tell)
         seen = replace(seen, distractors=further)
     counts = _counts(release, seen)
-    attacked = Attacked()
-    record(attack_all(attackers, FUSED, seen, release, request.seed, attacked, request.jobs, tell))
+    attacked = attack_all(
+        attackers, FUSED_PARTS, seen, release, seed=request.seed, jobs=request.jobs, write=write, tell=tell
+    )
     tell("judge", 0, 4)
-    controls = control_all(seen, release, attacked.findings, request.seed)
+    controls = control_all(seen, release, attackers, attacked.findings, request.seed)
     tell("judge", 1, 4)
     inferences, notes = infer_all(seen, release, request.donors, request.seed)
     tell("judge", 2, 4)
@@ -147,11 +146,11 @@ def assess(request: Request, tell: Tell, record: Record = deque) -> tuple[Assess
         counts=counts,
         gates=judged,
         controls=tuple(controls),
-        findings=tuple(attacked.findings),
+        findings=attacked.findings,
         inferences=tuple(inferences),
         groups=tuple(groups),
         utility=tuple(kept),
-        strata=tuple(attacked.strata),
+        strata=attacked.strata,
         warnings=(*(f"not run: {name}: {why}" for name, why in attacked.not_run), *notes),
         provenance=request.provenance,
     ), attacked

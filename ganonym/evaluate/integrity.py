@@ -11,8 +11,9 @@ from ganonym.evaluate.attackers.metadata import metadata_left
 from ganonym.evaluate.controls.planted import clean
 from ganonym.evaluate.metrics.verification import operating_point, pairs
 from ganonym.evaluate.passthrough import Copy, pass_through
+from ganonym.evaluate.protocol import SAME_PHOTO
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import SAME_PHOTO, score
+from ganonym.evaluate.scores import score
 
 STRANGERS = 1e-3
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from io import BytesIO
@@ -19,14 +19,13 @@ from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
 from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
-from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
-from ganonym.evaluate.report.files import write_assessment, write_trials, write_whole
+from ganonym.evaluate.report.files import trials_file, write_assessment, write_whole
 from ganonym.evaluate.report.pages import WorstPair, internal_page
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.suite import SUITE
+from ganonym.evaluate.suite import SUITE, installed
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.manifest import match, read_manifest
@@ -89,12 +88,9 @@ def run_assessment(
 
     _require_writable(out)
     fresh = out / ".trials.parquet.new"
-
-    def record(trials: Iterator[Trials]) -> None:
-        write_trials(fresh, trials, images, salt)
-
     try:
-        found, attacked = assess(request, tell, record)
+        with trials_file(fresh, images, salt) as write:
+            found, attacked = assess(request, tell, write)
         report = internal_page(found, _worst_pairs(found, attacked, release)).encode()
         pages = {"report.html": report, "evidence.html": evidence_page(found).encode(), "card.md": card(found).encode()}
         _put(fresh, out / "trials.parquet")  # an earlier assessment is replaced when all of the new one is there
@@ -163,7 +159,9 @@ def _provenance(
         manifest=hashlib.sha256(manifest.read_bytes()).hexdigest(),
         policy=policy.digest(),
         weights=weights | {view.name: view.sha256 for view in recognizers},
-        versions={"suite": SUITE} | {name: version(name) for name in PACKAGES},
+        versions={"suite": SUITE}
+        | {name: version(name) for name in PACKAGES}
+        | {offer.distribution: offer.version for offer in installed()},
         seed=seed,
     )
 
@@ -191,7 +189,7 @@ def _worst_pairs(found: Assessment, attacked: Attacked, release: Release) -> lis
         if not findings:
             continue
         worst = max(findings, key=lambda each: (each.rank1.upper, each.rank1.value))
-        for index in attacked.surest.get((worst.attacker, setting), [])[:4]:
+        for index in attacked.surest.get((worst.attacker, setting), ())[:4]:
             item = release.items[index]
             if item.released is not None:
                 shown = (_small(item.original), _small(item.released))

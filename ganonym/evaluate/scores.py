@@ -1,12 +1,4 @@
-"""Trials: which photo is compared with which in each setting of the protocol, and the distances an attacker gives.
-
-- "other photo": the attacker holds another original photo of every subject and gets an anonymized one (naive attack).
-- "same photo": the attacker holds the very original that was anonymized, say from a journal.
-- "all photos": every released photo of a subject together, against one original of each subject.
-- "anonymized to anonymized": both photos are released ones; can two of one subject be linked? (lazy attack)
-- "original to anonymized": is the person on this other original among the released, and who? (reverse attack)
-- "mock to anonymized": the gallery is the attacker's own run of the anonymizer over the originals (parrot attack).
-"""
+"""Trials: which photo is compared with which in each setting of the `protocol`, and the distances an attacker gives."""
 
 from __future__ import annotations
 
@@ -16,17 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Rows, Templates, Tier
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Rows, Templates, approach_of
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO, Tier
 from ganonym.types import Floats
-
-OTHER_PHOTO = "other photo"
-SAME_PHOTO = "same photo"
-ALL_PHOTOS = "all photos"
-ANONYMIZED = "anonymized to anonymized"
-REVERSE = "original to anonymized"
-PARROT = "mock to anonymized"
-SETTINGS = (OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS, ANONYMIZED, REVERSE, PARROT)
-FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +87,17 @@ class _Block:
     distractors: int = 0
 
 
-def score(
-    attacker: Attacker, photos: Photos, folds: int = FOLDS, settings: Collection[str] = SETTINGS
-) -> Iterator[Scores]:
-    """Distances in every one of `settings` that the photos allow, one after the other.
+def score(attacker: Attacker, photos: Photos, settings: Collection[str] | None = None) -> Iterator[Scores]:
+    """Distances in every one of `settings`, the attacker's own by default, that the photos allow, one after the other.
 
     A subject's first photo enters the gallery and is the probe of "same photo"; the others are the probes of the other
     settings, which are left out when no subject has two photos. What is learned, is learned from subjects outside the
     fold under attack, and from the background. Errors of the attacker are passed on; ArithmeticError when it gives no
     distance for two templates that are there, which would count as if the photo could not be acquired.
     """
-    fold_of = {name: index % folds for index, name in enumerate(dict.fromkeys(photos.subjects))}
+    approach = approach_of(attacker)
+    wanted = approach.settings if settings is None else settings
+    fold_of = {name: index % approach.folds for index, name in enumerate(dict.fromkeys(photos.subjects))}
     fold = np.array([fold_of[name] for name in photos.subjects], dtype=int)
     matchers = {number: attacker.learn(_lesson(photos, fold != number)) for number in sorted(set(fold_of.values()))}
     names = np.array(photos.subjects)
@@ -127,36 +111,36 @@ def score(
     def scores(setting: str, block: _Block, distances: Floats) -> Scores:
         gallery = np.concatenate([names[block.gallery], [f"distractor {n}" for n in range(block.distractors)]])
         return Scores(
-            attacker.name, attacker.tier, setting, distances, names[block.probes], gallery, np.array(block.probes, int)
+            attacker.name, approach.tier, setting, distances, names[block.probes], gallery, np.array(block.probes, int)
         )
 
     before, after = photos.originals, photos.released
 
     def against_originals() -> Iterator[Scores]:
-        known = before[first] if photos.distractors is None else np.concatenate([before[first], photos.distractors])
-        block = _Block(free, first, after[free], known, True, False, len(known) - len(first))
+        gallery = before[first] if photos.distractors is None else np.concatenate([before[first], photos.distractors])
+        block = _Block(free, first, after[free], gallery, True, False, len(gallery) - len(first))
         distances = of(block)
         chosen = set(first)
-        for setting, wanted in ((OTHER_PHOTO, False), (SAME_PHOTO, True)):
-            rows = [row for row, index in enumerate(free) if (index in chosen) is wanted]
-            if rows and setting in settings:
+        for setting, enrolled in ((OTHER_PHOTO, False), (SAME_PHOTO, True)):
+            rows = [row for row, index in enumerate(free) if (index in chosen) is enrolled]
+            if rows and setting in wanted:
                 yield scores(setting, replace(block, probes=[free[row] for row in rows]), distances[rows])
-        if rest_free:
+        if rest_free and ALL_PHOTOS in wanted:
             yield scores(
                 ALL_PHOTOS, replace(block, probes=first_free), _fused(distances, names[free], names[first_free])
             )
 
-    if free and not {OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS}.isdisjoint(settings):
+    if free and not {OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS}.isdisjoint(wanted):
         yield from against_originals()
-    if rest_free and ANONYMIZED in settings:
+    if rest_free and ANONYMIZED in wanted:
         block = _Block(rest_free, first_free, after[rest_free], after[first_free], True, True)
         yield scores(ANONYMIZED, block, of(block))
     listed = {names[index] for index in first_free}
     asked = [index for index in rest if names[index] in listed]
-    if asked and REVERSE in settings:
+    if asked and REVERSE in wanted:
         block = _Block(asked, first_free, before[asked], after[first_free], False, True)
         yield scores(REVERSE, block, of(block))
-    if photos.mock is not None and free and PARROT in settings:
+    if photos.mock is not None and free and PARROT in wanted:
         block = _Block(free, first, after[free], photos.mock[first], True, True)
         yield scores(PARROT, block, of(block))
 
@@ -186,18 +170,18 @@ def _lesson(photos: Photos, others: NDArray[np.bool_]) -> Lesson:
 
 
 def _distances(block: _Block, matchers: dict[int, Matcher], fold: NDArray[np.int_], attacker: str) -> Floats:
-    found = np.full((len(block.probes), len(block.gallery_rows)), np.nan)
+    distances = np.full((len(block.probes), len(block.gallery_rows)), np.nan)
     gallery = Templates(block.gallery_rows, block.gallery_released)
     for number, matcher in matchers.items():
         rows = np.flatnonzero(fold[block.probes] == number)
         if len(rows):
-            found[rows] = matcher(Templates(block.probe_rows[rows], block.probes_released), gallery)
-    nothing = np.isnan(found)
+            distances[rows] = matcher(Templates(block.probe_rows[rows], block.probes_released), gallery)
+    nothing = np.isnan(distances)
     nothing[np.isnan(block.probe_rows).any(axis=1)] = False
     nothing[:, np.isnan(block.gallery_rows).any(axis=1)] = False
     if nothing.any():
         raise ArithmeticError(f"{attacker} compared two templates and gave no distance")
-    return found
+    return distances
 
 
 def _fused(distances: Floats, owners: NDArray[np.str_], subjects: NDArray[np.str_]) -> Floats:

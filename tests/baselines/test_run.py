@@ -14,8 +14,8 @@ from ganonym.baselines.made_faces import align_face
 from ganonym.baselines.methods import METHODS, BaselineSettings, Method
 from ganonym.baselines.treat import Treatment, aligned, treat
 from ganonym.batch.audit import audit_release
-from ganonym.batch.baseline import run_baseline
-from ganonym.batch.run import RunResult
+from ganonym.batch.job import BatchJob
+from ganonym.batch.run import RunResult, run_batch
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.find import default_backends, find_faces
@@ -58,7 +58,7 @@ def go(folder: Path, key: Path) -> Go:
         out: Path, method: Method, source: Path = folder, manifest: Path | None = None, **more: object
     ) -> RunResult:
         settings = BaselineSettings(method=method, engine="serial", **more)  # type: ignore[arg-type]
-        return run_baseline(source, out, settings, manifest, key)
+        return run_batch(BatchJob(source, out, settings, manifest=manifest, key_file=key))
 
     return run
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_pipeline import PIPELINE
 
+from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
 from ganonym.settings import Settings
 
@@ -54,7 +55,7 @@ def run(source: Path, out: Path, key: Path, limit: int | None, settings: Setting
     if process == 0:
         if limit is not None:
             arm(limit)
-        run_batch(source, out, settings, key_file=key, pipeline=PIPELINE)
+        run_batch(BatchJob(source, out, settings, key_file=key), PIPELINE)
         os._exit(0)
     _, status = os.waitpid(process, 0)
     if os.WIFSIGNALED(status):
@@ -84,7 +85,7 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 
 def main(source: Path, base: Path, key: Path, old: Path | None = None) -> None:
     settings = SETTINGS if old is None else SETTINGS.changed(k=2, seed=1, resume=False)
-    run_batch(source, base / "warm", settings, key_file=key, pipeline=PIPELINE)  # so that no fork imports anything
+    run_batch(BatchJob(source, base / "warm", settings, key_file=key), PIPELINE)  # so that no fork imports anything
     limit, ended = 0, False
     while not ended:
         limit += 1

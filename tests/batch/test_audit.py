@@ -11,6 +11,7 @@ import pytest
 from tiny_pipeline import PIPELINE
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.ledger import GENESIS, canonical, digest_of
 from ganonym.batch.recheck import recheck_originals
 from ganonym.batch.run import run_batch
@@ -24,7 +25,7 @@ SEALED = ("manifest.csv", "REPORT.md", "guarantee.json", "private/keymap.csv", "
 
 @pytest.fixture
 def out(photos: Path, tmp_path: Path) -> Path:
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     assert audit_release(tmp_path / "out").problems == ()
     return tmp_path / "out"
 
@@ -100,11 +101,11 @@ def test_a_release_without_seals_says_so_and_running_again_seals_it(
     (problem,) = audit_release(out).problems
     assert "not sealed: manifest.csv, REPORT.md, guarantee.json" in problem
     assert "run the command that made it again" in problem
-    assert run_batch(photos, out, SERIAL, pipeline=PIPELINE).anonymized == 0
+    assert run_batch(BatchJob(photos, out, SERIAL), PIPELINE).anonymized == 0
     assert audit_release(out).problems == ()
     after = contents(out)
     assert {name for name in before if before[name] != after[name]} == {"private/ledger.jsonl"}
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     assert contents(out) == after
 
 
@@ -113,13 +114,13 @@ def test_a_forged_report_is_made_again_and_a_seal_of_another_is_not_kept(
 ) -> None:
     before = contents(out)
     (out / "REPORT.md").write_text("The outputs are perfectly safe.")
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     assert contents(out) == before
     rewrite(
         out, lambda entry: entry | ({"files": entry["files"] | {"REPORT.md": "0" * 64}} if "files" in entry else {})
     )
     assert audit_release(out).problems == ("REPORT.md: altered since the run ended",)
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     assert audit_release(out).problems == ()
 
 
@@ -130,7 +131,7 @@ def test_an_unfinished_replacement_is_named_and_the_release_is_still_judged(out:
 
     anew = Settings(engine="serial", k=4, resume=False)
     with pytest.raises(UsageError, match="the earlier one in the output folder stays as it is"):
-        run_batch(photos, out, anew, pipeline=PIPELINE, progress=stop)
+        run_batch(BatchJob(photos, out, anew), PIPELINE, progress=stop)
     (problem,) = audit_release(out).problems
     assert problem.startswith("private/next/: an unfinished run with --no-resume")
     (out / "private/next").replace(out / "private/ready")

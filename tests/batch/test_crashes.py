@@ -17,6 +17,7 @@ from killer import digests, killed
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault
 from ganonym.settings import Settings
@@ -30,7 +31,7 @@ Contents = Callable[[Path], dict[str, bytes]]
 def test_killed_before_any_step_on_the_disk_it_resumes_to_the_same_bytes(
     photos: Path, key_file: Path, quick_disk: Path, tmp_path: Path, contents: Contents
 ) -> None:
-    run_batch(photos, tmp_path / "whole", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "whole", SERIAL, key_file=key_file), PIPELINE)
     whole = contents(tmp_path / "whole")
     verified = digests(whole)
     runs = killed(photos, quick_disk, key_file)
@@ -52,7 +53,7 @@ def test_worker_pool_killed_at_a_random_moment_resumes(
 ) -> None:
     for number in range(40):
         save_photo(tmp_path / "in" / f"{number}.png", number)
-    run_batch(tmp_path / "in", tmp_path / "whole", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(tmp_path / "in", tmp_path / "whole", SERIAL, key_file=key_file), PIPELINE)
     whole = contents(tmp_path / "whole")
     code = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
@@ -73,7 +74,7 @@ def test_worker_pool_killed_at_a_random_moment_resumes(
         process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     assert digests(contents(tmp_path / "out")).items() <= digests(whole).items()
-    result = run_batch(tmp_path / "in", tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    result = run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     assert contents(tmp_path / "out") == whole
     assert result.anonymized + result.skipped == 40
     deadline = time.monotonic() + 20
@@ -93,7 +94,7 @@ def test_a_disk_fault_at_any_step_stops_the_run_cleanly_and_a_resume_completes_i
     step: str,
     fault: int,
 ) -> None:
-    run_batch(photos, quick_disk / "whole", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, quick_disk / "whole", SERIAL, key_file=key_file), PIPELINE)
     whole = contents(quick_disk / "whole")
     real = getattr(os, step)
     for moment in range(1, 1000):
@@ -121,7 +122,7 @@ def test_a_disk_fault_at_any_step_stops_the_run_cleanly_and_a_resume_completes_i
             return
         assert os.strerror(fault) in message
         assert "resumes" in message
-        run_batch(photos, out, SERIAL, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL, key_file=key_file), PIPELINE)
         assert contents(out) == whole
     pytest.fail("the run never ended")
 
@@ -134,10 +135,10 @@ def test_a_really_full_disk(photos: Path, key_file: Path, tmp_path: Path) -> Non
         pytest.skip("no permission to mount a small file system")
     try:
         with pytest.raises(EnvironmentFault, match="No space left"):
-            run_batch(photos, disk / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+            run_batch(BatchJob(photos, disk / "out", SERIAL, key_file=key_file), PIPELINE)
         assert not list(disk.rglob(".*.partial"))
         subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
-        run_batch(photos, disk / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, disk / "out", SERIAL, key_file=key_file), PIPELINE)
         assert audit_release(disk / "out").problems == ()
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -145,7 +146,7 @@ def test_a_really_full_disk(photos: Path, key_file: Path, tmp_path: Path) -> Non
 
 def test_output_on_a_read_only_place(photos: Path, tmp_path: Path) -> None:
     """In a process without root's power over permissions."""
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     (tmp_path / "closed").mkdir(mode=0o555)
     process = os.fork()
     if process == 0:
@@ -159,7 +160,7 @@ def test_output_on_a_read_only_place(photos: Path, tmp_path: Path) -> None:
             faults = []
             for out in (tmp_path / "closed" / "out", tmp_path / "out"):
                 try:
-                    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+                    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
                 except EnvironmentFault as error:
                     faults.append(str(error))
             code = (
@@ -176,7 +177,7 @@ def test_output_on_a_read_only_place(photos: Path, tmp_path: Path) -> None:
 
 def _fault(photos: Path, out: Path, key_file: Path) -> str | None:
     try:
-        run_batch(photos, out, SERIAL, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL, key_file=key_file), PIPELINE)
     except EnvironmentFault as error:
         return str(error)
     return None

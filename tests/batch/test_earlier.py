@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
-from ganonym.batch.earlier import released_before
+from ganonym.batch.job import BatchJob, released_before
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.settings import Settings
@@ -40,14 +40,20 @@ def withheld(out: Path) -> dict[str, str]:
         return {row["source"]: row["reason"] for row in csv.DictReader(file)}
 
 
+def job_after(first: Path, second: Path) -> BatchJob:
+    return BatchJob(second / "in", second / "out", SERIAL, manifest=second / "m.csv", after=[first / "out"])
+
+
 def test_the_second_batch_leaves_out_everybody_of_the_first(tmp_path: Path) -> None:
     first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("CDEFG", 2), 50)
     (second / "in/999.png").write_bytes((first / "in/0.png").read_bytes())
     with (second / "m.csv").open("a", newline="") as file:
         csv.writer(file).writerow(("999.png", "A under another name"))
-    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+    run_batch(BatchJob(first / "in", first / "out", SERIAL, manifest=first / "m.csv"), PIPELINE)
     before = {path: path.read_bytes() for path in (first / "out").rglob("*") if path.is_file()}
-    run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+    run_batch(
+        BatchJob(second / "in", second / "out", SERIAL, manifest=second / "m.csv", after=[first / "out"]), PIPELINE
+    )
     assert set(released(second / "out").values()) == set("DEFG")
     assert withheld(second / "out") == dict.fromkeys(("50.png", "51.png", "999.png"), "released-before")
     assert {path: path.read_bytes() for path in (first / "out").rglob("*") if path.is_file()} == before
@@ -58,28 +64,34 @@ def test_the_second_batch_leaves_out_everybody_of_the_first(tmp_path: Path) -> N
 
 def test_too_few_new_people_are_too_few(tmp_path: Path) -> None:
     first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("ABCDE", 1), 50)
-    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+    run_batch(BatchJob(first / "in", first / "out", SERIAL, manifest=first / "m.csv"), PIPELINE)
     with pytest.raises(UsageError, match="too few for k = 3"):
-        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+        run_batch(
+            BatchJob(second / "in", second / "out", SERIAL, manifest=second / "m.csv", after=[first / "out"]), PIPELINE
+        )
     assert not list((second / "out/images").rglob("*.png"))
 
 
 def test_an_earlier_release_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
     first, second = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("DEF", 1), 50)
     with pytest.raises(UsageError, match="not an output folder"):
-        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
-    run_batch(first / "in", first / "out", SERIAL, first / "m.csv", pipeline=PIPELINE)
+        run_batch(
+            BatchJob(second / "in", second / "out", SERIAL, manifest=second / "m.csv", after=[first / "out"]), PIPELINE
+        )
+    run_batch(BatchJob(first / "in", first / "out", SERIAL, manifest=first / "m.csv"), PIPELINE)
     ledger = first / "out/private/ledger.jsonl"
     ledger.write_text(ledger.read_text().replace('"subject":"A"', '"subject":"X"', 1))
     with pytest.raises(EnvironmentFault, match="altered"):
-        run_batch(second / "in", second / "out", SERIAL, second / "m.csv", pipeline=PIPELINE, after=[first / "out"])
+        run_batch(
+            BatchJob(second / "in", second / "out", SERIAL, manifest=second / "m.csv", after=[first / "out"]), PIPELINE
+        )
 
 
 def test_people_of_a_release_that_is_about_to_replace_another_count_with_those_of_the_other(tmp_path: Path) -> None:
     """Both were shared, or may have been."""
     old, new = batch(tmp_path / "1", dict.fromkeys("ABC", 1)), batch(tmp_path / "2", dict.fromkeys("CDE", 1), 50)
     for root in (old, new):
-        run_batch(root / "in", root / "out", SERIAL, root / "m.csv", pipeline=PIPELINE)
+        run_batch(BatchJob(root / "in", root / "out", SERIAL, manifest=root / "m.csv"), PIPELINE)
     (new / "out").rename(old / "out/private/ready")
     assert released_before([old / "out"]).subjects == set("abcde")
     (old / "out/private/ledger.jsonl").unlink()
@@ -90,12 +102,12 @@ def test_a_release_is_not_made_after_itself(tmp_path: Path, contents: Callable[[
     for number in range(3):
         save_photo(tmp_path / "in" / f"{number}.png", number)
     out = tmp_path / "out"
-    run_batch(tmp_path / "in", out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(tmp_path / "in", out, SERIAL), PIPELINE)
     before = contents(out)
     for resume in (True, False):
         again = SERIAL.changed(resume=resume)
         with pytest.raises(UsageError, match="is the output folder itself"):
-            run_batch(tmp_path / "in", out, again, pipeline=PIPELINE, after=[tmp_path / "in" / ".." / "out"])
+            run_batch(BatchJob(tmp_path / "in", out, again, after=[tmp_path / "in" / ".." / "out"]), PIPELINE)
     with pytest.raises(UsageError, match="Nothing is left to release"):
-        run_batch(tmp_path / "in", tmp_path / "second", SERIAL, pipeline=PIPELINE, after=[out])
+        run_batch(BatchJob(tmp_path / "in", tmp_path / "second", SERIAL, after=[out]), PIPELINE)
     assert contents(out) == before

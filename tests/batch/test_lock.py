@@ -16,6 +16,7 @@ import pytest
 from tiny_pipeline import PIPELINE
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.lock import locked, refuse_locked
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault, UsageError
@@ -158,9 +159,9 @@ def test_of_many_processes_that_find_a_stale_lock_one_gets_it(tmp_path: Path) ->
 def test_a_whole_run_on_a_share_without_flock_gives_the_same_release(
     no_flock: None, photos: Path, key_file: Path, tmp_path: Path, contents: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     monkeypatch.undo()
-    run_batch(photos, tmp_path / "usual", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "usual", SERIAL, key_file=key_file), PIPELINE)
     assert contents(tmp_path / "out") == contents(tmp_path / "usual")
     assert audit_release(tmp_path / "out").problems == ()
 
@@ -169,7 +170,7 @@ def test_a_share_that_keeps_no_permissions_is_refused_before_anything_secret_is_
     share: None, photos: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(EnvironmentFault, match=r"private cannot be closed to other users.*umask=077"):
-        run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
@@ -178,7 +179,7 @@ def test_a_share_mounted_for_its_owner_alone_is_used(
 ) -> None:
     before = os.umask(0o077)
     try:
-        run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     finally:
         os.umask(before)
     assert audit_release(tmp_path / "out").problems == ()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tiny_pipeline import PIPELINE, save_photo
 
+from ganonym.batch.job import BatchJob
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.prepare import rehearse_batch
 from ganonym.batch.run import run_batch
@@ -64,18 +65,18 @@ def again(photo: Path, how: str) -> Path:
 def test_one_picture_under_two_names_stops_the_run(cohort: Path, tmp_path: Path, how: str) -> None:
     copy = again(cohort / "1.png", how)
     with pytest.raises(UsageError, match="would count as several subjects") as caught:
-        run_batch(cohort, tmp_path / "out", SERIAL)
+        run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     evidence = "the same file" if how == "copied" else "the same picture"
     assert f"{evidence}: '1.png', '{copy.name}'" in str(caught.value)
     assert not list((tmp_path / "out" / "images").rglob("*.png"))
 
 
 def test_different_people_are_let_through_and_so_is_the_steward_s_word(cohort: Path, tmp_path: Path) -> None:
-    assert run_batch(cohort, tmp_path / "plain", SERIAL).anonymized == 4
+    assert run_batch(BatchJob(cohort, tmp_path / "plain", SERIAL)).anonymized == 4
     again(cohort / "1.png", "mirrored")
     word = tmp_path / "distinct.csv"
     word.write_text("1.png,mirrored.png\n")
-    assert run_batch(cohort, tmp_path / "out", SERIAL, distinct=word).anonymized == 5
+    assert run_batch(BatchJob(cohort, tmp_path / "out", SERIAL, distinct=word)).anonymized == 5
 
 
 def test_a_manifest_that_gives_copies_one_subject_is_right(cohort: Path, tmp_path: Path) -> None:
@@ -83,17 +84,17 @@ def test_a_manifest_that_gives_copies_one_subject_is_right(cohort: Path, tmp_pat
     rows = ["image,subject", *(f"{number}.png,P{number}" for number in range(4)), "encoded.jpg,P1"]
     table = tmp_path / "people.csv"
     table.write_text("\n".join(rows))
-    run_batch(cohort, tmp_path / "out", SERIAL, table)
+    run_batch(BatchJob(cohort, tmp_path / "out", SERIAL, manifest=table))
     assert len(set(subjects(tmp_path / "out").values())) == 4
     table.write_text("\n".join(rows).replace("encoded.jpg,P1", "encoded.jpg,P9"))
     with pytest.raises(UsageError, match=r"'1.png' \(P1\)"):
-        run_batch(cohort, tmp_path / "other", SERIAL, table)
+        run_batch(BatchJob(cohort, tmp_path / "other", SERIAL, manifest=table))
 
 
 def test_where_k_does_not_count_the_steward_is_warned(cohort: Path, tmp_path: Path) -> None:
     again(cohort / "1.png", "encoded")
     settings = Settings(engine="serial", mechanism="codebook")
-    result = run_batch(cohort, tmp_path / "out", settings)
+    result = run_batch(BatchJob(cohort, tmp_path / "out", settings))
     assert result.warnings == ("one person under several subjects, the same picture: '1.png', 'encoded.jpg'",)
     shared = (tmp_path / "out" / "REPORT.md").read_text() + (tmp_path / "out" / "manifest.csv").read_text()
     assert "encoded" not in shared, "names of photographs are not shared"
@@ -103,7 +104,7 @@ def test_a_collage_of_one_person_is_one_subject(cohort: Path, tmp_path: Path) ->
     with Image.open(cohort / "0.png") as picture:
         first = np.asarray(picture)
     Image.fromarray(np.hstack([first, first[:, ::-1]])).save(cohort / "0.png")
-    result = run_batch(cohort, tmp_path / "out", SERIAL)
+    result = run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     assert result.anonymized == 5
     with (tmp_path / "out" / "private" / "keymap.csv").open() as file:
         found = sorted((row["source"], row["subject"]) for row in csv.DictReader(file))
@@ -114,7 +115,7 @@ def test_a_group_photo_without_manifest_shows_several_subjects(cohort: Path, tmp
     with Image.open(cohort / "0.png") as one, Image.open(cohort / "3.png") as other:
         Image.fromarray(np.hstack([np.asarray(one), np.asarray(other)])).save(cohort / "0.png")
     (cohort / "3.png").unlink()
-    run_batch(cohort, tmp_path / "out", SERIAL)
+    run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     with (tmp_path / "out" / "private" / "keymap.csv").open() as file:
         found = {row["subject"] for row in csv.DictReader(file)}
     assert found == {"0.png", "0.png#2", "1.png", "2.png"}
@@ -131,24 +132,26 @@ def write_two_faces(folder: Path) -> Path:
 
 def test_with_a_manifest_other_people_are_neither_released_nor_counted(tmp_path: Path) -> None:
     table = write_two_faces(tmp_path)
-    run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE)
+    run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, manifest=table), PIPELINE)
     assert subjects(tmp_path / "out") == {f"{number}.png": f"P{number}" for number in range(3)}
     with pytest.raises(UsageError, match="k = 4"):
-        run_batch(tmp_path / "in", tmp_path / "four", Settings(k=4, mechanism="k-same"), table, pipeline=PIPELINE)
+        run_batch(
+            BatchJob(tmp_path / "in", tmp_path / "four", Settings(k=4, mechanism="k-same"), manifest=table), PIPELINE
+        )
 
 
 def test_a_photo_in_which_two_could_be_the_subject_is_withheld_unless_it_is_said_who(tmp_path: Path) -> None:
     table = write_two_faces(tmp_path)
     pipeline = Pipeline(like_sized, PIPELINE.load_shape_model, PIPELINE.weights_digest)
-    result = run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=pipeline)
+    result = run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, manifest=table), pipeline)
     assert result.reasons == {"several-faces": 1}
     said = table.read_text().replace("image,subject", "image,subject,face").replace("1.png,P1", "1.png,P1,right")
     table.write_text("\n".join(line if line.count(",") == 2 else line + "," for line in said.splitlines()))
-    by_row = run_batch(tmp_path / "in", tmp_path / "row", SERIAL, table, pipeline=pipeline)
+    by_row = run_batch(BatchJob(tmp_path / "in", tmp_path / "row", SERIAL, manifest=table), pipeline)
     assert (by_row.anonymized, by_row.reasons) == (3, {})
     general = Settings(engine="serial", k=2, subject_face="largest")
     plain = write_two_faces(tmp_path)
-    assert run_batch(tmp_path / "in", tmp_path / "all", general, plain, pipeline=pipeline).anonymized == 3
+    assert run_batch(BatchJob(tmp_path / "in", tmp_path / "all", general, manifest=plain), pipeline).anonymized == 3
     assert subjects(tmp_path / "row") == subjects(tmp_path / "all")
 
 
@@ -174,39 +177,44 @@ def test_one_id_in_two_spellings_stops_the_run_before_any_photo_is_read(tmp_path
     table = tmp_path / "people.csv"
     table.write_text(f"image,subject\n0.png,{one}\n1.png,{other}\n", encoding="utf-8")
     with pytest.raises(UsageError, match="spelled in several ways"):
-        run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE)
+        run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, manifest=table), PIPELINE)
     assert not (tmp_path / "out").exists()
     word = tmp_path / "distinct.csv"
     word.write_text(f"{one},{other}\n", encoding="utf-8")
-    assert run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE, distinct=word).anonymized == 2
+    assert (
+        run_batch(
+            BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, manifest=table, distinct=word), PIPELINE
+        ).anonymized
+        == 2
+    )
 
 
 def test_a_rehearsal_refuses_what_the_run_would_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
     copy = again(cohort / "1.png", "mirrored")
     with pytest.raises(UsageError, match="would count as several subjects"):
-        rehearse_batch(cohort, tmp_path / "out", SERIAL)
+        rehearse_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     assert not (tmp_path / "out").exists()
     copy.unlink()
-    rehearsal = rehearse_batch(cohort, tmp_path / "out", SERIAL)
+    rehearsal = rehearse_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     assert (rehearsal.subjects, rehearsal.faces, rehearsal.reasons) == (4, 4, {})
     assert not (tmp_path / "out").exists()
-    done = run_batch(cohort, tmp_path / "out", SERIAL)
+    done = run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     assert (done.anonymized, done.guarantee) == (4, rehearsal.release.guarantee.statement)
 
 
 def test_a_rehearsal_counts_whom_the_run_withholds(tmp_path: Path) -> None:
     table = write_two_faces(tmp_path)
     pipeline = Pipeline(like_sized, PIPELINE.load_shape_model, PIPELINE.weights_digest)
-    arguments = (tmp_path / "in", tmp_path / "out", SERIAL, table, None, pipeline)
-    rehearsal = rehearse_batch(*arguments)
-    assert rehearsal.reasons == run_batch(*arguments).reasons == {"several-faces": 1}
+    job = BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, table)
+    rehearsal = rehearse_batch(job, pipeline)
+    assert rehearsal.reasons == run_batch(job, pipeline).reasons == {"several-faces": 1}
     assert rehearsal.subjects == 2
 
 
 def test_who_is_taken_for_the_subject_because_of_their_size_is_told(tmp_path: Path) -> None:
     table = write_two_faces(tmp_path)
-    result = run_batch(tmp_path / "in", tmp_path / "out", SERIAL, table, pipeline=PIPELINE)
+    result = run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, manifest=table), PIPELINE)
     (warning,) = result.warnings
     assert "'1.png': is the largest face the subject's?" in warning
     table.write_text("image,subject,face\n" + "".join(f"{number}.png,P{number},largest\n" for number in range(3)))
-    assert run_batch(tmp_path / "in", tmp_path / "said", SERIAL, table, pipeline=PIPELINE).warnings == ()
+    assert run_batch(BatchJob(tmp_path / "in", tmp_path / "said", SERIAL, manifest=table), PIPELINE).warnings == ()

@@ -14,6 +14,7 @@ from PIL import Image
 from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, shape_model, weights_digest
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
 from ganonym.errors import PhotoError, UsageError
@@ -66,7 +67,7 @@ def shared(out: Path) -> list[dict[str, str]]:
 
 
 def test_one_output_a_photo_with_all_its_faces(photos: Path, key_file: Path, tmp_path: Path) -> None:
-    result = run_batch(photos, tmp_path / "out", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", SETTINGS, key_file=key_file), WHOLE)
     items = ledger_items(tmp_path / "out")
     assert (result.anonymized, result.reasons) == (4, {"no-face": 1, "verification": 1})
     assert set(items) == {"0.png", "1.png", "2.png"} | {
@@ -92,7 +93,10 @@ def test_a_face_that_cannot_be_made_is_covered_and_its_row_says_so(key_file: Pat
     ]
     (tmp_path / "people.csv").write_text("\n".join(rows) + "\n")
     settings = Settings(k=2, mechanism="k-same", output="photo", engine="serial")
-    run_batch(tmp_path / "in", tmp_path / "out", settings, tmp_path / "people.csv", key_file, WHOLE)
+    run_batch(
+        BatchJob(tmp_path / "in", tmp_path / "out", settings, manifest=tmp_path / "people.csv", key_file=key_file),
+        WHOLE,
+    )
     items = ledger_items(tmp_path / "out")
     assert {name: item["face"] for name, item in items.items()} == {
         **{f"{n}.png": "synthesized" for n in range(3)},
@@ -113,43 +117,43 @@ def test_faces_alone_leave_the_same_photo_in_quarantine(key_file: Path, tmp_path
         save_photo(tmp_path / "in" / f"{number}.png", number)
     save_photo(tmp_path / "in" / "side.png", 3, fate=PROFILE)
     faces = Settings(k=2, engine="serial")
-    result = run_batch(tmp_path / "in", tmp_path / "out", faces, key_file=key_file, pipeline=WHOLE)
+    result = run_batch(BatchJob(tmp_path / "in", tmp_path / "out", faces, key_file=key_file), WHOLE)
     assert (result.anonymized, result.reasons) == (3, {"profile": 1})
 
 
 def test_stopped_and_resumed_it_ends_with_the_same_bytes(
     photos: Path, key_file: Path, tmp_path: Path, contents: Contents
 ) -> None:
-    run_batch(photos, tmp_path / "whole", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    run_batch(BatchJob(photos, tmp_path / "whole", SETTINGS, key_file=key_file), WHOLE)
 
     def stop(phase: str, done: int, _total: int) -> None:
         if (phase, done) == ("produce", 2):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE, progress=stop)
+        run_batch(BatchJob(photos, tmp_path / "cut", SETTINGS, key_file=key_file), WHOLE, progress=stop)
     before = len(list((tmp_path / "cut" / "images").rglob("*.png")))
     assert 0 < before < 4
-    result = run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    result = run_batch(BatchJob(photos, tmp_path / "cut", SETTINGS, key_file=key_file), WHOLE)
     assert result.anonymized + result.skipped == 4
     assert result.skipped == before
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
-    done = run_batch(photos, tmp_path / "cut", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    done = run_batch(BatchJob(photos, tmp_path / "cut", SETTINGS, key_file=key_file), WHOLE)
     assert (done.anonymized, done.skipped) == (0, 4)
 
 
 def test_workers_give_the_same_bytes(photos: Path, key_file: Path, tmp_path: Path, contents: Contents) -> None:
     for engine in ("serial", "processes"):
         settings = Settings(k=2, output="photo", engine=engine, jobs=2)  # type: ignore[arg-type]
-        run_batch(photos, tmp_path / engine, settings, key_file=key_file, pipeline=WHOLE)
+        run_batch(BatchJob(photos, tmp_path / engine, settings, key_file=key_file), WHOLE)
     assert contents(tmp_path / "serial") == contents(tmp_path / "processes")
 
 
 def test_another_background_is_another_release(photos: Path, key_file: Path, tmp_path: Path) -> None:
-    run_batch(photos, tmp_path / "out", SETTINGS, key_file=key_file, pipeline=WHOLE)
+    run_batch(BatchJob(photos, tmp_path / "out", SETTINGS, key_file=key_file), WHOLE)
     other = Settings(k=2, output="photo", background="grey", engine="serial")
     with pytest.raises(UsageError, match="settings"):
-        run_batch(photos, tmp_path / "out", other, key_file=key_file, pipeline=WHOLE)
+        run_batch(BatchJob(photos, tmp_path / "out", other, key_file=key_file), WHOLE)
 
 
 def test_the_settings_of_faces_are_as_they_were() -> None:
@@ -165,21 +169,21 @@ def test_the_report_and_the_result_say_what_else_can_re_identify(
     background: str, words: str, photos: Path, key_file: Path, tmp_path: Path
 ) -> None:
     settings = Settings(k=2, output="photo", background=background, engine="serial")  # type: ignore[arg-type]
-    result = run_batch(photos, tmp_path / "out", settings, key_file=key_file, pipeline=WHOLE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", settings, key_file=key_file), WHOLE)
     for text in (result.guarantee, (tmp_path / "out" / "REPORT.md").read_text()):
         assert words in text
         assert "covers the shape of the synthesized faces only" in text
 
 
 def test_a_release_of_faces_says_none_of_it(photos: Path, key_file: Path, tmp_path: Path) -> None:
-    result = run_batch(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file), PIPELINE)
     assert "27 %" not in result.guarantee + (tmp_path / "out" / "REPORT.md").read_text()
     assert "face" not in shared(tmp_path / "out")[0]
 
 
 def test_photos_in_doubt_are_listed_for_a_person(photos: Path, key_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = run_batch(photos, out, SETTINGS, key_file=key_file, pipeline=WHOLE)
+    result = run_batch(BatchJob(photos, out, SETTINGS, key_file=key_file), WHOLE)
     with (out / "private" / "review.csv").open() as file:
         rows = list(csv.DictReader(file))
     two = ledger_items(out)["Müller Anna/two.png"]
@@ -218,7 +222,7 @@ def test_the_report_says_what_became_of_text(
         return Tools(find, produce, lambda *work: replace(treat(*work), text=None))
 
     pipeline = Pipeline(unread, shape_model, weights_digest)
-    result = run_batch(photos, tmp_path / "out", settings, key_file=key_file, pipeline=pipeline)
+    result = run_batch(BatchJob(photos, tmp_path / "out", settings, key_file=key_file), pipeline)
     report = (tmp_path / "out" / "REPORT.md").read_text()
     assert words in report
     assert any(words in caution for caution in result.cautions)
@@ -227,7 +231,7 @@ def test_the_report_says_what_became_of_text(
 
 
 def test_faces_alone_have_no_review(photos: Path, key_file: Path, tmp_path: Path) -> None:
-    result = run_batch(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", Settings(k=2, engine="serial"), key_file=key_file), PIPELINE)
     assert (result.review, result.cautions) == (0, ())
     assert not (tmp_path / "out" / "private" / "review.csv").exists()
     assert "No person" not in (tmp_path / "out" / "REPORT.md").read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import save_photo
 
-from ganonym.batch.plan import plan_batch
+from ganonym.batch.inventory import take_inventory
 from ganonym.errors import UsageError
 from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Settings
@@ -32,7 +32,7 @@ def test_counts_and_nothing_written(tmp_path: Path) -> None:
     (tmp_path / "in" / "link.png").symlink_to("x0.png")
     (tmp_path / "in" / "b.tiff").write_bytes((tmp_path / "in" / "x0.png").read_bytes())
     before = sorted(tmp_path.rglob("*"))
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
     assert sorted(tmp_path.rglob("*")) == before
     assert plan.formats == {"png": 6}
     assert plan.subjects == 6
@@ -51,10 +51,10 @@ def test_a_manifest_inside_the_input_is_no_refused_photo(tmp_path: Path) -> None
     inside = tmp_path / "in" / "manifest.csv"
     manifest.rename(inside)
     for manifest, ignored in ((inside, {}), (None, {"text": 1})):
-        plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
+        plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), manifest)
         assert (plan.refused, plan.ignored) == ((), ignored)
     named_as_picture = inside.rename(tmp_path / "in" / "people.list")
-    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), named_as_picture).refused == ()
+    assert take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), named_as_picture).refused == ()
 
 
 def test_what_a_system_leaves_is_ignored_and_counted(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_a_system_leaves_is_ignored_and_counted(tmp_path: Path) -> None:
     for name in (".DS_Store", "._x0.png", "Thumbs.db", "desktop.ini"):
         (tmp_path / "in" / name).touch()
     for table in (manifest, None):
-        plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+        plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
         assert (len(plan.photos), plan.subjects, plan.refused) == (3, 3, ())
         assert plan.ignored == {"hidden": 3, "system": 4}
         assert any("ignored 7 files or folders" in note for note in plan.notes)
@@ -74,7 +74,7 @@ def test_a_manifest_of_windows_finds_its_photos(tmp_path: Path) -> None:
     cohort(tmp_path, {"x": 3})
     table = tmp_path / "m.csv"
     table.write_text("sep=;\r\nimage;subject\r\n" + "".join(f"C:\\fotos\\X{n}.PNG;P{n}\r\n" for n in range(3)))
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
     assert {name: row.subject for name, row in (plan.rows or {}).items()} == {f"x{n}.png": f"P{n}" for n in range(3)}
     note = next(note for note in plan.notes if "folders in front" in note)
     assert "fotos" not in note, "notes go into a report that is shared"
@@ -90,7 +90,7 @@ def test_a_manifest_of_windows_finds_its_photos(tmp_path: Path) -> None:
     ],
 )
 def test_mechanism_follows_the_largest_class(tmp_path: Path, sizes: dict[str, int], k: int, mechanism: str) -> None:
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=k), cohort(tmp_path, sizes))
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=k), cohort(tmp_path, sizes))
     assert plan.mechanism == mechanism
     assert mechanism in plan.notes[0]
 
@@ -98,7 +98,7 @@ def test_mechanism_follows_the_largest_class(tmp_path: Path, sizes: dict[str, in
 def test_asking_for_k_same_with_too_few_people_is_refused_before_any_work(tmp_path: Path) -> None:
     manifest = cohort(tmp_path, {"x": 2, "y": 2})
     with pytest.raises(UsageError, match="no class has k = 3 subjects"):
-        plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3, mechanism="k-same"), manifest)
+        take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3, mechanism="k-same"), manifest)
 
 
 def test_photos_of_one_person_count_once(tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_photos_of_one_person_count_once(tmp_path: Path) -> None:
         save_photo(tmp_path / "in" / f"{number}.png", number)
     table = tmp_path / "m.csv"
     table.write_text("image,subject\n" + "".join(f"{number}.png,P{number // 3}\n" for number in range(6)))
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3), table)
     assert (plan.subjects, plan.mechanism) == (2, "codebook")
-    assert plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3)).mechanism == "k-same"
+    assert take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3)).mechanism == "k-same"
     assert choose_mechanism(Settings(k=3, mechanism="codebook"), {})[0] == "codebook"
 
 
@@ -118,7 +118,7 @@ def test_names_that_could_meet_are_found_before_any_work(tmp_path: Path) -> None
     if len(list((tmp_path / "in").iterdir())) < 4:
         pytest.skip("this file system does not tell these names apart")
     with pytest.raises(UsageError, match="differ only in case or Unicode form") as caught:
-        plan_batch(tmp_path / "in", tmp_path / "out", Settings())
+        take_inventory(tmp_path / "in", tmp_path / "out", Settings())
     assert "'A.png' and 'a.png'" in str(caught.value)
     assert "é" in unicodedata.normalize("NFC", str(caught.value))
 
@@ -127,7 +127,7 @@ def test_a_manifest_in_another_unicode_form_still_matches(tmp_path: Path) -> Non
     save_photo(tmp_path / "in" / unicodedata.normalize("NFD", "Zoë.png"), 1)
     table = tmp_path / "m.csv"
     table.write_text(unicodedata.normalize("NFC", "image,subject\nZoë.png,Z\n"))
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(), table)
     assert [row.subject for row in (plan.rows or {}).values()] == ["Z"]
     assert set(plan.rows or {}) == set(plan.photos)
 
@@ -135,21 +135,21 @@ def test_a_manifest_in_another_unicode_form_still_matches(tmp_path: Path) -> Non
 def test_wrong_folders_and_manifests(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(UsageError, match="no photo"):
-        plan_batch(tmp_path / "in", tmp_path / "out", Settings())
+        take_inventory(tmp_path / "in", tmp_path / "out", Settings())
     save_photo(tmp_path / "in" / "a.png", 1)
     with pytest.raises(UsageError, match="inside"):
-        plan_batch(tmp_path / "in", tmp_path / "in" / "out", Settings())
+        take_inventory(tmp_path / "in", tmp_path / "in" / "out", Settings())
     table = tmp_path / "m.csv"
     table.write_text("image,subject\nelsewhere/b.png,A\n")
     with pytest.raises(UsageError, match=r"image 'elsewhere/b.png', the nearest photo is 'a.png'"):
-        plan_batch(tmp_path / "in", tmp_path / "out", Settings(), table)
+        take_inventory(tmp_path / "in", tmp_path / "out", Settings(), table)
 
 
 def test_small_classes_are_named_before_they_are_merged(tmp_path: Path) -> None:
     manifest = cohort(tmp_path, {"x": 2, "y": 2})
-    plan = plan_batch(tmp_path / "in", tmp_path / "out", Settings(k=3, small_classes="merge"), manifest)
+    plan = take_inventory(tmp_path / "in", tmp_path / "out", Settings(k=3, small_classes="merge"), manifest)
     assert (plan.mechanism, plan.small) == ("k-same", ())
     assert any("merged with their nearest: x, y" in note for note in plan.notes)
     settings = Settings(k=5, small_classes="merge", mechanism="k-same")
     with pytest.raises(UsageError, match="no class has k = 5 subjects"):
-        plan_batch(tmp_path / "in", tmp_path / "out", settings, manifest)
+        take_inventory(tmp_path / "in", tmp_path / "out", settings, manifest)

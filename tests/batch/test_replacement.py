@@ -14,6 +14,7 @@ from killer import digests, killed
 from tiny_pipeline import BROKEN, PIPELINE, save_photo
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault
 from ganonym.settings import Settings
@@ -31,7 +32,7 @@ def replaced(tmp_path: Path, key_file: Path, contents: Contents) -> Callable[[Se
 
     def make(settings: Settings) -> dict[str, bytes]:
         out = tmp_path / f"{settings.seed}"
-        run_batch(tmp_path / "in", out, settings, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(tmp_path / "in", out, settings, key_file=key_file), PIPELINE)
         return contents(out)
 
     return make
@@ -58,12 +59,12 @@ def test_a_replacement_killed_at_any_step_leaves_the_old_release_or_the_new_one(
         if old_whole and ready not in run["held"]:
             standing.append("old")
             assert all(problem.startswith("private/next/: an unfinished run") for problem in problems)
-            run_batch(tmp_path / "in", out, OLD, key_file=key_file, pipeline=PIPELINE)
+            run_batch(BatchJob(tmp_path / "in", out, OLD, key_file=key_file), PIPELINE)
             assert contents(out) == before, "who goes on with the old one has it, and nothing of the new one is left"
         else:
             standing.append("new")
             assert problems == () or any("run the same command again" in problem for problem in problems)
-            run_batch(tmp_path / "in", out, NEW, key_file=key_file, pipeline=BROKEN)
+            run_batch(BatchJob(tmp_path / "in", out, NEW, key_file=key_file), BROKEN)
             assert contents(out) == whole, "a run that resumes puts the new one in its place, and has nothing to make"
     assert standing == sorted(standing, reverse=True), "once the new one stands, it stays"
     assert min(standing.count("old"), standing.count("new")) > 10
@@ -95,7 +96,7 @@ def test_a_disk_fault_in_a_replacement_says_which_release_stands(
         with monkeypatch.context() as patch:
             patch.setattr(os, step, failing)
             try:
-                run_batch(tmp_path / "in", out, ANEW, key_file=key_file, pipeline=PIPELINE)
+                run_batch(BatchJob(tmp_path / "in", out, ANEW, key_file=key_file), PIPELINE)
                 break
             except EnvironmentFault as error:
                 message = str(error)
@@ -107,7 +108,7 @@ def test_a_disk_fault_in_a_replacement_says_which_release_stands(
             said.add("new")
         else:  # before anything was begun, or after all was done
             assert contents(out) in (before, whole)
-        run_batch(tmp_path / "in", out, ANEW, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(tmp_path / "in", out, ANEW, key_file=key_file), PIPELINE)
         assert contents(out) == whole
         shutil.rmtree(out)
     assert said == {"write": {"old"}, "mkdir": {"old", "new"}}.get(step, {"old", "new"})

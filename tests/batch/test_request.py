@@ -12,9 +12,8 @@ import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.baselines.methods import BaselineSettings
-from ganonym.batch.baseline import run_baseline
+from ganonym.batch.job import BatchJob, check_job
 from ganonym.batch.lock import locked
-from ganonym.batch.request import check_request
 from ganonym.batch.run import run_batch
 from ganonym.errors import GanonymError, UsageError
 from ganonym.settings import Settings
@@ -82,19 +81,19 @@ def told(act: Callable[[], object]) -> tuple[str, int, str]:
 @pytest.mark.parametrize(
     ("name", "resume"), [(name, flag) for name in BAD for flag in (True, False)] + [(name, True) for name in OTHER]
 )
-def test_a_refused_request_changes_nothing_and_its_rehearsal_says_the_same(
+def test_a_refused_job_changes_nothing_and_its_rehearsal_says_the_same(
     photos: Path, tmp_path: Path, contents: Contents, name: str, resume: bool
 ) -> None:
     out = tmp_path / "out"
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     prepare, settings, options, words = (BAD | OTHER)[name]
     settings = settings.changed(resume=resume)
-    arguments = {"manifest": None, "key_file": None, "after": (), "distinct": None} | options
+    job = BatchJob(photos, out, settings, **options)
     with prepare(out):  # type: ignore[attr-defined]
         before = contents(out)
-        said = told(lambda: run_batch(photos, out, settings, pipeline=PIPELINE, **arguments))
+        said = told(lambda: run_batch(job, PIPELINE))
         assert contents(out) == before
-        assert told(lambda: check_request(photos, out, settings, pipeline=PIPELINE, tell=quiet, **arguments)) == said
+        assert told(lambda: check_job(job, PIPELINE, quiet)) == said
         assert contents(out) == before
     assert words in said[2]
 
@@ -105,12 +104,11 @@ def test_a_refused_request_changes_nothing_and_its_rehearsal_says_the_same(
 def test_a_refused_baseline_changes_nothing(
     photos: Path, tmp_path: Path, contents: Contents, options: dict[str, Path]
 ) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     before = contents(tmp_path / "out")
+    settings = BaselineSettings(method="blur", engine="serial", resume=False)
     with pytest.raises(UsageError, match="TYPO"):
-        run_baseline(
-            photos, tmp_path / "out", BaselineSettings(method="blur", engine="serial", resume=False), **options
-        )
+        run_batch(BatchJob(photos, tmp_path / "out", settings, **options))
     assert contents(tmp_path / "out") == before
 
 
@@ -118,25 +116,25 @@ def test_too_few_people_after_an_earlier_release_are_seen_before_any_work(tmp_pa
     for number in range(4):
         save_photo(tmp_path / "first" / f"{number}.png", number)
         save_photo(tmp_path / "second" / f"{number + 2}.png", number + 2)
-    run_batch(tmp_path / "first", tmp_path / "1", SERIAL, pipeline=PIPELINE)
-    run_batch(tmp_path / "second", tmp_path / "2", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(tmp_path / "first", tmp_path / "1", SERIAL), PIPELINE)
+    run_batch(BatchJob(tmp_path / "second", tmp_path / "2", SERIAL), PIPELINE)
     before = contents(tmp_path / "2")
     settings = SERIAL.changed(mechanism="k-same", resume=False)
     with pytest.raises(UsageError, match="2 subjects that were not released before are too few for k = 3"):
-        run_batch(tmp_path / "second", tmp_path / "2", settings, pipeline=PIPELINE, after=[tmp_path / "1"])
+        run_batch(BatchJob(tmp_path / "second", tmp_path / "2", settings, after=[tmp_path / "1"]), PIPELINE)
     assert contents(tmp_path / "2") == before
 
 
-def test_a_request_for_a_fresh_folder_passes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
-    request = check_request(photos, tmp_path / "a/b/out", SERIAL, None, None, (), None, PIPELINE, quiet)
-    assert request.key is None
-    assert len(request.photos) == 6
+def test_a_job_for_a_fresh_folder_passes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    checked = check_job(BatchJob(photos, tmp_path / "a/b/out", SERIAL), PIPELINE, quiet)
+    assert checked.key is None
+    assert len(checked.photos) == 6
     assert not (tmp_path / "a").exists()
 
 
 def test_a_place_that_cannot_be_written_is_refused_in_the_words_of_the_run(photos: Path, tmp_path: Path) -> None:
     """In a process without root's power over permissions."""
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     (tmp_path / "closed").mkdir()
     process = os.fork()
     if process == 0:
@@ -151,10 +149,8 @@ def test_a_place_that_cannot_be_written_is_refused_in_the_words_of_the_run(photo
             said = []
             for out in (tmp_path / "closed/out", tmp_path / "closed", tmp_path / "out"):
                 for settings in (SERIAL, SERIAL.changed(resume=False)):
-                    said += [
-                        told(partial(run_batch, photos, out, settings, pipeline=PIPELINE)),
-                        told(partial(check_request, photos, out, settings, None, None, (), None, PIPELINE, quiet)),
-                    ]
+                    job = BatchJob(photos, out, settings)
+                    said += [told(partial(run_batch, job, PIPELINE)), told(partial(check_job, job, PIPELINE, quiet))]
             assert all("Permission denied" in text and number == 4 for _, number, text in said)
             assert said[::2] == said[1::2]
             code = 0

@@ -15,6 +15,7 @@ from PIL import Image
 from tiny_pipeline import BROKEN, BUG, CRASH, EXIT, HANG, MEMORY, PIPELINE, REFUSING, save_photo
 
 from ganonym.batch.audit import audit_release
+from ganonym.batch.job import BatchJob
 from ganonym.batch.lock import locked
 from ganonym.batch.run import run_batch
 from ganonym.errors import EnvironmentFault, UsageError
@@ -35,7 +36,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_every_photo_is_released_or_in_quarantine(photos: Path, key_file: Path, tmp_path: Path) -> None:
     (photos / "scan.pdf").write_text("not a photo")
     (photos / "notes.txt").write_text("not a photo, and never one")
-    result = run_batch(photos, tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     keymap = rows(tmp_path / "out/private/keymap.csv")
     quarantine = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     sources = [row["source"] for row in keymap]
@@ -55,7 +56,7 @@ def test_every_photo_is_released_or_in_quarantine(photos: Path, key_file: Path, 
 def test_outputs_hold_what_the_pipeline_makes_of_the_privatized_face(
     photos: Path, key_file: Path, tmp_path: Path
 ) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     originals = [np.asarray(Image.open(path).convert("RGB")) for path in photos.rglob("*.png")]
     for path in (tmp_path / "out/images").rglob("*.png"):
         pixels = np.asarray(Image.open(path))
@@ -64,7 +65,7 @@ def test_outputs_hold_what_the_pipeline_makes_of_the_privatized_face(
 
 
 def test_nothing_shareable_tells_a_name(photos: Path, key_file: Path, tmp_path: Path, contents: Contents) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     shared = {name: data for name, data in contents(tmp_path / "out").items() if not name.startswith("private/")}
     assert any("/" in name.removeprefix("images/") for name in shared), "the folder layout is kept"
     for name, data in shared.items():
@@ -74,7 +75,7 @@ def test_nothing_shareable_tells_a_name(photos: Path, key_file: Path, tmp_path: 
 
 
 def test_modes(photos: Path, tmp_path: Path) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     mode = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").rglob("*")}
     assert mode[tmp_path / "out/private"] == 0o700
     assert mode[tmp_path / "out/private/key"] == 0o600
@@ -85,8 +86,8 @@ def test_modes(photos: Path, tmp_path: Path) -> None:
 def test_engines_and_job_numbers_agree_to_the_byte(
     photos: Path, key_file: Path, tmp_path: Path, contents: Contents
 ) -> None:
-    run_batch(photos, tmp_path / "serial", SERIAL, key_file=key_file, pipeline=PIPELINE)
-    run_batch(photos, tmp_path / "pool", POOL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "serial", SERIAL, key_file=key_file), PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "pool", POOL, key_file=key_file), PIPELINE)
     assert contents(tmp_path / "serial") == contents(tmp_path / "pool")
 
 
@@ -94,7 +95,7 @@ def test_a_worker_that_dies_hangs_or_fails_costs_only_its_photo(photos: Path, ke
     for number, fate in enumerate((CRASH, HANG, BUG, MEMORY, EXIT), start=10):
         save_photo(photos / f"analysis-{fate}.png", number, fate=fate)
         save_photo(photos / f"production-{fate}.png", number + 10, later=fate)
-    result = run_batch(photos, tmp_path / "out", POOL, key_file=key_file, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", POOL, key_file=key_file), PIPELINE)
     found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     for step in ("analysis", "production"):
         assert found.pop(f"{step}-{CRASH}.png") in {"crash", "timeout"}  # pebble may miss a very quick death
@@ -111,14 +112,14 @@ def test_a_worker_that_dies_hangs_or_fails_costs_only_its_photo(photos: Path, ke
 @pytest.mark.parametrize("settings", [SERIAL, POOL], ids=["serial", "pool"])
 def test_missing_weights_stop_the_run_with_their_own_error(photos: Path, tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(EnvironmentFault, match=r"surrogate\.safetensors is missing"):
-        run_batch(photos, tmp_path / "out", settings, pipeline=BROKEN)
+        run_batch(BatchJob(photos, tmp_path / "out", settings), BROKEN)
     assert list((tmp_path / "out/images").rglob("*")) == []
 
 
 def test_running_again_changes_nothing(photos: Path, tmp_path: Path, contents: Contents) -> None:
-    first = run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    first = run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     before = contents(tmp_path / "out")
-    again = run_batch(photos, tmp_path / "out", SERIAL, pipeline=BROKEN)  # no work left: no tools needed
+    again = run_batch(BatchJob(photos, tmp_path / "out", SERIAL), BROKEN)  # no work left: no tools needed
     assert contents(tmp_path / "out") == before
     assert (again.anonymized, again.skipped, again.quarantined) == (0, first.anonymized, first.quarantined)
 
@@ -127,7 +128,7 @@ def test_running_again_changes_nothing(photos: Path, tmp_path: Path, contents: C
 def test_an_output_that_is_gone_or_altered_is_made_again(
     photos: Path, tmp_path: Path, contents: Contents, damage: str
 ) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     before = contents(tmp_path / "out")
     victim = sorted((tmp_path / "out/images").rglob("*.png"))[1]
     if damage == "removed":
@@ -135,15 +136,15 @@ def test_an_output_that_is_gone_or_altered_is_made_again(
     else:
         victim.write_bytes(b"x" if damage == "altered" else (photos / "0.png").read_bytes())
         assert len(audit_release(tmp_path / "out").problems) == 1
-    assert run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE).anonymized == 1
+    assert run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE).anonymized == 1
     assert contents(tmp_path / "out") == before
 
 
 def test_an_altered_output_that_cannot_be_made_again_does_not_stay(photos: Path, tmp_path: Path) -> None:
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     victim = sorted((tmp_path / "out/images").rglob("*.png"))[1]
     victim.write_bytes((photos / "0.png").read_bytes())
-    result = run_batch(photos, tmp_path / "out", SERIAL, pipeline=REFUSING)
+    result = run_batch(BatchJob(photos, tmp_path / "out", SERIAL), REFUSING)
     assert not victim.exists()
     assert (result.anonymized, result.skipped, result.quarantined) == (0, 4, 3)
     assert audit_release(tmp_path / "out").problems == ()
@@ -153,50 +154,50 @@ def test_other_settings_inputs_or_key_are_refused_in_the_same_output(
     photos: Path, key_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    run_batch(photos, out, SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL, key_file=key_file), PIPELINE)
     with pytest.raises(UsageError, match=r"other settings.*averaged"):
-        run_batch(photos, out, Settings(engine="serial", k=4), key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, Settings(engine="serial", k=4), key_file=key_file), PIPELINE)
     with pytest.raises(UsageError, match="other key"):
-        run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     save_photo(photos / "new.png", 99)
     with pytest.raises(UsageError, match="other inputs"):
-        run_batch(photos, out, SERIAL, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL, key_file=key_file), PIPELINE)
     (photos / "new.png").unlink()
-    run_batch(photos, out, Settings(engine="serial", k=3, timeout=9), key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, Settings(engine="serial", k=3, timeout=9), key_file=key_file), PIPELINE)
 
 
 def test_no_resume_starts_over_and_touches_only_our_files(photos: Path, key_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(photos, out, SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL, key_file=key_file), PIPELINE)
     (out / "mine.txt").write_text("keep")
     (photos / "0.png").unlink()
     fresh = Settings(engine="serial", k=3, resume=False)
-    assert run_batch(photos, out, fresh, key_file=key_file, pipeline=PIPELINE).anonymized == 4
+    assert run_batch(BatchJob(photos, out, fresh, key_file=key_file), PIPELINE).anonymized == 4
     assert (out / "mine.txt").read_text() == "keep"
     assert audit_release(out).problems == ("mine.txt: not of this release, the ledger does not name it",)
     (out / "images" / "holiday.png").write_bytes(b"not ours")
     with pytest.raises(UsageError, match=r"holiday\.png"):
-        run_batch(photos, out, fresh, key_file=key_file, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, fresh, key_file=key_file), PIPELINE)
     assert (out / "images" / "holiday.png").read_bytes() == b"not ours"
 
 
 def test_lost_analysis_that_no_longer_gives_the_same_faces_is_refused(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     analysis = (out / "private/analysis.jsonl").read_bytes()
     (out / "private/analysis.jsonl").unlink()
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     (out / "private/analysis.jsonl").write_bytes(analysis.replace(b'"tone":0', b'"tone":3', 1))
     with pytest.raises(UsageError, match="no longer give the faces"):
-        run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
 
 
 def test_one_process_at_a_time(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
     with locked(out / "private/lock"), pytest.raises(UsageError, match="another process"):
-        run_batch(photos, out, SERIAL, pipeline=PIPELINE)
-    run_batch(photos, out, SERIAL, pipeline=PIPELINE)
+        run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
+    run_batch(BatchJob(photos, out, SERIAL), PIPELINE)
 
 
 def test_a_photo_that_changes_during_the_run_is_withheld(photos: Path, tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_a_photo_that_changes_during_the_run_is_withheld(photos: Path, tmp_path:
         if (phase, done) == ("read", total):
             save_photo(photos / "1.png", 77)
 
-    run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE, progress=alter)
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE, progress=alter)
     found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     assert found["1.png"] == "changed"
 
@@ -216,7 +217,7 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
         "Müller Anna/two.png,D,x,61,v2\nMüller Anna/none.png,E,x,,\nghost.png,F,x,,\n"
     )
     settings = Settings(engine="serial", k=3, release=("age", "session"))
-    result = run_batch(photos, tmp_path / "out", settings, table, key_file, PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", settings, manifest=table, key_file=key_file), PIPELINE)
     found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     assert found == {
         "2.png": "small-class",
@@ -244,13 +245,11 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
 
 def test_progress_counts_every_phase_to_its_end(photos: Path, tmp_path: Path) -> None:
     seen: dict[str, list[tuple[int, int]]] = {}
-    run_batch(
-        photos,
-        tmp_path / "out",
-        SERIAL,
-        pipeline=PIPELINE,
-        progress=lambda phase, done, total: seen.setdefault(phase, []).append((done, total)),
-    )
+
+    def tell(phase: str, done: int, total: int) -> None:
+        seen.setdefault(phase, []).append((done, total))
+
+    run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE, tell)
     assert list(seen) == ["read", "analyse", "produce"]
     for steps in seen.values():
         assert steps == sorted(steps)
@@ -260,7 +259,7 @@ def test_progress_counts_every_phase_to_its_end(photos: Path, tmp_path: Path) ->
 def test_output_order_does_not_follow_source_names(tmp_path: Path, key_file: Path) -> None:
     for number in range(30):
         save_photo(tmp_path / "in" / f"{number:02}.png", number)
-    run_batch(tmp_path / "in", tmp_path / "out", SERIAL, key_file=key_file, pipeline=PIPELINE)
+    run_batch(BatchJob(tmp_path / "in", tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
     written = sorted((tmp_path / "out/images").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert [path.name for path in written] == sorted(path.name for path in written)
     keymap = {row["output"].removeprefix("images/"): row["source"] for row in rows(tmp_path / "out/private/keymap.csv")}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import PIPELINE
 
+from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
 from ganonym.settings import Settings
 
@@ -26,7 +27,7 @@ def test_merged_classes_share_a_label_in_what_is_shared(photos: Path, key_file: 
     )
     for settings, shown in ((SERIAL.changed(small_classes="merge"), 4), (SERIAL, 3)):
         out = tmp_path / settings.small_classes
-        run_batch(photos, out, settings, table, key_file, PIPELINE)
+        run_batch(BatchJob(photos, out, settings, manifest=table, key_file=key_file), PIPELINE)
         labels = [row["syndrome"] for row in rows(out / "manifest.csv")]
         assert labels == ["common or rare" if shown == 4 else "common"] * shown
 
@@ -34,7 +35,7 @@ def test_merged_classes_share_a_label_in_what_is_shared(photos: Path, key_file: 
 @pytest.mark.parametrize("mechanism", ["codebook", "metric"])
 def test_other_mechanisms_go_through_the_same_batch(photos: Path, tmp_path: Path, mechanism: str) -> None:
     settings = Settings(engine="serial", mechanism=mechanism, epsilon=0.5)  # type: ignore[arg-type]
-    result = run_batch(photos, tmp_path / "out", settings, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", settings), PIPELINE)
     assert (result.mechanism, result.anonymized) == (mechanism, 5)
     text = (tmp_path / "out/REPORT.md").read_text()
     assert "Attacked before it was released: the nearest original identity shape" in text
@@ -42,7 +43,7 @@ def test_other_mechanisms_go_through_the_same_batch(photos: Path, tmp_path: Path
 
 
 def test_report_repeats_the_guarantee_and_never_claims_anonymity(photos: Path, tmp_path: Path) -> None:
-    result = run_batch(photos, tmp_path / "out", SERIAL, pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE)
     text = (tmp_path / "out/REPORT.md").read_text()
     assert result.guarantee in text
     assert "| verification | 1 |" in text
@@ -52,6 +53,6 @@ def test_report_repeats_the_guarantee_and_never_claims_anonymity(photos: Path, t
 
 
 def test_too_few_people_get_the_codebook(photos: Path, tmp_path: Path) -> None:
-    result = run_batch(photos, tmp_path / "out", Settings(engine="serial"), pipeline=PIPELINE)
+    result = run_batch(BatchJob(photos, tmp_path / "out", Settings(engine="serial")), PIPELINE)
     assert result.mechanism == "codebook"
     assert "codebook: there are only" in (tmp_path / "out/REPORT.md").read_text()

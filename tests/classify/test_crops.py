@@ -26,13 +26,12 @@ from ganonym.classify.crops import (
     region_boxes,
 )
 from ganonym.classify.encoders import read_foundation
-from ganonym.classify.systems import system_of
+from ganonym.classify.recipe import load_recipe, recipe_names
 from ganonym.faces.align import apply, compose
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.faces.upright import upright
 from ganonym.types import RGB, Floats, Points
-from ganonym_train.recipes import bundled
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +219,11 @@ def test_a_portrait_has_the_crops_that_were_named(tmp_path: Path) -> None:
     assert portrait_at(photo, points).crops == {}
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_names_all_crops_that_it_looks_at(name: str) -> None:
     photo, points = faced("small")
-    recipe = bundled()[name]
-    system = system_of(recipe.system, recipe.settings("small"), read_foundation(kind=recipe.system))
+    recipe = load_recipe(name)
+    system = recipe.small.system(read_foundation(bundled=recipe.small.bundled_start))
     face = portrait_at(photo, points, system.look.crops)
     cohort = Cohort((Case("a", Path("a"), "a", "x"),), (face,), ("x",), np.zeros(1, np.intp), ())
     assert len(system.look(cohort).inputs) == 1

@@ -29,14 +29,13 @@ from ganonym.classify.model_folder import (
     save_model,
 )
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.recipe import altered
+from ganonym.classify.recipe import altered, load_recipe
 from ganonym.classify.system import Arrays, Inputs
-from ganonym.classify.systems import system_of
+from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import Floats, Pose
 from ganonym.weights import read_tensors
-from ganonym_train.recipes import find_recipe
 
 KEY = Key(b"a secret of thirty-two bytes and more")
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(4, 4, 6, 8), embedding=10, side=32)
@@ -73,12 +72,14 @@ def card_of(learned: Cohort, settings: dict[str, Any], **others: Any) -> Card:
 
 
 def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
-    recipe = find_recipe("fas-measurement")
-    settings = altered(recipe.settings("small"), ["learner=forest", "trees=5"])
-    system = system_of(recipe.system, settings, {})
+    recipe = load_recipe("fas-measurement")
+    configuration = altered(recipe.small, ["learner=forest", "trees=5"])
+    system = configuration.system({})
     trained = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
     seen = tuple(KEY.digest_of(case) for case in learned.cases)
-    card = card_of(learned, settings, seen=seen, people=people_of(learned.cases), temperature=temperature)
+    card = card_of(
+        learned, configuration.model_dump(), seen=seen, people=people_of(learned.cases), temperature=temperature
+    )
     save_model(folder / "model", recipe, card, trained)
     return folder / "model"
 
@@ -86,7 +87,7 @@ def written(folder: Path, learned: Cohort, temperature: float = 1.0) -> Path:
 def test_a_model_is_the_same_after_its_folder(tmp_path: Path) -> None:
     learned = cohort(tmp_path)
     folder = written(tmp_path, learned)
-    system = system_of("measurement", {"learner": "forest", "strength": 0.05, "trees": 5}, {})
+    system = configured("measurement", {"learner": "forest", "strength": 0.05, "trees": 5}).system({})
     wanted = system.method.learn(system.look(learned).inputs, learned.classes, 2, 3)
     model = load_model(folder, nobody_asks)
     seen, chances = model.chances(learned)
@@ -172,7 +173,7 @@ def test_the_folder_alone_says_of_no_photograph_whether_it_was_learned_from(tmp_
 def test_a_number_comes_back_as_a_number(tmp_path: Path) -> None:
     """`offset` of a logistic regression, `num_batches_tracked` of a network: arrays without a dimension."""
     learned = cohort(tmp_path)
-    recipe = find_recipe("vcfs-screening")
+    recipe = load_recipe("vcfs-screening")
     arrays = {"offset": np.array(3.5), "steps": np.array(7), "row": np.arange(3.0), "turned": np.zeros((3, 2)).T}
 
     class Numbers:
@@ -198,8 +199,8 @@ def test_a_model_is_read_with_the_network_it_started_from_only(tmp_path: Path) -
     def foundation(seed: int) -> Arrays:
         return {name: each.numpy() for name, each in seeded(lambda: IResNet(FORM), seed).state_dict().items()}
 
-    recipe = find_recipe("nearest-mean")
-    system = system_of(recipe.system, {}, foundation(1))
+    recipe = load_recipe("nearest-mean")
+    system = recipe.small.system(foundation(1))
     seen = system.look(learned)
     card = card_of(learned, {}, foundation=digest(foundation(1)))
     save_model(tmp_path / "means", recipe, card, system.method.learn(seen.inputs, seen.classes, 2, 0))

@@ -46,7 +46,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 COMMANDS = (
     "demo", "anonymize", "verify", "assess", "baseline", "sweep", "compare", "plan", "measure", "phantom", "classify",
-    "train", "weights", "doctor",
+    "train", "weights", "config", "doctor",
 )  # fmt: skip
 
 

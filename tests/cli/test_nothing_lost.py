@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 
 from ganonym import weights
 from ganonym.batch.audit import audit_release
-from ganonym.batch.run import run_batch
+from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate import run_assessment as assessing
+from ganonym.evaluate.metrics.trials import Trials, trials_of
+from ganonym.evaluate.scores import Scores
 from ganonym_cli import demo
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
@@ -64,12 +66,10 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
         patch.setattr(demo, "write_people", broken)
         assert ganonym("demo", tmp_path, "--jobs", 1).code == 4
     assert {name: data for name, data in contents(tmp_path).items() if not name.startswith(".new/")} == before
-    real = run_batch
+    real = anonymize_folder
     monkeypatch.setattr(
-        "ganonym.batch.run.run_batch",  # a process of its own takes longer to start than the whole release
-        lambda source, out, settings, *more, **options: real(
-            source, out, settings.changed(engine="serial"), *more, **options
-        ),
+        "ganonym.batch.run.anonymize_folder",  # a process of its own takes longer to start than the whole release
+        lambda source, out, settings, **options: real(source, out, settings.changed(engine="serial"), **options),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))
     monkeypatch.setattr(demo, "_table", lambda *_: "")
@@ -140,8 +140,9 @@ def test_reports_that_show_photographs_stay_out_of_what_is_shared(tmp_path: Path
 def test_an_assessment_that_fails_leaves_an_earlier_one_whole(
     unequal_classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_request: object, _tell: object, record: Callable[[Iterator[Any]], None]) -> None:
-        record(iter(()))
+    def broken(_request: object, _tell: object, write: Callable[[Trials], None]) -> None:
+        one = np.array(["s"])
+        write(trials_of(Scores("dlib", "T1", "other photo", np.zeros((1, 1)), one, one, np.zeros(1, dtype=np.intp))))
         raise EnvironmentFault("memory is short.")
 
     out = tmp_path / "out"

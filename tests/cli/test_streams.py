@@ -88,7 +88,7 @@ def test_interruption_says_what_resumes_only_where_it_does(ganonym: Run, monkeyp
         assert f"ganonym: interrupted. {told}\n" in ended.err
         return str(told)
 
-    monkeypatch.setattr("ganonym.batch.plan.check_folders", interrupted)
+    monkeypatch.setattr("ganonym.batch.inventory.check_folders", interrupted)
     assert remedy("anonymize", "a", "b") == "The same command resumes."
     assert remedy("baseline", "blur", "a", "b") == "The same command resumes."
     assert "an earlier one stays as it is" in remedy("anonymize", "a", "b", "--no-resume")

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ganonym.evaluate.scores import OTHER_PHOTO, Scores
+from ganonym.evaluate.protocol import OTHER_PHOTO
+from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 
 

@@ -12,14 +12,15 @@ from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.acquire import Look, Seen
 from ganonym.evaluate.attack_all import Attacked, attack_all, released_values
 from ganonym.evaluate.attack_one import FUSED
-from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Matcher, Tier, View, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Matcher, View, euclidean
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
 from ganonym.evaluate.metrics.strata import DISTINCTIVE, OTHER_SESSION
+from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Item, Release
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.utility.agreement import Agreement
 from ganonym.manifest import Row
 from ganonym.types import Floats
@@ -40,7 +41,7 @@ class Given:
 
 
 def fixed(name: str) -> Fixed:
-    return Fixed(name, "T0", Given(name), euclidean)
+    return Fixed(name, Given(name), euclidean, Approach("T0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,6 @@ class Raises:
 
     error: Exception
     name: str = "raises"
-    tier: Tier = "A"
     view: View = field(default_factory=lambda: Given("clear"))
 
     def learn(self, lesson: Lesson) -> Matcher:  # noqa: ARG002
@@ -79,10 +79,7 @@ def seen(rng: np.random.Generator) -> Seen:
 
 
 def run(attackers: list[Attacker], fused: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> Attacked:
-    attacked = Attacked()
-    people = seen(np.random.default_rng(0))
-    list(attack_all(attackers, fused, people, release(columns), 1, attacked, 1, lambda *_: None))
-    return attacked
+    return attack_all(attackers, fused, seen(np.random.default_rng(0)), release(columns), seed=1)
 
 
 def rate(attacked: Attacked, attacker: str, setting: str) -> float:
@@ -104,8 +101,7 @@ def test_the_surest_names_come_first() -> None:
     far = people.originals["clear"].copy()
     far[14:16] *= 10.0
     people = replace(people, originals={"clear": far}, released={"clear": far})
-    attacked = Attacked()
-    list(attack_all([fixed("clear")], (), people, release(), 1, attacked, 1, lambda *_: None))
+    attacked = attack_all([fixed("clear")], (), people, release(), seed=1)
     assert attacked.surest["clear", SAME_PHOTO][0] == 14
     assert attacked.surest["clear", OTHER_PHOTO][0] == 15
 
@@ -126,7 +122,7 @@ def test_who_cannot_learn_is_not_fused_and_one_alone_is_no_fusion() -> None:
 
 def test_a_finding_does_not_depend_on_who_else_attacks() -> None:
     alone, among = run([fixed("b")]), run([fixed("clear"), fixed("a"), fixed("b")], fused=("clear", "a"))
-    assert alone.findings == [each for each in among.findings if each.attacker == "b"]
+    assert alone.findings == tuple(each for each in among.findings if each.attacker == "b")
 
 
 def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
@@ -142,9 +138,8 @@ def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
         for n in range(3 * PEOPLE)
     )
     whole = Release(items, (), None, "", ())
-    attacked = Attacked()
     given = Seen(rows, rows, {}, {}, (None,) * len(own), ())
-    list(attack_all([fixed("dlib oracle")], (), given, whole, 1, attacked, 1, lambda *_: None))
+    attacked = attack_all([fixed("dlib oracle")], (), given, whole, seed=1)
     trials = {each.setting: each.trials for each in attacked.strata}
     assert (trials[OTHER_PHOTO + OTHER_SESSION], trials[ANONYMIZED + OTHER_SESSION]) == (PEOPLE, PEOPLE)
     assert trials[OTHER_PHOTO + DISTINCTIVE] == 2 * PEOPLE // 4
@@ -166,8 +161,7 @@ def test_distractors_are_in_every_gallery_of_originals_and_share_nobodys_columns
     rng = np.random.default_rng(0)
     people = seen(rng)
     crowd = replace(people, distractors={"clear": rng.normal(size=(30, 16))})
-    attacked = Attacked()
-    list(attack_all([fixed("clear")], (), crowd, release(("sex",)), 1, attacked, 1, lambda *_: None))
+    attacked = attack_all([fixed("clear")], (), crowd, release(("sex",)), seed=1)
     gallery = {each.setting: each.gallery for each in attacked.findings}
     assert (gallery[OTHER_PHOTO], gallery[ANONYMIZED]) == (PEOPLE + 30, PEOPLE)
     assert rate(attacked, "clear", OTHER_PHOTO) == rate(attacked, "clear", OTHER_PHOTO + CONDITIONED) == 1.0
@@ -177,7 +171,7 @@ def test_distractors_are_in_every_gallery_of_originals_and_share_nobodys_columns
 
 def test_too_few_people_is_noted_and_every_other_error_is_one() -> None:
     attacked = run([Raises(UsageError("too few people.")), fixed("clear")])
-    assert attacked.not_run == [("raises", "too few people.")]
+    assert attacked.not_run == (("raises", "too few people."),)
     assert {each.attacker for each in attacked.findings} == {"clear"}
     with pytest.raises(EnvironmentFault, match="no weights"):
         run([Raises(EnvironmentFault("no weights")), fixed("clear")])
@@ -193,10 +187,10 @@ def test_processes_change_nothing() -> None:
     both = Seen(rows | faces, rows | faces, {}, {}, (None,) * 2 * PEOPLE, ())
     found = []
     for jobs in (1, 2):
-        attacked = Attacked()
         attackers: list[Attacker] = [PLAIN_SHAPE, Eigenface()]
         fused = ("shape plain", "eigen-lda")
-        trials = attack_all(attackers, fused, both, release(), 1, attacked, jobs, lambda *_: None)
+        trials: list[Trials] = []
+        attacked = attack_all(attackers, fused, both, release(), seed=1, jobs=jobs, write=trials.append)
         found.append([(each.attacker, each.setting, each.mated.tobytes()) for each in trials])
         found.append(attacked.findings)
     assert found[0] == found[2]
@@ -221,7 +215,7 @@ def templates(rng: np.random.Generator, recognized: bool, people: int = PEOPLE) 
 
 @pytest.mark.parametrize("recognized", [True, False])
 def test_controls_hold_for_an_instrument_that_works_and_no_other(recognized: bool) -> None:
-    controls = control_all(templates(np.random.default_rng(4), recognized), release(), [], 0)
+    controls = control_all(templates(np.random.default_rng(4), recognized), release(), [], [], 0)
     blocking = {each.id: each.holds for each in controls if each.blocks}
     assert set(blocking) >= {"C1", "C2", "C3.1", "C3.2", "C3.3", "C4"}
     assert blocking.pop("C4") is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from PIL import Image, ImageFilter
 from scipy.spatial import procrustes
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Templates, Tier, View, templates
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_all import attack_samples
+from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Templates, View, templates
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
-from ganonym.evaluate.identity import Outcome, attack_samples
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.sample import Sample, locate
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.types import RGB, Floats, Points
 
 
@@ -55,7 +57,7 @@ def sample(points: Points) -> Sample:
     return Sample(np.zeros((8, 8, 3), dtype=np.uint8), points)
 
 
-def rank1(outcomes: list[Outcome]) -> dict[tuple[str, str], float]:
+def rank1(outcomes: Iterable[Finding]) -> dict[tuple[str, str], float]:
     return {(outcome.attacker, outcome.setting): outcome.rank1.value for outcome in outcomes}
 
 
@@ -135,7 +137,6 @@ def test_an_attacker_without_an_answer_is_an_error(unanswered: tuple[slice | int
     @dataclass(frozen=True)
     class Forgetful:
         name: str = "forgetful"
-        tier: Tier = "T0"
         view: View = PLAIN_SHAPE.view
 
         def learn(self, lesson: Lesson) -> Matcher:
@@ -159,7 +160,7 @@ def test_a_learned_metric_passes_over_photos_without_a_face() -> None:
     released[0] = released[21] = Sample(originals[0].rgb, None)
     outcomes = {each.setting: each for each in attack_samples([WhitenedShape()], originals, released, twice(30))}
     assert (outcomes[SAME_PHOTO].failures, outcomes[OTHER_PHOTO].failures) == (1, 1)
-    assert outcomes[SAME_PHOTO].rank1.hits == pytest.approx(29 + 1 / 30)
+    assert outcomes[SAME_PHOTO].rank1.value * outcomes[SAME_PHOTO].rank1.n == pytest.approx(29 + 1 / 30)
 
 
 def test_plain_distance_is_scipys_procrustes_disparity() -> None:

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Templates, templates
 from ganonym.evaluate.attackers.keypoints import KEYPOINT_MATCHES, KEYPOINTS, RATIO, descriptors
 from ganonym.evaluate.attackers.perceptual_hash import FACE_HASH, PHOTO_HASH, perceptual_hash
-from ganonym.evaluate.identity import Outcome, attack_samples
 from ganonym.evaluate.sample import Sample
 from ganonym.types import RGB, Floats, Points
 
@@ -64,7 +65,7 @@ def covered(rgb: RGB) -> RGB:
     return changed
 
 
-def run(attacker: Attacker, originals: list[RGB], released: list[RGB]) -> Outcome:
+def run(attacker: Attacker, originals: list[RGB], released: list[RGB]) -> Finding:
     before = [Sample(rgb, points()) for rgb in originals]
     after = [Sample(rgb, points() * (len(rgb) / 160)) for rgb in released]
     (outcome,) = attack_samples([attacker], before, after, PEOPLE)

@@ -10,15 +10,17 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Templates, templates, uncorrelated
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_one import attacks
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Templates, templates, uncorrelated
 from ganonym.evaluate.attackers.eigenface import Eigenface, EigenView, Taught
-from ganonym.evaluate.identity import Outcome, attack
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos
+from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats, Points
 
 PIXELS = EigenView().width
-PLAIN = Fixed("plain", "T0", EigenView(), uncorrelated)
+PLAIN = Fixed("plain", EigenView(), uncorrelated, Approach("T0"))
 
 
 def standardized(rows: Floats) -> Floats:
@@ -36,9 +38,9 @@ def faces(rng: np.random.Generator, people: int, own: float, common: float) -> t
 
 def by_setting(
     attacker: Eigenface | Fixed, before: Floats, after: Floats, names: tuple[str, ...]
-) -> dict[str, Outcome]:
-    found = attack(attacker, Photos(before, after, names, np.zeros(len(names), dtype=bool)))
-    return {outcome.setting: outcome for outcome in found}
+) -> dict[str, Finding]:
+    photos = Photos(before, after, names, np.zeros(len(names), dtype=bool))
+    return {attack.finding.setting: attack.finding for attack in attacks(attacker, photos)}
 
 
 def points() -> Points:

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from ganonym.errors import PhotoError
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Templates, templates
 from ganonym.evaluate.attackers.metadata import (
     EMBEDDED,
@@ -23,9 +25,8 @@ from ganonym.evaluate.attackers.metadata import (
     grams,
     metadata_left,
 )
-from ganonym.evaluate.identity import Outcome, attack, see
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.photos.encode import encode_jpeg, encode_png
 from ganonym.statistics.intervals import proportion
 
@@ -71,13 +72,12 @@ def samples(paths: list[Path]) -> list[Sample]:
     return [Sample(np.asarray(Image.open(path).convert("RGB")), None, file=path) for path in paths]
 
 
-def run(before: list[Path], after: list[Path]) -> dict[tuple[str, str], Outcome]:
-    seen = see(METADATA[0], samples(before), samples(after), SUBJECTS)
-    found = (attack(attacker, seen) for attacker in METADATA)
-    return {(outcome.attacker, outcome.setting): outcome for outcomes in found for outcome in outcomes}
+def run(before: list[Path], after: list[Path]) -> dict[tuple[str, str], Finding]:
+    found = attack_samples(METADATA, samples(before), samples(after), SUBJECTS)
+    return {(finding.attacker, finding.setting): finding for finding in found}
 
 
-def only(found: dict[tuple[str, str], Outcome], leaking: list[Attacker], *settings: str) -> None:
+def only(found: dict[tuple[str, str], Finding], leaking: list[Attacker], *settings: str) -> None:
     """All of `leaking` name nearly everyone in `settings`; the others are at chance in those."""
     for setting in settings:
         for attacker in METADATA:
@@ -88,9 +88,9 @@ def only(found: dict[tuple[str, str], Outcome], leaking: list[Attacker], *settin
                 at_most_chance(outcome)
 
 
-def at_most_chance(outcome: Outcome) -> None:
+def at_most_chance(outcome: Finding) -> None:
     """At 1 in 1000, since so many are looked at."""
-    assert proportion(outcome.rank1.hits, outcome.rank1.n, 0.998).low <= outcome.chance, outcome
+    assert proportion(outcome.rank1.value * outcome.rank1.n, outcome.rank1.n, 0.998).low <= outcome.chance, outcome
 
 
 @pytest.fixture

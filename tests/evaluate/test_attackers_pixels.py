@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Templates, templates
 from ganonym.evaluate.attackers.background import BACKGROUND, face_cover
 from ganonym.evaluate.attackers.inner_face import ANCHORS, INNER_FACE, SIDE, inner_mask
 from ganonym.evaluate.attackers.whole_photo import WHOLE_PHOTO, photo_thumbnail
-from ganonym.evaluate.identity import Outcome, attack_samples
 from ganonym.evaluate.sample import Sample
 from ganonym.types import RGB, Floats, Points
 
@@ -45,7 +46,7 @@ def composed(inner: RGB, outer: RGB, mask: np.ndarray = INSIDE) -> RGB:
     return np.where(mask[..., None], inner, outer)
 
 
-def run(attacker: Attacker, originals: list[RGB], released: list[RGB]) -> Outcome:
+def run(attacker: Attacker, originals: list[RGB], released: list[RGB]) -> Finding:
     before, after = ([Sample(rgb, POINTS) for rgb in rgbs] for rgbs in (originals, released))
     (outcome,) = attack_samples([attacker], before, after, PEOPLE)
     return outcome
@@ -56,7 +57,7 @@ def compare(attacker: Attacker, *rgbs: RGB) -> Floats:
     return attacker.learn(None)(rows, rows)  # type: ignore[arg-type]  # nothing to learn
 
 
-def at_chance(outcome: Outcome) -> bool:
+def at_chance(outcome: Finding) -> bool:
     return outcome.rank1.low <= outcome.chance <= outcome.rank1.high
 
 

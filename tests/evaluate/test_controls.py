@@ -10,7 +10,7 @@ import pytest
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Control, Finding
-from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Matcher, Templates, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Matcher, Templates, euclidean
 from ganonym.evaluate.controls.holds import (
     acquisition,
     adapted,
@@ -31,7 +31,8 @@ from ganonym.evaluate.controls.planted import (
     watermarked,
 )
 from ganonym.evaluate.metrics.finding import finding
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos, score
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
+from ganonym.evaluate.scores import Photos, score
 from ganonym.types import Floats
 
 WIDTH = 12
@@ -47,7 +48,7 @@ class Rows:
         raise AssertionError("nobody looks at photos here")
 
 
-PLAIN = Fixed("plain", "T1", Rows(), euclidean)
+PLAIN = Fixed("plain", Rows(), euclidean, Approach("T1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,6 @@ class Unrotating:
     """Learns from other people which rotation brings released rows onto originals."""
 
     name: str = "map"
-    tier: Any = "A"
     view: Any = PLAIN.view
 
     def learn(self, lesson: Lesson) -> Matcher:
@@ -94,7 +94,7 @@ def test_recognizers_must_know_the_people() -> None:
     blind = instrument([run(PLAIN, clean(photos(noise=2.0)))])
     assert (blind.holds, "blind" in blind.detail, blind.blocks) == (False, True, True)
     assert instrument([]).holds is None
-    shape = run(replace(PLAIN, tier="T0"), clean(photos()))
+    shape = run(replace(PLAIN, approach=Approach("T0")), clean(photos()))
     assert instrument([shape]).holds is None
     few = instrument([run(PLAIN, clean(photos(subjects=10)))])  # 10 of 10: at least .74
     assert few.holds is False

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ganonym.evaluate.metrics.conditioned import conditioned
 from ganonym.evaluate.metrics.finding import finding
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.statistics.intervals import proportion
 
 from .simulated_scores import leaking, scores

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.metrics.group_rates import group_findings, group_of, hits_of
-from ganonym.evaluate.scores import OTHER_PHOTO, SAME_PHOTO, Scores
+from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
+from ganonym.evaluate.scores import Scores
 from ganonym.manifest import Row
 
 

@@ -10,14 +10,16 @@ import torch
 from scipy.stats import special_ortho_group, zscore
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Templates, euclidean
+from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.attack_one import attacks, fuse
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Templates, euclidean
 from ganonym.evaluate.attackers.embedding_map import ProcrustesMap, RidgeMap
 from ganonym.evaluate.attackers.fine_tuned_head import FineTunedHead
-from ganonym.evaluate.attackers.fusion import fuse
 from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric
-from ganonym.evaluate.identity import Outcome, attack, outcome
+from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, REVERSE, SAME_PHOTO
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, REVERSE, SAME_PHOTO, People, Photos, Scores, score
+from ganonym.evaluate.scores import People, Photos, Scores, score
 from ganonym.types import Floats
 
 WIDTH, SUBJECTS = 32, 100
@@ -35,7 +37,7 @@ class Invented:
 
 
 VIEW = Invented()
-NAIVE = Fixed("naive", "T1", VIEW, euclidean)
+NAIVE = Fixed("naive", VIEW, euclidean, Approach("T1"))
 MAPS: list[Attacker] = [RidgeMap(VIEW), ProcrustesMap(VIEW), RetrainedMetric(VIEW, mapped=True), FineTunedHead(VIEW)]
 LEARNING: list[Attacker] = [*MAPS, RetrainedMetric(VIEW)]
 
@@ -54,8 +56,8 @@ def turn(seed: int) -> Floats:
     return np.asarray(special_ortho_group.rvs(WIDTH, random_state=seed))
 
 
-def found(attacker: Attacker, pictures: Photos) -> dict[str, Outcome]:
-    return {each.setting: each for each in attack(attacker, pictures)}
+def found(attacker: Attacker, pictures: Photos) -> dict[str, Finding]:
+    return {attack.finding.setting: attack.finding for attack in attacks(attacker, pictures)}
 
 
 @pytest.mark.parametrize("attacker", MAPS, ids=lambda each: each.name)
@@ -118,7 +120,7 @@ def test_missing_templates_are_neither_learned_from_nor_answered(attacker: Attac
     background = People(rng.normal(size=(12, WIDTH)), tuple(f"other {index // 3}" for index in range(12)))
     outcomes = found(attacker, replace(photos(originals, released), background=background))
     assert outcomes[SAME_PHOTO].failures == 20
-    assert outcomes[SAME_PHOTO].rank1.hits > 75
+    assert outcomes[SAME_PHOTO].rank1.value * outcomes[SAME_PHOTO].rank1.n > 75
 
 
 @pytest.mark.parametrize("attacker", LEARNING, ids=lambda each: each.name)
@@ -141,21 +143,25 @@ def test_the_head_is_the_same_every_time_and_leaves_the_worlds_dice_alone() -> N
     assert not np.array_equal(first, FineTunedHead(VIEW, seed=1).learn(lesson)(rows, rows))
 
 
+def rated(scores: Scores) -> Finding:
+    return finding(scores, np.random.default_rng(0))
+
+
 def two_weak(rng: np.random.Generator) -> list[Scores]:
     """The same trials as two attackers see them, in independent noise and different units."""
     originals = people(rng, within=0.0)
     views = [originals + 2.2 * rng.normal(size=originals.shape) for _ in range(2)]
     return [
-        next(iter(score(Fixed(name, "T1", VIEW, euclidean), photos(originals * unit, view * unit))))
+        next(iter(score(Fixed(name, VIEW, euclidean, Approach("T1")), photos(originals * unit, view * unit))))
         for name, view, unit in zip("ab", views, (1.0, 1000.0), strict=True)
     ]
 
 
 def test_two_weak_attackers_together_beat_both() -> None:
     parts = two_weak(np.random.default_rng(9))
-    together = outcome(fuse(parts, "both"))
+    together = rated(fuse(parts, "both"))
     assert together.attacker == "both"
-    assert together.rank1.value > max(outcome(each).rank1.value for each in parts) + 0.1
+    assert together.rank1.value > max(rated(each).rank1.value for each in parts) + 0.1
     expected = np.mean([zscore(each.distances, axis=1) for each in parts], axis=0)
     assert np.allclose(fuse(parts, "both").distances, expected)
 
@@ -163,7 +169,7 @@ def test_two_weak_attackers_together_beat_both() -> None:
 def test_fused_noise_stays_inside_the_chance_interval() -> None:
     rng = np.random.default_rng(10)
     parts = [replace(each, distances=rng.random(each.distances.shape)) for each in two_weak(rng)]
-    fused = outcome(fuse(parts, "both"))
+    fused = rated(fuse(parts, "both"))
     assert fused.rank1.low <= fused.chance <= fused.rank1.high
 
 

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from ganonym.evaluate.metrics.linkability import FEWEST, d_sys, linkability
-from ganonym.evaluate.scores import ANONYMIZED
+from ganonym.evaluate.protocol import ANONYMIZED
 from ganonym.statistics.intervals import proportion
 
 from .simulated_scores import leaking, scores

@@ -104,7 +104,7 @@ def test_colours_come_in_the_order_and_scale_of_the_preset(tmp_path: Path, prese
 
 def test_it_attacks_by_cosine_and_travels_to_workers(tmp_path: Path) -> None:
     attacker = recognizer(pickle.loads(pickle.dumps(model(tmp_path / "blocks.onnx"))))
-    assert (attacker.name, attacker.tier) == ("blocks (arcface)", "T2")
+    assert (attacker.name, attacker.approach.tier) == ("blocks (arcface)", "T2")
     rng = np.random.default_rng(6)
     samples = [Sample(pictured(), face(rng)[0]), Sample(pictured()[::-1], face(rng)[0]), Sample(pictured(), None)]
     rows = templates(attacker.view, samples)

@@ -12,8 +12,9 @@ from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.compare import difference, risk_by_subject
 from ganonym.evaluate.metrics.group_rates import hits_of
 from ganonym.evaluate.metrics.trials import trials_of
-from ganonym.evaluate.report.files import salted, write_trials
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Scores
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
+from ganonym.evaluate.report.files import salted, trials_file
+from ganonym.evaluate.scores import Scores
 
 SALT = b"0123456789abcdef"
 PEOPLE = 60
@@ -32,7 +33,9 @@ def test_risks_are_those_of_the_scores(tmp_path: Path) -> None:
     wanted = scores(1)
     path = tmp_path / "trials.parquet"
     photos = [f"{index}.png" for index in range(2 * PEOPLE)]
-    write_trials(path, map(trials_of, [scores(2, "y"), wanted, scores(3, "x", ANONYMIZED)]), photos, SALT)
+    with trials_file(path, photos, SALT) as write:
+        for scored in (scores(2, "y"), wanted, scores(3, "x", ANONYMIZED)):
+            write(trials_of(scored))
     found = risk_by_subject(path, "x", OTHER_PHOTO)
     assert found == pytest.approx({salted("subject", name, SALT): hit for name, hit in hits_of(wanted).items()})
     assert risk_by_subject(path, "z", OTHER_PHOTO) == {}

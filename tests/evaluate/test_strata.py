@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.metrics.strata import DISTINCTIVE, NOBODY, across_sessions, distinctive, of_people
-from ganonym.evaluate.scores import OTHER_PHOTO, Scores
+from ganonym.evaluate.protocol import OTHER_PHOTO
+from ganonym.evaluate.scores import Scores
 
 
 def trials() -> Scores:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.assessment import Control, Counts, Finding
-from ganonym.evaluate.attackers.attacker import Fixed, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, euclidean
 from ganonym.evaluate.controls.holds import acquisition, instrument, nulls, planted_leak, weak_anonymizer
 from ganonym.evaluate.controls.planted import attacked, clean, null_findings, rotated
 from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.evaluate.sample import Sample
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, Photos, score
+from ganonym.evaluate.scores import Photos, score
 from ganonym.evaluate.verdict.gates import Evidence, gates, verdict
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.types import Floats
@@ -27,7 +28,7 @@ class Rows:
         return None
 
 
-ATTACKERS = (Fixed("a", "T1", Rows(), euclidean), Fixed("reversed", "R", Rows(), euclidean))
+ATTACKERS = (Fixed("a", Rows(), euclidean, Approach("T1")), Fixed("reversed", Rows(), euclidean, Approach("R")))
 POLICY = load_policy("controlled")
 
 

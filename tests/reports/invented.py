@@ -26,8 +26,8 @@ from ganonym.evaluate.assessment import (
     Rate,
     Utility,
 )
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.report.pages import WorstPair
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.statistics.intervals import proportion
 
 SUBJECTS = 102

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +17,8 @@ from ganonym_cli.options import cache_at
 if TYPE_CHECKING:
     from ganonym.classify.case import Case, Check, Classed
     from ganonym.classify.cohort import Cohort, Crop
-    from ganonym.classify.configurations import Configuration
-    from ganonym.classify.looks import System
-    from ganonym.classify.recipe import Preset, Recipe
-    from ganonym.classify.system import Arrays
+    from ganonym.classify.recipe import Recipe
+    from ganonym.classify.system import Arrays, Configuration, System
     from ganonym.statistics.intervals import Estimate
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.", show_default=False)]
@@ -73,17 +71,13 @@ class Chosen:
     """A recipe with its settings as altered, what its system starts from, and the system."""
 
     recipe: Recipe
-    settings: Mapping[str, Any]
     foundation: Arrays
     configuration: Configuration
     system: System
 
     def check(self, them: Classed) -> None:
         """Raises UsageError for classes that the system cannot learn."""
-        from ganonym.classify.system import Choosy
-
-        if isinstance(self.system.method, Choosy):
-            self.system.method.check(them.classes, len(them.names))
+        self.configuration.check(them.classes, len(them.names))
 
 
 def cohort_of(
@@ -205,15 +199,13 @@ def system_for(
     Raises UsageError for a setting that cannot be, an option that does nothing for this recipe, and the full preset of
     one that starts from a recognizer, without one: with the bundled encoder it would not be what was published.
     """
-    from ganonym.classify.encoders import read_foundation
-    from ganonym.classify.recipe import altered, changed
-    from ganonym.classify.systems import configured
-    from ganonym.errors import UsageError
-    from ganonym_train.recipes import find_recipe
 
-    recipe = find_recipe(name)
-    settings = altered(recipe.settings(preset_of(preset)), changes or [])
-    configuration = configured(recipe.system, settings, changed(changes or []))
+    from ganonym.classify.encoders import read_foundation
+    from ganonym.classify.recipe import altered, load_recipe
+    from ganonym.errors import UsageError
+
+    recipe = load_recipe(name)
+    configuration = altered(recipe.preset(preset), changes or [])
     if not configuration.pretrained_start:
         refuse_encoder(encoder, sha256, recipe.name)
     elif preset == "full" and encoder is None:
@@ -225,8 +217,8 @@ def system_for(
     if device != "auto" and not configuration.network_of_faces:
         raise UsageError(f"--device {device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
     place = device_of(device, output)
-    foundation = read_foundation(encoder, sha256, recipe.system) if configuration.pretrained_start else {}
-    return Chosen(recipe, settings, foundation, configuration, configuration.system(foundation, place))
+    foundation = read_foundation(encoder, sha256, configuration.bundled_start) if configuration.pretrained_start else {}
+    return Chosen(recipe, foundation, configuration, configuration.system(foundation, place))
 
 
 def refuse_encoder(encoder: Path | None, sha256: str | None, name: str) -> None:
@@ -236,12 +228,6 @@ def refuse_encoder(encoder: Path | None, sha256: str | None, name: str) -> None:
     given = [option for option, value in (("--encoder", encoder), ("--sha256", sha256)) if value is not None]
     if given:
         raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
-
-
-def preset_of(text: str) -> Preset:
-    from typing import cast
-
-    return cast("Preset", text)  # Recipe.settings refuses anything else
 
 
 def with_interval(each: Estimate, few: bool = False) -> str:

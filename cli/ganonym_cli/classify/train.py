@@ -34,9 +34,9 @@ FEW = 5
 
 def recipes(as_json: Json = False) -> None:
     """List the published systems that come along."""
-    from ganonym_train.recipes import bundled
+    from ganonym.classify.recipe import load_recipe, recipe_names
 
-    found = bundled()
+    found = {name: load_recipe(name) for name in recipe_names()}
     table = Table("recipe", "system", "paper", prose=["system", "paper"])
     for name, recipe in found.items():
         table.add_row(name, recipe.name, recipe.paper)
@@ -124,7 +124,7 @@ def train(
     make_folder(place.parent, 0o700)
     key = Key(read_or_create_key(place))
     card = Card(
-        settings=chosen.settings,
+        settings=chosen.configuration.model_dump(),
         seed=seed,
         names=cohort.names,
         photos=len(cohort.cases),

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganonym.classify.progress import report
+from ganonym.classify.system import CPU, Course
 
-CPU = "cpu"
-Course: TypeAlias = Literal["constant", "cosine"]
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
 

@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.classify.case import Case
+from ganonym.classify.system import Inputs
+from ganonym.errors import UsageError
 from ganonym.types import Floats
 
 OLDEST = 100.0
 FEWEST = 5
 """People of an ancestry that gets a column of its own: a rarer one would tell of them, and teach nothing."""
+PHOTOS = 6
+"""Of a case, at most."""
 Items: TypeAlias = tuple[tuple[int, ...], ...]
 """Columns that say one thing each, the last of them that it is unknown."""
 ITEMS: Items = ((0, 1), (2, 3, 4))
@@ -123,3 +127,44 @@ def unknown(width: int, items: Items) -> Tensor:
     row = torch.zeros(width)
     row[[item[-1] for item in items]] = 1
     return row
+
+
+def pack(
+    photos: Sequence[NDArray[np.generic]], metadata: Floats, ancestry: Sequence[str | None] | None = None
+) -> Inputs:
+    """Cases as one array (n,), to be indexed by case as the inputs of any classifier are.
+
+    `photos[i]` (1 … 6, ...) are the embeddings or crops of case i, `metadata` (n, m) finite, `ancestry[i]` the group as
+    the table states it, None where it does not. Fields: `photos` (6, ...), zeros where there is none; `shown` (6,) says
+    which there are; `metadata` (m,); `ancestry`, a text, empty where unknown. Raises UsageError for a case with no or
+    more than six photos, photos of different shapes, or metadata that do not fit.
+
+    >>> cases = pack([np.ones((2, 4)), np.ones((1, 4))], np.zeros((2, 3)))
+    >>> cases["photos"].shape, cases["shown"].sum(axis=1).tolist()
+    ((2, 6, 4), [2, 1])
+    """
+    if len(metadata) != len(photos) or np.ndim(metadata) != 2 or not np.isfinite(metadata).all():
+        raise UsageError(f"metadata of shape {np.shape(metadata)} are not finite rows of {len(photos)} cases.")
+    for number, own in enumerate(photos):
+        if not 1 <= len(own) <= PHOTOS:
+            raise UsageError(f"case {number} has {len(own)} photos; it needs 1 to {PHOTOS}.")
+        if own.shape[1:] != photos[0].shape[1:] or own.dtype != photos[0].dtype:
+            raise UsageError(f"photos of case {number} are {own.dtype} {own.shape[1:]}, those of case 0 are not.")
+    if ancestry is not None and len(ancestry) != len(photos):
+        raise UsageError(f"there are {len(ancestry)} ancestries of {len(photos)} cases.")
+    one = photos[0] if photos else np.zeros((1, 0), np.float32)
+    groups = [spelled(group or "") for group in (ancestry or [None] * len(photos))]
+    packed = np.zeros(
+        len(photos),
+        [
+            ("photos", one.dtype, (PHOTOS, *one.shape[1:])),
+            ("shown", np.bool_, (PHOTOS,)),
+            ("metadata", np.float32, (np.shape(metadata)[1],)),
+            ("ancestry", np.str_, max([1, *map(len, groups)])),
+        ],
+    )
+    packed["metadata"], packed["ancestry"] = metadata, groups
+    for number, own in enumerate(photos):
+        packed["photos"][number, : len(own)] = own
+        packed["shown"][number, : len(own)] = True
+    return packed

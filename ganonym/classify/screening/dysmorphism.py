@@ -18,7 +18,7 @@ from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import FOLDS, cross_validated, subject_folds, subjects_of
 from ganonym.classify.metrics.binary import area
 from ganonym.classify.progress import Tell
-from ganonym.classify.system import Classifier, Inputs, Predictor
+from ganonym.classify.system import Inputs, Learner, Predictor
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
 from ganonym.types import Floats
@@ -84,7 +84,7 @@ def separation(
 class PatientsOnly:
     """`method` that never learns class `unaffected`, and gives it no chance."""
 
-    method: Classifier
+    method: Learner
     unaffected: int
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:
@@ -130,7 +130,7 @@ def check_groups(classes: NDArray[np.intp], subjects: Sequence[str], count: int,
 
 
 def separations(
-    method: Classifier,
+    method: Learner,
     seen: Seen,
     count: int,
     unaffected: int,
@@ -149,7 +149,7 @@ def separations(
     people = check_groups(classes, subjects, count, unaffected)
     affected = classes != unaffected
 
-    def chances(learner: Classifier, phase: str) -> Floats:
+    def chances(learner: Learner, phase: str) -> Floats:
         return cross_validated(
             learner, seen.inputs, classes, subjects, count, seed, folds, lambda _, done, total: tell(phase, done, total)
         )

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Classifier, Inputs
+from ganonym.classify.system import Inputs, Learner
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 
@@ -40,7 +40,7 @@ class Rule:
 
 
 def choose_threshold(
-    classifier: Classifier,
+    classifier: Learner,
     inputs: Inputs,
     positive: NDArray[np.bool_],
     subjects: Sequence[str],

@@ -12,18 +12,33 @@ offered, Inception-v4 of Liu et al. 2020 among them; `narrow` networks are no on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
+from ganonym.classify.explain.sight import Sight
 from ganonym.classify.learning.fit import Schedule, fit, home, inverse_weights, seeded
-from ganonym.classify.networks.zoo import Architecture, Pretrained, adopt, fill, look, network, prepared, skeleton
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.networks.zoo import (
+    Architecture,
+    Pretrained,
+    adopt,
+    fill,
+    last_maps,
+    look,
+    network,
+    prepared,
+    skeleton,
+)
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Rate, System, whole
 from ganonym.errors import UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 AT_ONCE = 16
 SCHEDULE = Schedule(epochs=30, batch=32, optimizer="adam", rate=1e-4, decay=1e-4)
@@ -48,6 +63,12 @@ class TrainedNetwork:
                 for start in range(0, len(inputs), AT_ONCE)
             ]
         return np.asarray(torch.cat(parts).numpy(force=True)) if parts else np.zeros((0, self._classes))
+
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """The layer that is pooled."""
+        picture = self.pictures(ArcFaceCrop(self.side)(rgb, points)[None])
+        matrix = arcface_matrix(points, self.side)
+        return Sight(self.network, last_maps(self.network), picture, matrix, self.side)
 
     @property
     def _classes(self) -> int:
@@ -116,43 +137,26 @@ def narrow(architecture: Architecture, epochs: int = 20, weighted: bool = True) 
     return ConvolutionalNetwork(architecture, narrowing=8, side=112, weighted=weighted, schedule=schedule)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRates:
-    """Recall and precision of each class (c,), in 0…1, and their means over the classes that photos are of.
+class CnnConfiguration(Configuration):
+    """Channels divided by `narrowing`, crops of `side` px or of the size the network was published with.
 
-    Recall is NaN for a class without photos. Precision of a class never called is 0 when there are photos of it, else
-    NaN.
+    `weighted`: classes count alike, however rare. Nothing pretrained is taken.
     """
 
-    recall: Floats
-    precision: Floats
-    photos: NDArray[np.intp]
-    mean_recall: float
-    mean_precision: float
+    kind = "cnn"
+    architecture: Architecture
+    narrowing: Annotated[Literal[1, 2, 4, 8], BeforeValidator(whole)]
+    side: Annotated[int, Field(ge=96, le=1024)] | Literal["published"]
+    epochs: Epochs
+    rate: Rate
+    weighted: bool
 
+    @property
+    def pretrained_start(self) -> bool:
+        return False
 
-def class_rates(truth: NDArray[np.intp], predicted: NDArray[np.intp], count: int) -> ClassRates:
-    """Rates of calls `predicted` (n,) against `truth` (n,), classes 0 … `count` − 1; −1, no call, is a miss.
-
-    Raises UsageError without photos.
-
-    >>> found = class_rates(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2)
-    >>> found.recall.tolist(), found.precision.round(3).tolist(), found.mean_recall
-    ([0.5, 1.0], [1.0, 0.667], 0.75)
-    """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    if not len(truth):
-        raise UsageError("there are no photos to rate.", "Give one at least.")
-    precision, recall, _, photos = precision_recall_fscore_support(
-        truth, predicted, labels=np.arange(count), zero_division=np.nan
-    )
-    there = photos > 0
-    precision = np.where(there, np.nan_to_num(precision), precision)
-    return ClassRates(
-        recall=recall,
-        precision=precision,
-        photos=photos.astype(np.intp),
-        mean_recall=float(recall[there].mean()),
-        mean_precision=float(precision[there].mean()),
-    )
+    def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
+        schedule = Schedule(self.epochs, 32, "adam", self.rate, decay=1e-4, device=device)
+        side = None if self.side == "published" else self.side
+        method = ConvolutionalNetwork(self.architecture, self.narrowing, side, self.weighted, None, schedule)
+        return System(by_photo(pictured(ArcFaceCrop(method.input_side))), method)

@@ -5,8 +5,8 @@ optimizer, weights of classes and min-max normalisation. Two deviations: colours
 grey and normalised anyway; and pretraining on CASIA-WebFace is the user's (`DeepGestalt.pretrain` on any identities),
 since no such weights may be shipped.
 
-The paper's other experiments are the same method with other classes: one syndrome against all others
-(`one_against_rest`; Cornelia de Lange, Angelman), or the genotypes of one syndrome as classes (five Noonan genes).
+The paper's other experiments are the same method with other classes: one syndrome against all others (Cornelia de
+Lange, Angelman), or the genotypes of one syndrome as classes (five Noonan genes).
 The ranked list of syndromes is the order of the probabilities; which are first, `calls.record` says.
 """
 
@@ -14,20 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn import functional
 
-from ganonym.classify.crops import REGIONS
+from ganonym.classify.crops import REGIONS, RegionCrops
+from ganonym.classify.explain.sight import Sight
 from ganonym.classify.learning.augment import Augmentation, altered_regions
-from ganonym.classify.learning.fit import CPU, Schedule, fit, gestalt_weights, home, seeded
+from ganonym.classify.learning.fit import Schedule, fit, gestalt_weights, home, seeded
+from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.casia import Casia
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Course, Epochs, Inputs, Rate, System
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 PUBLISHED = Schedule(
     epochs=500, batch=280, optimizer="sgd", rate=5e-3, momentum=0.9, clip=0.1, course="constant", decay=0.0
@@ -37,6 +41,7 @@ QUICK = Schedule(epochs=35, batch=16, optimizer="sgd", rate=5e-2, momentum=0.9, 
 """Ours, for a few hundred photographs on a processor: a tenth of the epochs, ten times the rate, smaller batches."""
 AUGMENTATION = Augmentation()
 TOGETHER = 256
+Region: TypeAlias = Literal["full", "upper", "middle", "lower"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,14 @@ class DeepGestaltTrained:
                 found[start : start + TOGETHER] = scores.double().softmax(dim=1).numpy(force=True)
         return found
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """Of the full face. Raises UsageError when no network looks at it."""
+        if "full" not in self.networks:
+            raise UsageError("this model does not look at the full face.", "Train one with the region full.")
+        crops, network = RegionCrops(self.method.side), self.networks["full"]
+        picture = stretched(crops(rgb, points)[None, :1])
+        return Sight(network, network.base[-1], picture, crops.matrices(points)[0], crops.side)
+
     @property
     def arrays(self) -> Arrays:
         return {
@@ -170,15 +183,6 @@ def descriptors(method: DeepGestalt, inputs: Inputs, region: str) -> Floats:
             for start in range(0, max(len(crops), 1), TOGETHER)
         ]
     return np.asarray(torch.cat(parts).double().numpy(force=True))
-
-
-def one_against_rest(classes: NDArray[np.intp], target: int) -> NDArray[np.intp]:
-    """1 where a class (n,) is `target`, else 0: the paper's binary experiments, learned with `count` 2.
-
-    >>> one_against_rest(np.array([2, 0, 1, 2]), 2).tolist()
-    [1, 0, 0, 1]
-    """
-    return np.where(classes == target, 1, 0).astype(np.intp)
 
 
 def stretched(crops: NDArray[np.uint8]) -> Tensor:
@@ -228,3 +232,34 @@ def _of(arrays: Arrays, region: str) -> dict[str, NDArray[np.generic]]:
 
 def _seed(seed: int, place: int) -> int:
     return int(np.random.SeedSequence([seed, place]).generate_state(1, np.uint64)[0])
+
+
+def _once(regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    if len(set(regions)) < len(regions):
+        raise ValueError("something is there twice")
+    return regions
+
+
+class DeepGestaltConfiguration(Configuration):
+    """Crops of `side` px of the `regions`, `width` times the published channels."""
+
+    kind = "deepgestalt"
+    bundled_start = "regions"
+    side: Annotated[int, Field(ge=32, le=512)]
+    width: Annotated[float, Field(gt=0, le=8)]
+    epochs: Epochs
+    batch: Batch
+    rate: Rate
+    course: Course
+    regions: Annotated[tuple[Region, ...], Field(strict=False, min_length=1), AfterValidator(_once)]
+    pretrained: bool
+
+    @property
+    def pretrained_start(self) -> bool:
+        return self.pretrained
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        schedule = Schedule(self.epochs, self.batch, "sgd", self.rate, clip=0.1, course=self.course, device=device)
+        start = foundation if self.pretrained else None
+        method = DeepGestalt(self.regions, self.side, self.width, schedule, pretrained=start)
+        return System(by_photo(pictured(RegionCrops(self.side))), method)

@@ -15,21 +15,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
+from ganonym.classify.explain.sight import Sight, through_recognizer
 from ganonym.classify.learning.augment import altered_photos
-from ganonym.classify.learning.fit import CPU, Schedule, dropped, fit, gestalt_weights, home, seeded
-from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
+from ganonym.classify.learning.fit import Schedule, dropped, fit, gestalt_weights, home, seeded
+from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.networks.iresnet import IResNet, form_of, iresnet_of, normalised
 from ganonym.classify.progress import report
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 DROPOUT = 0.5
 BATCH = 64
@@ -152,6 +157,12 @@ class TrainedGestalt:
         """Gestalt descriptors (n, 512), not of unit length. Raises UsageError on other crops."""
         return self._each(crops, self.neck)
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """Through the recognizer and the neck on it."""
+        return through_recognizer(
+            lambda pictures: self.neck.scores(self.network.feature_map(pictures)), self.network, rgb, points
+        )
+
     @property
     def width(self) -> int:
         """Length of a descriptor."""
@@ -211,3 +222,20 @@ def _maps(
     own = torch.Generator().manual_seed((seed + 2**32) % 2**63)  # another stream than that of the training loop
     kept = torch.stack([feature_maps(network, altered_photos(crops, own)) for _ in range(draws)])
     return lambda rows, generator: kept[torch.randint(draws, rows.shape, generator=generator), rows]
+
+
+class GestaltMatcherConfiguration(Configuration):
+    """`model` a is tuned as the published iResNet-50, b as the iResNet-100.
+
+    `draws`: so many altered versions of each photo, encoded once; "anew" in every epoch, as published; "none".
+    """
+
+    kind = "gestaltmatcher"
+    model: Literal["a", "b"]
+    epochs: Epochs
+    draws: Annotated[int, Field(ge=1, le=1000)] | Literal["anew", "none"]
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        draws = None if self.draws == "anew" else 0 if self.draws == "none" else self.draws
+        method = GestaltMatcher(foundation, MODEL_A if self.model == "a" else MODEL_B, self.epochs, draws, device)
+        return System(by_photo(pictured(ArcFaceCrop(form_of(foundation).side))), method)

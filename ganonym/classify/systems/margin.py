@@ -1,24 +1,29 @@
-"""Networks that end in a margin, and the study of Shen et al. (Postgrad Med J 2024, qgae095) that compares them.
+"""Networks that end in a margin, as Shen et al. compare them (Postgrad Med J 2024, qgae095).
 
 Shen et al. tell Williams-Beuren, Noonan and Alagille syndrome from other children's faces with a ResNet-100, trained
 from nothing or from a face recognizer, under ArcFace and CosFace, in five folds. Only the abstract could be read:
 rates, passes and augmentation here are ours (SGD as arcface_torch has it, mirrored crops), and cross-entropy is added
-as the arm to compare with. They split photographs; here children are split, so that no child is in training and test.
+as the arm to compare with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 
+from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
+from ganonym.classify.explain.sight import Sight, through_recognizer
 from ganonym.classify.learning.fit import Schedule, fit, seeded
 from ganonym.classify.learning.heads import WEIGHTS, ArcFace, CosFace, Head, Softmax
+from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.iresnet import (
     IResNet,
     IResNetForm,
@@ -28,12 +33,12 @@ from ganonym.classify.networks.iresnet import (
     normalised,
     published,
 )
-from ganonym.classify.system import Arrays, Inputs, Published
+from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Epochs, Inputs, Rate, System, whole
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 SCHEDULE = Schedule(epochs=30, batch=64, optimizer="sgd", rate=0.01, momentum=0.9, decay=5e-4)
-HEADS: tuple[Head, ...] = (ArcFace(), CosFace(), Softmax())
+HEADS: Mapping[str, Head] = {head.name: head for head in (ArcFace(), CosFace(), Softmax())}
 HASTE = 10.0
 NETWORK, HEAD = "network.", "head."
 
@@ -116,6 +121,12 @@ class TrainedMargin:
         """Embeddings (n, d), not of unit length. Raises UsageError on other crops."""
         return embeddings(self.network, checked(crops, self.network.form.side), unit=False).astype(np.float64)
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """Through the trained network and its head."""
+        return through_recognizer(
+            lambda pictures: self.head.logits(self.network(pictures), self.weights), self.network, rgb, points
+        )
+
     @property
     def width(self) -> int:
         """Length of an embedding."""
@@ -127,87 +138,34 @@ class TrainedMargin:
         return own | {HEAD + WEIGHTS: self.weights.numpy(force=True)}
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """What one head reaches in each fold, (folds,), from a recognizer (`pretrained`) or from nothing.
-
-    `accuracy` is the share of photos called right; `precision`, `recall` and `f1` are means over the classes that the
-    fold's test part holds, each counting alike (`recall` is the macro accuracy of GestaltMatcher).
-    """
-
-    head: str
-    pretrained: bool
-    accuracy: Floats
-    precision: Floats
-    recall: Floats
-    f1: Floats
-
-
-def study(
-    inputs: Inputs,
-    classes: NDArray[np.intp],
-    subjects: NDArray[np.intp],
-    foundation: Arrays,
-    schedule: Schedule = SCHEDULE,
-    heads: Sequence[Head] = HEADS,
-    folds: int = 5,
-    seed: int = 0,
-) -> tuple[Arm, ...]:
-    """Each head from `foundation` and from nothing, in the same folds: {pretrained, scratch} × heads, in this order.
-
-    `subjects` (n,) of the photos (n, side, side, 3); classes 0 … max. Give each photo a subject of its own to split
-    photographs as Shen et al. do, and see what children in both parts are worth. Networks from nothing have the form
-    of `foundation`. Raises UsageError when a class has fewer subjects than there are folds, and as `learn` does.
-    """
-    parts = list(split(classes, subjects, folds, seed))
-    count = int(classes.max()) + 1
-    starts: list[tuple[bool, IResNetForm | Arrays]] = [(True, foundation), (False, form_of(foundation))]
-    arms = []
-    for pretrained, start in starts:
-        for head in heads:
-            method = MarginNetwork(head, start, schedule)
-            rates = np.array([fold_rates(method, inputs, classes, count, train, test, seed) for train, test in parts])
-            arms.append(Arm(head.name, pretrained, *rates.T))
-    return tuple(arms)
-
-
-def split(
-    classes: NDArray[np.intp], subjects: NDArray[np.intp], folds: int, seed: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Photos of training and test, fold by fold: no subject in both, each photo in one test, classes shared out alike.
-
-    Raises UsageError when a class has fewer subjects than there are folds.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    for label in np.unique(classes):
-        people = len(np.unique(subjects[classes == label]))
-        if people < folds:
-            raise UsageError(
-                f"class {label} has {people} subjects, too few for {folds} folds.", "Fewer folds, or more."
-            )
-    yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32).split(classes, classes, subjects)
-
-
-def fold_rates(
-    method: Published,
-    inputs: Inputs,
-    classes: NDArray[np.intp],
-    count: int,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    seed: int,
-) -> tuple[float, float, float, float]:
-    """Accuracy, precision, recall and F1 in photos `test` of what `method` learns from photos `train`, as of `Arm`."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    called = method.learn(inputs[train], classes[train], count, seed)(inputs[test]).argmax(axis=1)
-    truth = classes[test]
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, called, labels=np.unique(truth), average="macro", zero_division=0.0
-    )
-    return float((called == truth).mean()), float(precision), float(recall), float(f1)
-
-
 def _weights(loss: nn.Module) -> Tensor:
     return loss.get_parameter(WEIGHTS).detach().clone()
+
+
+class MarginConfiguration(Configuration):
+    """From the foundation when `pretrained`, else from nothing, in the form of a published `depth`.
+
+    `depth` "encoder": in the form of the foundation.
+    """
+
+    kind = "margin"
+    head: Literal["arcface", "cosface", "softmax"]
+    pretrained: bool
+    depth: Annotated[Literal[18, 34, 50, 100, 200, "encoder"], BeforeValidator(whole)]
+    epochs: Epochs
+    batch: Batch
+    rate: Rate
+
+    @property
+    def pretrained_start(self) -> bool:
+        return self.pretrained or self.depth == "encoder"
+
+    @property
+    def idle(self) -> dict[str, str]:
+        return {"depth": "with pretrained = true the encoder has its own depth"} if self.pretrained else {}
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        schedule = Schedule(self.epochs, self.batch, "sgd", self.rate, decay=5e-4, device=device)
+        form = form_of(foundation) if self.pretrained or self.depth == "encoder" else published(self.depth)
+        method = MarginNetwork(HEADS[self.head], foundation if self.pretrained else form, schedule)
+        return System(by_photo(pictured(ArcFaceCrop(form.side))), method)

@@ -5,20 +5,25 @@ All three see landmarks (n, 68, 2), in pixels of any picture, and measure them t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from ganonym.classify.cohort import Portrait
+from ganonym.classify.explain.sight import Sight, no_sight
+from ganonym.classify.learning.forest import NAMES, Forest, grown
+from ganonym.classify.looks import PhotoLook, by_photo
 from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Strength, System, SystemMethod
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 FEATURES = tuple(key for key in MEASUREMENTS if not key.endswith((" right", " left")))
 _LOGISTIC = ("mean", "scale", "weights", "bias", "known")
-_FOREST = ("left", "right", "feature", "threshold", "value", "roots", "known")
 _RULE = ("mean", "sd", "slope", "bias")
 
 
@@ -65,8 +70,18 @@ class MeasuredLogistic:
         return TrainedLogistic(mean, scale, weights, bias, known.astype(np.int64), count)
 
 
+class _OfLandmarks:
+    """What was learned from landmarks: no network looks at the face."""
+
+    __slots__ = ()
+
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
+        """Raises UsageError."""
+        raise no_sight("landmarks")
+
+
 @dataclass(frozen=True, slots=True)
-class TrainedLogistic:
+class TrainedLogistic(_OfLandmarks):
     """`mean`, `scale` (d,) of features; `weights` (k, d) and `bias` (k,) of the classes `known` (k,)."""
 
     mean: Floats
@@ -90,10 +105,7 @@ class TrainedLogistic:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredForest:
-    """A random forest (Breiman 2001) on `features`: `trees`, leaves of at least `leaf` photos, classes weighted alike.
-
-    Trained by scikit-learn; saved as the arrays of its trees, since its own format is pickle.
-    """
+    """A random forest (Breiman 2001) on `features`: `trees`, leaves of `leaf` photos or more, classes alike."""
 
     trees: int = 300
     leaf: int = 2
@@ -106,88 +118,41 @@ class MeasuredForest:
             self.trees, min_samples_leaf=self.leaf, class_weight="balanced", random_state=seed % 2**32
         )
         model.fit(features(inputs), classes)
-        return grown(model, count)
+        return TrainedForest(grown(model), model.classes_.astype(np.int64), count)
 
     def restore(self, arrays: Arrays, count: int) -> TrainedForest:
-        left, right, feature, threshold, value, roots, known = _taken(arrays, _FOREST)
-        nodes = len(left)
-        flat = (left, right, feature, threshold)
-        if (
-            any(each.shape != (nodes,) for each in flat)
-            or value.shape != (nodes, len(known))
-            or not _labels(known, count)
-        ):
+        """Raises EnvironmentFault when `arrays` are no forest on these features, of `count` classes."""
+        *trees, known = _taken(arrays, (*NAMES, "known"))
+        forest = Forest(*trees)
+        if not _labels(known, count) or not forest.fits(len(FEATURES) + RATIOS, len(known)):
             raise _foreign()
-        # Children come after their parents, so every walk ends; no index may leave the arrays.
-        inner = left >= 0
-        for child in (left, right):
-            if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] >= nodes).any():
-                raise _foreign()
-        width = len(FEATURES) + RATIOS
-        if roots.ndim != 1 or len(roots) == 0 or (roots < 0).any() or (roots >= nodes).any():
-            raise _foreign()
-        if (feature[inner] < 0).any() or (feature[inner] >= width).any():
-            raise _foreign()
-        return TrainedForest(left, right, feature, threshold, value, roots, known, count)
+        return TrainedForest(forest, known, count)
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedForest:
-    """All trees one after the other: of node i the children `left` and `right` (−1 in a leaf), `feature` and
-    `threshold` (≤ goes left), and the share of each known class `value` (nodes, k). `roots` (trees,) are their firsts.
-    """
+class TrainedForest(_OfLandmarks):
+    """A `forest` that answers for the classes `known` (k,) of `count`."""
 
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    feature: NDArray[np.int64]
-    threshold: Floats
-    value: Floats
-    roots: NDArray[np.int64]
+    forest: Forest
     known: NDArray[np.int64]
     count: int
 
     def __call__(self, inputs: Inputs) -> Floats:
-        return _spread(self.walk(features(inputs)), self.known, self.count)
-
-    def walk(self, found: Floats) -> Floats:
-        """Mean over trees of the leaf that features (n, d) end in, (n, k). As single precision, like scikit-learn."""
-        seen = found.astype(np.float32)
-        photos = np.arange(len(seen))
-        total = np.zeros((len(seen), self.value.shape[1]))
-        for root in self.roots.tolist():
-            node = np.full(len(seen), root)
-            while (inner := self.left[node] >= 0).any():
-                goes_left = seen[photos, np.maximum(self.feature[node], 0)] <= self.threshold[node]
-                node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
-            total += self.value[node]
-        return total / len(self.roots)
+        return _spread(self.forest(features(inputs)), self.known, self.count)
 
     @property
     def arrays(self) -> Arrays:
-        return {name: getattr(self, name) for name in _FOREST}
+        return {**self.forest.arrays, "known": self.known}
 
 
-def grown(model: Any, count: int) -> TrainedForest:
-    """The trees of a fitted scikit-learn forest as arrays."""
-    trees = [each.tree_ for each in model.estimators_]
-    starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
-    shift = np.repeat(starts[:-1], [tree.node_count for tree in trees])
-
-    def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(tree, name) for tree in trees])
-
-    left, right = (joined(name).astype(np.int64) for name in ("children_left", "children_right"))
-    value = joined("value")[:, 0, :]
-    return TrainedForest(
-        np.where(left >= 0, left + shift, -1),
-        np.where(right >= 0, right + shift, -1),
-        joined("feature").astype(np.int64),
-        joined("threshold"),
-        np.ascontiguousarray(value / value.sum(axis=1, keepdims=True)),
-        starts[:-1].astype(np.int64),
-        model.classes_.astype(np.int64),
-        count,
-    )
+def check_controls(classes: NDArray[np.intp], count: int, control: int = 0) -> None:
+    """Raises UsageError unless there are two classes, and photos of both."""
+    unaffected = classes == control
+    if count != 2 or control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
+        raise UsageError(
+            "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
+            "Choose the logistic regression or the forest for more classes.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +168,11 @@ class AstleyClarren:
 
     control: int = 0
 
-    def check(self, classes: NDArray[np.intp], count: int) -> None:
-        """Raises UsageError unless there are two classes, and photos of both."""
-        unaffected = classes == self.control
-        if count != 2 or self.control not in (0, 1) or unaffected.all() or unaffected.sum() < 2:
-            raise UsageError(
-                "the rule of Astley and Clarren tells patients from controls: two classes, with photos of both.",
-                "Choose the logistic regression or the forest for more classes.",
-            )
-
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedRule:  # noqa: ARG002
         """Of landmarks (n, 68, 2). Raises UsageError unless there are two classes, and photos of both."""
         from sklearn.linear_model import LogisticRegression
 
-        self.check(classes, count)
+        check_controls(classes, count, self.control)
         unaffected = classes == self.control
         found = _rule_features(inputs)
         mean, sd = found[unaffected].mean(axis=0), found[unaffected].std(axis=0, ddof=1)
@@ -232,7 +188,7 @@ class AstleyClarren:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedRule:
+class TrainedRule(_OfLandmarks):
     """`mean`, `sd` (2,) of the controls' ratio and lip; `slope` (1,), `bias` (1,) of the logistic curve."""
 
     mean: Floats
@@ -284,3 +240,43 @@ def _labels(known: NDArray[Any], count: int) -> bool:
 
 def _foreign() -> EnvironmentFault:
     return EnvironmentFault("these arrays are not of this classifier.", "Train it anew, or name the right file.")
+
+
+def landmarks(faces: Sequence[Portrait]) -> Inputs:
+    """The landmarks (n, 68, 2) of portraits."""
+    return np.stack([face.points for face in faces])
+
+
+class MeasurementConfiguration(Configuration):
+    """`strength` is of the logistic regression, `trees` of the forest. No network looks."""
+
+    kind = "measurement"
+    network_of_faces = False
+    learner: Literal["logistic", "forest", "rule"]
+    strength: Strength
+    trees: Annotated[int, Field(ge=1, le=100_000)]
+
+    @property
+    def pretrained_start(self) -> bool:
+        return False
+
+    @property
+    def idle(self) -> dict[str, str]:
+        used = {"logistic": "strength", "forest": "trees", "rule": ""}[self.learner]
+        return {name: f"learner is {self.learner}" for name in ("strength", "trees") if name != used}
+
+    @property
+    def keeps_means(self) -> bool:
+        return self.learner == "rule"
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        if self.learner == "rule":
+            check_controls(classes, count)
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:  # noqa: ARG002
+        learners: Mapping[str, SystemMethod] = {
+            "logistic": MeasuredLogistic(self.strength),
+            "forest": MeasuredForest(self.trees),
+            "rule": AstleyClarren(),
+        }
+        return System(by_photo(PhotoLook((), landmarks)), learners[self.learner])

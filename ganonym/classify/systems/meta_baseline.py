@@ -10,16 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.fewshot.episodes import Pool, Shape, draw, pool
 from ganonym.classify.fewshot.scores import EpisodeScore, class_means, cosine_to_means, cosines
 from ganonym.classify.learning.fit import Schedule, fit, seeded
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Projection,
@@ -32,10 +37,10 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 TEMPERATURE = 10.0
 
@@ -185,6 +190,10 @@ class MetricClassifier:
         """The same encoder for other classes, of which a few photos are enough: nothing is trained."""
         return classifier_on(self.network, self.temperature, inputs, classes, count)
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:
+        """Through the recognizer that makes the embeddings."""
+        return through_embeddings(self.logits, foundation, rgb, points)
+
     @property
     def arrays(self) -> Arrays:
         return state(self.network) | {
@@ -212,3 +221,24 @@ def _restored(encoder: Factory, arrays: Arrays, count: int) -> MetricClassifier:
     network = restored(seeded(lambda: encoder(shape), 0), arrays)
     means, known = np.asarray(arrays["means"], np.float64), np.asarray(arrays["known"], np.bool_)
     return MetricClassifier(network, shape, means, known, float(arrays["temperature"][0]))
+
+
+class MetaBaselineConfiguration(Configuration):
+    """A projection to `width`, `epochs` on all classes, then `steps` of episodes."""
+
+    kind = "meta-baseline"
+    width: Width
+    epochs: Epochs
+    ways: Annotated[int, Field(ge=2, le=1000)]
+    shots: Annotated[int, Field(ge=1, le=1000)]
+    queries: Annotated[int, Field(ge=1, le=1000)]
+    steps: Annotated[int, Field(ge=1, le=1_000_000)]
+
+    @property
+    def keeps_means(self) -> bool:
+        return True
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        baseline = ClassifierBaseline(Projection(self.width), Schedule(self.epochs, 128, "sgd", 0.1, decay=5e-4))
+        shape = Shape(self.ways, self.shots, self.queries)
+        return System(by_photo(embedding(foundation, device)), MetaBaseline(baseline, shape, self.steps))

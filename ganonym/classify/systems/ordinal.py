@@ -15,11 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.heads import OrdinalHead, coral_loss, level_probabilities
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
+    Projection,
     embedded,
     features_of,
     learned,
@@ -29,10 +33,10 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
 from ganonym.errors import EnvironmentFault
 from ganonym.statistics.intervals import Statistic
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,10 @@ class TrainedGrading:
         above: Tensor = self.network(vectors.float())
         return level_probabilities(above.double()).clamp(min=1e-12).log()
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:
+        """Through the recognizer that makes the embeddings."""
+        return through_embeddings(self.logits, foundation, rgb, points)
+
     @property
     def arrays(self) -> Arrays:
         return state(self.network) | {"shape": np.array(self.shape, np.int64)}
@@ -171,3 +179,15 @@ def levels_by_signs(present: Sequence[Sequence[str]], starts: Sequence[int] = (1
     [0, 1, 1, 2]
     """
     return np.asarray(np.digitize([len(set(signs)) for signs in present], list(starts)), np.intp)
+
+
+class OrdinalConfiguration(Configuration):
+    """A projection to `width` features under an ordinal head."""
+
+    kind = "ordinal"
+    width: Width
+    epochs: Epochs
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        schedule = Schedule(self.epochs, 32, "adamw", 2e-3, decay=1e-2)
+        return System(by_photo(embedding(foundation, device)), OrdinalGrading(Projection(self.width), schedule))

@@ -10,7 +10,6 @@ takes any network (Inception-v4: timm's, with `num_classes=0`); the small one he
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +18,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
-from ganonym.classify.learning.metadata import Items, ancestries, partly_unknown, spelled, unknown, with_ancestry
+from ganonym.classify.learning.metadata import (
+    ITEMS,
+    PHOTOS,
+    Items,
+    Vocabulary,
+    ancestries,
+    known_of,
+    pack,
+    partly_unknown,
+    unknown,
+    with_ancestry,
+)
+from ganonym.classify.looks import PhotoLook
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
+    Projection,
     features_of,
     learned,
     restored,
@@ -32,53 +47,10 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Look, System, Width
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats
-
-PHOTOS = 6
-
-
-def pack(
-    photos: Sequence[NDArray[np.generic]], metadata: Floats, ancestry: Sequence[str | None] | None = None
-) -> Inputs:
-    """Cases as one array (n,), to be indexed by case as the inputs of any classifier are.
-
-    `photos[i]` (1 … 6, ...) are the embeddings or crops of case i, `metadata` (n, m) finite, `ancestry[i]` the group as
-    the table states it, None where it does not. Fields: `photos` (6, ...), zeros where there is none; `shown` (6,) says
-    which there are; `metadata` (m,); `ancestry`, a text, empty where unknown. Raises UsageError for a case with no or
-    more than six photos, photos of different shapes, or metadata that do not fit.
-
-    >>> cases = pack([np.ones((2, 4)), np.ones((1, 4))], np.zeros((2, 3)))
-    >>> cases["photos"].shape, cases["shown"].sum(axis=1).tolist()
-    ((2, 6, 4), [2, 1])
-    """
-    if len(metadata) != len(photos) or np.ndim(metadata) != 2 or not np.isfinite(metadata).all():
-        raise UsageError(f"metadata of shape {np.shape(metadata)} are not finite rows of {len(photos)} cases.")
-    for number, own in enumerate(photos):
-        if not 1 <= len(own) <= PHOTOS:
-            raise UsageError(f"case {number} has {len(own)} photos; it needs 1 to {PHOTOS}.")
-        if own.shape[1:] != photos[0].shape[1:] or own.dtype != photos[0].dtype:
-            raise UsageError(f"photos of case {number} are {own.dtype} {own.shape[1:]}, those of case 0 are not.")
-    if ancestry is not None and len(ancestry) != len(photos):
-        raise UsageError(f"there are {len(ancestry)} ancestries of {len(photos)} cases.")
-    one = photos[0] if photos else np.zeros((1, 0), np.float32)
-    groups = [spelled(group or "") for group in (ancestry or [None] * len(photos))]
-    packed = np.zeros(
-        len(photos),
-        [
-            ("photos", one.dtype, (PHOTOS, *one.shape[1:])),
-            ("shown", np.bool_, (PHOTOS,)),
-            ("metadata", np.float32, (np.shape(metadata)[1],)),
-            ("ancestry", np.str_, max([1, *map(len, groups)])),
-        ],
-    )
-    packed["metadata"], packed["ancestry"] = metadata, groups
-    for number, own in enumerate(photos):
-        packed["photos"][number, : len(own)] = own
-        packed["shown"][number, : len(own)] = True
-    return packed
+from ganonym.types import RGB, Floats, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +174,10 @@ class TrainedPhotoSet:
         scores: Tensor = self.network(vectors.float()[:, None], shown, nothing.expand(len(vectors), -1))
         return scores
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:
+        """Through the recognizer that makes the embeddings."""
+        return through_embeddings(self.logits, foundation, rgb, points)
+
     def _told(self, inputs: Inputs) -> Tensor:
         return to_tensor(with_ancestry(inputs["metadata"], inputs["ancestry"], self.groups))
 
@@ -230,3 +206,40 @@ def _photos(inputs: Inputs) -> tuple[Tensor, Tensor]:
     photos = inputs["photos"]
     flat = to_tensor(photos.reshape(-1, *photos.shape[2:]))
     return flat.view(*photos.shape[:2], *flat.shape[1:]), torch.tensor(inputs["shown"])
+
+
+def by_subject(look: PhotoLook) -> Look:
+    """One input a subject (`photo_set.pack`): embeddings of up to six photos, and what their cases tell of a person.
+
+    Age, sex and ancestry are those of the first photograph whose case tells them.
+    """
+
+    def seen(cohort: Cohort) -> Seen:
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(cohort.subjects):
+            rows.setdefault(name, []).append(row)
+        found = look(cohort.portraits)
+        people = [known_of([cohort.cases[row] for row in own]) for own in rows.values()]
+        packed = pack(
+            [found[own[:PHOTOS]].astype(np.float32) for own in rows.values()],
+            Vocabulary(()).encode(people),
+            [person.ancestry for person in people],
+        )
+        first = [own[0] for own in rows.values()]
+        return Seen(packed, cohort.classes[first], tuple(rows), tuple(cohort.cases[row].image for row in first))
+
+    return Look(look.crops, seen)
+
+
+class PhotoSetConfiguration(Configuration):
+    """Photos projected to `width` features, what is known of the person to `hidden`."""
+
+    kind = "photo-set"
+    width: Width
+    hidden: Width
+    epochs: Epochs
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        schedule = Schedule(self.epochs, 32, "adamw", 2e-3, decay=1e-2)
+        method = PhotoSet(Projection(self.width), self.hidden, schedule=schedule, items=ITEMS)
+        return System(by_subject(embedding(foundation, device)), method)

@@ -1,4 +1,4 @@
-"""Classifiers that learn nothing but class means: prototypical networks and SimpleShot, on cached embeddings."""
+"""Nearest class means of centred embeddings: SimpleShot (Wang et al. 2019, arXiv 1911.04623). Nothing is trained."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ganonym.classify.fewshot.scores import class_means, cosines, squared_distances
-from ganonym.classify.system import Arrays, Inputs
+from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.fewshot.scores import class_means, cosines
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
+from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, System
 from ganonym.errors import EnvironmentFault
-from ganonym.types import Floats
+from ganonym.types import RGB, Floats, Points
 
 
 def prototypes(embeddings: Floats, classes: NDArray[np.intp], count: int) -> Floats:
@@ -30,24 +33,6 @@ def centred_unit(embeddings: Floats, centre: Floats) -> Floats:
     """
     moved = np.asarray(embeddings, np.float64) - centre
     return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12))
-
-
-@dataclass(frozen=True, slots=True)
-class PrototypicalNetwork:
-    """Softmax of minus the squared Euclidean distance to class means (Snell et al. 2017, arXiv 1703.05175).
-
-    Inputs (n, d) are embeddings; the network in front is trained by `meta_baseline.episodes_on` with
-    `scores.prototypical`. `scale` multiplies the distances, 1 in the paper.
-    """
-
-    scale: float = 1.0
-
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> NearestMean:  # noqa: ARG002
-        """Nothing is drawn, so `seed` plays no part. A class without photos gets probability 0."""
-        return NearestMean(prototypes(inputs, classes, count), _known(classes, count), None, self.scale)
-
-    def restore(self, arrays: Arrays, count: int) -> NearestMean:
-        return _restored(arrays, count, self.scale, centred=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +55,45 @@ class SimpleShot:
         return NearestMean(means, _known(classes, count), centre, self.scale)
 
     def restore(self, arrays: Arrays, count: int) -> NearestMean:
-        return _restored(arrays, count, self.scale, centred=True)
+        """Raises EnvironmentFault when `arrays` are not the means of `count` classes and a centre."""
+        if set(arrays) != {"means", "known", "centre"} or arrays["means"].ndim != 2 or len(arrays["means"]) != count:
+            raise EnvironmentFault(
+                f"these are not the means of {count} classes.", "Choose the method that wrote the file."
+            )
+        means, centre = (np.asarray(arrays[name], np.float64) for name in ("means", "centre"))
+        return NearestMean(means, np.asarray(arrays["known"], np.bool_), centre, self.scale)
 
 
 @dataclass(frozen=True, slots=True)
 class NearestMean:
-    """`means` (c, d) of the classes `known` (c,); with a `centre` (d,) by cosine, without by squared distance."""
+    """`means` (c, d) of the classes `known` (c,), compared by cosine with an input less `centre` (d,)."""
 
     means: Floats
     known: NDArray[np.bool_]
-    centre: Floats | None
+    centre: Floats
     scale: float
 
     def __call__(self, inputs: Inputs) -> Floats:
         return softmax_of(self.scale * self.scores(inputs), self.known)
 
     def scores(self, inputs: Inputs) -> Floats:
-        """How near inputs (n, d) are to the means, (n, c): cosine, or minus the squared distance."""
-        means = torch.from_numpy(self.means)
-        if self.centre is None:
-            return np.asarray(-squared_distances(torch.from_numpy(np.asarray(inputs, np.float64)), means).numpy())
-        return np.asarray(cosines(torch.from_numpy(centred_unit(inputs, self.centre)), means).numpy())
+        """Cosines (n, c) of inputs (n, d) with the means."""
+        return np.asarray(
+            cosines(torch.from_numpy(centred_unit(inputs, self.centre)), torch.from_numpy(self.means)).numpy()
+        )
 
     def logits(self, vectors: Tensor) -> Tensor:
         """`scale` times the scores (n, c) of embeddings (n, d), differentiable."""
-        means = torch.from_numpy(self.means)
-        if self.centre is None:
-            return -self.scale * squared_distances(vectors.double(), means)
         moved = functional.normalize(vectors.double() - torch.from_numpy(self.centre), dim=1)
-        return self.scale * cosines(moved, means)
+        return self.scale * cosines(moved, torch.from_numpy(self.means))
+
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:
+        """Through the recognizer that makes the embeddings."""
+        return through_embeddings(self.logits, foundation, rgb, points)
 
     @property
     def arrays(self) -> Arrays:
-        own: dict[str, NDArray[np.generic]] = {"means": self.means, "known": self.known}
-        return own if self.centre is None else own | {"centre": self.centre}
+        return {"means": self.means, "known": self.known, "centre": self.centre}
 
 
 def softmax_of(scores: Floats, known: NDArray[np.bool_]) -> Floats:
@@ -117,9 +107,14 @@ def _known(classes: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
     return np.bincount(classes, minlength=count) > 0
 
 
-def _restored(arrays: Arrays, count: int, scale: float, *, centred: bool) -> NearestMean:
-    names = {"means", "known", "centre"} if centred else {"means", "known"}
-    if set(arrays) != names or arrays["means"].ndim != 2 or len(arrays["means"]) != count:
-        raise EnvironmentFault(f"these are not the means of {count} classes.", "Choose the method that wrote the file.")
-    centre = np.asarray(arrays["centre"], np.float64) if centred else None
-    return NearestMean(np.asarray(arrays["means"], np.float64), np.asarray(arrays["known"], np.bool_), centre, scale)
+class PrototypesConfiguration(Configuration):
+    """Nothing to set."""
+
+    kind = "prototypes"
+
+    @property
+    def keeps_means(self) -> bool:
+        return True
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        return System(by_photo(embedding(foundation, device)), SimpleShot())

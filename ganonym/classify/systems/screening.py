@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
+from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.looks import by_photo
+from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold
-from ganonym.classify.system import Arrays, Inputs, Published, Trained
+from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Method, Strength, System, Trained
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.types import Floats, Pose
+from ganonym.types import RGB, Floats, Points, Pose
 
 YOUDEN = Rule()
 _OF_HEAD, _THRESHOLD = "head.", "threshold"
@@ -55,9 +58,22 @@ class TrainedLogistic:
         score = ((vectors.double() - mean) / scale * slope).sum(dim=1) + offset
         return torch.stack([-score, score], dim=1)
 
+    def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:
+        """Through the recognizer that makes the embeddings."""
+        return through_embeddings(self.logits, foundation, rgb, points)
+
     @property
     def arrays(self) -> Arrays:
         return {"mean": self.mean, "scale": self.scale, "slope": self.slope, "offset": self.offset}
+
+
+def check_two_classes(classes: NDArray[np.intp], count: int) -> None:
+    """Raises UsageError unless there are two classes, and photos of both."""
+    if count != 2 or len(np.unique(classes)) != 2:
+        raise UsageError(
+            f"screening tells two classes apart, these are {count}.",
+            "Name the patients' with --positive; give photos of patients and of controls.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +85,11 @@ class Logistic:
 
     strength: float = 0.1
 
-    def check(self, classes: NDArray[np.intp], count: int) -> None:
-        """Raises UsageError unless there are two classes, and photos of both."""
-        if count != 2 or len(np.unique(classes)) != 2:
-            raise UsageError(
-                f"screening tells two classes apart, these are {count}.",
-                "Name the patients' with --positive; give photos of patients and of controls.",
-            )
-
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedLogistic:  # noqa: ARG002
         """Nothing is drawn, so `seed` plays no part. Raises UsageError unless both of two classes have photos."""
         from sklearn.linear_model import LogisticRegression
 
-        self.check(classes, count)
+        check_two_classes(classes, count)
         vectors = np.asarray(inputs, np.float64)
         mean, scale = vectors.mean(axis=0), vectors.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
@@ -118,9 +126,9 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class BinaryScreening:
-    """The recipe: a `head` (any published system of two classes) and a threshold by `rule` over `folds` of people."""
+    """The recipe: a `head` (any system of two classes) and a threshold by `rule` over `folds` of people."""
 
-    head: Published = Logistic()
+    head: Method = Logistic()
     rule: Rule = YOUDEN
     folds: int = 5
 
@@ -203,3 +211,16 @@ def assess_in_folds(
         thresholds.append(screen.threshold)
     tell("train", len(parts), len(parts))
     return rated(Called(scores, called), thresholds, positive, subjects, poses, seed, terms)
+
+
+class ScreeningConfiguration(Configuration):
+    """Logistic regression of inverse penalty `strength`, of two classes."""
+
+    kind = "screening"
+    strength: Strength
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:
+        check_two_classes(classes, count)
+
+    def system(self, foundation: Arrays, device: str = CPU) -> System:
+        return System(by_photo(embedding(foundation, device)), Logistic(self.strength))

@@ -1,28 +1,43 @@
-"""What every attacker offers, so that one harness can run them all.
+"""What every attacker offers, so that one harness can run them all; an attacker is one file and nothing else.
 
 A `View` is what is looked at: it turns each photo into a template, once, however many attackers compare that view. An
 `Attacker` says how templates are compared, after learning from people whom it will not attack. Whoever cannot work
 raises: no failure is ever a score.
+
+An attacker of one's own, here one that compares the mean brightness of photos:
+
+>>> from ganonym.evaluate.attack_all import attack_samples
+>>> @dataclass(frozen=True)
+... class Brightness:
+...     name: str = "brightness"
+...     width: int = 1
+...     def template(self, sample: Sample) -> Rows:
+...         return np.array([sample.rgb.mean()])
+>>> brightness = Fixed("brightness", Brightness(), euclidean, Approach("T0", words="brightness of the photograph"))
+>>> photos = [Sample(np.full((8, 8, 3), level, np.uint8), None) for level in range(0, 200, 10)]
+>>> finding, = attack_samples([brightness], photos, photos, [f"subject {n}" for n in range(20)])
+>>> finding.setting, finding.rank1.value
+('same photo', 1.0)
+
+`assess` and `suite` take it by argument; a package offers it under the entry points `ganonym.attackers`. One that
+learns has a method `learn` in place of `Fixed`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.evaluate.protocol import FOLDS, SETTINGS, Tier
 from ganonym.evaluate.sample import Sample
 from ganonym.types import Floats
 
 Rows: TypeAlias = NDArray[np.floating[Any]]
 """Templates (n, d) of any floating type; a row of NaN where a photo could not be acquired."""
-
-Tier: TypeAlias = Literal["T0", "T1", "T2", "A", "R"]
-"""What the attack costs (evaluation protocol §3.3): T0 no weights, T1 the bundled recognizer, T2 a recognizer that the
-user brings, A adapted to the anonymizer, R reversal before recognition."""
 
 
 class View(Protocol):
@@ -69,15 +84,12 @@ Matcher: TypeAlias = Callable[[Templates, Templates], Floats]
 
 
 class Attacker(Protocol):
-    """How templates of a view are compared."""
+    """How templates of a view are compared. It may have an attribute `approach: Approach`, too."""
 
     @property
     def name(self) -> str:
         """Stable name for tables and records."""
         ...
-
-    @property
-    def tier(self) -> Tier: ...
 
     @property
     def view(self) -> View: ...
@@ -88,13 +100,43 @@ class Attacker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Approach:
+    """What kind of attack it is, how it is run, and what reports call it.
+
+    `tier`: what it costs. `words`: its name on the evidence page, which shows no other; empty: as its tier is called.
+    `folds` and `settings`: in how many folds of people and where it is run. `adapted`: it starts from the plain
+    comparison of its view and learns the anonymizer, so that it should be no weaker than that (control C5).
+    """
+
+    tier: Tier = "A"
+    words: str = ""
+    folds: int = FOLDS
+    settings: tuple[str, ...] = SETTINGS
+    adapted: bool = False
+
+
+def approach_of(attacker: Attacker) -> Approach:
+    """The attacker's own approach, else the default one. Raises TypeError when its `approach` is none."""
+    approach = getattr(attacker, "approach", Approach())
+    if not isinstance(approach, Approach):
+        raise TypeError(f"the approach of the attacker {attacker.name} is a {type(approach).__name__}, no Approach")
+    return approach
+
+
+def adapted_to(view: View, words: str) -> Approach:
+    """The approach of an attacker that adapts the comparison of `view`; its `words` name the view if that has words."""
+    seen = getattr(view, "words", "")
+    return Approach("A", f"{words}, {seen}" if seen else "", adapted=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """An attacker with nothing to learn: it compares templates of `view` by `matcher`."""
 
     name: str
-    tier: Tier
     view: View
     matcher: Matcher
+    approach: Approach = Approach()
 
     def learn(self, lesson: Lesson) -> Matcher:  # noqa: ARG002
         """The comparison itself."""
@@ -108,10 +150,10 @@ def templates(view: View, samples: Sequence[Sample]) -> Rows:
 
 def stack(rows: Iterable[Rows | None], width: int) -> Rows:
     """Rows of length `width` as one matrix (n, width), with NaN rows for None; their own floating type is kept."""
-    found = list(rows)
-    kind = next((row.dtype for row in found if row is not None), np.dtype(np.float64))
+    listed = list(rows)
+    kind = next((row.dtype for row in listed if row is not None), np.dtype(np.float64))
     missing = np.full(width, np.nan, kind)
-    return np.array([missing if row is None else row for row in found], dtype=kind).reshape(-1, width)
+    return np.array([missing if row is None else row for row in listed], dtype=kind).reshape(-1, width)
 
 
 def euclidean(probes: Templates, gallery: Templates) -> Floats:

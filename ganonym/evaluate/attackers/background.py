@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ganonym.evaluate.attackers.attacker import Fixed, uncorrelated
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, uncorrelated
 from ganonym.evaluate.attackers.thumbnail import standardized
 from ganonym.evaluate.attackers.whole_photo import SIDE
 from ganonym.evaluate.sample import Sample
@@ -61,4 +61,4 @@ class BackgroundView:
         return standardized(grey.reshape(SIDE, _CELLS, SIDE, _CELLS).mean(axis=(1, 3)).ravel())
 
 
-BACKGROUND = Fixed("background", "T0", BackgroundView(), uncorrelated)
+BACKGROUND = Fixed("background", BackgroundView(), uncorrelated, Approach("T0", "background only"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import Fixed, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, euclidean
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.descriptor import DESCRIPTOR, describe
 from ganonym.types import RGB, Floats, Points
@@ -22,6 +22,11 @@ class DlibView:
     @property
     def name(self) -> str:
         return "dlib oracle" if self.oracle else "dlib"
+
+    @property
+    def words(self) -> str:
+        """What reports call it."""
+        return "face recognizer, position known" if self.oracle else "face recognizer"
 
     def template(self, sample: Sample) -> Floats | None:
         """(128,), None where no face was found. Raises EnvironmentFault when the weights are missing."""
@@ -42,5 +47,8 @@ def _describe_once(rgb: RGB, points: Points) -> Floats:
     return found
 
 
-DLIB = Fixed("dlib", "T1", DlibView(), euclidean)
-DLIB_ORACLE = Fixed("dlib oracle", "T1", DlibView(oracle=True), euclidean)
+def _recognizer(view: DlibView) -> Fixed:
+    return Fixed(view.name, view, euclidean, Approach("T1", view.words))
+
+
+DLIB, DLIB_ORACLE = _recognizer(DlibView()), _recognizer(DlibView(oracle=True))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Lesson, Rows, Templates, Tier
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates
 from ganonym.evaluate.attackers.thumbnail import standardized
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
@@ -81,8 +81,9 @@ class Eigenface:
         return {"originals": "eigen-lda naive", "released": "eigen-lda", "both": "eigen-lda paired"}[self.taught]
 
     @property
-    def tier(self) -> Tier:
-        return "T0" if self.taught == "originals" else "A"
+    def approach(self) -> Approach:
+        on = {"originals": "originals", "released": "outputs", "both": "pairs"}[self.taught]
+        return Approach("T0" if self.taught == "originals" else "A", f"grey values, trained on {on}")
 
     def learn(self, lesson: Lesson) -> Discriminants:
         """PCA to at most COMPONENTS, then linear discriminants with the shrinkage of Ledoit and Wolf (2004).

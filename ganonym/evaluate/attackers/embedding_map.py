@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import Lesson, Templates, Tier, View
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to
 from ganonym.evaluate.attackers.lessons import Pairs, cosine_rows, pairs_of
 from ganonym.types import Floats
 
@@ -50,11 +50,14 @@ class RidgeMap:
     """Ridge regression of original on released templates; its penalty by cross-validation over subjects."""
 
     view: View
-    tier: Tier = "A"
 
     @property
     def name(self) -> str:
         return f"ridge map on {self.view.name}"
+
+    @property
+    def approach(self) -> Approach:
+        return adapted_to(self.view, "learned map back")
 
     def learn(self, lesson: Lesson) -> LinearMap:
         """The map. Raises UsageError when too few people are there to learn from."""
@@ -96,11 +99,14 @@ class ProcrustesMap:
 
     view: View
     components: int = COMPONENTS
-    tier: Tier = "A"
 
     @property
     def name(self) -> str:
         return f"procrustes map on {self.view.name}"
+
+    @property
+    def approach(self) -> Approach:
+        return adapted_to(self.view, "learned rotation back")
 
     def learn(self, lesson: Lesson) -> LinearMap:
         """The rotation. Raises UsageError when too few people are there to learn from."""

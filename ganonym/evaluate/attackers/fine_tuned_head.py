@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Lesson, Templates, Tier, View
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to
 from ganonym.evaluate.attackers.lessons import cosine_rows, finite, pairs_of
 from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric, Whitened
 from ganonym.types import Floats
@@ -69,11 +69,14 @@ class FineTunedHead:
 
     view: View
     seed: int = 0
-    tier: Tier = "A"
 
     @property
     def name(self) -> str:
         return f"fine-tuned head on {self.view.name}"
+
+    @property
+    def approach(self) -> Approach:
+        return adapted_to(self.view, "fine-tuned recognizer")
 
     def learn(self, lesson: Lesson) -> TwoHeads:
         """The heads. Raises UsageError when released photos of too few other people are there to learn from."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Fixed, uncorrelated
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, uncorrelated
 from ganonym.evaluate.attackers.thumbnail import standardized
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import face_thumbnail
@@ -47,4 +47,4 @@ class InnerFaceView:
         return standardized(face_thumbnail(sample.rgb, points, SIDE, ANCHORS)[_INSIDE].astype(np.float64))
 
 
-INNER_FACE = Fixed("inner face", "T0", InnerFaceView(), uncorrelated)
+INNER_FACE = Fixed("inner face", InnerFaceView(), uncorrelated, Approach("T0", "small grey picture of the inner face"))

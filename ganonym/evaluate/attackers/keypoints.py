@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Fixed, Rows, Templates
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Rows, Templates
 from ganonym.evaluate.sample import Sample
 from ganonym.types import RGB, Floats
 
@@ -114,4 +114,4 @@ def _matches(distances: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.asarray((mutual & clear & ~alone).sum(axis=0))
 
 
-KEYPOINT_MATCHES = Fixed("keypoints", "T0", KeypointView(), unmatched)
+KEYPOINT_MATCHES = Fixed("keypoints", KeypointView(), unmatched, Approach("T0", "key points of the photograph"))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Fixed, Lesson, Rows, Templates, Tier
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Rows, Templates
 from ganonym.evaluate.sample import Sample
 from ganonym.types import LANDMARKS, Floats
 
@@ -57,7 +57,7 @@ def procrustes(probes: Templates, gallery: Templates) -> Floats:
     return np.sqrt(np.maximum(1.0 - agreement**2, 0.0))
 
 
-PLAIN_SHAPE = Fixed("shape plain", "T0", ShapeView(), procrustes)
+PLAIN_SHAPE = Fixed("shape plain", ShapeView(), procrustes, Approach("T0", "face shape"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,10 @@ class WhitenedShape:
         return "shape informed" if self.informed else "shape"
 
     @property
-    def tier(self) -> Tier:
-        return "A" if self.informed else "T0"
+    def approach(self) -> Approach:
+        if self.informed:
+            return Approach("A", "face shape, trained on outputs")
+        return Approach("T0", "face shape, trained")
 
     def learn(self, lesson: Lesson) -> Metric:
         """Learns the metric from people with two or more photos; covariance shrunk by Ledoit and Wolf (2004).

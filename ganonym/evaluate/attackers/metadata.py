@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Templates
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Templates
 from ganonym.evaluate.attackers.order import Ordered
 from ganonym.evaluate.sample import Sample
 from ganonym.photos.embedded import embedded
@@ -156,9 +156,9 @@ def _content(path: Path) -> bytes:
 
 
 _VIEW = MetadataView()
-FILE_NAME = Fixed("metadata name", "T0", _VIEW, by_name)
-FILE_ORDER = Ordered("metadata order", _VIEW, (_BY_NAME, _BY_TIME))
-FILE_TIME = Fixed("metadata time", "T0", _VIEW, by_time)
-FILE_SIZE = Ordered("metadata size", _VIEW, (_BYTES,), by_frame)
-EMBEDDED = Fixed("metadata embedded", "T0", _VIEW, by_embedded)
+FILE_NAME = Fixed("metadata name", _VIEW, by_name, Approach("T0", "file name"))
+FILE_ORDER = Ordered("metadata order", _VIEW, (_BY_NAME, _BY_TIME), Approach("T0", "order of files"))
+FILE_TIME = Fixed("metadata time", _VIEW, by_time, Approach("T0", "times of files"))
+FILE_SIZE = Ordered("metadata size", _VIEW, (_BYTES,), Approach("T0", "sizes of files"), by_frame)
+EMBEDDED = Fixed("metadata embedded", _VIEW, by_embedded, Approach("T0", "metadata inside the file"))
 METADATA: tuple[Attacker, ...] = (FILE_NAME, FILE_ORDER, FILE_TIME, FILE_SIZE, EMBEDDED)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Fixed
+from ganonym.evaluate.attackers.attacker import Approach, Fixed
 from ganonym.evaluate.attackers.lessons import cosine
 from ganonym.evaluate.sample import Sample
 from ganonym.onnx_session import PRESETS, SIDE, template, width
@@ -61,7 +61,7 @@ class OnnxView:
 
 def recognizer(view: OnnxView) -> Fixed:
     """The attacker that compares the network's templates by cosine."""
-    return Fixed(view.name, "T2", view, cosine)
+    return Fixed(view.name, view, cosine, Approach("T2"))
 
 
 def parse_recognizer(text: str) -> OnnxView:

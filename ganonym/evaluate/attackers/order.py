@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import Lesson, Matcher, Rows, Templates, Tier, View
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Matcher, Rows, Templates, View
 from ganonym.types import Floats
 
 FEWEST = 8
@@ -57,8 +57,8 @@ class Ordered:
     name: str
     view: View
     columns: tuple[int, ...]
+    approach: Approach
     extra: Matcher | None = None
-    tier: Tier = "T0"
 
     def learn(self, lesson: Lesson) -> Translated:
         """The clearest order by Spearman's rank correlation, as an isotonic regression through the known people.

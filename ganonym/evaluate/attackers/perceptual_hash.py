@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Fixed, Templates
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Templates
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
 from ganonym.faces.thumbnail import SIDE as THUMBNAIL
@@ -62,5 +62,5 @@ def hamming(probes: Templates, gallery: Templates) -> Floats:
     return np.asarray((probes.rows.shape[1] - agreement) / 2, dtype=np.float64)
 
 
-PHOTO_HASH = Fixed("photo hash", "T0", HashView(), hamming)
-FACE_HASH = Fixed("face hash", "T0", HashView(face=True), hamming)
+PHOTO_HASH = Fixed("photo hash", HashView(), hamming, Approach("T0", "perceptual hash of the photograph"))
+FACE_HASH = Fixed("face hash", HashView(face=True), hamming, Approach("T0", "perceptual hash of the face"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Lesson, Templates, Tier, View
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to
 from ganonym.evaluate.attackers.embedding_map import TINY, LinearMap, ProcrustesMap
 from ganonym.evaluate.attackers.lessons import cosine_rows, finite, pairs_of
 from ganonym.types import Floats
@@ -47,11 +47,14 @@ class RetrainedMetric:
 
     view: View
     mapped: bool = False
-    tier: Tier = "A"
 
     @property
     def name(self) -> str:
         return f"retrained metric{' after a map' if self.mapped else ''} on {self.view.name}"
+
+    @property
+    def approach(self) -> Approach:
+        return adapted_to(self.view, f"retrained comparison{' after a learned map' if self.mapped else ''}")
 
     def learn(self, lesson: Lesson) -> Whitened:
         """The metric. Raises UsageError when released photos of too few other people are there to learn from."""

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Lesson, Rows, Templates, Tier, View, stack
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates, View, stack
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
 from ganonym.evaluate.attackers.lessons import whole_pairs
 from ganonym.evaluate.attackers.restorer import RESTORE_STEPS, Crops, train_restorer
+from ganonym.evaluate.protocol import ALL_PHOTOS, OTHER_PHOTO, REVERSAL, SAME_PHOTO
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.descriptor import DESCRIPTOR, describe
@@ -86,6 +87,10 @@ class Restored:
         return _descriptor(exact.tobytes())
 
 
+RESTORATION = Approach(REVERSAL, "restoration before recognition", 2, (OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS))
+"""Reversal costs minutes, so it is run where it tells most: on two folds, against originals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reversal:
     """Learns to restore the crops of other people; the same lesson and `seed` give the same restorer.
@@ -99,7 +104,7 @@ class Reversal:
     seed: int = 0
     most: int = MOST
     name: str = "reversal"
-    tier: Tier = "R"
+    approach: Approach = RESTORATION
 
     def learn(self, lesson: Lesson) -> Restored:
         """The restorer. Raises UsageError when released photos of too few other people are there to learn from."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.evaluate.attackers.attacker import Fixed, uncorrelated
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, uncorrelated
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import SIDE, face_thumbnail
 from ganonym.types import Floats
@@ -41,4 +41,4 @@ def standardized(grey: Floats) -> Floats:
     return np.asarray(centred / spread) if spread > 0 else np.zeros_like(centred)
 
 
-THUMBNAIL = Fixed("thumbnail", "T0", ThumbnailView(), uncorrelated)
+THUMBNAIL = Fixed("thumbnail", ThumbnailView(), uncorrelated, Approach("T0", "small grey picture of the face"))

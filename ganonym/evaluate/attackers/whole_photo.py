@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Fixed, uncorrelated
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, uncorrelated
 from ganonym.evaluate.attackers.thumbnail import standardized
 from ganonym.evaluate.sample import Sample
 from ganonym.faces.thumbnail import LUMA
@@ -37,4 +37,4 @@ class WholePhotoView:
         return standardized(photo_thumbnail(sample.rgb).ravel())
 
 
-WHOLE_PHOTO = Fixed("whole photo", "T0", WholePhotoView(), uncorrelated)
+WHOLE_PHOTO = Fixed("whole photo", WholePhotoView(), uncorrelated, Approach("T0", "whole photograph, tiny"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganonym.evaluate.assessment import Control, Finding
-from ganonym.evaluate.scores import OTHER_PHOTO
+from ganonym.evaluate.protocol import OTHER_PHOTO, RECOGNIZERS
 from ganonym.statistics.intervals import exceeds, holm, proportion
 
 CLEAN = 0.80
@@ -24,7 +24,7 @@ def instrument(clean: Sequence[Finding]) -> Control:
 
     By the one-sided 95 % lower bound, which is also to exceed the band of chance.
     """
-    found = [each for each in clean if each.tier in ("T1", "T2") and each.setting == OTHER_PHOTO]
+    found = [each for each in clean if each.tier in RECOGNIZERS and each.setting == OTHER_PHOTO]
     needed = f"rank-1 on originals, lower bound ≥ {CLEAN} and above chance, of one recognizer"
     if not found:
         return _control("C1", "originals", None, None, needed, "no recognizer, or no subject with two photos")

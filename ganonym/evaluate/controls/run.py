@@ -10,7 +10,7 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attack_all import photos_of
-from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.attackers.attacker import Attacker, approach_of
 from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.embedding_map import ProcrustesMap
 from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
@@ -26,15 +26,20 @@ from ganonym.evaluate.controls.holds import (
 from ganonym.evaluate.controls.planted import attacked, clean, donated, null_findings, rotated, watermarked
 from ganonym.evaluate.controls.weak import WEAK
 from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.scores import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO, Photos, score
+from ganonym.evaluate.scores import Photos, score
 
 ROUNDS = 200
-ADAPTED = ("ridge map", "procrustes map", "retrained metric", "fine-tuned head")
 
 
-def control_all(seen: Seen, release: Release, findings: Sequence[Finding], seed: int) -> list[Control]:
-    """C1 to C7 on these very people, by the same code that attacks the release."""
+def control_all(
+    seen: Seen, release: Release, attackers: Sequence[Attacker], findings: Sequence[Finding], seed: int
+) -> list[Control]:
+    """C1 to C7 on these very people, by the same code that attacks the release.
+
+    `findings` are those of the `attackers`.
+    """
     rng = np.random.default_rng([seed, 2])
 
     def found(attacker: Attacker, photos: Photos) -> list[Finding]:
@@ -60,7 +65,7 @@ def control_all(seen: Seen, release: Release, findings: Sequence[Finding], seed:
         for each in null_findings(attacker, views[attacker.name], rng, ROUNDS)
     ]
     controls.append(nulls(nothing))
-    controls += _adapted(findings)
+    controls += _adapted(attackers, findings)
     faceless = sum(look is not None and look.points is None for look in seen.looks)
     controls.append(acquisition(faceless, len(seen.looks)))
     twice = [
@@ -95,12 +100,13 @@ def _planted(views: dict[str, Photos], plain: dict[str, list[Finding]], rng: np.
             )
 
 
-def _adapted(findings: Sequence[Finding]) -> Iterator[Control]:
+def _adapted(attackers: Sequence[Attacker], findings: Sequence[Finding]) -> Iterator[Control]:
     """C5 for every adapted attacker on dlib's templates, in the setting where it falls behind most."""
     naive = {each.setting: each for each in findings if each.attacker == DLIB_ORACLE.name}
-    for name in dict.fromkeys(each.attacker for each in findings if each.attacker.startswith(ADAPTED)):
-        if not name.endswith(DLIB_ORACLE.view.name):
+    for attacker in attackers:
+        if not approach_of(attacker).adapted or attacker.view.name != DLIB_ORACLE.view.name:
             continue
-        both = [(naive[each.setting], each) for each in findings if each.attacker == name and each.setting in naive]
+        own = (finding for finding in findings if finding.attacker == attacker.name)
+        both = [(naive[finding.setting], finding) for finding in own if finding.setting in naive]
         if both:
             yield adapted(*min(both, key=lambda pair: pair[1].rank1.value - pair[0].rank1.value))

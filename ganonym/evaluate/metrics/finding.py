@@ -11,7 +11,8 @@ from ganonym.evaluate.metrics.linkability import linkability
 from ganonym.evaluate.metrics.permutation import advantage
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.metrics.verification import verification
-from ganonym.evaluate.scores import ANONYMIZED, Scores
+from ganonym.evaluate.protocol import ANONYMIZED
+from ganonym.evaluate.scores import Scores
 from ganonym.statistics.intervals import rate
 
 PLACES = 20

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Tier
 from ganonym.evaluate.metrics.ranking import Ranks, rank
+from ganonym.evaluate.protocol import Tier
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility
+from ganonym.evaluate.protocol import TIERS
 from ganonym.evaluate.report import figures, wording
 from ganonym.evaluate.report.pages import limit_of, render
 from ganonym.evaluate.report.tradeoff import measure_of, points_of, tradeoff
@@ -77,7 +78,7 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         policy=wording.POLICIES.get(a.policy, "a policy of the data holder"),
         limit=limit_of(a),
         settings=settings,
-        tiers=[tier for tier in wording.TIERS if any(each.tier == tier for each in findings)],
+        tiers=[words for tier, words in TIERS.items() if any(each.tier == tier for each in findings)],
         strongest=strongest,
         who=who,
         clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
@@ -105,7 +106,7 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
 
 def who(finding: Finding) -> str:
     """What the attacker is, in words of the vocabulary."""
-    return wording.ATTACKERS.get(finding.attacker, wording.TIERS.get(finding.tier, "another attacker"))
+    return wording.attacker_words(finding.attacker, finding.tier)
 
 
 def bounds(gate: Gate) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,11 @@ FORMAT = "1"
 MINIMUM_SALT = 16
 
 
-def write_trials(path: Path, trials: Iterable[Trials], photos: Sequence[str], salt: bytes) -> int:
-    """Write the trials of every attacker and setting, one row group each, as they come; returns their number.
+@contextmanager
+def trials_file(path: Path, photos: Sequence[str], salt: bytes) -> Iterator[Callable[[Trials], None]]:
+    """Gives what writes the trials of an attacker in a setting, one row group each; the file is there at the end.
+
+    None is there when the block ends by an exception.
 
     `photos[i]` names photo i of `Trials.photos`; names of photos and subjects are written as HMACs under `salt` (at
     least 16 bytes; whoever has it can undo them, so it must not be shared). The same input gives the same bytes.
@@ -111,20 +115,33 @@ def write_trials(path: Path, trials: Iterable[Trials], photos: Sequence[str], sa
     columns |= {"mated": pa.float64(), "nearest_other": pa.float64(), "failed": pa.bool_()}
     schema = pa.schema(list(columns.items()), metadata={"ganonym.trials": FORMAT})
     partial = path.with_name(f".{path.name}.partial")
-    written = 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            for each in trials:
-                if len(each.owners):
-                    writer.write_table(pa.table(_columns(each, photos, salt), schema=schema), len(each.owners))
-                written += len(each.owners)
-        partial.replace(path)
-    except OSError as error:
-        raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(partial, schema, compression="zstd")
+
+        def write(trials: Trials) -> None:
+            if len(trials.owners):
+                with _writing(path):
+                    writer.write_table(pa.table(_columns(trials, photos, salt), schema=schema), len(trials.owners))
+
+        try:
+            yield write
+        finally:
+            with _writing(path):
+                writer.close()
+        with _writing(path):
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return written
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
 
 
 def salted(kind: str, name: str, salt: bytes) -> str:

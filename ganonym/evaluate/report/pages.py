@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ganonym.evaluate.assessment import Assessment, Finding
 from ganonym.evaluate.compare import Comparison, Place
+from ganonym.evaluate.protocol import ANONYMIZED, SAME_PHOTO
 from ganonym.evaluate.report import figures, wording
 from ganonym.evaluate.report.drawing import DARK, LIGHT
 from ganonym.evaluate.report.files import write_whole
 from ganonym.evaluate.report.tradeoff import Point, measure_of, points_of, tradeoff
-from ganonym.evaluate.scores import ANONYMIZED, SAME_PHOTO
 
 if TYPE_CHECKING:
     from jinja2 import Environment

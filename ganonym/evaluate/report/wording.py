@@ -5,10 +5,11 @@ Settings carry the attack names of Newton et al. 2005, tiers what an attack cost
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from ganonym.evaluate.assessment import Assessment, Finding
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO, TIERS
 from ganonym.statistics.intervals import Rate
 
 MINIMUM_CELL = 11
@@ -22,49 +23,6 @@ SETTINGS = {
     ANONYMIZED: ("Lazy attack (linkage)", "Two released photographs: do they show the same person?"),
     REVERSE: ("Reverse attack", "The attacker knows a person and asks whether, and as whom, this person was released."),
     PARROT: ("Parrot attack", "The attacker runs the same method over photographs of everybody, and compares results."),
-}
-TIERS = {
-    "T0": "no trained weights; any laptop",
-    "T1": "bundled face recognizer",
-    "T2": "face recognizer brought by the assessor",
-    "A": "recognizer adapted to the method",
-    "R": "restoration before recognition",
-}
-_ATTACKERS = {
-    "thumbnail": "small grey picture of the face",
-    "inner face": "small grey picture of the inner face",
-    "whole photo": "whole photograph, tiny",
-    "background": "background only",
-    "photo hash": "perceptual hash of the photograph",
-    "face hash": "perceptual hash of the face",
-    "keypoints": "key points of the photograph",
-    "metadata name": "file name",
-    "metadata order": "order of files",
-    "metadata time": "times of files",
-    "metadata size": "sizes of files",
-    "metadata embedded": "metadata inside the file",
-    "shape plain": "face shape",
-    "shape": "face shape, trained",
-    "shape informed": "face shape, trained on outputs",
-    "eigen-lda": "grey values, trained on outputs",
-    "eigen-lda naive": "grey values, trained on originals",
-    "eigen-lda paired": "grey values, trained on pairs",
-    "dlib": "face recognizer",
-    "dlib oracle": "face recognizer, position known",
-    "reversal": "restoration before recognition",
-    "fused": "several attackers fused",
-}
-_LEARNED = {
-    "ridge map": "learned map back",
-    "procrustes map": "learned rotation back",
-    "retrained metric": "retrained comparison",
-    "retrained metric after a map": "retrained comparison after a learned map",
-    "fine-tuned head": "fine-tuned recognizer",
-}
-ATTACKERS = _ATTACKERS | {
-    f"{kind} on {view}": f"{words}, {_ATTACKERS[view]}"
-    for kind, words in _LEARNED.items()
-    for view in ("dlib", "dlib oracle")
 }
 GATES = {
     "G0": "The files are complete, and no picture was passed through",
@@ -132,6 +90,25 @@ COLUMNS = {
     "sex": "Sex", "age": "Age", "age band": "Age", "ethnicity": "Ethnicity", "syndrome": "Syndrome",
     "expression": "Expression", "session": "Session", "site": "Site",
 }  # fmt: skip
+
+
+@cache
+def _attacker_words() -> Mapping[str, str]:
+    """What the attackers themselves, and the packages that offer more, say they are called."""
+    from ganonym.evaluate.attack_one import FUSED
+    from ganonym.evaluate.attackers.attacker import approach_of
+    from ganonym.evaluate.suite import suite
+
+    return {attacker.name: approach_of(attacker).words for attacker in suite()} | {FUSED: "several attackers fused"}
+
+
+def attacker_words(name: str, tier: str) -> str:
+    """An attacker as reports call it; by its tier where it has no words, as one that was given by argument.
+
+    >>> attacker_words("thumbnail", "T0"), attacker_words("glint (arcface)", "T2")
+    ('small grey picture of the face', 'face recognizer brought by the assessor')
+    """
+    return _attacker_words().get(name, "") or TIERS.get(tier, "another attacker")
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Calls, Classifier, Inputs, record
+from ganonym.classify.system import Calls, Inputs, Learner, record
 
 Cell: TypeAlias = Literal["OO", "OA", "AO", "AA"]
 CELLS: tuple[Cell, ...] = ("OO", "OA", "AO", "AA")
@@ -30,7 +30,7 @@ class Side:
 
 
 def four_cells(
-    classifier: Classifier,
+    classifier: Learner,
     originals: Side,
     released: Side,
     classes: NDArray[np.intp],

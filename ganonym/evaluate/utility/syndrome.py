@@ -13,7 +13,7 @@ from ganonym.classify.cross_validation import called
 from ganonym.classify.learning.discriminant import Discriminant, Reference, load_reference
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
-from ganonym.classify.system import Calls, Classifier
+from ganonym.classify.system import Calls, Learner
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
@@ -47,7 +47,7 @@ class Diagnosed:
     calls: Mapping[str, Mapping[Cell, Calls]]
 
 
-def diagnose(inputs: UtilityInputs, seed: int, network: Classifier = NETWORK) -> Diagnosed | None:
+def diagnose(inputs: UtilityInputs, seed: int, network: Learner = NETWORK) -> Diagnosed | None:
     """Every photo with a syndrome called in the four cells, by landmarks and by pixels.
 
     Classes of fewer than two subjects are left out, because nobody could be learned from; None when fewer than two

@@ -28,7 +28,7 @@ from ganonym.evaluate.assessment import (
     Utility,
 )
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
-from ganonym.evaluate.scores import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
+from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSAL, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.judge import Judgement, excesses, groups, rates
 from ganonym.evaluate.verdict.policy import Mode, Policy, RateRule
 
@@ -127,7 +127,8 @@ def _of(findings: Sequence[Finding], settings: Sequence[str], reversal: bool | N
     return [
         each
         for each in findings
-        if each.setting.removesuffix(CONDITIONED) in settings and (reversal is None or (each.tier == "R") is reversal)
+        if each.setting.removesuffix(CONDITIONED) in settings
+        and (reversal is None or (each.tier == REVERSAL) is reversal)
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganonym.evaluate.assessment import Finding, GroupFinding, Inference, State
 from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.protocol import cost
 from ganonym.evaluate.verdict.policy import GroupRule, RateRule
 from ganonym.statistics.intervals import exceeds, holm
 
@@ -39,7 +40,7 @@ def rates(findings: Sequence[Finding], rule: RateRule) -> Judgement:
     worst, _ = max(limited, key=lambda pair: (pair[0].rank1.upper - pair[1], pair[0].rank1.value))
     found = f"{worst.attacker}, {worst.setting}: {worst.rank1.value:.3f}, at most {worst.rank1.upper:.3f}"
     if works:
-        cheapest = min(works, key=lambda each: (_COST.index(each.tier), -each.rank1.value))
+        cheapest = min(works, key=lambda each: (cost(each.tier), -each.rank1.value))
         reason = (
             f"{len(works)} of {len(limited)} attacks exceed the limit (Holm, 5 %), the cheapest: {cheapest.attacker} "
             f"(tier {cheapest.tier}), {cheapest.setting}, {cheapest.rank1.value:.3f}"
@@ -49,9 +50,6 @@ def rates(findings: Sequence[Finding], rule: RateRule) -> Judgement:
         reason = f"the interval of {worst.attacker} reaches beyond the limit ({worst.rank1.n} subjects)"
         return Judgement("INCONCLUSIVE", limit, found, reason)
     return Judgement("PASS", limit, found, "")
-
-
-_COST = ("T0", "T1", "T2", "A", "R")
 
 
 def _limit(finding: Finding, rule: RateRule) -> float | None:

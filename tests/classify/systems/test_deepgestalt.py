@@ -13,7 +13,7 @@ from torch.nn import functional
 from ganonym.classify.crops import REGIONS
 from ganonym.classify.learning.augment import Augmentation, altered_regions
 from ganonym.classify.learning.fit import Schedule
-from ganonym.classify.systems.deepgestalt import PUBLISHED, DeepGestalt, one_against_rest, small, stretched
+from ganonym.classify.systems.deepgestalt import PUBLISHED, DeepGestalt, small, stretched
 from ganonym.errors import EnvironmentFault, UsageError
 
 STEPS = Schedule(epochs=16, batch=12, optimizer="sgd", rate=5e-2, clip=0.1)
@@ -160,10 +160,6 @@ def test_presets_are_the_published_and_a_small_one() -> None:
     assert (PUBLISHED.optimizer, PUBLISHED.rate, PUBLISHED.momentum, PUBLISHED.clip) == ("sgd", 5e-3, 0.9, 0.1)
     assert small(("full",)).regions == ("full",)
     assert small().side == 48
-
-
-def test_one_against_rest() -> None:
-    assert one_against_rest(np.array([4, 1, 4, 0], dtype=np.intp), 4).tolist() == [1, 0, 1, 0]
 
 
 def test_crops_of_one_grey_stay_finite() -> None:

@@ -17,7 +17,7 @@ from torch import nn
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.learning.heads import CosFace, Softmax
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.system import Inputs, Published
+from ganonym.classify.system import Inputs, Method
 from ganonym.classify.systems.cnn import narrow
 from ganonym.classify.systems.deepgestalt import small
 from ganonym.classify.systems.gestaltmatcher import GestaltMatcher
@@ -42,31 +42,31 @@ def plan(device: str) -> Schedule:
     return Schedule(1, 4, "sgd", 0.01, device=device)
 
 
-def deepgestalt(device: str) -> tuple[Published, Inputs]:
+def deepgestalt(device: str) -> tuple[Method, Inputs]:
     return replace(small(("full",)), schedule=plan(device)), crops(4, 48, 48)
 
 
-def cnn(device: str) -> tuple[Published, Inputs]:
+def cnn(device: str) -> tuple[Method, Inputs]:
     return replace(narrow("resnet50"), side=64, schedule=plan(device)), crops(64, 64, 3)
 
 
-def gestaltmatcher(device: str) -> tuple[Published, Inputs]:
+def gestaltmatcher(device: str) -> tuple[Method, Inputs]:
     return GestaltMatcher(foundation(), epochs=1, draws=0, device=device), crops(SIDE, SIDE, 3)
 
 
-def gestaltmatcher_as_published(device: str) -> tuple[Published, Inputs]:
+def gestaltmatcher_as_published(device: str) -> tuple[Method, Inputs]:
     return GestaltMatcher(foundation(), epochs=1, device=device), crops(SIDE, SIDE, 3)
 
 
-def softmax(device: str) -> tuple[Published, Inputs]:
+def softmax(device: str) -> tuple[Method, Inputs]:
     return MarginNetwork(Softmax(), FORM, plan(device)), crops(SIDE, SIDE, 3)
 
 
-def cosface(device: str) -> tuple[Published, Inputs]:
+def cosface(device: str) -> tuple[Method, Inputs]:
     return MarginNetwork(CosFace(), foundation(), plan(device)), crops(SIDE, SIDE, 3)
 
 
-Make = Callable[[str], tuple[Published, Inputs]]
+Make = Callable[[str], tuple[Method, Inputs]]
 ALL = [deepgestalt, cnn, gestaltmatcher, gestaltmatcher_as_published, softmax]
 
 

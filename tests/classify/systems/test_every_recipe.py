@@ -18,15 +18,12 @@ import torch
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, gather
 from ganonym.classify.encoders import read_foundation
-from ganonym.classify.explain.model import EXPLAINED
 from ganonym.classify.gestaltmatcher_csv import read_cases
-from ganonym.classify.looks import System
 from ganonym.classify.model_folder import Card, Key, digest, save_model
-from ganonym.classify.recipe import Preset, altered, changed
-from ganonym.classify.system import Arrays, Inputs, OnEmbeddings, Trained
-from ganonym.classify.systems import SYSTEMS, configured, meaning, system_of
+from ganonym.classify.recipe import Preset, altered, load_recipe, recipe_names
+from ganonym.classify.system import Arrays, Configuration, Inputs, System, Trained
+from ganonym.classify.systems import SYSTEMS, configuration_of
 from ganonym.errors import UsageError
-from ganonym_train.recipes import bundled, find_recipe
 
 KEY = Key(b"a secret of thirty-two bytes and more")
 POSITIVE = "PHANTOM-WBS"
@@ -46,7 +43,6 @@ from pathlib import Path
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import gather
 from ganonym.classify.explain.model import explained
-from ganonym.classify.looks import System
 from ganonym.classify.model_folder import load_model
 from ganonym.classify.encoders import read_foundation
 from ganonym.errors import GanonymError
@@ -77,13 +73,12 @@ class Read:
     after: dict[str, dict[str, Any]]
 
 
-def quick_system(name: str) -> tuple[dict[str, Any], Arrays, System]:
-    """Settings that take seconds, what the system starts from, and the system."""
-    recipe = find_recipe(name)
-    settings = altered(recipe.settings("small"), QUICK.get(name, ()))
-    start = configured(recipe.system, settings).pretrained_start
-    foundation = read_foundation(kind=recipe.system) if start else {}
-    return settings, foundation, system_of(recipe.system, settings, foundation)
+def quick_system(name: str) -> tuple[Configuration, Arrays, System]:
+    """A configuration that takes seconds, what the system starts from, and the system."""
+    configuration = altered(load_recipe(name).small, QUICK.get(name, ()))
+    start = configuration.pretrained_start
+    foundation = read_foundation(bundled=configuration.bundled_start) if start else {}
+    return configuration, foundation, configuration.system(foundation)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +89,7 @@ def few_people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
 
     folder = tmp_path_factory.mktemp("few")
     write_cohort(folder / "photos", cohort_of(class_sizes("WBS=3,control=3", 3), 1, 3), 1, lambda *_: None)
-    crops = {crop for name in bundled() for crop in quick_system(name)[2].look.crops}
+    crops = {crop for name in recipe_names() for crop in quick_system(name)[2].look.crops}
     return gather(read_cases(folder / "people.csv", folder / "photos"), crops=tuple(crops))
 
 
@@ -107,13 +102,13 @@ def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read
     seen_again = few_people.portraits[0], few_people.portraits[-1]
     unknown = replace(few_people, cases=tuple(nobody), portraits=seen_again, classes=np.zeros(2, np.intp))
     before, kept = {}, {}
-    for name, recipe in bundled().items():
-        settings, foundation, system = quick_system(name)
+    for name in recipe_names():
+        configuration, foundation, system = quick_system(name)
         seen = system.look(few_people)
         trained = system.method.learn(seen.inputs, seen.classes, len(names), 1)
         seen_digests = tuple(KEY.digest_of(case) for case in few_people.cases)
         card = Card(
-            settings=settings,
+            settings=configuration.model_dump(),
             seed=1,
             names=names,
             photos=6,
@@ -124,7 +119,7 @@ def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read
             people=(),
             key=KEY.mark,
         )
-        save_model(folder / name, recipe, card, trained)
+        save_model(folder / name, load_recipe(name), card, trained)
         asked = system.look(unknown).inputs
         before[name], kept[name] = trained(asked), (trained, asked)
     ended = subprocess.run(
@@ -134,23 +129,24 @@ def models(few_people: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Read
     return Read(before, kept, json.loads(ended.stdout))
 
 
-@pytest.mark.parametrize("name", sorted(bundled()))
+@pytest.mark.parametrize("name", recipe_names())
 def test_a_model_is_read_asked_and_explained_in_another_process(name: str, models: Read) -> None:
     after = models.after[name]
     assert np.array_equal(np.array(after["chances"]), models.before[name])
     np.testing.assert_allclose(np.sum(after["chances"], axis=1), 1)
-    if find_recipe(name).system in EXPLAINED:
+    if load_recipe(name).small.network_of_faces:
         # After so little training nothing may speak for a class, but something speaks for one of the two.
         assert sum(after["shares"].values()) == pytest.approx(1)
         assert all("nothing in" in said for _, said in after["refused"])
     else:
         assert after["shares"] is None
         assert [kind for kind, _ in after["refused"]] == ["UsageError", "UsageError"]
-        assert all(", ".join(EXPLAINED) in said for _, said in after["refused"])
+        others = ", ".join(kind for kind in SYSTEMS if kind != "measurement")
+        assert all(f"Models of {others} can be explained" in said for _, said in after["refused"])
 
 
 def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) -> None:
-    found = {name: one for name, one in models.trained.items() if isinstance(one[0], OnEmbeddings)}
+    found = {name: one for name, one in models.trained.items() if hasattr(one[0], "logits")}
     assert {*found} == {"meta-baseline", "nearest-mean", "photo-set", "risk-grading", "vcfs-screening"}
     for name, (trained, asked) in found.items():
         own = asked if asked.dtype.names is None else asked["photos"][:, 0].copy()
@@ -165,13 +161,14 @@ def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) ->
 
 def test_it_is_known_which_models_hold_means_of_classes(models: Read) -> None:
     for name, (trained, _) in models.trained.items():
-        settings = find_recipe(name).settings("small")
-        assert ("means" in trained.arrays) == configured(find_recipe(name).system, settings).keeps_means, name
-    assert configured("measurement", {"learner": "rule", "strength": 0.05, "trees": 5}).keeps_means
+        assert ("means" in trained.arrays) == load_recipe(name).small.keeps_means, name
+    assert altered(load_recipe("fas-measurement").small, ["learner=rule"]).keeps_means
 
 
 def test_all_systems_but_one_are_explained() -> None:
-    assert set(SYSTEMS) - set(EXPLAINED) == {"measurement"}
+    assert [kind for kind in SYSTEMS if not configuration_of(kind).network_of_faces] == ["measurement"]
+    assert {load_recipe(name).system for name in recipe_names()} == set(SYSTEMS)
+    assert [configuration_of(kind).kind for kind in SYSTEMS] == list(SYSTEMS)
 
 
 OTHERWISE = {"sex": "female", "age": 3.0, "ancestry": "african"}
@@ -194,31 +191,31 @@ def test_what_photo_set_promises_to_look_at_changes_what_it_says(column: str, fe
 
 SETTINGS = [
     (name, preset, setting)
-    for name, recipe in sorted(bundled().items())
+    for name in recipe_names()
     for preset in get_args(Preset)
-    for setting in recipe.settings(preset)
+    for setting in type(load_recipe(name).small).model_fields
 ]
 WRONG = ("-1", "-0.5", "0", "abc", "[]", "nan", "inf", "1e999", "[1]", '""', "{}", "2026-01-01")
 
 
 @pytest.mark.parametrize(("name", "preset", "setting"), SETTINGS)
 def test_a_setting_that_cannot_be_is_refused_with_what_it_may_be(name: str, preset: Preset, setting: str) -> None:
-    recipe = find_recipe(name)
-    usual = recipe.settings(preset)
-    kind = usual[setting]
+    recipe = load_recipe(name)
+    usual = recipe.preset(preset)
+    kind = usual.model_dump()[setting]
     wrong = [*WRONG, "1.5" if isinstance(kind, int) else "true", f"{kind}x", "10000000"]
     wrong += ["true", "false"] if not isinstance(kind, bool) else ["1", "yes"]
     wrong += [f"{kind}.0"] if type(kind) is int else []
     for value in wrong:
-        with pytest.raises(UsageError, match=rf"{setting} must be {meaning(recipe.system)[setting][:12]}"):
-            system_of(recipe.system, altered(usual, [f"{setting}={value}"]), {})
+        with pytest.raises(UsageError, match=rf"{setting} must be {usual.meaning()[setting][:12]}"):
+            altered(usual, [f"{setting}={value}"])
 
 
 def test_a_region_is_looked_at_once() -> None:
-    recipe = find_recipe("deepgestalt")
+    recipe = load_recipe("deepgestalt")
     for twice in ('["full", "full"]', '["upper", "full", "upper"]'):
         with pytest.raises(UsageError, match="regions must be a list, each once, of full, upper"):
-            configured(recipe.system, altered(recipe.settings("small"), [f"regions={twice}"]))
+            altered(recipe.small, [f"regions={twice}"])
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_refused() -> None:
@@ -228,11 +225,6 @@ def test_a_setting_that_does_nothing_beside_the_others_is_refused() -> None:
         ("fas-measurement", ["learner=rule", "trees=5"], "trees"),
         ("shen-margin", ["depth=18"], "depth"),
     ):
-        recipe = find_recipe(name)
-        settings = altered(recipe.settings("small"), changes)
         with pytest.raises(UsageError, match=f"{idle} does nothing"):
-            configured(recipe.system, settings, changed(changes))
-    margin = find_recipe("shen-margin")
-    changes = ["pretrained=false", "depth=18"]
-    found = configured("margin", altered(margin.settings("small"), changes), changed(changes))
-    assert not found.pretrained_start
+            altered(load_recipe(name).small, changes)
+    assert not altered(load_recipe("shen-margin").small, ["pretrained=false", "depth=18"]).pretrained_start

@@ -15,12 +15,12 @@ from safetensors.numpy import save_file
 from ganonym.classify.learning.fit import seeded
 from ganonym.classify.model_folder import Card, digest, save_model
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, iresnet_of
+from ganonym.classify.recipe import load_recipe
 from ganonym.classify.retrieval.encode import of_model
 from ganonym.classify.system import Arrays
 from ganonym.classify.systems.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher, Tuning
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
-from ganonym_train.recipes import find_recipe
 
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(4, 6, 8, 10), embedding=12, side=32)
 QUICK = Tuning(batch=16, rate=2e-2, decay=5e-5, head_rate=2e-2)
@@ -242,7 +242,7 @@ def test_the_recognizer_of_a_kept_model_is_found_among_those_that_are_offered(tm
         people=(),
         key="0" * 32,
     )
-    save_model(tmp_path / "kept", find_recipe("gestaltmatcher"), card, trained)
+    save_model(tmp_path / "kept", load_recipe("gestaltmatcher"), card, trained)
     member, found = of_model(tmp_path / "kept", [lambda: base(0), lambda: base(1)])
     assert found.card == card
     assert (member.encoder.name, member.side, member.encoder.width) == ("kept", 32, trained.width)

@@ -12,20 +12,20 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ganonym.classify.learning.forest import grown
 from ganonym.classify.measurement.lengths import measurements
-from ganonym.classify.system import Published
+from ganonym.classify.system import Method
 from ganonym.classify.systems.measurement import (
     AstleyClarren,
     MeasuredForest,
     MeasuredLogistic,
     features,
-    grown,
 )
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.weights import read_tensors
 
-METHODS: list[Published] = [MeasuredLogistic(), MeasuredForest(trees=20), AstleyClarren()]
+METHODS: list[Method] = [MeasuredLogistic(), MeasuredForest(trees=20), AstleyClarren()]
 
 
 def people(seed: int, each: int = 40) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -39,7 +39,7 @@ def people(seed: int, each: int = 40) -> tuple[NDArray[np.float64], NDArray[np.i
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
-def test_it_learns_a_planted_sign_and_comes_back_from_its_file(method: Published, tmp_path: Path) -> None:
+def test_it_learns_a_planted_sign_and_comes_back_from_its_file(method: Method, tmp_path: Path) -> None:
     points, classes = people(1)
     others, truth = people(2)
     trained = method.learn(points, classes, 2, seed=3)
@@ -66,11 +66,11 @@ def test_the_forest_is_scikit_learns() -> None:
     classes = np.where(np.arange(80) % 3 == 0, 3, classes).astype(np.intp)  # classes 0, 1 and 3 of 5
     seen, others = features(points), features(people(5)[0])
     model = RandomForestClassifier(15, min_samples_leaf=2, class_weight="balanced", random_state=0).fit(seen, classes)
-    forest = grown(model, 5)
-    np.testing.assert_allclose(forest.walk(others), model.predict_proba(others), atol=1e-12)
-    np.testing.assert_allclose(forest.walk(seen), model.predict_proba(seen), atol=1e-12)
-    np.testing.assert_array_equal(forest(people(5)[0])[:, [2, 4]], 0.0)
+    forest = grown(model)
+    np.testing.assert_allclose(forest(others), model.predict_proba(others), atol=1e-12)
+    np.testing.assert_allclose(forest(seen), model.predict_proba(seen), atol=1e-12)
     ours = MeasuredForest(15).learn(points, classes, 5, seed=0)
+    np.testing.assert_array_equal(ours(people(5)[0])[:, [2, 4]], 0.0)
     np.testing.assert_allclose(ours(people(5)[0])[:, [0, 1, 3]], model.predict_proba(others), atol=1e-12)
     assert MeasuredForest(15).learn(points, classes, 5, seed=1)(points).tobytes() != ours(points).tobytes()
 
@@ -79,7 +79,7 @@ def test_at_a_threshold_a_photo_goes_where_scikit_learn_sends_it() -> None:
     grid = np.arange(12.0)[:, None]
     model = RandomForestClassifier(9, bootstrap=False, random_state=0).fit(grid, (grid[:, 0] > 5).astype(int))
     half = np.array([[5.5], [np.nextafter(5.5, 6)], [5.500001], [4.0]])
-    np.testing.assert_allclose(grown(model, 2).walk(half), model.predict_proba(half), atol=1e-12)
+    np.testing.assert_allclose(grown(model)(half), model.predict_proba(half), atol=1e-12)
 
 
 @pytest.mark.parametrize("kinds", [2, 3])
@@ -119,7 +119,7 @@ def test_the_rule_is_for_two_classes() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
-def test_foreign_arrays_are_refused(method: Published) -> None:
+def test_foreign_arrays_are_refused(method: Method) -> None:
     points, classes = people(10)
     good = dict(method.learn(points, classes, 2, seed=0).arrays)
     first = next(iter(good))

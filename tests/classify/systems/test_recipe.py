@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.recipe import altered, parse_recipe
-from ganonym.classify.systems import system_of
+from ganonym.classify.recipe import altered, load_recipe, parse_recipe, recipe_names
+from ganonym.classify.systems import configured
+from ganonym.classify.systems.screening import ScreeningConfiguration
 from ganonym.errors import UsageError
-from ganonym_train.recipes import bundled, find_recipe
 
 GOOD = """
 name = "x"
 paper = "y"
 section = "z"
-system = "deepgestalt"
+system = "screening"
 deviations = ["none"]
 [small]
-epochs = 3
+strength = 0.5
 [full]
-epochs = 300
+strength = 1
 """
 
 
@@ -31,12 +35,12 @@ def foundation() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]
     return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", sorted(bundled()))
+@pytest.mark.parametrize("name", recipe_names())
 def test_bundled_recipes_build_systems_in_both_sizes(name: str) -> None:
-    recipe = find_recipe(name)
+    recipe = load_recipe(name)
     base = foundation()
     for preset in ("small", "full"):
-        system = system_of(recipe.system, recipe.settings(preset), base)
+        system = recipe.preset(preset).system(base)
         assert hasattr(system.method, "learn")
         assert hasattr(system.method, "restore")
     assert recipe.deviations, "no recipe here is the published one to the letter"
@@ -45,9 +49,8 @@ def test_bundled_recipes_build_systems_in_both_sizes(name: str) -> None:
 def test_settings_go_where_they_belong() -> None:
     from ganonym.classify.systems.deepgestalt import DeepGestalt
 
-    recipe = find_recipe("deepgestalt")
-    changed = altered(recipe.settings("full"), ['regions=["full"]', "epochs=7"])
-    method = system_of(recipe.system, changed, foundation()).method
+    recipe = load_recipe("deepgestalt")
+    method = altered(recipe.full, ['regions=["full"]', "epochs=7"]).system(foundation()).method
     assert isinstance(method, DeepGestalt)
     assert (method.regions, method.schedule.epochs, method.side) == (("full",), 7, 100)
     assert (method.schedule.batch, method.schedule.rate, method.schedule.course) == (280, 0.005, "constant")
@@ -55,35 +58,58 @@ def test_settings_go_where_they_belong() -> None:
 
 
 def test_faults_of_a_recipe_are_named() -> None:
-    assert parse_recipe(GOOD, "good.toml").small == {"epochs": 3}
+    good = parse_recipe(GOOD, "good.toml")
+    assert (good.small, good.preset("full")) == (ScreeningConfiguration(strength=0.5), good.full)
     for text, said in (
         (GOOD.replace('paper = "y"\n', ""), "lacks paper"),
         (GOOD + "\n[medium]\n", "medium"),
         (GOOD.replace('"y"', "3"), "no proper paper"),
+        (GOOD.replace('"y"', '" "'), "no proper paper"),
         (GOOD.replace('["none"]', "[1]"), "no proper deviations"),
         ("name = ", "no TOML"),
+        (GOOD.replace("= 0.5", "= -1"), r"bad.toml, preset small: .*strength is -1\. .*a number above 0"),
+        (GOOD.replace("strength = 1\n", "depth = 1\n"), "preset full: .*lack strength; they have depth"),
+        (GOOD.replace('"screening"', '"astrology"'), "preset small: there is no system 'astrology'"),
     ):
         with pytest.raises(UsageError, match=said):
             parse_recipe(text, "bad.toml")
     with pytest.raises(UsageError, match="deepgestalt"):
-        find_recipe("no such")
+        load_recipe("no such")
     with pytest.raises(UsageError, match="preset"):
-        parse_recipe(GOOD, "x").settings("medium")  # type: ignore[arg-type]
+        good.preset("medium")
+
+
+def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(GOOD)
+    assert load_recipe(tmp_path / "own.toml") == parse_recipe(GOOD, "")
+    (tmp_path / "latin.toml").write_bytes(GOOD.replace("y", "é").encode("latin-1"))
+    with pytest.raises(UsageError, match=r"latin\.toml is not UTF-8"):
+        load_recipe(str(tmp_path / "latin.toml"))
 
 
 def test_unknown_and_missing_settings_are_refused() -> None:
     with pytest.raises(UsageError, match="lack batch"):
-        system_of("deepgestalt", {"epochs": 3}, foundation())
+        configured("deepgestalt", {"epochs": 3})
     with pytest.raises(UsageError, match="means nothing"):
-        system_of("screening", {"strength": 0.1, "depth": 3}, foundation())
+        ScreeningConfiguration(strength=0.1, depth=3)
     with pytest.raises(UsageError, match="no system"):
-        system_of("astrology", {}, foundation())
+        configured("astrology", {})
 
 
 def test_changes_are_read_as_toml_or_as_words() -> None:
-    settings = {"epochs": 3, "rate": 0.1, "weighted": True, "regions": [], "head": "cosface"}
-    found = altered(settings, ["rate=1", "weighted=false", "head = arcface", 'regions=["full"]', "epochs=many"])
-    assert found == {"epochs": "many", "rate": 1, "weighted": False, "regions": ["full"], "head": "arcface"}
-    for change in ("depth=3", "epochs"):
+    small = load_recipe("shen-margin").small
+    found = altered(small, ["rate=1", "pretrained=false", "head = arcface", "depth=18"]).model_dump()
+    assert found == {**small.model_dump(), "rate": 1.0, "pretrained": False, "head": "arcface", "depth": 18}
+    assert altered(load_recipe("deepgestalt").small, ['regions=["full"]']).model_dump()["regions"] == ("full",)
+    for change in ("width=3", "epochs"):
         with pytest.raises(UsageError, match="--set"):
-            altered(settings, [change])
+            altered(small, [change])
+    with pytest.raises(UsageError, match="epochs is 'many'"):
+        altered(small, ["epochs=many"])
+
+
+def test_to_look_at_what_there_is_imports_no_network() -> None:
+    program = "import sys; from ganonym.classify import recipe, systems; recipe.recipe_names(); systems.SYSTEMS; "
+    program += "print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["False", "False"]

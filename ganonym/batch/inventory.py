@@ -1,4 +1,4 @@
-"""What a run would do, found without writing anything: counts, refusals, collisions, the mechanism."""
+"""What is in a folder, found without writing anything: counts, refusals, collisions, the mechanism that fits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ganonym.types import Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The work of a run. `photos` are to be treated; `refused` names every file and manifest row that is not, and why.
+class Inventory:
+    """What a run has to work on. `photos` are to be treated; `refused` names all files and rows that are not, and why.
 
     `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
     (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each
@@ -51,37 +51,37 @@ class Plan:
         return self.rows[photo].syndrome if self.rows is not None else None
 
 
-def plan_batch(
+def take_inventory(
     source: Path, output: Path | None, settings: Settings, manifest: Path | None = None, distinct: Path | None = None
-) -> Plan:
-    """Plan a run into `output` (None: nothing is to be written) without touching the disk, except for reading.
+) -> Inventory:
+    """Look through `source` for a run into `output` (None: nothing is to be written), by reading alone.
 
     Raises UsageError: folders that contain each other, no photo at all, a faulty manifest, names that differ only in
     case or Unicode form, one subject in several spellings (but for pairs in the file `distinct`), fewer than k subjects
     for k-same.
     """
     check_folders(source, output)
-    found = walk(source)
-    refused = [item for item in found.refused if manifest is None or not _is_same(source / item[0], manifest)]
-    ignored = Counter(why for name, why in found.ignored if manifest is None or not _is_same(source / name, manifest))
-    if not found.photos:
+    listing = walk(source)
+    refused = [item for item in listing.refused if manifest is None or not _is_same(source / item[0], manifest)]
+    ignored = Counter(why for name, why in listing.ignored if manifest is None or not _is_same(source / name, manifest))
+    if not listing.photos:
         raise UsageError(f"there is no photo in {source}.", f"Read are files of {ACCEPTED}, by their suffix.")
-    meeting = twins(found.photos)
+    meeting = twins(listing.photos)
     if meeting:
         pairs = "; ".join(" and ".join(map(repr, group)) for group in meeting)
         raise UsageError(f"names that differ only in case or Unicode form: {pairs}.", "Rename one of each.")
-    photos, rows = found.photos, None
+    photos, rows = listing.photos, None
     notes = [
         "no manifest: every photo is taken to show different people; copies are found, but other photos of one person "
         "are not, and weaken the guarantee"
     ]
     if manifest is not None:
         table = read_manifest(manifest)
-        matched = match(table, found.photos)
+        matched = match(table, listing.photos)
         rows = matched.rows
-        photos, withheld = _match(found.photos, matched)
-        known = {name for name, _ in refused}
-        refused += [item for item in withheld if item[0] not in known]
+        photos, withheld = _match(listing.photos, matched)
+        named = {name for name, _ in refused}
+        refused += [item for item in withheld if item[0] not in named]
         notes = [*table.notes, *filter(None, [matched.note])]
     if ignored:
         kinds = ", ".join(f"{why} {count}" for why, count in sorted(ignored.items()))
@@ -104,7 +104,7 @@ def plan_batch(
             "Add subjects, lower -k, or use --mechanism codebook.",
         )
     formats = Counter(PurePosixPath(photo).suffix.lower().lstrip(".") for photo in photos)
-    return Plan(
+    return Inventory(
         photos=photos,
         refused=tuple(sorted(refused, key=lambda item: item[0])),
         rows=rows,
@@ -122,13 +122,13 @@ def _listed(labels: Iterable[str | None]) -> str:
     return ", ".join(label for label in labels if label is not None)
 
 
-def _match(names: Iterable[str], found: Match) -> tuple[tuple[str, ...], list[tuple[str, Refusal]]]:
+def _match(names: Iterable[str], matched: Match) -> tuple[tuple[str, ...], list[tuple[str, Refusal]]]:
     """The photos that have a row, in order, and the refusals of photos and rows that are alone."""
     unlisted = Refusal("not-in-manifest", "the manifest has no row for this photo")
     missing = Refusal("missing-photo", "the manifest has a row for this photo, but there is no such file")
-    withheld = [(name, unlisted) for name in names if name not in found.rows]
-    return tuple(name for name in names if name in found.rows), withheld + [
-        (row.image, missing) for row in found.missing
+    withheld = [(name, unlisted) for name in names if name not in matched.rows]
+    return tuple(name for name in names if name in matched.rows), withheld + [
+        (row.image, missing) for row in matched.missing
     ]
 
 
