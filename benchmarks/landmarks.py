@@ -1,8 +1,8 @@
 """Finders of faces and landmarks side by side: `python benchmarks/landmarks.py` prints one table.
 
 Each finder is a detector with a landmark model: dlib's two, BlazeFace with our landmark network, BlazeFace with the
-mesh, and FAN where GANONYM_WEIGHTS names a folder with its weights. Errors are mean distances of points over that of the
-outer eye corners (NME), in percent, then in brackets how many of a hundred photographs have no face found, or one
+mesh, and FAN where GANONYM_WEIGHTS names a folder with its weights. Errors are mean distances of points over the one of
+the outer eye corners (NME), in percent, then in brackets how many of a hundred photographs have no face found, or one
 more than 8 % off. "Against itself": what the finder says of the changed photograph beside what it said of the first,
 brought along. "Beside the others": distance to the median of the finders' points, each with its mean displacement on
 London taken away, since templates differ.

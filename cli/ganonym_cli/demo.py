@@ -145,9 +145,9 @@ def _attack(
     from ganonym.evaluate.attackers.dlib_recognizer import DLIB
     from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
     from ganonym.evaluate.sample import locate
-    from ganonym.faces.find import default_backends
+    from ganonym.faces.find import judge_backends
 
-    backends = default_backends()
+    backends = judge_backends()
     located: list[Sample | None] = []
     for done, rgb in enumerate((*originals, *released), start=1):
         located.append(None if rgb is None else locate([rgb], *backends)[0])

@@ -13,7 +13,7 @@ from ganonym.settings import Settings
 from ganonym.types import RGB, FaceRecord, Floats, Photograph, Points, PrivateFace, Substitution
 from ganonym.weights import read_manifest, verified_path
 
-WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
+WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full", "face_mesh", "mesh_offset")
 
 
 @dataclass(frozen=True, slots=True)

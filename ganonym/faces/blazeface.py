@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganonym.faces.align import unturn
 from ganonym.faces.detect import SMALLEST_SIDE
-from ganonym.faces.find import unturn
+from ganonym.faces.mesh import find_mesh
 from ganonym.onnx_session import open_network
 from ganonym.types import RGB, Box, Floats, Points
 from ganonym.weights import read_manifest, verified_path
@@ -30,6 +31,9 @@ TILE_SHARE = 0.3
 
 LEVEL = np.radians(50.0)
 """How far the eyes' line of an upright face may be from level: over 45°, so that one of the quarter turns has it."""
+
+TILE_LEVEL = np.radians(35.0)
+"""The same in tiles, where more is taken for a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,15 @@ class BlazeFaceDetector:
 
     One face as wide as `portrait` of the longer side ends the search; anything else sends it to overlapping `tiles` as
     well, where small faces and the others of a group are seen, above `tiled`: a tile is sooner mistaken. `every_size`
-    always goes there.
+    always goes there. A box counts when the face mesh sees a face in it as well, at two looks with a probability of
+    `presence`: on 593 development photographs all faces had 0.98 or more, necks, hair and cats 0.67 or less at one. Of
+    116 photographs turned by 180°, the face reached up to 0.82 as an upright one; of those upright, 95 % reach `sure`.
     """
 
-    threshold: float = 0.6
+    threshold: float = SURE
     tiled: float = 0.7
+    presence: float = 0.9
+    sure: float = 0.86
     tiles: tuple[int, ...] = (2, 3)
     portrait: float = 0.15
     every_size: bool = False
@@ -80,10 +88,16 @@ class BlazeFaceDetector:
         if min(rgb.shape[:2]) < SMALLEST_SIDE:
             return []
         rows = _rows(rgb, self.threshold)
-        boxes = _upright(rows)
+        boxes = self._confirmed(rgb, rows)
         if not self.every_size and len(boxes) == 1 and boxes[0].width >= self.portrait * max(rgb.shape[:2]):
             return boxes
-        return _upright(np.concatenate([rows, _rows(rgb, self.tiled, self.tiles)]))
+        small = _rows(rgb, self.tiled, self.tiles)
+        return self._confirmed(rgb, np.concatenate([rows, small[_rolls(small) <= TILE_LEVEL]]))
+
+    def _confirmed(self, rgb: RGB, rows: Floats) -> list[Box]:
+        together = merged(rows)
+        upright = [_box(row) for row in together[_rolls(together) <= LEVEL]]
+        return [box for box in upright if all(find_mesh(rgb, box, n).presence >= self.presence for n in (0, 1))]
 
 
 def merged(rows: Floats) -> Floats:
@@ -131,8 +145,9 @@ def _rows(rgb: RGB, threshold: float, tiles: Sequence[int] = (1,), turns: Sequen
     return np.concatenate(seen)
 
 
-def _upright(rows: Floats) -> list[Box]:
-    return [_box(row) for row in merged(rows) if abs(np.arctan2(row[6], row[5])) <= LEVEL]
+def _rolls(rows: Floats) -> Floats:
+    """By how much the eyes of rows (n, 7) are out of level, in radians, 0…π."""
+    return np.abs(np.arctan2(rows[:, 6], rows[:, 5]))
 
 
 def _box(row: Floats) -> Box:

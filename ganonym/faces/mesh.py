@@ -67,8 +67,8 @@ class MeshLandmarks:
     name: str = "mesh-68"
 
     @property
-    def weights_file(self) -> Path:
-        return verified_path("face_mesh")
+    def weights_files(self) -> tuple[Path, ...]:
+        return verified_path("face_mesh"), verified_path("mesh_offset")
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         return ibug_points(find_mesh(rgb, box, self.looks).points)

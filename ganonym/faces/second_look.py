@@ -49,10 +49,16 @@ def perhaps_faces(rgb: RGB) -> list[Box]:
     return [box for box in blazeface_boxes(rgb, DOUBTFUL) if box.score < WHOLE]
 
 
-def unseen_by_blazeface(rgb: RGB, boxes: Sequence[Box]) -> list[Box]:
-    """Those of `boxes`, faces that another detector found, at which BlazeFace sees none: perhaps they are not faces."""
-    found = _by_blazeface(rgb) if boxes else []
-    return [box for box in boxes if not any(coincide(other, box) for other in found)]
+def unconfirmed(rgb: RGB, boxes: Sequence[Box]) -> list[Box]:
+    """Those of `boxes`, faces that the maker's finder sees, at which dlib sees none: perhaps they are not faces.
+
+    dlib's detectors share nothing with BlazeFace; its network, which takes long, is asked where HOG sees nothing.
+    """
+    rest = list(boxes)
+    for detect in (_FINE.detect, _by_network):
+        seen = detect(rgb) if rest else []
+        rest = [box for box in rest if not any(coincide(other, box) for other in seen)]
+    return rest
 
 
 def levelled(rgb: RGB) -> RGB:

@@ -16,7 +16,7 @@ from ganonym.faces.second_look import (
     levelled,
     perhaps_faces,
     second_look,
-    unseen_by_blazeface,
+    unconfirmed,
 )
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.synthesis.region import box_region
@@ -96,8 +96,8 @@ def test_what_only_another_detector_sees_is_told(people: list[tuple[RGB, Points]
     rgb, _ = people[0]
     face = find_faces(rgb, *BACKENDS)[0].box
     sleeve = Box(10.0, 300.0, 70.0, 360.0)
-    assert unseen_by_blazeface(rgb, [face, sleeve]) == [sleeve]
-    assert unseen_by_blazeface(rgb, []) == []
+    assert unconfirmed(rgb, [face, sleeve]) == [sleeve]
+    assert unconfirmed(rgb, []) == []
 
 
 def test_faint_faces_are_for_a_person_to_look_at(people: list[tuple[RGB, Points]]) -> None:
