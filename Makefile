@@ -1,6 +1,6 @@
 # Needs only make and Python 3.11, 3.12 or 3.13; `make setup` brings the rest into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test check docs bench
 
 BIN := .venv/bin
 STAMP := .venv/.ganonym-installed
@@ -25,6 +25,9 @@ check: $(STAMP) ## style, types and import layers, without running anything
 test: check ## check, then the test suite
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
+docs: $(STAMP) ## build the documentation site into build/site
+	$(BIN)/mkdocs build --strict
+
 bench: $(STAMP) ## run every script of benchmarks/ (their README says what each needs)
 	set -e; for script in benchmarks/*.py benchmarks/reproduction/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
@@ -44,5 +47,5 @@ $(STAMP): pyproject.toml
 		test -x $$uv || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 		test -x $$uv || $(BIN)/python -m pip install --quiet uv; \
 	fi; \
-	set -x; $$uv pip install --python $(BIN)/python --editable '.[fan,train,classify,text]' --group dev
+	set -x; $$uv pip install --python $(BIN)/python --editable '.[assess,fan,train,classify,text]' --group dev
 	@touch $@

@@ -31,9 +31,9 @@ from ganonym.faces.find import default_backends, find_faces
 from ganonym.synthesis.quality import bands, kernel_distance
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import RGB, Floats, Points
-from ganonym_train.generator import Recipe, train_generator
-from ganonym_train.networks import face_network_of, landmarker_of
-from ganonym_train.terms import WEIGHTS, Weights
+from ganonym_train.adversarial import Recipe
+from ganonym_train.generator import train_generator
+from ganonym_train.losses import WEIGHTS, Weights, face_network_of, landmarker_of
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 # Terms that need a network, and the field of the recipe which holds it.

@@ -36,7 +36,7 @@ from ganonym.faces.mesh import MeshLandmarks
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.photos.decode import read_photo
 from ganonym.types import RGB, Face, Points
-from ganonym_train.manual_points import held_out, manual_points
+from ganonym_train.landmark_sources import held_out, manual_points
 
 FAILURE = 0.08
 INNER = np.arange(68) >= 17

@@ -24,12 +24,11 @@ import numpy as np
 
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
-from ganonym.evaluate.attackers.attacker import Attacker, Rows, templates
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB
+from ganonym.evaluate.attackers.attacker import Attacker, Rows, Sample, locate, templates
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, ShapeView, WhitenedShape
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.recognizers import DLIB
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
-from ganonym.evaluate.sample import Sample, locate
 from ganonym.evaluate.scores import People, Photos
 from ganonym.faces.find import default_backends
 from ganonym.photos.decode import read_photo

@@ -34,8 +34,7 @@ from ganonym.phantom.cohort import phantom_shapes
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression, repartitioned
-from ganonym.privacy.phenotype import identity_displacements, load_phenotypes
-from ganonym.privacy.population import attacker_view, virtual_patients
+from ganonym.privacy.population import attacker_view, identity_displacements, load_phenotypes, virtual_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace

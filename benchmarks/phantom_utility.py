@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ganonym.classify.learning.discriminant import Discriminant
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.system import Learner
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
 from ganonym.faces.shape import load_shape, normalize

@@ -28,8 +28,7 @@ import torch
 from faces import virtual_faces
 from leakage import photos_of
 
-from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, subset
-from ganonym.evaluate.stress import stress_shapes
+from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_backdrop, stress_shapes, subset
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.encoder import Encoder, encode, load_encoder
@@ -40,10 +39,9 @@ from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.photos.decode import read_photo
 from ganonym.statistics.intervals import proportion
 from ganonym.synthesis.generator import compose
-from ganonym.synthesis.losses import Perceptual
+from ganonym.synthesis.perceptual import Perceptual
 from ganonym.synthesis.quality import Estimate, agreement, diversity, kernel_distance, nearest, precision_recall
-from ganonym.synthesis.surrogate import surrogate_condition
-from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate
+from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate, surrogate_condition
 from ganonym.types import CANVAS, RGB, TONES, Floats, Points, PrivateFace
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -21,8 +21,7 @@ from faces import virtual_faces
 from torch import Tensor
 
 from ganonym.synthesis.generator import Generator, compose
-from ganonym.synthesis.surrogate import surrogate_condition
-from ganonym.synthesis.synthesizer import load_synthesizer
+from ganonym.synthesis.synthesizer import load_synthesizer, surrogate_condition
 from ganonym.weights import verified_path
 
 BAR_MS, BAR_PARAMETERS, BAR_MIB = 40.0, 8.0, 16.0

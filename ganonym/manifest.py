@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import Annotated, get_args
 
 from ganonym.errors import UsageError
 from ganonym.subjects import FaceChoice, parse_choice
@@ -32,21 +32,21 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\])")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: `image` relative POSIX path below IN, `subject` any identifier, `age` in years; None where empty.
+    """One row; None where a cell is empty. What stands beside a type is the column's description in the docs."""
 
-    `face`: which of several faces is the subject's.
-    """
-
-    image: str
-    subject: str
-    syndrome: str | None = None
-    session: str | None = None
-    sex: Sex | None = None
-    age: float | None = None
-    ethnicity: str | None = None
-    expression: str | None = None
-    site: str | None = None
-    face: FaceChoice | None = None
+    image: Annotated[str, "path of the photo, relative to the folder of photos"]
+    subject: Annotated[str, "any identifier of the person; one person, one identifier"]
+    syndrome: Annotated[str | None, "label within which groups are formed; released with the output"] = None
+    session: Annotated[str | None, "when it was taken: photos of one session show the same clothes and light"] = None
+    sex: Annotated[Sex | None, "female or male"] = None
+    age: Annotated[float | None, "years"] = None
+    ethnicity: Annotated[str | None, "a group, for rates by group"] = None
+    expression: Annotated[str | None, "such as neutral or smiling: utility counts whether it is kept"] = None
+    site: Annotated[str | None, "clinic or camera, for rates by group"] = None
+    face: Annotated[
+        FaceChoice | None,
+        "which of several faces is the subject's: left, right, top, bottom, largest, smallest, or a box in pixels",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from ganonym.faces.shape import ShapeModel
 from ganonym.manifest import Row
-from ganonym.privacy.attributes import AttributeChoice, coarsen
 from ganonym.privacy.audit import Audit
 from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
+from ganonym.privacy.subject import AttributeChoice, SubjectFace, coarsen
 from ganonym.pseudonym import output_name, refuse_collisions, seed_for
 from ganonym.settings import Mechanism, Settings
 from ganonym.subjects import faces_to_release

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ganonym.anonymize import anonymize
 from ganonym.models import Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.pipeline import anonymize
 from ganonym.settings import Settings
 from ganonym.types import RGB, Box, Points, PrivateFace, Refusal
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ganonym.errors import GanonymError
+from ganonym.extras import bringing
 from ganonym_cli import (
     anonymize,
     assess,
@@ -120,10 +121,15 @@ def _run(arguments: list[str]) -> int:
     except GanonymError as error:
         if debug:
             traceback.print_exc()
+        for warning in getattr(error, "__notes__", ()):  # what was found before it may say why
+            print(warning, file=sys.stderr)
         return _fail(arguments, error.exit_code, error.message, error.remedy)
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, ModuleNotFoundError) and (extra := bringing(error.name)):
+            remedy = f"Install the extra: pip install 'ganonym[{extra}]'"
+            return _fail(arguments, ENVIRONMENT, f"{error.name} is not installed.", remedy)
         kind = type(error).__name__
         return _fail(arguments, INTERNAL, f"internal error ({kind})", "This is a bug; GANONYM_DEBUG=1 shows where.")
     return 0

@@ -76,6 +76,6 @@ def _bars(hidden: bool) -> Progress:
         MofNCompleteColumn(),
         Rate(),
         TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
+        console=Console(stderr=True, quiet=hidden),  # rich before 14 ends a hidden bar by an empty line
         disable=hidden,
     )

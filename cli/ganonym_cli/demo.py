@@ -17,8 +17,7 @@ from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.evaluate.assessment import Finding
-    from ganonym.evaluate.attackers.attacker import Attacker
-    from ganonym.evaluate.sample import Sample
+    from ganonym.evaluate.attackers.attacker import Attacker, Sample
     from ganonym.types import RGB
 
 PEOPLE, PHOTOS, K, SHOWN = 24, 2, 11, 6
@@ -142,9 +141,9 @@ def _attack(
 ) -> tuple[list[Finding], list[Finding]]:
     """Findings on the originals and on the outputs, attacker by attacker in the same order."""
     from ganonym.evaluate.attack_all import attack_samples
-    from ganonym.evaluate.attackers.dlib_recognizer import DLIB
+    from ganonym.evaluate.attackers.attacker import locate
     from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
-    from ganonym.evaluate.sample import locate
+    from ganonym.evaluate.attackers.recognizers import DLIB
     from ganonym.faces.find import judge_backends
 
     backends = judge_backends()

@@ -48,7 +48,7 @@ def phenotype(
 ) -> None:
     """Mean displacements of simulated syndromes, for the codebook: from virtual patients, no photographs."""
     from ganonym.weights import checkpoints_folder
-    from ganonym_train.phenotype import train_phenotype
+    from ganonym_train.simulated import train_phenotype
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "phenotype.safetensors"
@@ -124,10 +124,10 @@ def generator(
     On several GPUs: torchrun --nproc-per-node N -m ganonym_cli train generator …
     """
     from ganonym.weights import checkpoints_folder
+    from ganonym_train.adversarial import Recipe
     from ganonym_train.distributed import is_first
-    from ganonym_train.generator import Recipe, train_generator
-    from ganonym_train.networks import face_network_of, landmarker_of
-    from ganonym_train.terms import WEIGHTS
+    from ganonym_train.generator import train_generator
+    from ganonym_train.losses import WEIGHTS, face_network_of, landmarker_of
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "generator.safetensors"
@@ -194,8 +194,7 @@ def gestalt(
     """
     from ganonym.classify.crops import ArcFaceCrop
     from ganonym.weights import checkpoints_folder
-    from ganonym_train.gestalt import GestaltRecipe, train_gestalt
-    from ganonym_train.identities import read_crops
+    from ganonym_train.gestalt import GestaltRecipe, read_crops, train_gestalt
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "gestalt.safetensors"
@@ -233,7 +232,7 @@ def regions(
     from ganonym.classify.crops import RegionCrops
     from ganonym.weights import checkpoints_folder
     from ganonym_cli.device import device_of
-    from ganonym_train.identities import read_crops
+    from ganonym_train.gestalt import read_crops
     from ganonym_train.regions import recipe_of, train_regions
 
     output = Output(as_json, quiet)
@@ -263,7 +262,7 @@ def reference(
     The bundled one: ganonym phantom cohort --syndromes all --people 100 --photos 2 --seed 900, then this.
     """
     from ganonym.weights import checkpoints_folder
-    from ganonym_train.reference import train_reference
+    from ganonym_train.simulated import train_reference
 
     output = Output(as_json, quiet)
     file = out or checkpoints_folder() / "reference.safetensors"

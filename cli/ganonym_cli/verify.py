@@ -21,22 +21,15 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Check ledger chain, digests, metadata, strays and faces of OUT; exit code 3 when anything is wrong."""
-    from ganonym.batch.audit import audit_release
-    from ganonym.batch.recheck import recheck_faces, recheck_originals
+    from ganonym.batch.audit import verify_release
 
     output = Output(as_json, quiet)
-    audit = audit_release(out)
-    problems = {"ledger, digests, metadata, strays": list(audit.problems)}
     with output.progress() as advance:
-        problems["one face each"] = recheck_faces(out, lambda done, total: advance("look for faces", done, total))
-    if originals is not None:
-        problems["agrees with the originals"] = recheck_originals(out, originals)
-
-    table = Table("check", "result", title=f"{audit.pictures} pictures")
-    for name, found in problems.items():
-        table.add_row(name, f"{len(found)} problems" if found else "ok")
-    sound = not any(problems.values())
-    payload = {"sound": sound, "pictures": audit.pictures, "problems": problems, "exit_code": 0 if sound else 3}
-    output.result(payload, table, *(problem for found in problems.values() for problem in found))
-    if not sound:
-        raise typer.Exit(3)
+        verification = verify_release(out, originals, advance)
+    table = Table("check", "result", title=f"{verification.pictures} pictures, made by {verification.made_by}")
+    for check, problems in verification.problems.items():
+        table.add_row(check, f"{len(problems)} problems" if problems else "ok")
+    said = [problem for problems in verification.problems.values() for problem in problems]
+    output.result(verification.to_json(), table, *said, *verification.notes)
+    if not verification.sound:
+        raise typer.Exit(verification.exit_code)

@@ -13,8 +13,8 @@ from ganonym.faces.condition import condition
 from ganonym.faces.shape import normalize, split, to_canvas
 from ganonym.privacy.ksame import GroupMean, k_same
 from ganonym.synthesis.generator import compose
-from ganonym.synthesis.surrogate import COMPONENTS as TEXTURE_COMPONENTS
-from ganonym.synthesis.surrogate import without_green
+from ganonym.synthesis.synthesizer import COMPONENTS as TEXTURE_COMPONENTS
+from ganonym.synthesis.synthesizer import without_green
 from ganonym.types import CANVAS, RGB, Floats, Points, Refusal
 
 REDUCED = 4

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.engines import Engine
 from ganonym.batch.job import CheckedJob, Progress
 from ganonym.batch.ledger import Ledger
-from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.pipeline import Engine, Pipeline, Tools
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import PhotoError, UsageError
 from ganonym.files import discard, write_output

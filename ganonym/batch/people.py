@@ -25,9 +25,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
-from ganonym.batch.engines import Engine
 from ganonym.batch.inventory import Inventory
-from ganonym.batch.pipeline import Tools
+from ganonym.batch.pipeline import Engine, Tools
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.descriptor import describe
 from ganonym.faces.everybody import find_everybody

@@ -14,12 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ganonym.batch.analysis import ANALYSIS, AnalysisStore
-from ganonym.batch.engines import Engine, open_engine
 from ganonym.batch.inventory import Inventory
 from ganonym.batch.job import BatchJob, CheckedJob, Progress, check_job
 from ganonym.batch.ledger import digest_of
 from ganonym.batch.people import find_same_people, refuse_same_people
-from ganonym.batch.pipeline import Pipeline, Tools, default_pipeline
+from ganonym.batch.pipeline import Engine, Pipeline, Tools, default_pipeline, open_engine
 from ganonym.errors import PhotoError
 from ganonym.photos.decode import read_photo
 from ganonym.release_plan import (

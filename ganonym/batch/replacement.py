@@ -69,8 +69,8 @@ def open_release(root: Path, header: JSON, resume: bool) -> Iterator[tuple[Works
         _put_in_place(space)
 
 
-def _said(found: JSON, header: JSON) -> JSON:
-    return {name: found.get(name) for name in header}
+def _said(entry: JSON, header: JSON) -> JSON:
+    return {name: entry.get(name) for name in header}
 
 
 def _announce(space: Workspace) -> None:

@@ -18,7 +18,7 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
-from ganonym.privacy.attributes import AGE_BANDS
+from ganonym.privacy.subject import AGE_BANDS
 from ganonym.pseudonym import pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings

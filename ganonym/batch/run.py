@@ -9,10 +9,9 @@ from pathlib import Path
 
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.engines import open_engine
 from ganonym.batch.job import BatchJob, Progress, check_job
 from ganonym.batch.outputs import Run, produce_faces, produce_photographs, settle_refused, settle_release
-from ganonym.batch.pipeline import Pipeline, default_pipeline
+from ganonym.batch.pipeline import Pipeline, default_pipeline, open_engine
 from ganonym.batch.prepare import analysis_key, prepare
 from ganonym.batch.replacement import open_release
 from ganonym.batch.report import Treated, released, report_release, write_reports

@@ -147,10 +147,10 @@ def remove_release(space: Workspace) -> None:
 
 def stray_images(space: Workspace, entries: Iterable[JSON]) -> Iterator[str]:
     """Files below OUT/images that no ledger entry names."""
-    known = {str(entry["output"]) for entry in entries if entry.get("outcome") == "anonymized"}
+    named = {str(entry["output"]) for entry in entries if entry.get("outcome") == "anonymized"}
     for path in space.images.rglob("*"):
         name = path.relative_to(space.images).as_posix()
-        if name not in known and (path.is_symlink() or not path.is_dir()):
+        if name not in named and (path.is_symlink() or not path.is_dir()):
             yield name
 
 
@@ -163,8 +163,8 @@ def _refuse_strays(space: Workspace, entries: Iterable[JSON]) -> None:
         )
 
 
-def _refuse_other(found: JSON, header: JSON, space: Workspace) -> None:
-    changed = [name for name in header if digest_of(found.get(name)) != digest_of(header[name])]
+def _refuse_other(earlier: JSON, header: JSON, space: Workspace) -> None:
+    changed = [name for name in header if digest_of(earlier.get(name)) != digest_of(header[name])]
     if changed:
         raise UsageError(
             f"{space.root} holds a release made with other {' and '.join(changed)}; mixing releases of the same people "

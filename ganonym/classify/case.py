@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import subjects_of
 from ganonym.errors import UsageError
+from ganonym.subjects import FaceChoice
 from ganonym.types import Sex
 
 
@@ -22,6 +23,7 @@ class Case:
     `image` is the name by which tables call it, `path` the file. `disorder` None: unknown, to be predicted. `present`
     and `absent` are HPO ids ("HP:0000316"). `age` in years. `split` is a published part of a data set ("train", "test",
     or with the number of a random split, "test 3"); None without one. `simulated`: nobody, made by `ganonym phantom`.
+    `face`: which of several faces is the patient's, None: the largest.
     """
 
     image: str
@@ -35,6 +37,7 @@ class Case:
     absent: tuple[str, ...] = ()
     split: str | None = None
     simulated: bool = False
+    face: FaceChoice | None = None
 
 
 _LISTED = 10
@@ -79,15 +82,15 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
     >>> found.names, found.classes.tolist(), found.subjects
     (('a', 'b'), [1, 0], ('p', 'q'))
     """
-    known = [case for case in cases if case.disorder is not None]
-    if not known:
+    labelled = [case for case in cases if case.disorder is not None]
+    if not labelled:
         raise UsageError(
             f"none of {len(cases)} cases has a disorder that is given." if cases else "the table has no cases.",
             "Check the column of disorders, or name another with --label.",
         )
-    found = sorted({str(case.disorder) for case in known})
-    if positive is not None and positive not in found:
-        raise UsageError(f"no case has the disorder {positive!r}.", f"There are {_some(found)}.")
+    disorders = sorted({str(case.disorder) for case in labelled})
+    if positive is not None and positive not in disorders:
+        raise UsageError(f"no case has the disorder {positive!r}.", f"There are {_some(disorders)}.")
 
     def named(case: Case) -> str:
         return (
@@ -95,18 +98,18 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
         )
 
     if names is None:
-        names = found if positive is None else [f"not {positive}", positive]
-    foreign = sorted({named(case) for case in known} - set(names))
+        names = disorders if positive is None else [f"not {positive}", positive]
+    foreign = sorted({named(case) for case in labelled} - set(names))
     if foreign:
         raise UsageError(f"disorders {_some(foreign)} are none of {_some(names)}.", "Leave those cases out.")
     place = {name: index for index, name in enumerate(names)}
-    return Roster(tuple(known), tuple(names), np.array([place[named(case)] for case in known], dtype=np.intp))
+    return Roster(tuple(labelled), tuple(names), np.array([place[named(case)] for case in labelled], dtype=np.intp))
 
 
-def people_of(them: Classed) -> dict[str, int]:
+def people_of(classed: Classed) -> dict[str, int]:
     """How many people each class has, 0 included."""
-    found = subjects_of(them.classes, them.subjects)
-    return dict(zip(them.names, [*found.tolist(), *[0] * (len(them.names) - len(found))], strict=True))
+    people = subjects_of(classed.classes, classed.subjects)
+    return dict(zip(classed.names, [*people.tolist(), *[0] * (len(classed.names) - len(people))], strict=True))
 
 
 def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case]]:
@@ -127,20 +130,20 @@ def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case
     )
 
 
-def check_two(them: Classed) -> None:
+def check_two(classed: Classed) -> None:
     """Raises UsageError where all people are of one class: there is nothing to tell apart."""
-    there = [name for name, number in people_of(them).items() if number]
-    if len(there) < 2:
+    present = [name for name, number in people_of(classed).items() if number]
+    if len(present) < 2:
         raise UsageError(
-            f"all {len(set(them.subjects))} people are of one class, {there[0]}: there is nothing to tell apart.",
+            f"all {len(set(classed.subjects))} people are of one class, {present[0]}: there is nothing to tell apart.",
             "Give people of another class, or tell apart another column with --label.",
         )
 
 
-def check_folds(them: Classed) -> None:
+def check_folds(classed: Classed) -> None:
     """Raises UsageError as `check_two`, and for classes of one person, whom nobody is left to be told by in folds."""
-    check_two(them)
-    alone = [name for name, number in people_of(them).items() if number == 1]
+    check_two(classed)
+    alone = [name for name, number in people_of(classed).items() if number == 1]
     if alone:
         raise UsageError(
             f"{len(alone)} classes have one person only: {_some(alone)}. In folds nobody is left to learn them from.",

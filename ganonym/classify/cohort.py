@@ -6,7 +6,7 @@ straight from it: one resampling, and black only where the photograph ends. Noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,17 +15,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.case import Case, roster
+from ganonym.classify.case import Case, Roster, roster
+from ganonym.classify.progress import Tell
 from ganonym.classify.system import Inputs
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.align import apply, crop
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.upright import upright
-from ganonym.types import CANVAS, RGB, Points, Pose
+from ganonym.subjects import FaceChoice, choose_face
+from ganonym.types import CANVAS, RGB, Points, Pose, Refusal
 from ganonym.workers import in_workers
 
 PATIENCE = 120.0
+NO_FACE = "no face was found"
+NO_DISORDER = "its disorder is not given"
 
 
 class Crop(Protocol):
@@ -70,7 +74,7 @@ class Portrait:
 def portrait_at(rgb: RGB, points: Points, crops: Sequence[Crop] = ()) -> Portrait:
     """The face with landmarks `points` (68, 2) in `rgb` (h, w, 3), with `crops` of it."""
     return Portrait(
-        {each: each(rgb, points) for each in crops}, apply(upright(points, CANVAS), points), estimate_pose(points)
+        {wanted: wanted(rgb, points) for wanted in crops}, apply(upright(points, CANVAS), points), estimate_pose(points)
     )
 
 
@@ -78,34 +82,39 @@ def portraits(
     paths: Sequence[Path],
     crops: Sequence[Crop] = (),
     jobs: int = 1,
-    tell: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Tell = lambda *_: None,
     cache: FaceCache | None = None,
+    choices: Sequence[FaceChoice | None] = (),
 ) -> list[Portrait | PhotoError | None]:
     """The portrait of each photograph, in order: None without a face, the error of a file that cannot be read.
 
+    It is of the face of `choices` (n), or of the largest where there is no choice; a face that is chosen and not there
+    is an error, too.
     Nothing is dropped: entry i belongs to `paths[i]`. Raises EnvironmentFault when a worker dies, weights lack, or the
     cache cannot be written.
     """
-    found: list[Portrait | PhotoError | None] = []
+    faces: list[Portrait | PhotoError | None] = []
     look = partial(_look, crops=tuple(crops), cache=cache)
-    for each in in_workers(look, paths, _name, jobs, PATIENCE):
-        found.append(each)
-        tell("look", len(found), len(paths))
-    return found
+    photos = [*zip(paths, choices or [None] * len(paths), strict=True)]
+    for portrait in in_workers(look, photos, _name, jobs, PATIENCE):
+        faces.append(portrait)
+        tell("look", len(faces), len(paths))
+    return faces
 
 
-def _look(path: Path, crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+def _look(photo: tuple[Path, FaceChoice | None], crops: tuple[Crop, ...], cache: FaceCache | None) -> Portrait | None:
+    path, choice = photo
     rgb, faces = read_faces(path, cache)
-    return portrait_at(rgb, faces[0].points, crops) if faces else None
+    if not faces:
+        return None
+    place = 0 if choice is None else choose_face([face.box for face in faces], choice)
+    if isinstance(place, Refusal):
+        raise PhotoError(place.reason, f"{place.detail}.", "Correct the column face of the manifest.")
+    return portrait_at(rgb, faces[place].points, crops)
 
 
-def _name(path: Path) -> str:
-    return path.name
-
-
-NO_FACE = "no face was found"
-NO_DISORDER = "its disorder is not given"
-Tell = Callable[[str, int, int], None]
+def _name(photo: tuple[Path, FaceChoice | None]) -> str:
+    return photo[0].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +167,24 @@ def gather(
 
     Raises UsageError when nobody is left.
     """
-    them = roster(cases, names, positive)
+    listed = roster(cases, names, positive)
+    paths, choices = [case.path for case in listed.cases], [case.face for case in listed.cases]
+    return seen_cohort(cases, listed, portraits(paths, crops, jobs, tell, cache, choices))
+
+
+def seen_cohort(cases: Sequence[Case], listed: Roster, faces: Sequence[Portrait | PhotoError | None]) -> Cohort:
+    """Those of the `listed` of `cases` whose photo shows a face (`faces`, one each). UsageError when nobody is left."""
     left_out = [(case.image, NO_DISORDER) for case in cases if case.disorder is None]
     kept: list[tuple[Case, Portrait, int]] = []
-    faces = portraits([case.path for case in them.cases], crops, jobs, tell, cache)
-    for case, face, number in zip(them.cases, faces, them.classes.tolist(), strict=True):
+    for case, face, number in zip(listed.cases, faces, listed.classes.tolist(), strict=True):
         if isinstance(face, Portrait):
             kept.append((case, face, number))
         else:
-            left_out.append((case.image, NO_FACE if face is None else _reason(face)))
+            left_out.append((case.image, NO_FACE if face is None else face.message))
     if not kept:
         raise UsageError(
             f"none of {len(cases)} cases can be used: {left_out[0][1] if left_out else 'there are none'}.",
             "Check the folder of photographs, and the column of disorders.",
         )
     used, looks, classes = zip(*kept, strict=True)
-    return Cohort(tuple(used), tuple(looks), them.names, np.array(classes, dtype=np.intp), tuple(left_out))
-
-
-def _reason(error: PhotoError) -> str:
-    return error.message
+    return Cohort(tuple(used), tuple(looks), listed.names, np.array(classes, dtype=np.intp), tuple(left_out))

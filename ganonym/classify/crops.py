@@ -106,8 +106,8 @@ class RegionCrops:
     def matrices(self, points: Points) -> list[Floats]:
         """From a photograph with landmarks `points` (68, 2) to each crop, (2, 3); a similarity for the full face."""
         to_canvas = upright(points, CANVAS)
-        found = []
+        matrices = []
         for left, top, right, bottom in region_boxes(apply(to_canvas, points), self.margin).tolist():
             x, y = self.side / (right - left), self.side / (bottom - top)
-            found.append(compose(to_canvas, np.array([[x, 0.0, -left * x - 0.5], [0.0, y, -top * y - 0.5]])))
-        return found
+            matrices.append(compose(to_canvas, np.array([[x, 0.0, -left * x - 0.5], [0.0, y, -top * y - 0.5]])))
+        return matrices

@@ -40,7 +40,7 @@ def subject_folds(
     """Every photo is tested once, never with a photo of its subject among those learned from; classes in their shares.
 
     At most as many folds as the largest class has subjects; a class of fewer subjects than folds is missing from some
-    tests, one of a single subject cannot be learned where it is tested: `too_small` counts them. The order of photos
+    tests, one of a single subject cannot be learned where it is tested. The order of photos
     decides nothing but the order of indices. Raises ValueError when no class has two subjects or `folds` < 2.
     """
     from sklearn.model_selection import StratifiedGroupKFold

@@ -69,12 +69,12 @@ def read_encoder(path: Path, sha256: str) -> IResNetEncoder:
     Raises EnvironmentFault when the file is absent, another one, or holds no iResNet.
     """
     try:
-        found = sha256_file(path)
+        digest = sha256_file(path)
     except OSError as error:
         raise EnvironmentFault(f"cannot read the encoder {path}: {error.strerror}.", "Check the path.") from error
-    if found != sha256.lower():
+    if digest != sha256.lower():
         raise EnvironmentFault(
-            f"{path} has SHA-256 {found}, you gave {sha256}.",
+            f"{path} has SHA-256 {digest}, you gave {sha256}.",
             "Fetch the file again, or give the digest it should have.",
         )
     return IResNetEncoder(path.stem, load_iresnet(path))
@@ -93,12 +93,12 @@ def read_foundation(path: Path | None = None, sha256: str | None = None, bundled
         return read_tensors(verified_path(bundled))[0]
     if not path.is_file():
         raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of a pretrained network.")
-    found = sha256_file(path)
+    digest = sha256_file(path)
     if sha256 is None:
-        raise UsageError(f"{path} is given without its digest.", f"If you trust the file: --sha256 {found}")
-    if found != sha256.lower():
+        raise UsageError(f"{path} is given without its digest.", f"If you trust the file: --sha256 {digest}")
+    if digest != sha256.lower():
         raise EnvironmentFault(
-            f"{path} has SHA-256 {found}, not {sha256}.", "Give its digest with --sha256 if you trust the file."
+            f"{path} has SHA-256 {digest}, not {sha256}.", "Give its digest with --sha256 if you trust the file."
         )
     return read_tensors(path)[0]
 
@@ -145,7 +145,7 @@ class OnnxEncoder:
         Raises UsageError on other crops; EnvironmentFault when onnxruntime or the file is missing, the file is not the
         one with this digest, is no network of such crops, or answers with what no face can be compared by.
         """
-        found = np.zeros((len(crops), self.width))
-        for row, crop in zip(found, checked(crops, SIDE), strict=True):
+        vectors = np.zeros((len(crops), self.width))
+        for row, crop in zip(vectors, checked(crops, SIDE), strict=True):
             row[:] = template(self.path, self.sha256, self.preset, crop)
-        return found
+        return vectors

@@ -32,15 +32,15 @@ _TRUE, _FALSE = ("true", "yes", "1"), ("", "false", "no", "0")
 def read_cases(table: Path, images: Path, label: str | None = None) -> list[Case]:
     """The cases of a table, in its order; `images` is the folder of the photographs.
 
-    A ganonym manifest (CSV with `image`, `subject`, and `syndrome`, `sex`, `age`, `ethnicity`; beside them `hpo` and
-    `absent`, terms "HP:0000316;HP:0000343", `split` and `simulated`, true or false); a split list of GestaltMatcher
-    (CSV with `image_id`, `subject`, `label`, and `split`); or its metadata (TSV with `image_id`, `patient_id`, and
-    `filename`, `internal_syndrome_name` or else `disorder_names`, `present_features`, `absent_features`, `age_year`,
-    `age_month`, `gender`, `ethnicity_category`). Of a split list, `Case.split` is "train", "val", "gallery" or "test",
-    as its name says (gmdb_rare_test_images_v1.1.0.csv), with the number in its column behind, "test 3": what
-    `retrieval.protocol.published` reads. An image without file name is `image_id` with a suffix of pictures, as it is,
-    or else as GestaltMatcher's cropper calls its results. `label`: the column to tell apart instead of disorders, such
-    as the gene of one syndrome.
+    A ganonym manifest: CSV with `image`, `subject`, and `syndrome`, `sex`, `age`, `ethnicity`, `face`; beside them
+    `hpo` and `absent`, terms "HP:0000316;HP:0000343", `split`, and `simulated`, true or false. A split list of
+    GestaltMatcher: CSV with `image_id`, `subject`, `label`, and `split`. Or its metadata: TSV with `image_id`,
+    `patient_id`, and `filename`, `internal_syndrome_name` or else `disorder_names`, `present_features`,
+    `absent_features`, `age_year`, `age_month`, `gender`, `ethnicity_category`. Of a split list, `Case.split` is
+    "train", "val", "gallery" or "test", as its name says (gmdb_rare_test_images_v1.1.0.csv), with the number in its
+    column behind, "test 3": what `retrieval.protocol.published` reads. An image without file name is `image_id` with a
+    suffix of pictures, as it is, or else as GestaltMatcher's cropper calls its results. `label`: the column to tell
+    apart instead of disorders, such as the gene of one syndrome.
 
     Raises UsageError naming the line of every fault: columns missing or doubled, cells missing or too many, image twice
     (of one split), outside the folder or without file, terms that are none or both present and absent, sex, age,
@@ -72,9 +72,9 @@ def _relabelled(
     values = [
         case.sex or "" if label in ("sex", "gender") else row.text(label) for case, row in zip(cases, rows, strict=True)
     ]
-    known: dict[str, str] = {}
+    values_of: dict[str, str] = {}
     for case, row, value in zip(cases, rows, values, strict=True):
-        if known.setdefault(case.subject, value) != value:
+        if values_of.setdefault(case.subject, value) != value:
             row.wrong.append(f"subject {case.subject!r} has another {label} than before")
     refuse_faults(table, rows, images)
     return [replace(case, disorder=value or None) for case, value in zip(cases, values, strict=True)]
@@ -112,9 +112,9 @@ def _cases(rows: Sequence[Row], read: Callable[[Row], Case]) -> list[Case]:
         start = seen.setdefault((case.image, case.split), row.line)
         if start != row.line:
             row.wrong.append(f"image {case.image!r} is already on line {start}")
-        first, known = people.setdefault(case.subject, (row.line, case))
+        first, other = people.setdefault(case.subject, (row.line, case))
         for name in ("disorder", "sex"):
-            if getattr(case, name) != getattr(known, name):
+            if getattr(case, name) != getattr(other, name):
                 row.wrong.append(f"subject {case.subject!r} has another {name} than on line {first}")
         cases.append(case)
     return cases
@@ -145,10 +145,10 @@ def _metadata_case(row: Row, images: Path | None) -> Case:
 
 def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case]:
     """What ganonym's own reader makes of the manifest, and the columns of its cases that it leaves aside."""
-    known = read_manifest(table).rows  # it raises its faults, all at once, before ours
+    manifest = read_manifest(table).rows  # it raises its faults, all at once, before ours
     cases = []
     for row in rows:
-        found = known[image_path(row.cells["image"])]
+        found = manifest[image_path(row.cells["image"])]
         simulated = row.text("simulated").lower()
         present, absent = _terms(row, "hpo", "absent")
         if simulated not in _TRUE + _FALSE:
@@ -166,6 +166,7 @@ def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case
                 simulated=simulated in _TRUE,
                 present=present,
                 absent=absent,
+                face=found.face,
             )
         )
     return cases
@@ -179,8 +180,8 @@ def _terms(row: Row, present: str, absent: str) -> tuple[tuple[str, ...], tuple[
         found.append(tuple(dict.fromkeys(terms)))
     both = {term for term in found[0] if term in found[1]}
     row.wrong += [f"{term} is both present and absent" for term in found[0] if term in both]
-    known, lacking = (tuple(term for term in part if _TERM.fullmatch(term) and term not in both) for part in found)
-    return known, lacking
+    valid, lacking = (tuple(term for term in part if _TERM.fullmatch(term) and term not in both) for part in found)
+    return valid, lacking
 
 
 def _sex(row: Row) -> Sex | None:
@@ -208,8 +209,8 @@ def _age(row: Row) -> float | None:
 
 def _named(row: Row, images: Path, name: str, image: str) -> Path:
     """The file called `name`; releases call it by `image` where the metadata say what it was called once."""
-    known = name and (_outside(name) or (images / name).is_file() or _called(images, image) is None)
-    return _inside(row, images, name) if known else _find(row, images, image)
+    by_name = name and (_outside(name) or (images / name).is_file() or _called(images, image) is None)
+    return _inside(row, images, name) if by_name else _find(row, images, image)
 
 
 def _called(images: Path, image: str) -> str | None:

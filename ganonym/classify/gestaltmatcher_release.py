@@ -111,19 +111,19 @@ def read_data(table: Path, images: Path | None = None, label: str | None = None)
         cases, told = _named(cases, known_names, source)
         notes += told
     if about is not None:
-        known, wrong = read_about(about, {case.image for case in cases}, column if foreign else None)
+        about_image, wrong = read_about(about, {case.image for case in cases}, column if foreign else None)
         faults += [f"{about.name}, left empty: {fault}" for fault in wrong]
-        cases = joined(cases, known, with_disorder=foreign)
-        notes.append(f"{about.name} says more of {len({case.image for case in cases} & set(known))} photographs")
+        cases = joined(cases, about_image, with_disorder=foreign)
+        notes.append(f"{about.name} says more of {len({case.image for case in cases} & set(about_image))} photographs")
     return Told(cases, folder, tuple(notes), tuple(faults))
 
 
-def joined(cases: Sequence[Case], known: Mapping[str, Case], with_disorder: bool = False) -> list[Case]:
-    """`cases` of split lists with all that `known`, by image, says of them; subject, label and split are the lists'.
+def joined(cases: Sequence[Case], about_image: Mapping[str, Case], with_disorder: bool = False) -> list[Case]:
+    """`cases` of split lists with all that `about_image` says of them; subject, label and split are the lists'.
 
-    `with_disorder` takes that of `known`, too. Raises UsageError naming every image of which nothing is known.
+    `with_disorder` takes that of `about_image`, too. Raises UsageError naming every image that it does not have.
     """
-    absent = sorted({case.image for case in cases} - set(known))
+    absent = sorted({case.image for case in cases} - set(about_image))
     if absent:
         more = f" … and {len(absent) - 20} more" if len(absent) > 20 else ""
         raise UsageError(
@@ -132,10 +132,10 @@ def joined(cases: Sequence[Case], known: Mapping[str, Case], with_disorder: bool
         )
     return [
         replace(
-            known[case.image],
+            about_image[case.image],
             path=case.path,
             subject=case.subject,
-            disorder=known[case.image].disorder if with_disorder else case.disorder,
+            disorder=about_image[case.image].disorder if with_disorder else case.disorder,
             split=case.split,
         )
         for case in cases

@@ -41,8 +41,8 @@ def embedded(foundation: Arrays, device: str = CPU) -> PhotoLook:
     pictures = pictured(ArcFaceCrop(form_of(foundation).side))
 
     def look(faces: Sequence[Portrait]) -> Inputs:
-        found = encoder(pictures(faces))
-        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
+        vectors = encoder(pictures(faces))
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
     return PhotoLook(pictures.crops, look)
 

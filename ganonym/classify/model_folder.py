@@ -137,8 +137,8 @@ class Model:
     def chances(self, cohort: Cohort) -> tuple[Seen, Floats]:
         """What the model sees of a cohort, and its probabilities (m, c) of the classes `card.names`."""
         seen = self.look(cohort)
-        found = asked(self.trained, seen.inputs)
-        return seen, found if self.card.temperature == 1.0 else scaled(logits(found), self.card.temperature)
+        chances = asked(self.trained, seen.inputs)
+        return seen, chances if self.card.temperature == 1.0 else scaled(logits(chances), self.card.temperature)
 
     def learned_from(self, cases: Sequence[Case], key: Key) -> Learned:
         """Which photographs and which people the model has learned from: a test on them proves nothing.
@@ -171,12 +171,12 @@ def key_place(folder: Path) -> Path:
 
 def digest(arrays: Arrays) -> str:
     """SHA-256 over names, types, shapes and values, hex."""
-    told = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
-        told.update(f"{name} {array.dtype} {array.shape}\0".encode())
-        told.update(array.tobytes())  # row by row, however it lies in memory
-    return told.hexdigest()
+        hashed.update(f"{name} {array.dtype} {array.shape}\0".encode())
+        hashed.update(array.tobytes())  # row by row, however it lies in memory
+    return hashed.hexdigest()
 
 
 def check_new(folder: Path) -> None:
@@ -223,8 +223,8 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
     pretrained network than `find_foundation` gives by the name of the bundled one (`encoders.read_foundation`), which
     is asked only where the system starts from one. `device`: where its networks compute.
     """
-    found, text = _read(folder)
-    card = Card(**found.model_dump(exclude={"weights"}))
+    file, text = _read(folder)
+    card = Card(**file.model_dump(exclude={"weights"}))
     try:
         recipe = parse_recipe(text, str(folder / RECIPE))
         configuration = configured(recipe.system, card.settings)
@@ -236,7 +236,7 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
             f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
         )
     arrays, _ = read_tensors(folder / WEIGHTS)
-    if _sealed(arrays, card.names) != found.weights:
+    if _sealed(arrays, card.names) != file.weights:
         raise EnvironmentFault(f"{folder / WEIGHTS} is not what the model's card says, or its names are not.", _RESTORE)
     system = configuration.system(foundation, device)
     return Model(recipe, card, configuration, system.look, system.method.restore(arrays, len(card.names)), foundation)
@@ -250,22 +250,21 @@ def foundation_of(folder: Path) -> str:
 def _read(folder: Path) -> tuple[_File, str]:
     """Card and recipe."""
     try:
-        found = tomllib.loads((folder / CARD).read_text("utf-8"))
+        fields = tomllib.loads((folder / CARD).read_text("utf-8"))
         text = (folder / RECIPE).read_text("utf-8")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EnvironmentFault(f"{folder} holds no model ({error}).", "Train one: ganonym classify train") from error
-    if found.get("format") != FORMAT:
-        told = " Its card tells who holds it which photographs it learned from: delete it." * (found.get("format") == 1)
+    if (version := fields.pop("format", None)) != FORMAT:
+        advice = " Its card tells who holds it which photographs it learned from: delete it." * (version == 1)
         raise EnvironmentFault(
-            f"{folder} is a model of format {found.get('format')}; this version reads {FORMAT}.{told}", "Train it anew."
+            f"{folder} is a model of format {version}; this version reads {FORMAT}.{advice}", "Train it anew."
         )
-    del found["format"]
     # TOML has lists only.
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     try:
         card = _File.model_validate(fields)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in error.errors()]
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors()]
         raise EnvironmentFault(f"{folder / CARD} is damaged ({'; '.join(faults[:10])}).", _RESTORE) from None
     if len(set(card.names)) < len(card.names):
         raise EnvironmentFault(f"{folder / CARD} is damaged (names: a class is there twice).", _RESTORE)

@@ -75,14 +75,18 @@ def load_recipe(name: str | Path) -> Recipe:
     ('DeepGestalt', True, DeepGestaltConfiguration(side=100, width=1.0, epochs=310, batch=280, ...))
     """
     bundled = _bundled()
+    if (name in bundled or name in systems.SYSTEMS) and name in systems.foreign_names():
+        raise UsageError(
+            f"{systems.maker_of(str(name))} offers a classifier {name!r}: that name comes along.", "Remove it."
+        )
     if name in bundled:
         return parse_recipe((files(systems) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
     if name in systems.foreign_names():
         return _foreign(str(name))
     path = Path(name)
     if not path.is_file():
-        known = (*bundled, *systems.foreign_names())
-        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(known)}, or give a TOML file.")
+        names = (*bundled, *systems.foreign_names())
+        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(names)}, or give a TOML file.")
     try:
         return parse_recipe(path.read_text("utf-8"), str(name))
     except UnicodeDecodeError as error:
@@ -137,8 +141,8 @@ def altered(configuration: Configuration, changes: Sequence[str]) -> Configurati
 
 
 def _bundled() -> tuple[str, ...]:
-    found = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
-    return tuple(sorted(name.removesuffix(".toml") for name in found))
+    names = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
+    return tuple(sorted(name.removesuffix(".toml") for name in names))
 
 
 def _foreign(name: str) -> Recipe:

@@ -207,16 +207,16 @@ class Calls:
 
 
 def record(
-    calls: Calls, photos: NDArray[np.intp], chances: Floats, truth: NDArray[np.intp], known: NDArray[np.bool_]
+    calls: Calls, photos: NDArray[np.intp], chances: Floats, truth: NDArray[np.intp], learned: NDArray[np.bool_]
 ) -> None:
-    chances = np.where(known, chances, -1.0)
+    chances = np.where(learned, chances, -1.0)
     own = chances[np.arange(len(truth)), truth]
     best = chances.argmax(axis=1)
     # Of equal chances the first is called; the true class comes after all that are at least as likely and earlier.
     ahead = (chances > own[:, None]) | ((chances == own[:, None]) & (np.arange(chances.shape[1]) < truth[:, None]))
     calls.predicted[photos] = best
     calls.confidence[photos] = chances[np.arange(len(truth)), best]
-    calls.rank[photos] = np.where(known[truth], ahead.sum(axis=1) + 1, chances.shape[1] + 1)
+    calls.rank[photos] = np.where(learned[truth], ahead.sum(axis=1) + 1, chances.shape[1] + 1)
 
 
 def _refused(kind: type[Configuration], settings: Mapping[str, object], error: ValidationError) -> UsageError:
@@ -236,7 +236,7 @@ def _refused(kind: type[Configuration], settings: Mapping[str, object], error: V
 def _words(schema: Mapping[str, Any]) -> str:
     """A setting's JSON schema in plain English."""
     if "anyOf" in schema:
-        return " or ".join(_words(each) for each in schema["anyOf"])
+        return " or ".join(_words(kind) for kind in schema["anyOf"])
     if "const" in schema:
         return str(schema["const"])
     if "enum" in schema:

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Rows, View
-from ganonym.evaluate.controls.weak import WEAK, weakened
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Rows, Sample, View
+from ganonym.evaluate.controls.planted import WEAK, weakened
 from ganonym.evaluate.utility.agreement import Agreement, agree
 from ganonym.evaluate.utility.features import PerceptualDistance
 from ganonym.evaluate.utility.inputs import face_crop
@@ -30,8 +29,8 @@ PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One photo to look at, with its output and the attacker's mock output where there are any.
+class PhotoPair:
+    """One photo to acquire, with its output and the attacker's mock output where there are any.
 
     `choice` says which face of the original is the subject's, the largest where None.
     """
@@ -46,7 +45,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Acquired:
     """What is kept of one photo and its output.
 
     Templates by view: `originals`, `released`, `mock` (a missing name: not acquired), `weak` by (method, view).
@@ -72,7 +71,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All photos as the attackers see them; lists are in the order of the tasks.
+    """All photos as the attackers see them; lists are in the order of the pairs.
 
     `originals`, `released`, `mock` by view, (n, d) with NaN rows; `weak` by (method, view) with NaN rows where the
     method was not tried. `unreadable`: (index, reason) of photos whose original cannot be read, which have no trial.
@@ -83,87 +82,90 @@ class Seen:
     released: dict[str, Rows]
     mock: dict[str, Rows]
     weak: dict[tuple[str, str], Rows]
-    looks: tuple[Look | None, ...]
+    photos: tuple[Acquired | None, ...]
     unreadable: tuple[tuple[int, str], ...]
     distractors: dict[str, Rows] = field(default_factory=dict)
 
 
-def acquire(tasks: Sequence[Task], jobs: int, tell: Callable[[str, int, int], None]) -> Seen:
+def acquire(pairs: Sequence[PhotoPair], jobs: int, tell: Callable[[str, int, int], None]) -> Seen:
     """Look at every photo in `jobs` worker processes. Errors but those of single photos are passed on."""
-    views = {view.name: view for task in tasks for view in (*task.views, *task.weak_views)}
+    views = {view.name: view for pair in pairs for view in (*pair.views, *pair.weak_views)}
     tables: dict[tuple[str, ...], Rows] = {}
-    looks: list[Look | None] = []
+    photos: list[Acquired | None] = []
     unreadable: list[tuple[int, str]] = []
-    tell("look", 0, len(tasks))
-    for index, found in enumerate(in_workers(look, tasks, _name, jobs, PATIENCE)):
-        tell("look", index + 1, len(tasks))
-        if isinstance(found, PhotoError):
-            looks.append(None)
-            unreadable.append((index, found.message))
+    tell("look", 0, len(pairs))
+    for index, acquired in enumerate(in_workers(acquire_pair, pairs, _name, jobs, PATIENCE)):
+        tell("look", index + 1, len(pairs))
+        if isinstance(acquired, PhotoError):
+            photos.append(None)
+            unreadable.append((index, acquired.message))
             continue
-        looks.append(_slim(found))
-        rows: dict[tuple[str, ...], Rows] = {("original", name): row for name, row in found.originals.items()}
-        rows |= {("released", name): row for name, row in found.released.items()}
-        rows |= {("mock", name): row for name, row in found.mock.items()}
-        rows |= {("weak", method, name): row for (method, name), row in found.weak.items()}
+        photos.append(_slim(acquired))
+        rows: dict[tuple[str, ...], Rows] = {("original", name): row for name, row in acquired.originals.items()}
+        rows |= {("released", name): row for name, row in acquired.released.items()}
+        rows |= {("mock", name): row for name, row in acquired.mock.items()}
+        rows |= {("weak", method, name): row for (method, name), row in acquired.weak.items()}
         for key, row in rows.items():
             if key not in tables:
-                tables[key] = np.full((len(tasks), len(row)), np.nan, row.dtype)
+                tables[key] = np.full((len(pairs), len(row)), np.nan, row.dtype)
             tables[key][index] = row
 
     def table(*key: str) -> Rows:
-        return tables.get(key, np.full((len(tasks), views[key[-1]].width), np.nan, np.float32))
+        return tables.get(key, np.full((len(pairs), views[key[-1]].width), np.nan, np.float32))
 
-    main = dict.fromkeys(view.name for task in tasks for view in task.views)
+    main = dict.fromkeys(view.name for pair in pairs for view in pair.views)
     return Seen(
         {name: table("original", name) for name in main},
         {name: table("released", name) for name in main},
-        {name: table("mock", name) for name in main} if any(task.mock for task in tasks) else {},
+        {name: table("mock", name) for name in main} if any(pair.mock for pair in pairs) else {},
         {(key[1], key[2]): rows for key, rows in tables.items() if key[0] == "weak"},
-        tuple(looks),
+        tuple(photos),
         tuple(unreadable),
     )
 
 
 def acquire_distractors(
-    photos: Sequence[Path], views: tuple[View, ...], jobs: int, tell: Callable[[str, int, int], None]
+    paths: Sequence[Path], views: tuple[View, ...], jobs: int, tell: Callable[[str, int, int], None]
 ) -> dict[str, Rows]:
     """Photos of people who are not in the release, by view (m, d); without a face, or unreadable, they are left out."""
-    seen = acquire([Task(path, None, None, views) for path in photos], jobs, tell)
-    kept = [index for index, look in enumerate(seen.looks) if look is not None and look.points is not None]
+    seen = acquire([PhotoPair(path, None, None, views) for path in paths], jobs, tell)
+    kept = [index for index, photo in enumerate(seen.photos) if photo is not None and photo.points is not None]
     return {name: rows[kept] for name, rows in seen.originals.items()}
 
 
-def _name(task: Task) -> str:
-    return task.original.name
+def _name(pair: PhotoPair) -> str:
+    return pair.original.name
 
 
-def _slim(look: Look) -> Look:
-    return Look({}, {}, {}, {}, *(getattr(look, name) for name in Look.__slots__[4:]))
+def _slim(acquired: Acquired) -> Acquired:
+    return Acquired({}, {}, {}, {}, *(getattr(acquired, name) for name in Acquired.__slots__[4:]))
 
 
-def look(task: Task) -> Look:
-    """Look at one photo. Raises PhotoError when the original cannot be read; an output that cannot is a `problem`."""
-    rgb = _read(task.original)
-    face = _face(rgb) if task.choice is None else _chosen(rgb, task.choice)
+def acquire_pair(pair: PhotoPair) -> Acquired:
+    """Templates and measures of one photo. An output that cannot be read is a `problem`.
+
+    Raises PhotoError when the original cannot be read.
+    """
+    rgb = _read(pair.original)
+    face = _face(rgb) if pair.choice is None else _chosen(rgb, pair.choice)
     points = None if face is None else face.points
-    before = Sample(rgb, points, points, task.original)
+    before = Sample(rgb, points, points, pair.original)
     after, problem = None, None
-    if task.released is not None:
+    if pair.released is not None:
         try:
-            after = _output(task.released, rgb, face)
+            after = _output(pair.released, rgb, face)
         except PhotoError as error:
             problem = error.message
-    mock = None if task.mock is None else _output(task.mock, rgb, face)
+    mock = None if pair.mock is None else _output(pair.mock, rgb, face)
     weak: dict[tuple[str, str], Rows] = {}
     if points is not None:
-        for method in WEAK if task.weak_views else ():
+        for method in WEAK if pair.weak_views else ():
             blurred = Sample(weakened(method, rgb, points), points, points)
-            weak |= {(method, name): row for name, row in _rows(task.weak_views, blurred).items()}
-    return Look(
-        _rows(task.views, before),
-        {} if after is None else _rows(task.views, after),
-        {} if mock is None else _rows(task.views, mock),
+            weak |= {(method, name): row for name, row in _rows(pair.weak_views, blurred).items()}
+    return Acquired(
+        _rows(pair.views, before),
+        {} if after is None else _rows(pair.views, after),
+        {} if mock is None else _rows(pair.views, mock),
         weak,
         points,
         None if after is None else after.points,
@@ -171,7 +173,7 @@ def look(task: Task) -> Look:
         None if after is None else face_crop(after),
         None if after is None else agree(before, after),
         landmark_noise(before, judge_backends()[1]),
-        None if after is None or task.perceptual is None else task.perceptual(before, after),
+        None if after is None or pair.perceptual is None else pair.perceptual(before, after),
         after is not None and after.rgb.shape == rgb.shape,
         problem,
     )
@@ -195,9 +197,9 @@ def _output(path: Path, original: RGB, face: Face | None) -> Sample:
     """An output of the photo's size has its geometry: it is searched the same way up, and the face's place is known."""
     rgb = _read(path)
     same = face is not None and rgb.shape == original.shape
-    found = _face(rgb, (face.turns,)) if same and face is not None else _face(rgb)
+    released = _face(rgb, (face.turns,)) if same and face is not None else _face(rgb)
     return Sample(
-        rgb, None if found is None else found.points, face.points if same and face is not None else None, path
+        rgb, None if released is None else released.points, face.points if same and face is not None else None, path
     )
 
 

@@ -11,18 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.acquire import Seen, Task, acquire, acquire_distractors
+from ganonym.evaluate.acquire import PhotoPair, Seen, acquire, acquire_distractors
 from ganonym.evaluate.assessment import Assessment, Counts, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
-from ganonym.evaluate.attackers.onnx_recognizer import OnnxView
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE, OnnxView
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.inferences.run import infer_all
-from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
-from ganonym.evaluate.metrics.equivalence import equivalence
-from ganonym.evaluate.metrics.group_rates import group_findings
+from ganonym.evaluate.integrity import equivalence, integrity_faults, outputs_as_copies
+from ganonym.evaluate.metrics.strata import group_findings
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
@@ -79,7 +77,7 @@ def assess(request: Request, tell: Tell, write: Write = lambda _trials: None) ->
     mock = request.mock or (None,) * len(release.items)
     seen = acquire(
         [
-            Task(
+            PhotoPair(
                 item.original,
                 item.released,
                 own,
@@ -164,7 +162,7 @@ def _repeated_first(subjects: Sequence[str]) -> list[str]:
 
 def _counts(release: Release, seen: Seen) -> Counts:
     subjects = list(release.subjects)
-    looks = [look for look in seen.looks if look is not None]
+    photos = [photo for photo in seen.photos if photo is not None]
     out = sum(item.released is not None for item in release.items)
     return Counts(
         photos=len(release.items),
@@ -172,30 +170,30 @@ def _counts(release: Release, seen: Seen) -> Counts:
         repeated_subjects=sum(subjects.count(name) > 1 for name in set(subjects)),
         released=out,
         withheld=len(release.items) - out,
-        faces_in_originals=sum(look.points is not None for look in looks),
-        faces_in_released=sum(look.released_points is not None for look in looks),
+        faces_in_originals=sum(photo.points is not None for photo in photos),
+        faces_in_released=sum(photo.released_points is not None for photo in photos),
     )
 
 
 def _utility_inputs(request: Request, seen: Seen) -> UtilityInputs:
-    looks = [look for look in seen.looks if look is not None]
+    photos = [photo for photo in seen.photos if photo is not None]
     return UtilityInputs(
         rows=tuple(item.row for item in request.release.items),
         released=np.array([item.released is not None for item in request.release.items]),
-        original_points=tuple(look.points for look in looks),
-        released_points=tuple(look.released_points for look in looks),
-        in_place=np.array([look.same_size for look in looks]),
-        original_crops=_crops([look.crop for look in looks]),
-        released_crops=_crops([look.released_crop for look in looks]),
-        agreement=tuple(look.agreement for look in looks),
-        landmark_noise=np.array([look.noise for look in looks]),
+        original_points=tuple(photo.points for photo in photos),
+        released_points=tuple(photo.released_points for photo in photos),
+        in_place=np.array([photo.same_size for photo in photos]),
+        original_crops=_crops([photo.crop for photo in photos]),
+        released_crops=_crops([photo.released_crop for photo in photos]),
+        agreement=tuple(photo.agreement for photo in photos),
+        landmark_noise=np.array([photo.noise for photo in photos]),
         original_features=np.asarray(seen.originals[FEATURES.name], dtype=np.float64),
         released_features=np.asarray(seen.released[FEATURES.name], dtype=np.float64),
         original_gestalt=np.asarray(seen.originals[GESTALT.name], dtype=np.float64),
         released_gestalt=np.asarray(seen.released[GESTALT.name], dtype=np.float64),
         perceptual=None
         if request.perceptual is None
-        else np.array([np.nan if look.perceptual is None else look.perceptual for look in looks]),
+        else np.array([np.nan if photo.perceptual is None else photo.perceptual for photo in photos]),
         minimum_cell=request.policy.groups.smallest,
     )
 

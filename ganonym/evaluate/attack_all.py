@@ -12,13 +12,12 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import Attack, Context, attack_one, attack_together, attacks
-from ganonym.evaluate.attackers.attacker import Attacker, approach_of, templates
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
+from ganonym.evaluate.attackers.attacker import Attacker, Sample, approach_of, templates
+from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
+from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.evaluate.metrics.strata import distinctive
-from ganonym.evaluate.metrics.trials import Trials
 from ganonym.evaluate.protocol import cost
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import Photos
 from ganonym.workers import compute
 

@@ -15,11 +15,9 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.metrics.conditioned import conditioned
 from ganonym.evaluate.metrics.finding import finding
-from ganonym.evaluate.metrics.group_rates import hits_of
-from ganonym.evaluate.metrics.strata import NOBODY, across_sessions, of_people
-from ganonym.evaluate.metrics.trials import Trials, trials_of
+from ganonym.evaluate.metrics.ranking import Trials, trials_of
+from ganonym.evaluate.metrics.strata import NOBODY, across_sessions, conditioned, hits_of, of_people
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, PARROT, cost
 from ganonym.evaluate.scores import Photos, Scores, first_and_rest, score
 from ganonym.types import Floats

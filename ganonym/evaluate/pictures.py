@@ -1,8 +1,11 @@
-"""What a detector, a recognizer and the encoder see in a set of canvas pictures, beside what was asked for."""
+"""What a detector, a recognizer and the encoder see in a set of canvas pictures, beside what was asked for.
+
+`stress_shapes` are at the edge of what is asked for: there a generator trained on ordinary faces shows its seams.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +19,17 @@ from ganonym.faces.detect import Detector
 from ganonym.faces.encoder import Encoder, encode
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
-from ganonym.faces.shape import normalize, split
+from ganonym.faces.shape import ShapeModel, from_canvas, join, normalize, split, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.synthesis.generator import BACKDROP
 from ganonym.synthesis.quality import bands, landmark_error
 from ganonym.types import RGB, Floats, Points
+
+LOWER_LIP = np.r_[55:60, 65:68]
+JAW = np.r_[4:13]
+UPPER_LIDS, LOWER_LIDS = np.array([37, 38, 43, 44]), np.array([41, 40, 47, 46])
+# The image-right half of brow, eye and mouth: what sags together when one side is weak.
+ONE_SIDE = np.r_[22:27, 42:48, 52:56, 63:66]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +92,51 @@ def on_neutral_backdrop(canvas: RGB, points: Points, model: AppearanceModel) -> 
     mask = face_mask(points, model)[..., None]
     picture = mask * canvas + (1.0 - mask) * ((BACKDROP + 1.0) * 127.5)
     return np.asarray(picture.round().clip(0, 255).astype(np.uint8))
+
+
+def open_mouth(points: Points, amount: float = 0.35) -> Points:
+    """Canvas landmarks (68, 2) with lower lip and jaw lowered by `amount` of the distance between the eyes."""
+    moved, drop = points.copy(), amount * _interocular(points)
+    moved[LOWER_LIP, 1] += drop
+    # The jaw turns about its joints: the chin goes all the way, the angles of the jaw hardly.
+    moved[JAW, 1] += drop * np.cos(np.linspace(-np.pi / 2, np.pi / 2, len(JAW)))
+    return moved
+
+
+def narrow_eyes(points: Points, left: float = 0.35) -> Points:
+    """Canvas landmarks (68, 2) whose lids stand apart `left` of what they did."""
+    moved = points.copy()
+    middle = (points[UPPER_LIDS] + points[LOWER_LIDS]) / 2
+    for lids in (UPPER_LIDS, LOWER_LIDS):
+        moved[lids] = middle + left * (points[lids] - middle)
+    return moved
+
+
+def asymmetric(points: Points, amount: float = 0.12) -> Points:
+    """Canvas landmarks (68, 2) with brow, eye and corner of the mouth of one side lower by `amount` eye distances."""
+    moved = points.copy()
+    moved[ONE_SIDE, 1] += amount * _interocular(points)
+    return moved
+
+
+def exaggerated(points: Points, model: ShapeModel, direction: int, deviations: float) -> Points:
+    """Canvas landmarks (68, 2) with one identity coefficient at `deviations` SD, the others as they were."""
+    identity, expression = split(from_canvas(points), model)
+    identity[direction] = deviations * model.identity_sd[direction]
+    return to_canvas(join(identity, expression, model))
+
+
+def stress_shapes(points: Points, model: ShapeModel, rng: np.random.Generator) -> dict[str, Points]:
+    """`points` (68, 2) under each stress, by name; the exaggerated direction, of the first twelve, is drawn."""
+    direction, sign = int(rng.integers(12)), float(rng.choice([-3.0, 3.0]))
+    plain: dict[str, Callable[[Points], Points]] = {
+        "open mouth": open_mouth,
+        "narrow eyes": narrow_eyes,
+        "asymmetric": asymmetric,
+    }
+    shapes = {name: change(points) for name, change in plain.items()}
+    return shapes | {"identity at 3 SD": exaggerated(points, model, direction, sign)}
+
+
+def _interocular(points: Points) -> float:
+    return float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0)))

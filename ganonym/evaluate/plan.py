@@ -14,9 +14,8 @@ import numpy as np
 
 from ganonym.evaluate.verdict.policy import Policy, RateRule
 from ganonym.faces.shape import ShapeModel, from_canvas, join, split
-from ganonym.privacy.draw import generator
 from ganonym.privacy.expression import repartitioned
-from ganonym.privacy.population import attacker_view, public_patients
+from ganonym.privacy.population import attacker_view, generator, public_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace

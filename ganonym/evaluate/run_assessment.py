@@ -18,7 +18,7 @@ from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assess import Request, assess
 from ganonym.evaluate.assessment import Assessment, Provenance
 from ganonym.evaluate.attack_all import Attacked, Tell
-from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, parse_recognizer
+from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.report.card import card

@@ -15,22 +15,16 @@ from importlib.metadata import EntryPoint, entry_points
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.attack_one import FUSED
+from ganonym.evaluate.attackers.adapted import ProcrustesMap, RetrainedMetric, RidgeMap
 from ganonym.evaluate.attackers.attacker import Approach, Attacker, View
-from ganonym.evaluate.attackers.background import BACKGROUND
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.copies import FACE_HASH, KEYPOINT_MATCHES, PHOTO_HASH
 from ganonym.evaluate.attackers.eigenface import Eigenface
-from ganonym.evaluate.attackers.embedding_map import ProcrustesMap, RidgeMap
 from ganonym.evaluate.attackers.fine_tuned_head import FineTunedHead
-from ganonym.evaluate.attackers.inner_face import INNER_FACE
-from ganonym.evaluate.attackers.keypoints import KEYPOINT_MATCHES
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
 from ganonym.evaluate.attackers.metadata import METADATA
-from ganonym.evaluate.attackers.onnx_recognizer import OnnxView, recognizer
-from ganonym.evaluate.attackers.perceptual_hash import FACE_HASH, PHOTO_HASH
-from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric
+from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE, OnnxView, recognizer
 from ganonym.evaluate.attackers.reversal import Reversal
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
-from ganonym.evaluate.attackers.whole_photo import WHOLE_PHOTO
+from ganonym.evaluate.attackers.thumbnails import BACKGROUND, INNER_FACE, THUMBNAIL, WHOLE_PHOTO
 
 SUITE = "2026-11.3"
 GROUP = "ganonym.attackers"
@@ -85,8 +79,8 @@ def suite(recognizers: Sequence[OnnxView] = (), attackers: Sequence[Attacker] = 
                 f"{offer.distribution} brings an attacker {name!r}, as {names[name]} does.",
                 "Rename one, or leave it out.",
             )
-        known, owner = views.setdefault(view.name, (view, offer.distribution))
-        if known != view:
+        first, owner = views.setdefault(view.name, (view, offer.distribution))
+        if first != view:
             raise UsageError(
                 f"{offer.distribution} brings a view {view.name!r} that is not the one of {owner}.",
                 "Views of one name must see the same: rename it.",

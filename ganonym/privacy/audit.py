@@ -55,13 +55,13 @@ def audit_shapes(originals: Floats, outputs: Floats, owners: Floats, bound: floa
         gaps = ((originals - output) ** 2).sum(axis=1)
         best = np.isclose(gaps, gaps.min(), rtol=1e-9, atol=1e-12)
         hits += float(best[subject]) / int(best.sum())
-    found = Audit(hits, len(subjects), _lower_bound(hits, len(subjects)), bound)
-    if found.low > bound:
+    audit = Audit(hits, len(subjects), _lower_bound(hits, len(subjects)), bound)
+    if audit.low > bound:
         raise GuaranteeBroken(
-            f"the guarantee does not hold: {found.sentence}.",
+            f"the guarantee does not hold: {audit.sentence}.",
             "Nothing was released. Use a key of this release alone; if it persists, report it: it is a bug.",
         )
-    return found
+    return audit
 
 
 def epsilon_lower_bound(hits: int, false_alarms: int, trials: int, confidence: float = CONFIDENCE) -> float:
@@ -75,10 +75,10 @@ def epsilon_lower_bound(hits: int, false_alarms: int, trials: int, confidence: f
     >>> epsilon_lower_bound(50, 50, 100), round(epsilon_lower_bound(1000, 0, 1000), 2)
     (0.0, 4.88)
     """
-    each = 1.0 - (1.0 - confidence) / 2.0
+    one_sided = 1.0 - (1.0 - confidence) / 2.0
     ratios = (
-        _lower_bound(hits, trials, each) / _upper_bound(false_alarms, trials, each),
-        _lower_bound(trials - false_alarms, trials, each) / _upper_bound(trials - hits, trials, each),
+        _lower_bound(hits, trials, one_sided) / _upper_bound(false_alarms, trials, one_sided),
+        _lower_bound(trials - false_alarms, trials, one_sided) / _upper_bound(trials - hits, trials, one_sided),
     )
     return max(0.0, *(math.log(ratio) if ratio > 0 else 0.0 for ratio in ratios))
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.privacy.draw import generator
-from ganonym.privacy.population import VirtualPatients
+from ganonym.privacy.population import VirtualPatients, generator
 from ganonym.types import Floats
 
 FITTED = 6_000
@@ -56,7 +55,7 @@ def make_codebook(patients: VirtualPatients, codes: int = 32, seed: int = 0) -> 
     first = places[:FITTED]
     rng = generator(seed, "codebook")
     centres = kmeans2(first, codes, minit="++", seed=rng, iter=12)[0] if codes > 1 else first.mean(axis=0)[None]
-    found, _ = vq(places, centres)
-    members = [np.flatnonzero(found == code) for code in range(len(centres))]
+    nearest, _ = vq(places, centres)
+    members = [np.flatnonzero(nearest == code) for code in range(len(centres))]
     kept = [code for code, rows in enumerate(members) if len(rows)]
     return Codebook(patients, centres[kept], tuple(members[code] for code in kept))

@@ -74,9 +74,9 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
     if drawn:
         bits |= dict.fromkeys((*drawn, "total"), 0.0)
         bits["total"] = bits["shape"] + bits["expression"]
-    known = " and ".join(["identity shape", *drawn])
+    means = " and ".join(["identity shape", *drawn])
     statement = (
-        f"re-identification by {known} ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
+        f"re-identification by {means} ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
         f"released set, on average over the subjects of every group, given one identity shape per subject "
         f"({released.subjects} subjects in {released.groups} groups of at least {released.smallest})"
     )
@@ -120,7 +120,7 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
                 else "photos of one subject share an identity shape and can be linked to each other"
             )
         )
-    short = f"k-same: rank-1 by {known} ≤ 1/{released.smallest}"
+    short = f"k-same: rank-1 by {means} ≤ 1/{released.smallest}"
     return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest, short)
 
 

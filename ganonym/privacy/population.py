@@ -1,4 +1,4 @@
-"""The public population: virtual patients, and the directions in which their syndromes differ. A function of no photo.
+"""The public population: random identities, how syndromes move landmarks, and virtual patients. A function of no photo.
 
 Few bits about a subject must go where syndromes differ, not where people differ. Mechanisms that release little of a
 shape (codebook, metric) release it in these directions, and show a virtual patient who is alike there.
@@ -6,22 +6,68 @@ shape (codebook, metric) release it in these directions, and show a virtual pati
 
 from __future__ import annotations
 
+import hashlib
+import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from ganonym.errors import EnvironmentFault
 from ganonym.faces.shape import ShapeModel
-from ganonym.privacy.draw import generator, population_draw
-from ganonym.privacy.phenotype import identity_displacements, load_phenotypes
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.types import Floats
+from ganonym.types import LANDMARKS, Floats
+from ganonym.weights import read_tensors, verified_path
 
+TRUNCATION = 2.5  # SD. Of untruncated draws in 40 directions 40 % hold a coefficient beyond it: such faces look drawn.
 DIRECTIONS = 8
 # What a detector's error adds to each coefficient, in Procrustes units: dlib is off by 0.025 eye distances. Half of the
 # identity directions vary less than that in the population; what separates syndromes there, no photograph shows.
 LANDMARK_NOISE = 0.003
 PATIENTS = 20_000
+
+
+def generator(seed: int, purpose: str) -> np.random.Generator:
+    """A generator for one purpose, so that a face's seed can serve shape and texture without correlating them."""
+    digest = hashlib.sha256(f"{purpose}:{seed}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def population_draw(rng: np.random.Generator, identity_sd: Floats, count: int) -> Floats:
+    """`count` independent identities, (count, m): zero mean, covariance exactly diag(identity_sd²).
+
+    Each coefficient is a normal truncated at ±2.5 SD and rescaled to unit variance, so none exceeds 2.62 SD.
+    """
+    from scipy.special import ndtr, ndtri
+
+    tail = float(ndtr(-TRUNCATION))
+    normal = ndtri(rng.uniform(tail, 1.0 - tail, (count, identity_sd.size)))
+    density = math.exp(-(TRUNCATION**2) / 2) / math.sqrt(2 * math.pi)
+    variance = 1.0 - 2.0 * TRUNCATION * density / (1.0 - 2.0 * tail)  # of the truncated standard normal
+    return np.asarray(normal / math.sqrt(variance) * identity_sd, dtype=np.float64)
+
+
+def load_phenotypes(path: Path | None = None) -> Floats:
+    """Mean landmark displacement of each simulated syndrome from controls, (c, 68, 2) in the Procrustes frame.
+
+    The bundled ones, verified, or the safetensors file at `path`. Raises EnvironmentFault.
+    """
+    return _load(path or verified_path("phenotype"))
+
+
+@cache
+def _load(path: Path) -> Floats:
+    arrays, metadata = read_tensors(path)
+    displacement = arrays.get("displacement")
+    if metadata.get("kind") != "phenotype" or displacement is None or displacement.shape[1:] != (LANDMARKS, 2):
+        raise EnvironmentFault(f"{path} holds no phenotypes.", "Make them: ganonym train phenotype")
+    return displacement.astype(np.float64)
+
+
+def identity_displacements(phenotypes: Floats, model: ShapeModel) -> Floats:
+    """Phenotypes (c, 68, 2) as identity coefficients of `model`, (c, m)."""
+    return np.asarray(phenotypes.reshape(len(phenotypes), -1) @ model.identity_basis.T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

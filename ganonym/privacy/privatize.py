@@ -1,25 +1,27 @@
-"""Shapes in, privatized shapes and their guarantee out: the one function the pipeline calls."""
+"""Shapes in, privatized shapes and their guarantee out: the one function the pipeline calls.
+
+Every subject gets a stand-in, which alone decides the identity that its faces are shown with.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.faces.shape import ShapeModel, from_canvas, split
-from ganonym.privacy.attributes import NOTHING, Attributes, of_random_member, usual
+from ganonym.faces.shape import ShapeModel, from_canvas, join, split, to_canvas
 from ganonym.privacy.audit import Audit, audit_shapes
-from ganonym.privacy.draw import generator
-from ganonym.privacy.expression import repartitioned
+from ganonym.privacy.codebook import Codebook, make_codebook
+from ganonym.privacy.expression import quantize_expression, repartitioned
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
-from ganonym.privacy.ksame import GroupMean, exact_mean
-from ganonym.privacy.labels import merged_labels
-from ganonym.privacy.population import attacker_view
+from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same, merged_labels
+from ganonym.privacy.metric import metric_private
+from ganonym.privacy.population import attacker_view, generator, public_patients
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.stand_in import StandIn, labelled, shown, stand_ins_of
-from ganonym.privacy.subject import SubjectFace
+from ganonym.privacy.subject import NOTHING, Attributes, SubjectFace, of_random_member, usual
 from ganonym.types import Floats, Points, Refusal
 
 
@@ -116,15 +118,15 @@ def _audit(
     settings: PrivacySettings,
     promise: Guarantee,
 ) -> Audit | None:
-    shown = [
+    released = [
         (face.subject, points) for face, points in zip(faces, output, strict=True) if isinstance(points, np.ndarray)
     ]
-    if promise.rank1 is None or not shown:
+    if promise.rank1 is None or not released:
         return None
     number = {subject: row for row, subject in enumerate(identities)}
     originals = np.array(list(identities.values()))
-    outputs = np.array([split(from_canvas(points), model)[0] for _, points in shown])
-    owners = np.array([number[subject] for subject, _ in shown])
+    outputs = np.array([split(from_canvas(points), model)[0] for _, points in released])
+    owners = np.array([number[subject] for subject, _ in released])
     view = attacker_view(model, settings)
     return audit_shapes(originals @ view, outputs @ view, owners, promise.rank1)
 
@@ -143,3 +145,86 @@ def _label(subject: str, faces: list[SubjectFace]) -> str | None:
     if len(labels) > 1:
         raise UsageError(f"subject {subject!r} has several labels in the manifest: {sorted(map(str, labels))}.")
     return labels.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a codebook leaves of a subject: one of its codes."""
+
+    codebook: Codebook
+    code: int
+
+
+# What stands for a subject: a group mean (k-same), a code (codebook), its identity (m,) (metric, none), or nothing.
+StandIn: TypeAlias = GroupMean | Kind | Floats | Refusal
+
+
+def stand_ins_of(
+    people: dict[str, Floats], labels: dict[str, str | None], model: ShapeModel, settings: PrivacySettings
+) -> dict[str, StandIn]:
+    """The stand-in of every subject, given the identities (m,) and labels of all.
+
+    Raises UsageError when k-same without labels has fewer than k subjects.
+    """
+    if not people:
+        return {}
+    identities = np.array(list(people.values()))
+    stand_ins: Sequence[StandIn] = list(identities)
+    if settings.mechanism == "k-same":
+        classes = list(labels.values()) if labelled(labels) else None
+        stand_ins = k_same(identities, classes, settings.k, model.identity_sd)
+    elif settings.mechanism == "codebook":
+        codebook = make_codebook(public_patients(model, settings.codebook_seed), settings.codes, settings.codebook_seed)
+        stand_ins = [Kind(codebook, codebook.code(identity)) for identity in identities]
+    return dict(zip(people, stand_ins, strict=True))
+
+
+def shown(face: SubjectFace, stand_in: StandIn, model: ShapeModel, settings: PrivacySettings) -> Points | Refusal:
+    """Landmarks (68, 2) on the canvas with which a face is shown: of its subject, the stand-in alone decides.
+
+    Of the photo come the budgeted expression and, with mechanism none, everything.
+    """
+    if isinstance(stand_in, Refusal):
+        return stand_in
+    if settings.mechanism == "none":
+        return to_canvas(face.shape)
+    if isinstance(stand_in, GroupMean):
+        identity = _dispersed(stand_in, face, model, settings)
+    elif isinstance(stand_in, Kind):
+        identity = _virtual_patient(stand_in, face, settings)
+    elif settings.mechanism == "metric":
+        rng = generator(_draw_seed(face, settings), f"metric {settings.disperse}")
+        identity = metric_private(
+            stand_in, public_patients(model, settings.codebook_seed), settings.epsilon, settings.directions, rng
+        )
+    else:
+        identity = stand_in
+    return to_canvas(join(identity, _expression(face, model, settings), model))
+
+
+def _dispersed(group: GroupMean, face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
+    if settings.disperse == "none":
+        return group.mean
+    return disperse(group, model.identity_sd, generator(_draw_seed(face, settings), f"disperse {settings.disperse}"))
+
+
+def _virtual_patient(kind: Kind, face: SubjectFace, settings: PrivacySettings) -> Floats:
+    if settings.disperse == "none":
+        return kind.codebook.middle(kind.code)
+    return kind.codebook.draw(kind.code, generator(_draw_seed(face, settings), f"codebook {settings.disperse}"))
+
+
+def _draw_seed(face: SubjectFace, settings: PrivacySettings) -> int:
+    return face.seed if settings.disperse == "photo" else face.subject_seed
+
+
+def _expression(face: SubjectFace, model: ShapeModel, settings: PrivacySettings) -> Floats:
+    budget = settings.expression
+    if not budget.keep:
+        return np.zeros(model.expression_sd.size)
+    return quantize_expression(split(face.shape, model)[1], model.expression_sd, budget.clip, budget.step)
+
+
+def labelled(labels: dict[str, str | None]) -> bool:
+    """Whether any subject has a label: groups are formed within labels then."""
+    return any(label is not None for label in labels.values())

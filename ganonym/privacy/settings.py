@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from ganonym.checked import Checked
-from ganonym.privacy.attributes import AttributeChoice
 from ganonym.privacy.expression import ExpressionBudget
+from ganonym.privacy.subject import AttributeChoice
 from ganonym.settings import AttributeSource, Dispersal, Mechanism, SmallClasses
 
 

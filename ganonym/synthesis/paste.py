@@ -15,8 +15,7 @@ from ganonym.faces.align import apply, crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.tone import skin_colour
 from ganonym.settings import Background
-from ganonym.synthesis.fill import fill
-from ganonym.synthesis.region import Region, face_region
+from ganonym.synthesis.region import Region, face_region, fill
 from ganonym.synthesis.synthesizer import Layers
 from ganonym.types import RGB, Box, Floats, Points, PrivateFace
 

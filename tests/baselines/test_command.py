@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganonym.baselines.methods import BaselineSettings
+from ganonym.batch.run import baseline_folder
 from ganonym.phantom.cohort import PhantomPhoto
 from ganonym_cli.app import main
 
@@ -37,6 +39,25 @@ def test_in_worker_processes(people: list[PhantomPhoto], tmp_path: Path, capsys:
     assert again[0] == 0
     assert "done before" in again[1]
     assert call(capsys, *arguments[:-1], "--quiet") == (0, "")
+
+
+def test_verify_says_that_a_baseline_made_it_and_still_finds_what_was_altered(
+    people: list[PhantomPhoto], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    Image.fromarray(people[0].rgb).save(source / "face.png")
+    settings = BaselineSettings(method="blackout", engine="serial")
+    assert baseline_folder(source, out, settings).anonymized == 1
+    code, told = call(capsys, "verify", out, "--originals", source, "--json")
+    result = json.loads(told)
+    assert (code, result["sound"], result["made_by"]) == (0, True, "baseline blackout")
+    assert "promises nothing" in result["notes"][0]
+    (path,) = (out / "images").rglob("*.png")
+    Image.fromarray(people[0].rgb).save(path)
+    code, told = call(capsys, "verify", out, "--json")
+    assert code == 3
+    assert "altered since" in told
 
 
 @pytest.mark.parametrize(

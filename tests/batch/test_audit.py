@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from tiny_pipeline import PIPELINE
 
-from ganonym.batch.audit import audit_release
+from ganonym.batch.audit import audit_release, recheck_originals
 from ganonym.batch.job import BatchJob
 from ganonym.batch.ledger import GENESIS, canonical, digest_of
-from ganonym.batch.recheck import recheck_originals
 from ganonym.batch.run import run_batch
 from ganonym.errors import UsageError
 from ganonym.settings import Settings

@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.transform import AffineTransform, warp
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import CanvasCrop, Cohort, Crop, Portrait, portrait_at, portraits
+from ganonym.classify.cohort import CanvasCrop, Cohort, Crop, Portrait, gather, portrait_at, portraits
 from ganonym.classify.crops import (
     REGIONS,
     TEMPLATE,
@@ -26,7 +26,9 @@ from ganonym.classify.crops import (
     region_boxes,
 )
 from ganonym.classify.encoders import read_foundation
+from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.recipe import load_recipe, recipe_names
+from ganonym.errors import UsageError
 from ganonym.faces.align import apply, compose
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas
@@ -217,6 +219,25 @@ def test_a_portrait_has_the_crops_that_were_named(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match=r"ArcFaceCrop\(side=112\) was not cut"):
         found.crop(ArcFaceCrop(112))
     assert portrait_at(photo, points).crops == {}
+
+
+def test_the_manifest_says_whose_face_it_is(tmp_path: Path) -> None:
+    """One person and her mirror image side by side: the column `face` tells which is looked at."""
+    photo, _ = faced("small")
+    alone = {"left": photo, "right": np.ascontiguousarray(photo[:, ::-1])}
+    Image.fromarray(np.concatenate([*alone.values()], axis=1)).save(tmp_path / "two.png")
+    for side, picture in alone.items():
+        Image.fromarray(picture).save(tmp_path / f"{side}.png")
+        (tmp_path / "people.csv").write_text(f"image,subject,syndrome,face\ntwo.png,p,x,{side}\n")
+        cohort = gather(read_cases(tmp_path / "people.csv", tmp_path), crops=[CanvasCrop()])
+        (expected,) = portraits([tmp_path / f"{side}.png"], [CanvasCrop()])
+        assert isinstance(expected, Portrait)
+        off = np.abs(cohort.portraits[0].canvas.astype(int) - expected.canvas)
+        mirrored = np.abs(cohort.portraits[0].canvas[:, ::-1].astype(int) - expected.canvas)
+        assert off.mean() < 5 < mirrored.mean()
+    (tmp_path / "people.csv").write_text("image,subject,syndrome,face\ntwo.png,p,x,0 0 5 5\n")
+    with pytest.raises(UsageError, match="no face has its middle in the box"):
+        gather(read_cases(tmp_path / "people.csv", tmp_path))
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -251,3 +251,11 @@ def test_matches_are_the_nearest_of_each_disorder() -> None:
     told = [[(each.disorder, round(each.distance, 9), each.case.image) for each in row] for row in found]
     assert told == [[("y", 0.0, "a"), ("x", 0.4, "b")], [("z", 0.0, "d"), ("x", 0.2, "b")]]
     assert matches(Encodings((), (np.zeros((0, 2)),)), there, known, 2) == []
+
+
+def test_encodings_of_another_face_of_the_photograph_are_not_those_that_were_kept(folder: Path) -> None:
+    file = folder / "kept.safetensors"
+    both(cases(folder, "a"), file)
+    other = [replace(case, face="largest") for case in cases(folder, "a")]
+    with pytest.raises(UsageError, match="knows nothing of 1 photographs"):
+        look(other, ENSEMBLE, file)

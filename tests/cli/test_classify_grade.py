@@ -64,7 +64,7 @@ def test_a_photograph_is_called_the_median_level_and_not_the_likeliest(
     ganonym: Run, cohort: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ganonym.classify.cross_validation.cross_validated", lambda *_: np.tile([0.4, 0.25, 0.35], (15, 1))
+        "ganonym.classify.studies.grade.cross_validated", lambda *_: np.tile([0.4, 0.25, 0.35], (15, 1))
     )
     ended = ganonym(
         "classify", "grade", "risk-grading", "--data", cohort / "graded.csv", "--signs", "1,5", "--jobs", 1, "--json"

@@ -110,16 +110,15 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_learned(g
     assert "there is a file in its place" in " ".join(ended.err.split())
 
 
-def test_fewer_folds_than_asked_for_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fewer_folds_than_asked_for_are_told() -> None:
     from ganonym.classify.cohort import Cohort
-    from ganonym_cli.classify.options import tell_folds
-    from ganonym_cli.console import Output
+    from ganonym.classify.studies.study import fold_remarks
 
     cases = tuple(Case(str(row), Path("x"), f"p{row}", "A" if row < 3 else "B") for row in range(5))
     cohort = Cohort(cases, (), ("A", "B"), np.array([0, 0, 0, 1, 1]), ())
-    tell_folds(Output(), cohort, 5)
-    tell_folds(Output(), cohort, 3)
-    assert capsys.readouterr().err.strip() == "3 folds instead of 5: no class has more people."
+    (remark,) = fold_remarks(cohort, 5)
+    assert (remark.text, remark.warning) == ("3 folds instead of 5: no class has more people.", True)
+    assert fold_remarks(cohort, 3) == []
 
 
 def test_what_photographs_take_away_is_told_as_a_fault_too(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_what_photographs_take_away_is_told_as_a_fault_too(ganonym: Run, unequal
 def test_what_a_table_shows_is_said_before_a_photograph_is_looked_at(ganonym: Run, tmp_path: Path) -> None:
     """The photographs show nobody: whoever looks at them says so instead."""
     Image.new("RGB", (64, 64)).save(tmp_path / "blank.png")
-    people = [(name, number) for name in ("a", "b", "c") for number in range(3)]
+    people = [(name, number) for name in ("a", "b", "c") for number in range(4)]
     for name, number in people:
         shutil.copy(tmp_path / "blank.png", tmp_path / f"{name}{number}.png")
     table, opened = tmp_path / "people.csv", tmp_path / "open.key"
@@ -154,11 +153,15 @@ def test_what_a_table_shows_is_said_before_a_photograph_is_looked_at(ganonym: Ru
     common = ("--data", table, "--images", tmp_path, "--jobs", 1)
     out = ("--out", tmp_path / "model")
     episodes = ("--set", "ways=4", "--set", "queries=1")
+    levels = ("--level", "a", "--level", "b", "--level", "c")
     for arguments, said in (
         (("train", "vcfs-screening", *common, *out), "tells two classes apart"),
         (("evaluate", "vcfs-screening", *common), "tells two classes apart"),
         (("train", "meta-baseline", *common, *out, *episodes), "takes 4"),
         (("train", "fas-measurement", *common, *out, "--set", "learner=rule"), "tells patients from controls"),
+        (("dysmorphism", "vcfs-screening", *common, "--unaffected", "a"), "tells two classes apart"),
+        (("screen", "meta-baseline", *common, "--positive", "a", "--folds", 2, *episodes), "takes 4"),
+        (("grade", "vcfs-screening", *common, "--label", "syndrome", *levels, "--folds", 2), "tells two classes apart"),
         (("train", "nearest-mean", *common, *out, "--key-file", opened), "open to other users"),
         (("train", "nearest-mean", *common, *out, "--key-file", opened / "key"), "no key can be written"),
         (("train", "nearest-mean", *common, *out), "no face was found"),

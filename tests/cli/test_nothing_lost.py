@@ -16,7 +16,7 @@ from ganonym.batch.audit import audit_release
 from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate import run_assessment as assessing
-from ganonym.evaluate.metrics.trials import Trials, trials_of
+from ganonym.evaluate.metrics.ranking import Trials, trials_of
 from ganonym.evaluate.scores import Scores
 from ganonym_cli import demo
 

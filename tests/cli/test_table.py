@@ -87,9 +87,9 @@ def test_side_by_side_where_there_is_room_and_below_one_another_where_there_is_n
 
 def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixture[str]) -> None:
     """Of KBG nine people, of the others ten and twelve: a sensitivity of nine has a star, a specificity has none."""
-    from ganonym.classify.cohort import Cohort
     from ganonym.classify.cross_validation import rated, tempered
-    from ganonym_cli.classify.tables import tell
+    from ganonym.classify.studies.evaluate import Evaluation
+    from ganonym_cli.classify.evaluate import tell
     from ganonym_cli.console import Output
 
     classes = np.repeat([0, 1, 2], [9, 10, 12])
@@ -97,15 +97,15 @@ def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixtu
     chances = np.random.default_rng(0).dirichlet(np.ones(3), 31) + np.eye(3)[classes]
     chances /= chances.sum(axis=1, keepdims=True)
     found = rated(chances, classes, subjects, 0, rounds=50)
-    cohort = Cohort((), (), (KBG, WBS, "Unaffected"), classes, ())
-    tell(Output(), "x", cohort, found, tempered(chances, classes, subjects, 0))
+    names, scaled = (KBG, WBS, "Unaffected"), tempered(chances, classes, subjects, 0)
+    tell(Output(), Evaluation("x", names, found, scaled, True, False, ()))
     out = capsys.readouterr().out
     check(out, KBG, WBS, "Unaffected")
     of_kbg = out.partition(KBG)[2].partition(WBS)[0]
     assert re.search(r"sensitivity [\d.]+ \[[\d., ]+\]\*", of_kbg)
     assert re.search(r"specificity [\d.]+ \[[\d., ]+\](?!\*)", of_kbg)
     assert "* Of fewer than 10 people" in out
-    tell(Output(as_json=True), "x", cohort, found)
+    tell(Output(as_json=True), Evaluation("x", names, found, None, True, False, ()))
     told = json.loads(capsys.readouterr().out)
     assert "sensitivity" in told["classes"][KBG]["few_people"]
     assert "specificity" not in told["classes"][KBG]["few_people"]
@@ -118,7 +118,7 @@ def test_retrieval_screening_and_separation(capsys: pytest.CaptureFixture[str]) 
     from ganonym.classify.systems.screening import Logistic, Screen, assess
     from ganonym.statistics.intervals import Estimate
     from ganonym.types import Pose
-    from ganonym_cli.classify.retrieve import shown
+    from ganonym_cli.classify.gallery import shown
     from ganonym_cli.classify.screen import _table
     from ganonym_cli.console import Output
 

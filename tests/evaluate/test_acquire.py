@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from ganonym.evaluate.acquire import Seen, Task, acquire
+from ganonym.evaluate.acquire import PhotoPair, Seen, acquire
 from ganonym.evaluate.attackers.landmark_shape import ShapeView
-from ganonym.evaluate.attackers.thumbnail import ThumbnailView
-from ganonym.evaluate.controls.weak import WEAK
+from ganonym.evaluate.attackers.thumbnails import ThumbnailView
+from ganonym.evaluate.controls.planted import WEAK
 from ganonym.photos.encode import encode_png
 from ganonym.types import RGB, Box
 
@@ -21,7 +21,7 @@ FACE: RGB = np.ascontiguousarray(astronaut()[:260, 80:360])
 EMPTY = np.full_like(FACE, 90)
 
 
-def task(folder: Path, name: str, original: RGB, released: RGB | None = None, mock: RGB | None = None) -> Task:
+def task(folder: Path, name: str, original: RGB, released: RGB | None = None, mock: RGB | None = None) -> PhotoPair:
     paths: list[Path | None] = []
     for kind, rgb in (("o", original), ("r", released), ("m", mock)):
         path = folder / f"{name}-{kind}.png"
@@ -29,7 +29,7 @@ def task(folder: Path, name: str, original: RGB, released: RGB | None = None, mo
             path.write_bytes(encode_png(rgb))
         paths.append(path if rgb is not None else None)
     assert paths[0] is not None
-    return Task(paths[0], paths[1], paths[2], VIEWS, (ThumbnailView(),))
+    return PhotoPair(paths[0], paths[1], paths[2], VIEWS, (ThumbnailView(),))
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -60,36 +60,36 @@ def test_an_equal_output_gives_equal_rows(seen: Seen) -> None:
         assert np.array_equal(seen.originals[view.name][0], seen.released[view.name][0])
         assert np.array_equal(seen.originals[view.name][0], seen.mock[view.name][0])
         assert seen.originals[view.name].shape == (7, view.width)
-    look = seen.looks[0]
-    assert look is not None
-    assert look.agreement is not None
-    assert look.agreement.pixel_equal
-    assert look.crop is not None
-    assert look.crop.shape == (64, 64, 3)
-    assert np.array_equal(look.crop, look.released_crop)  # type: ignore[arg-type]
+    photo = seen.photos[0]
+    assert photo is not None
+    assert photo.agreement is not None
+    assert photo.agreement.pixel_equal
+    assert photo.crop is not None
+    assert photo.crop.shape == (64, 64, 3)
+    assert np.array_equal(photo.crop, photo.released_crop)  # type: ignore[arg-type]
 
 
 def test_without_a_face_there_is_no_row_unless_the_place_is_known(seen: Seen) -> None:
     assert np.isnan(seen.released["landmarks"][1]).all()
     assert not np.isnan(seen.released["thumbnail"][1]).any(), "the same size: the attacker knows where the face was"
     assert np.isnan(seen.originals["landmarks"][4]).all()
-    assert seen.looks[4] is not None
-    assert seen.looks[4].points is None
-    assert seen.looks[4].released_points is not None
+    assert seen.photos[4] is not None
+    assert seen.photos[4].points is None
+    assert seen.photos[4].released_points is not None
 
 
 def test_outputs_of_another_size_have_no_oracle(seen: Seen) -> None:
-    assert [each is not None and each.same_size for each in seen.looks[:4]] == [True, True, False, False]
+    assert [each is not None and each.same_size for each in seen.photos[:4]] == [True, True, False, False]
 
 
 def test_withheld_and_unreadable_are_kept_apart(seen: Seen) -> None:
-    withheld, torn = seen.looks[3], seen.looks[5]
+    withheld, torn = seen.photos[3], seen.photos[5]
     assert withheld is not None
     assert withheld.problem is None
     assert np.isnan(seen.released["thumbnail"][3]).all()
     assert torn is not None
     assert torn.problem is not None
-    assert seen.looks[6] is None
+    assert seen.photos[6] is None
     assert [index for index, _ in seen.unreadable] == [6]
     assert "broken-o.png" in seen.unreadable[0][1]
 
@@ -118,7 +118,7 @@ def test_the_subject_s_face_is_looked_at_where_the_steward_says_which(tmp_path: 
     room[:, : FACE.shape[1]], room[: half.shape[0], FACE.shape[1] :] = FACE, half[:, ::-1]
     both = task(tmp_path, "both", room)
     chosen = [replace(both, choice=choice) for choice in (None, "left", "right", Box(0, 0, 1, 1))]
-    largest, left, right, nobody = (look and look.points for look in acquire(chosen, 1, silent).looks)
+    largest, left, right, nobody = (photo and photo.points for photo in acquire(chosen, 1, silent).photos)
     assert largest is not None
     assert np.array_equal(largest, left)
     assert right[:, 0].min() > FACE.shape[1] > left[:, 0].max()

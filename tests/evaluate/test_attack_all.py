@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.acquire import Look, Seen
+from ganonym.evaluate.acquire import Acquired, Seen
 from ganonym.evaluate.attack_all import Attacked, attack_all, released_values
 from ganonym.evaluate.attack_one import FUSED
-from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Matcher, View, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Matcher, Sample, View, euclidean
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
-from ganonym.evaluate.metrics.conditioned import CONDITIONED
-from ganonym.evaluate.metrics.strata import DISTINCTIVE, OTHER_SESSION
-from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.metrics.ranking import Trials
+from ganonym.evaluate.metrics.strata import CONDITIONED, DISTINCTIVE, OTHER_SESSION
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Item, Release
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.utility.agreement import Agreement
 from ganonym.manifest import Row
 from ganonym.types import Floats
@@ -246,8 +244,10 @@ def test_outputs_near_their_originals_are_named_only_when_chance_does_not_explai
     # Fewer than 174 people do not tell what one in a thousand strangers passes.
     people = templates(np.random.default_rng(5), True, CROWD)
     unlike = Agreement(pixel_equal=False, ssim_aligned=0.3)
-    looks = [Look({}, {}, {}, {}, None, None, None, None, unlike, 0.0, None, True, None) for _ in range(2 * CROWD)]
-    people = replace(people, looks=tuple(looks))
+    acquired = [
+        Acquired({}, {}, {}, {}, None, None, None, None, unlike, 0.0, None, True, None) for _ in range(2 * CROWD)
+    ]
+    people = replace(people, photos=tuple(acquired))
     assert outputs_as_copies(release(people=CROWD), people) == (), "noise"
     one, many = (people.released["dlib"].copy() for _ in range(2))
     one[7] = people.originals["dlib"][7]
@@ -258,6 +258,6 @@ def test_outputs_near_their_originals_are_named_only_when_chance_does_not_explai
     named = outputs_as_copies(release(people=CROWD), replace(people, released={"dlib": many}))
     assert {each.split(":")[0] for each in named} >= {f"{n}.png" for n in range(6)}
     assert len(named) <= 9, "strangers of whom one in a hundred passes"
-    looks[3] = replace(looks[3], agreement=Agreement(pixel_equal=True, ssim_aligned=1.0))
-    (equal,) = outputs_as_copies(release(people=CROWD), replace(people, looks=tuple(looks)))
+    acquired[3] = replace(acquired[3], agreement=Agreement(pixel_equal=True, ssim_aligned=1.0))
+    (equal,) = outputs_as_copies(release(people=CROWD), replace(people, photos=tuple(acquired)))
     assert equal.startswith("3.png: the face is the original, pixel by pixel")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganonym.evaluate.metrics.conditioned import conditioned
 from ganonym.evaluate.metrics.finding import finding
+from ganonym.evaluate.metrics.strata import conditioned
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.statistics.intervals import proportion
 

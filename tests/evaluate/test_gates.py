@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.evaluate.assessment import GroupFinding, Utility
-from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.gates import Evidence, exit_code, gates, headline, verdict
 from ganonym.evaluate.verdict.policy import Policy, load_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganonym.evaluate.metrics.group_rates import group_findings, group_of, hits_of
+from ganonym.evaluate.metrics.strata import group_findings, group_of, hits_of
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Scores
 from ganonym.manifest import Row

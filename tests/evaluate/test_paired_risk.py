@@ -10,8 +10,8 @@ from scipy.stats import binomtest
 
 from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.compare import difference, risk_by_subject
-from ganonym.evaluate.metrics.group_rates import hits_of
-from ganonym.evaluate.metrics.trials import trials_of
+from ganonym.evaluate.metrics.ranking import trials_of
+from ganonym.evaluate.metrics.strata import hits_of
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.evaluate.report.files import salted, trials_file
 from ganonym.evaluate.scores import Scores

@@ -15,12 +15,11 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.attack_all import attack_all, attack_samples
 from ganonym.evaluate.attack_one import FUSED
-from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Matcher, Rows, approach_of, euclidean
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Matcher, Rows, Sample, approach_of, euclidean
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO, TIERS
 from ganonym.evaluate.release import Item, Release
 from ganonym.evaluate.report.wording import attacker_words
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.suite import FUSED_PARTS, installed, suite, views_of
 from ganonym.manifest import Row
 
@@ -187,7 +186,7 @@ def test_a_package_in_another_process_brings_its_attacker(tmp_path: Path, monkey
             sys.modules[name] = None
         import numpy as np
         from ganonym.evaluate.attack_all import attack_samples
-        from ganonym.evaluate.sample import Sample
+        from ganonym.evaluate.attackers.attacker import Sample
         from ganonym.evaluate.suite import suite
         attacker = suite()[-1]
         photos = [Sample(np.full((8, 8, 3), level, np.uint8), None) for level in range(0, 200, 10)]

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.assessment import Control, Counts, Finding
-from ganonym.evaluate.attackers.attacker import Approach, Fixed, euclidean
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Sample, euclidean
 from ganonym.evaluate.controls.holds import acquisition, instrument, nulls, planted_leak, weak_anonymizer
 from ganonym.evaluate.controls.planted import attacked, clean, null_findings, rotated
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
-from ganonym.evaluate.sample import Sample
 from ganonym.evaluate.scores import Photos, score
 from ganonym.evaluate.verdict.gates import Evidence, gates, verdict
 from ganonym.evaluate.verdict.policy import load_policy

@@ -20,7 +20,7 @@ from ganonym.onnx_session import open_network
 from ganonym.photos.decode import read_photo
 from ganonym.types import RGB, Box, Points
 from ganonym.weights import verified_path
-from ganonym_train.manual_points import held_out, manual_points
+from ganonym_train.landmark_sources import held_out, manual_points
 
 from .mesh_reference import REFERENCE, pictures
 

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from ganonym.errors import GuaranteeBroken
 from ganonym.faces.shape import ShapeModel, join, split
-from ganonym.privacy import stand_in
+from ganonym.privacy import ksame
 from ganonym.privacy.audit import audit_shapes, epsilon_lower_bound
 from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.ksame import GroupMean
@@ -89,12 +89,12 @@ def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.
     """Planted: half of what the group took from a subject comes back in its output."""
     faces = cohort(model, 120)
     originals = iter([split(face.shape, repartitioned(model, 2))[0] for face in faces])
-    honest = stand_in.disperse
+    honest = ksame.disperse
 
     def leaky(group: GroupMean, sd: Floats, rng: np.random.Generator) -> Floats:
         return np.asarray(0.3 * honest(group, sd, rng) + 0.7 * next(originals))
 
-    monkeypatch.setattr(stand_in, "disperse", leaky)
+    monkeypatch.setattr("ganonym.privacy.privatize.disperse", leaky)
     with pytest.raises(GuaranteeBroken, match=r"names .* of 120 subjects"):
         privatize(faces, model, PrivacySettings(k=11), manifest=True)
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.privacy.attributes import AttributeChoice, coarsen
-from ganonym.privacy.draw import generator, population_draw
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
+from ganonym.privacy.population import generator, population_draw
+from ganonym.privacy.subject import AttributeChoice, coarsen
 
 SD = np.array([0.5, 1.0, 2.0, 3.0])
 

@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from ganonym.privacy.codebook import Codebook, make_codebook
-from ganonym.privacy.draw import generator, population_draw
-from ganonym.privacy.population import LANDMARK_NOISE, separating, virtual_patients
+from ganonym.privacy.population import LANDMARK_NOISE, generator, population_draw, separating, virtual_patients
 
 SD = np.array([3.0, 2.0, 1.0, 0.5, 0.25, 0.2])
 # One syndrome moves the second coefficient, one the fifth, each by four of its standard deviations.

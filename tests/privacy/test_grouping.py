@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.privacy.grouping import FEW, group_subjects, mdav_groups, optimal_groups, scatter
+from ganonym.privacy.ksame import FEW, group_subjects, mdav_groups, optimal_groups, scatter
 from ganonym.types import Floats
 
 

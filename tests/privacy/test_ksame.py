@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2
 
-from ganonym.privacy.draw import generator
 from ganonym.privacy.ksame import GroupMean, disperse, exact_mean, k_same
+from ganonym.privacy.population import generator
 from ganonym.types import Floats, Refusal
 
 K = 11

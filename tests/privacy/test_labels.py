@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganonym.faces.shape import ShapeModel, join
-from ganonym.privacy.labels import JOINED, merged_labels
+from ganonym.privacy.ksame import JOINED, merged_labels
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace

@@ -13,7 +13,6 @@ from scipy.stats import beta as beta_distribution
 from scipy.stats import gamma, ks_2samp, kstest
 
 from ganonym.privacy.audit import epsilon_lower_bound
-from ganonym.privacy.draw import generator
 from ganonym.privacy.metric import (
     RADIUS,
     clip_to_ball,
@@ -21,7 +20,7 @@ from ganonym.privacy.metric import (
     metric_bits,
     metric_private,
 )
-from ganonym.privacy.population import virtual_patients
+from ganonym.privacy.population import generator, virtual_patients
 from ganonym.types import Floats
 
 DRAWS = 20_000

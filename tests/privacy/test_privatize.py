@@ -10,13 +10,12 @@ import pytest
 
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split, to_canvas
-from ganonym.privacy.attributes import AttributeChoice
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression, repartitioned
 from ganonym.privacy.metric import metric_bits
 from ganonym.privacy.population import public_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
+from ganonym.privacy.subject import AttributeChoice, SubjectFace
 from ganonym.types import Points, Refusal
 
 from .cohorts import PLAIN, SPREAD, cohort, parts

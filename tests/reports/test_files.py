@@ -16,7 +16,7 @@ from invented import invented
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.metrics.finding import finding
-from ganonym.evaluate.metrics.trials import Trials, trials_of
+from ganonym.evaluate.metrics.ranking import Trials, trials_of
 from ganonym.evaluate.report.files import json_schema, read_assessment, salted, to_json, trials_file, write_assessment
 from ganonym.evaluate.scores import Scores
 

@@ -14,9 +14,8 @@ from ganonym.faces.appearance import load_appearance
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
-from ganonym.synthesis.fill import fill
 from ganonym.synthesis.paste import Patch, coarse_colour, compose_photo, make_patch
-from ganonym.synthesis.region import Region, box_region, face_outline, face_region, face_width
+from ganonym.synthesis.region import Region, box_region, face_outline, face_region, face_width, fill
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import Box, Points, PrivateFace
 

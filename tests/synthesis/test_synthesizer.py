@@ -14,8 +14,14 @@ from ganonym.faces.appearance import sample_identity
 from ganonym.faces.condition import condition
 from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.tone import lab_of_linear, linear_of, skin_colour
-from ganonym.synthesis.surrogate import COMPONENTS, surrogate_coefficients, surrogate_condition
-from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer, plain_surrogate
+from ganonym.synthesis.synthesizer import (
+    COMPONENTS,
+    Synthesizer,
+    load_synthesizer,
+    plain_surrogate,
+    surrogate_coefficients,
+    surrogate_condition,
+)
 from ganonym.types import CANVAS, TONES, Floats, PrivateFace
 
 

@@ -21,10 +21,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import nn
+import ganonym_train.adversarial as adversarial
 import ganonym_train.generator as training
-from ganonym_train.terms import FaceNetwork
+import ganonym_train.loop as loop
+from ganonym_train.losses import FaceNetwork
 
-training.PENALTY_EVERY = 1
+adversarial.PENALTY_EVERY = 1
 data, out, batch = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 torch.manual_seed(5)
 head = nn.Sequential(nn.AvgPool2d(64), nn.Flatten(), nn.Linear(48, 136)).requires_grad_(False)
@@ -32,14 +34,14 @@ body = nn.Conv2d(3, 4, 8, stride=8).requires_grad_(False)
 faces = FaceNetwork(
     lambda x: nn.functional.normalize(body(x).mean((2, 3)), dim=1), lambda x: [body(x)]
 )
-recipe = training.Recipe(
+recipe = adversarial.Recipe(
     images=32, batch=batch, save_every=1, generator_widths=(16, 16, 24, 32), discriminator_width=8, bfloat16=False,
     landmarker=lambda x: head(x).reshape(-1, 68, 2) * 50 + 128, face_network=faces,
 )
-save = training.save_checkpoint
+save = loop.save_checkpoint
 def each_step(state, step, path):
     save(state, step, path.with_name(f"step-{step}.safetensors"))
-training.save_checkpoint = each_step
+loop.save_checkpoint = each_step
 equal = training.require_equal
 def keep(network, ranks):
     equal(network, ranks)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ganonym.faces.appearance import AppearanceModel, boundary_of, load_appearance, sample_texture, texture_of
-from ganonym_train.hair import fill_hidden, hidden_by_hair
+from ganonym_train.photographs import fill_hidden, hidden_by_hair
 
 Textures = NDArray[np.float32]
 

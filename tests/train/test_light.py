@@ -14,8 +14,7 @@ from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.tone import skin_colour
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.types import RGB, Floats
-from ganonym_train.light import RANGE, daylight, recoloured, usual_skin
-from ganonym_train.photographs import TrainingPhoto
+from ganonym_train.photographs import RANGE, TrainingPhoto, daylight, recoloured, usual_skin
 
 
 def lab(rgb: RGB | Floats) -> Floats:

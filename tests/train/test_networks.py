@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from ganonym.errors import EnvironmentFault
 from ganonym.faces.encoder import Encoder, to_input
 from ganonym.faces.landmark_network import LandmarkNet, points_on_canvas
-from ganonym_train.networks import face_network_of, landmarker_of
+from ganonym_train.losses import face_network_of, landmarker_of
 
 
 @pytest.fixture

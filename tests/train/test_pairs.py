@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.faces.shape import from_canvas, split
-from ganonym.synthesis.surrogate import surrogate_condition
+from ganonym.synthesis.synthesizer import surrogate_condition
 from ganonym.types import Points
 from ganonym_train.pairs import (
     BATCH_PATTERN,

@@ -14,8 +14,16 @@ from torch.nn import functional
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.encoder import SIDE, Encoder
-from ganonym_train.encoder import EncoderRecipe, contrastive, learning_rate, train_encoder
-from ganonym_train.snapshots import exposed, photograph_pairs, real_pairs, virtual_pairs
+from ganonym_train.encoder import (
+    EncoderRecipe,
+    contrastive,
+    exposed,
+    learning_rate,
+    photograph_pairs,
+    real_pairs,
+    train_encoder,
+    virtual_pairs,
+)
 
 RECIPE = EncoderRecipe(steps=3, virtual=2, real=2, save_every=1, held_out=2, widths=(8, 8, 8, 8))
 

@@ -16,16 +16,17 @@ from torch import Tensor, nn
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
-from ganonym.synthesis.discriminator import Discriminator
 from ganonym.synthesis.generator import Generator, compose
-from ganonym.synthesis.surrogate import surrogate_condition
-from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
-from ganonym_train.generator import Recipe, _initialise, train_generator
+from ganonym.synthesis.synthesizer import surrogate_condition
+from ganonym_train.adversarial import Checkpoint, Recipe
+from ganonym_train.critic import Discriminator
+from ganonym_train.generator import _initialise, train_generator
+from ganonym_train.loop import export_half, load_checkpoint, save_checkpoint
+from ganonym_train.losses import WEIGHTS
 from ganonym_train.pairs import (
     BATCH_PATTERN,
     sampled_face,
 )
-from ganonym_train.terms import WEIGHTS
 
 WIDTHS = (16, 16, 24, 32)
 
@@ -41,11 +42,9 @@ def recipe(steps: int, **changes: object) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def whole(training_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(two_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    train_generator(
-        training_folder, folder / "run", folder / "out" / "generator.safetensors", recipe(3), lambda _: None
-    )
+    train_generator(two_people, folder / "run", folder / "out" / "generator.safetensors", recipe(3), lambda _: None)
     return folder
 
 
@@ -53,16 +52,16 @@ class Killed(Exception):
     """What ends a run between two steps."""
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(two_people: Path, whole: Path, tmp_path: Path) -> None:
     def killing(line: str) -> None:
         if line.startswith("step 1 of 3"):
             raise Killed
 
     often = replace(recipe(3), save_every=1)
     with pytest.raises(Killed):
-        train_generator(training_folder, tmp_path / "run", tmp_path / "generator.safetensors", often, killing)
+        train_generator(two_people, tmp_path / "run", tmp_path / "generator.safetensors", often, killing)
     told: list[str] = []
-    train_generator(training_folder, tmp_path / "run", tmp_path / "generator.safetensors", recipe(3), told.append)
+    train_generator(two_people, tmp_path / "run", tmp_path / "generator.safetensors", recipe(3), told.append)
     assert any("step 1 of 3" in line for line in told)  # where it began
     expected, found = (load_file(each / "run" / "checkpoint.safetensors") for each in (whole, tmp_path))
     assert expected.keys() == found.keys()
@@ -71,7 +70,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(training_folder: Path, whole:
     assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "out" / "generator.safetensors").read_bytes()
 
 
-def test_augmentation_resumes_too(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+def test_augmentation_resumes_too(two_people: Path, whole: Path, tmp_path: Path) -> None:
     """From a step at which the critic's pictures are augmented often: on to the end, or killed on the way."""
     often = replace(recipe(5), save_every=1)
     for name, stops in (("straight", ()), ("killed", ("step 4 of 5",))):
@@ -87,8 +86,8 @@ def test_augmentation_resumes_too(training_folder: Path, whole: Path, tmp_path: 
 
         if stops:
             with pytest.raises(Killed):
-                train_generator(training_folder, run, tmp_path / "generator.safetensors", often, killing)
-        train_generator(training_folder, run, tmp_path / "generator.safetensors", often, lambda _: None)
+                train_generator(two_people, run, tmp_path / "generator.safetensors", often, killing)
+        train_generator(two_people, run, tmp_path / "generator.safetensors", often, lambda _: None)
     straight, killed = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("straight", "killed"))
     assert 0 < straight["probability"] < 0.8
     for name, tensor in straight.items():
@@ -133,18 +132,18 @@ def test_losses_and_samples_are_logged(whole: Path) -> None:
     }
 
 
-def test_the_log_of_a_resumed_run_tells_each_step_once(training_folder: Path, whole: Path, tmp_path: Path) -> None:
+def test_the_log_of_a_resumed_run_tells_each_step_once(two_people: Path, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "checkpoint.safetensors").write_bytes((whole / "run" / "checkpoint.safetensors").read_bytes())
     (run / "log.csv").write_text((whole / "run" / "log.csv").read_text() + "7,0,0,0,0,0,0\n")
-    train_generator(training_folder, run, tmp_path / "generator.safetensors", recipe(3), lambda _: None)
+    train_generator(two_people, run, tmp_path / "generator.safetensors", recipe(3), lambda _: None)
     assert (run / "log.csv").read_text() == (whole / "run" / "log.csv").read_text()
 
 
-def test_impossible_requests_are_refused(training_folder: Path, tmp_path: Path) -> None:
+def test_impossible_requests_are_refused(two_people: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="less than one step"):
-        train_generator(training_folder, tmp_path, tmp_path / "out", Recipe(images=7), print)
+        train_generator(two_people, tmp_path, tmp_path / "out", Recipe(images=7), print)
     (tmp_path / "manifest.csv").write_text("path,set,subject,expression,sex,age\n")
     with pytest.raises(UsageError, match="0 training photographs"):
         train_generator(tmp_path, tmp_path / "run", tmp_path / "out", recipe(1), print)
@@ -194,8 +193,11 @@ def test_a_save_that_fails_keeps_the_previous_checkpoint(tmp_path: Path, monkeyp
         partial.write_bytes(b"half of it")
         raise OSError("no space left")
 
-    monkeypatch.setattr("ganonym_train.checkpoint.save_file", full)
-    for write in (lambda: save_checkpoint(state(2), 6, path), lambda: export_generator(Generator(WIDTHS), path)):
+    monkeypatch.setattr("ganonym_train.loop.save_file", full)
+    for write in (
+        lambda: save_checkpoint(state(2), 6, path),
+        lambda: export_half(Generator(WIDTHS).state_dict(), path, "generator"),
+    ):
         with pytest.raises(OSError, match="no space"):
             write()
         assert path.read_bytes() == before

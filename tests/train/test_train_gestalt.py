@@ -12,8 +12,7 @@ from safetensors.torch import load_file
 from sklearn.neighbors import NearestNeighbors
 
 from ganonym.classify.networks.iresnet import IResNetForm, embeddings, load_iresnet
-from ganonym_train.gestalt import MARGIN, SCALE, GestaltRecipe, cosface, train_gestalt, varied
-from ganonym_train.identities import Crops, rank1
+from ganonym_train.gestalt import MARGIN, SCALE, Crops, GestaltRecipe, cosface, rank1, train_gestalt, varied
 
 FORM = IResNetForm(blocks=(1, 1, 1, 1), widths=(8, 8, 16, 16), embedding=16, side=32)
 RECIPE = GestaltRecipe(steps=4, batch=8, save_every=2, form=FORM)

@@ -18,10 +18,19 @@ from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import LANDMARKS
 from ganonym_train.appearance import MIRROR as MIRROR_OF_APPEARANCE
-from ganonym_train.landmark_sources import SIDE, photograph_sources, sampled_points, sampled_source
+from ganonym_train.landmark_sources import (
+    DEFINED,
+    SIDE,
+    along,
+    held_out,
+    ibug_points,
+    manual_points,
+    photograph_sources,
+    sampled_points,
+    sampled_source,
+)
 from ganonym_train.landmark_views import Bending, compressed, crops_through, photographed, sample_bending, to_unit
 from ganonym_train.landmarks import BATCH, LandmarkRecipe, train_landmarks
-from ganonym_train.manual_points import DEFINED, along, held_out, ibug_points, manual_points
 
 WIDTHS = (8, 8, 8, 8)
 

@@ -14,7 +14,7 @@ from ganonym.classify.encoders import read_foundation
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.systems.deepgestalt import DeepGestalt, descriptors
 from ganonym.errors import UsageError
-from ganonym_train.identities import Crops, rank1
+from ganonym_train.gestalt import Crops, rank1
 from ganonym_train.regions import RegionsRecipe, recipe_of, train_regions
 
 METHOD = DeepGestalt(side=16, width=0.1, schedule=Schedule(8, 16, "adam", 5e-3))

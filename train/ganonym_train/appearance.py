@@ -23,9 +23,7 @@ from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, spli
 from ganonym.faces.tone import ita_degrees
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points, Sex
-from ganonym_train.hair import fill_hidden, hidden_by_hair
-from ganonym_train.light import daylight
-from ganonym_train.photographs import TrainingPhoto, training_photographs
+from ganonym_train.photographs import TrainingPhoto, daylight, fill_hidden, hidden_by_hair, training_photographs
 
 IDENTITY_COMPONENTS = 40
 EXPRESSION_DIRECTIONS = 4

@@ -1,78 +1,34 @@
-"""Train the generator: one plain loop, resumable, deterministic given the seed, in one process or many."""
+"""Train the generator against the critic: resumable, deterministic given the seed, in one process or many."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.faces.condition import condition as condition_of
-from ganonym.synthesis.discriminator import Discriminator
-from ganonym.synthesis.generator import WIDTHS, Generator, compose, on_backdrop
-from ganonym.synthesis.losses import (
-    Perceptual,
-    band_energy,
-    discriminator_hinge,
-    feature_matching,
-    generator_hinge,
-)
-from ganonym_train.augment import adapted, augment
-from ganonym_train.batches import Faces, batches
-from ganonym_train.checkpoint import Checkpoint, export_generator, load_checkpoint, save_checkpoint
-from ganonym_train.distributed import Ranks, accumulating, mean_over_ranks, process_group, require_equal, unwrap, wrap
-from ganonym_train.pairs import BATCH_PATTERN, Target, load_targets
-from ganonym_train.runlog import append_log, begin_log, sample_grid
-from ganonym_train.terms import (
-    PENALTY_EVERY,
-    WEIGHTS,
+from ganonym.synthesis.generator import Generator, compose, on_backdrop
+from ganonym.synthesis.perceptual import Perceptual
+from ganonym.synthesis.synthesizer import surrogate_condition
+from ganonym.types import CANVAS
+from ganonym_train.adversarial import Checkpoint, Judges, Recipe, Trainer, take_step
+from ganonym_train.critic import Discriminator
+from ganonym_train.distributed import Ranks, mean_over_ranks, process_group, require_equal, wrap
+from ganonym_train.loop import Steps, append_log, begin_log, export_half, resume, run_steps
+from ganonym_train.losses import (
     FaceNetwork,
-    Landmarker,
-    Weights,
-    feature_distance,
-    gradient_penalty,
-    identity_repulsion,
-    landmark_consistency,
 )
+from ganonym_train.pairs import BATCH_PATTERN, Target, batches, load_targets, sampled_face
 
 LOG_COLUMNS = ("step", "discriminator", "adversarial", "features", "energy", "coarse",
                "perceptual", "landmarks", "repulsion", "likeness", "penalty", "real_sign", "augmentation",
                "rate")  # fmt: skip
-# Gradients longer than this are shortened to it: far above what ordinary steps have.
-LONGEST = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
-
-    `batch` items make a step of one process; of each item the networks see two crops. The learning rates fall to a
-    tenth over the last third of `images`, so a run resumed with more `images` follows another schedule. The weights
-    ship in the default widths only.
-    """
-
-    images: int = 7_200
-    seed: int = 1
-    batch: int = BATCH_PATTERN
-    generator_rate: float = 2e-4
-    discriminator_rate: float = 4e-4
-    ema: float = 0.999
-    save_every: int = 100
-    weights: Weights = WEIGHTS
-    perceptual: Path | None = None
-    landmarker: Landmarker | None = None
-    face_network: FaceNetwork | None = None
-    generator_widths: tuple[int, int, int, int] = WIDTHS
-    discriminator_width: int = 48
-    bfloat16: bool = True
-    workers: int = 1
 
 
 def train_generator(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
@@ -92,154 +48,80 @@ def _train(data: Path, run: Path, output: Path, recipe: Recipe, log: Callable[[s
     images = recipe.batch * ranks.world
     if recipe.images < images:
         raise UsageError(f"{recipe.images} images are less than one step.", f"Ask for at least {images}.")
-    device, weights = ranks.device, recipe.weights
     model = load_appearance()
     targets = load_targets(data, model)
     if len(targets) < 2:
         raise UsageError(f"{data} holds {len(targets)} training photographs with a face.", "At least 2 are needed.")
+    state = _begin(recipe, ranks.device, images)
+    judges = _judges(recipe, targets, model, ranks.device)
+    done = resume(state, run)
+    steps = Steps(recipe.images // images, recipe.save_every, images, "images", ranks.first)
+    if ranks.first:
+        begin_log(run / "log.csv", LOG_COLUMNS, done)
+    log(f"{len(targets)} photographs, {ranks.world} × {ranks.device}, step {done} of {steps.last}")
+
+    autocast = torch.autocast(ranks.device.type, torch.bfloat16, enabled=recipe.bfloat16)
+    wrapped = wrap(state.generator, ranks), wrap(state.discriminator, ranks)
+    trainer = Trainer(recipe, ranks, state, judges, *wrapped, autocast)
+    canvases = judges.landmarker is not None or judges.face_network is not None
+    numbers = range(done, steps.last)
+    upcoming = batches(targets, model, recipe.seed, numbers, ranks, recipe.batch, canvases, recipe.workers)
+    terms = dict.fromkeys(LOG_COLUMNS[1:], torch.zeros(()))
+
+    def take(step: int) -> None:
+        crops, whole = next(upcoming)
+        take_step(trainer, step, rate_share(step, steps.last), crops, whole, terms)
+        if step % 10 == 0 or step == steps.last:
+            values = mean_over_ranks((terms[name] for name in LOG_COLUMNS[1:]), ranks)
+            if ranks.first:
+                append_log(run / "log.csv", step, values)
+        if steps.saves(step):
+            require_equal(state.generator, ranks)
+            require_equal(state.discriminator, ranks)
+
+    def keep(step: int) -> str:
+        assert isinstance(state.average, Generator)
+        export_half(state.average.state_dict(), output, "generator")
+        sample_grid(state.average, model, ranks.device).save(run / f"faces-{step:06d}.png")
+        return f"detail off by {float(terms['energy'].detach()):.4f}"
+
+    run_steps(state, run, done, steps, take, keep, log)
+
+
+def _begin(recipe: Recipe, device: torch.device, images: int) -> Checkpoint:
+    """Networks and optimizers before the first step."""
     average = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     torch.manual_seed(recipe.seed)
     generator = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last)
     discriminator = Discriminator(recipe.discriminator_width).to(device).to(memory_format=torch.channels_last)
     generator.apply(_initialise)
     average.load_state_dict(generator.state_dict())
-    generator_optimizer = torch.optim.Adam(generator.parameters(), recipe.generator_rate, betas=(0.5, 0.99))
-    discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), recipe.discriminator_rate, betas=(0.5, 0.99))
-    perceptual = Perceptual(recipe.perceptual).to(device) if recipe.perceptual and weights.perceptual else None
-    landmarker = recipe.landmarker if weights.landmarks else None
-    face_network = recipe.face_network if weights.repulsion or weights.likeness else None
-    gallery = _gallery(targets, model, face_network, device) if face_network else None
-
-    probability = torch.zeros(1, dtype=torch.float64)
-    state = Checkpoint(
-        generator, average, discriminator, generator_optimizer, discriminator_optimizer, probability, images
+    return Checkpoint(
+        generator,
+        average,
+        discriminator,
+        torch.optim.Adam(generator.parameters(), recipe.generator_rate, betas=(0.5, 0.99)),
+        torch.optim.Adam(discriminator.parameters(), recipe.discriminator_rate, betas=(0.5, 0.99)),
+        torch.zeros(1, dtype=torch.float64),
+        images,
     )
-    run.mkdir(parents=True, exist_ok=True)
-    done = load_checkpoint(state, run / "checkpoint.safetensors")
-    last = recipe.images // images
-    if ranks.first:
-        begin_log(run / "log.csv", LOG_COLUMNS, done)
-    log(f"{len(targets)} photographs, {ranks.world} × {device}, step {done} of {last}")
 
-    parallel_generator, parallel_discriminator = wrap(generator, ranks), wrap(discriminator, ranks)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16)
-    canvases = landmarker is not None or face_network is not None
-    upcoming = batches(targets, model, recipe.seed, range(done, last), ranks, recipe.batch, canvases, recipe.workers)
-    found = dict.fromkeys(LOG_COLUMNS[1:], torch.zeros(()))
-    started = time.monotonic()
-    for step, (crops, whole) in enumerate(upcoming, start=done + 1):
-        share = rate_share(step, last)
-        _set_rate(generator_optimizer, recipe.generator_rate * share)
-        _set_rate(discriminator_optimizer, recipe.discriminator_rate * share)
-        generator_optimizer.zero_grad(set_to_none=True)
-        discriminator_optimizer.zero_grad(set_to_none=True)
 
-        # Whole canvases first, for the networks that need a whole face; their gradients wait for those of the crops.
-        if whole is not None:
-            with accumulating(parallel_generator):
-                whole = whole.to(device)
-                whole.condition[:, :3] *= weights.surrogate
-                with autocast:
-                    faces = compose(whole.condition, parallel_generator(whole.condition)).float()
-                found |= _of_whole_faces(faces, whole, landmarker, face_network, gallery)
-                loss = sum(getattr(weights, name) * found[name] for name in ("landmarks", "repulsion", "likeness"))
-                if isinstance(loss, Tensor) and loss.requires_grad:
-                    loss.backward()  # type: ignore[no-untyped-call]
-
-        crops = crops.to(device)
-        crops.condition[:, :3] *= weights.surrogate
-        real, mask, parts = crops.real, crops.condition[:, 3:4], crops.condition[:, 3:]
-        target = on_backdrop(crops.target, mask)
-        with autocast:
-            output_image = compose(crops.condition, parallel_generator(crops.condition)).float()
-
-        chance = float(probability) if weights.augmentation else 0.0
-        shown, shown_target, shown_parts = augment(output_image, target, parts, chance, (recipe.seed, step, ranks.rank))
-        if weights.penalty and step % PENALTY_EVERY == 0:
-            with accumulating(parallel_discriminator):
-                found["penalty"] = gradient_penalty(discriminator, shown_target[real], shown_parts[real])
-                (weights.penalty / 2 * PENALTY_EVERY * found["penalty"]).backward()  # type: ignore[no-untyped-call]
-        with autocast:  # real and fake in one forward: one backward for one forward is what data parallelism knows
-            scores = parallel_discriminator(
-                torch.cat([shown_target[real], shown.detach()]), torch.cat([shown_parts[real], shown_parts])
-            )
-            count = int(real.sum())
-            real_scores = [[feature[:count] for feature in scale] for scale in scores]
-            fake_scores = [[feature[count:] for feature in scale] for scale in scores]
-            found["discriminator"] = discriminator_hinge(real_scores, fake_scores)
-        found["discriminator"].backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(discriminator.parameters(), LONGEST)
-        discriminator_optimizer.step()
-        real_sign = torch.cat([scale[-1].detach().sign().float().flatten() for scale in real_scores]).mean()
-
-        discriminator.requires_grad_(False)
-        with autocast:
-            fake_scores = unwrap(parallel_discriminator)(shown, shown_parts)
-            with torch.no_grad():
-                real_scores = unwrap(parallel_discriminator)(shown_target[real], shown_parts[real])
-            paired = [[feature[real] for feature in scale] for scale in fake_scores]
-            found["features"] = feature_matching(real_scores, paired)
-            found["adversarial"] = generator_hinge(fake_scores)
-        discriminator.requires_grad_(True)
-        found["energy"] = band_energy(output_image[real], target[real])
-        found["coarse"] = (_blur(output_image[~real]) - _blur(target[~real])).abs().mean()
-        if perceptual:
-            found["perceptual"] = perceptual(output_image[real], target[real])
-        generator_loss = (
-            weights.energy * found["energy"]
-            + weights.features * found["features"]
-            + weights.adversarial * found["adversarial"]
-            + weights.coarse * found["coarse"]
-            + weights.perceptual * found["perceptual"].to(device)
-        )
-        generator_loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(generator.parameters(), LONGEST)
-        generator_optimizer.step()
-        _average(average, generator, min(recipe.ema, step / (step + 10)))
-
-        found["real_sign"] = torch.tensor(mean_over_ranks([real_sign], ranks)[0])
-        found["augmentation"], found["rate"] = torch.tensor(chance), torch.tensor(recipe.generator_rate * share)
-        probability.fill_(adapted(float(probability), float(found["real_sign"]), images))
-        if step % 10 == 0 or step == last:
-            values = mean_over_ranks((found[name] for name in LOG_COLUMNS[1:]), ranks)
-            if ranks.first:
-                append_log(run / "log.csv", step, values)
-        if step % recipe.save_every == 0 or step == last:
-            require_equal(generator, ranks)
-            require_equal(discriminator, ranks)
-            if ranks.first:
-                save_checkpoint(state, step, run / "checkpoint.safetensors")
-                export_generator(average, output)
-                sample_grid(average, model, device).save(run / f"faces-{step:06d}.png")
-            rate = (step - done) * images / (time.monotonic() - started)
-            left = float(found["energy"].detach())
-            log(f"step {step} of {last}, {rate:.1f} images/s, detail off by {left:.4f}")
+def _judges(recipe: Recipe, targets: list[Target], model: AppearanceModel, device: torch.device) -> Judges:
+    weights = recipe.weights
+    face_network = recipe.face_network if weights.repulsion or weights.likeness else None
+    return Judges(
+        Perceptual(recipe.perceptual).to(device) if recipe.perceptual and weights.perceptual else None,
+        recipe.landmarker if weights.landmarks else None,
+        face_network,
+        _gallery(targets, model, face_network, device) if face_network else None,
+    )
 
 
 def rate_share(step: int, last: int) -> float:
     """Share of the learning rate at `step` of 1…`last`: 1 for two thirds, then a cosine down to a tenth."""
     through = max(0.0, (3 * step / last - 2))
     return 0.1 + 0.45 * (1 + float(np.cos(np.pi * through)))
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def _of_whole_faces(
-    faces: Tensor, whole: Faces, landmarker: Landmarker | None, network: FaceNetwork | None, gallery: Tensor | None
-) -> dict[str, Tensor]:
-    """Terms of whole synthesized faces (n, 3, 256, 256): where their landmarks lie, whom they resemble."""
-    found = {}
-    if landmarker is not None:
-        found["landmarks"] = landmark_consistency(faces, whole.points, landmarker)
-    if network is not None and gallery is not None:
-        real = whole.real
-        found["repulsion"] = identity_repulsion(network.embed(faces[~real]), gallery)
-        wanted = on_backdrop(whole.target, whole.condition[:, 3:4])
-        found["likeness"] = feature_distance(faces[real], wanted[real], network.features)
-    return found
 
 
 @torch.no_grad()
@@ -260,15 +142,16 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-@torch.no_grad()
-def _average(average: nn.Module, current: nn.Module, keep: float) -> None:
-    for slow, fast in zip(average.parameters(), current.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)
-
-
-def _blur(image: Tensor) -> Tensor:
-    return nn.functional.avg_pool2d(image, 8)
-
-
 def _silent(_: str) -> None:
     pass
+
+
+@torch.no_grad()
+def sample_grid(generator: Generator, model: AppearanceModel, device: torch.device) -> Image.Image:
+    """Two rows of the same eight virtual faces: the plain surrogate above, the generator's output below."""
+    rng = np.random.default_rng(7)
+    conditions = torch.stack([surrogate_condition(sampled_face(model, rng), model) for _ in range(8)]).to(device)
+    plain = compose(conditions, torch.zeros_like(conditions[:, :3]))
+    pictures = torch.stack([plain, compose(conditions, generator(conditions))]).cpu()
+    pixels = ((pictures + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
+    return Image.fromarray(pixels.reshape(2 * CANVAS, 8 * CANVAS, 3).numpy())

@@ -1,24 +1,22 @@
-"""Train the landmark network: one plain loop, resumable at any checkpoint, deterministic given the seed."""
+"""Train the landmark network on samples of the appearance model and on photographs."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.landmark_network import CELLS, WIDTHS, LandmarkNet
 from ganonym_train.landmark_sources import Sources, photograph_sources, sampled_sources
 from ganonym_train.landmark_views import crops_through, photographed, sample_bending, to_unit
+from ganonym_train.loop import Steps, descend, export_half, follow, resume, run_steps, set_rate
 
 # Of each batch: samples, photographs with manual points, and photographs without, of which two views must agree.
 SAMPLES, LABELLED, PAIRED = 18, 8, 3
@@ -66,26 +64,25 @@ def train_landmarks(data: Path, run: Path, output: Path, recipe: LandmarkRecipe,
     average.load_state_dict(network.state_dict())
     average.requires_grad_(False)
     state = _State(network, average, torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=1e-3))
-    run.mkdir(parents=True, exist_ok=True)
-    done, last = _load(state, run / "checkpoint.safetensors"), recipe.images // BATCH
+    done, last = resume(state, run), recipe.images // BATCH
     log(f"{len(samples)} samples, {len(labelled)} photographs with points, {len(others)} others; step {done} of {last}")
+    recent = 0.0
 
-    started, recent = time.monotonic(), 0.0
-    for step in range(done + 1, last + 1):
-        for group in state.optimizer.param_groups:
-            group["lr"] = recipe.rate * min(1.0, step / WARM_UP) * (0.51 + 0.49 * math.cos(math.pi * step / last))
+    def take(step: int) -> None:
+        nonlocal recent
+        falling = 0.51 + 0.49 * math.cos(math.pi * step / last)
+        set_rate(state.optimizer, recipe.rate * min(1.0, step / WARM_UP) * falling)
         loss, error = _losses(network, samples, labelled, others, np.random.default_rng([recipe.seed, 1, step]))
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        state.optimizer.step()
-        _follow(average, network, min(recipe.ema, step / (step + 10)))
+        descend(loss, state.optimizer, longest=5.0)
+        follow(average, network, min(recipe.ema, step / (step + 10)))
         recent = 0.98 * recent + 0.02 * error if recent else error
-        if step % recipe.save_every == 0 or step == last:
-            _save(state, step, run / "checkpoint.safetensors")
-            export_landmarks(average, output)
-            rate = (step - done) * BATCH / (time.monotonic() - started)
-            log(f"step {step} of {last}, {rate:.0f} views/s, mean error {recent:.4f} of the crop")
+
+    def keep(_step: int) -> str:
+        weights = {key: tensor for key, tensor in average.state_dict().items() if tensor.is_floating_point()}
+        export_half(weights, output, "landmarks")  # counts of batches stay behind
+        return f"mean error {recent:.4f} of the crop"
+
+    run_steps(state, run, done, Steps(last, recipe.save_every, BATCH, "views"), take, keep, log)
 
 
 def _losses(
@@ -100,10 +97,10 @@ def _losses(
         sources.append(_some(labelled, rng.integers(len(labelled), size=with_labels)))
     if pairs:
         sources.append(_some(others, np.tile(rng.choice(len(others), pairs), 2)))
-    pictures = torch.cat([each.pictures for each in sources])
-    known = torch.cat([each.known for each in sources])
+    pictures = torch.cat([source.pictures for source in sources])
+    known = torch.cat([source.known for source in sources])
     bending = sample_bending(BATCH, rng)
-    target = bending.landmarks_to_crop(to_unit(torch.cat([each.points for each in sources])))
+    target = bending.landmarks_to_crop(to_unit(torch.cat([source.points for source in sources])))
     known = bending.renumbered(known[..., None])[..., 0] & (target.abs() < ROOM).all(-1)
     crops = photographed(crops_through(pictures, bending), rng).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -129,58 +126,5 @@ def _cross_entropy(heat: Tensor, target: Tensor, centres: Tensor) -> Tensor:
     return -torch.einsum("npy,npx,npyx->np", y, x, heat)
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, current: nn.Module, keep: float) -> None:
-    for slow, fast in zip(average.state_dict().values(), current.state_dict().values(), strict=True):
-        if slow.is_floating_point():
-            slow.lerp_(fast, 1 - keep)
-        else:
-            slow.copy_(fast)
-
-
 def _memory(network: LandmarkNet) -> LandmarkNet:
     return network.to(memory_format=torch.channels_last)
-
-
-def export_landmarks(network: LandmarkNet, path: Path) -> None:
-    """Write the network in half precision, the form in which it ships; counts of batches stay behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {key: tensor for key, tensor in network.state_dict().items() if tensor.is_floating_point()}
-    partial = path.with_suffix(".partial")
-    save_file(
-        {key: tensor.to(torch.float16).contiguous() for key, tensor in state.items()},
-        partial,
-        metadata={"kind": "landmarks"},
-    )
-    partial.replace(path)
-
-
-def _save(state: _State, step: int, path: Path) -> None:
-    tensors = {f"network.{key}": tensor for key, tensor in state.network.state_dict().items()}
-    tensors |= {f"average.{key}": tensor for key, tensor in state.average.state_dict().items()}
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": tensor for key, tensor in moments.items()}
-    partial = path.with_suffix(".partial")
-    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, metadata={"step": str(step)})
-    partial.replace(path)
-
-
-def _load(state: _State, path: Path) -> int:
-    """Restore `state` from `path` and return its step; 0 when there is no file, and nothing changes."""
-    if not path.is_file():
-        return 0
-    with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        step = int(file.metadata()["step"])
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    for key, tensor in tensors.items():
-        part, rest = key.split(".", 1)
-        parts[part][rest] = tensor
-    state.network.load_state_dict(parts["network"])
-    state.average.load_state_dict(parts["average"])
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in parts["optimizer"].items():
-        index, moment = key.split(".", 1)
-        moments.setdefault(int(index), {})[moment] = tensor
-    state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})
-    return step

@@ -3,11 +3,16 @@
 The condition is the target's own shape-free texture, reduced to the leading components and jittered, warped back to
 its landmarks: at use these components are sampled, and the generator adds what they leave out. Three kinds: real
 photographs, morphs of two people (no such person exists), and samples of the appearance model, which have no target.
+Batches are made ahead in threads; each is a function of the seed and its number alone.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +33,11 @@ from ganonym.faces.appearance import (
 from ganonym.faces.condition import condition
 from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
-from ganonym.synthesis.surrogate import COMPONENTS, surrogate_condition
+from ganonym.synthesis.synthesizer import COMPONENTS, surrogate_condition
 from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
 from ganonym_train.appearance import MIRROR, extract_texture, photo_warp_points
-from ganonym_train.hair import fill_hidden, hidden_by_hair
-from ganonym_train.light import daylight
-from ganonym_train.photographs import training_photographs
+from ganonym_train.distributed import Ranks
+from ganonym_train.photographs import daylight, fill_hidden, hidden_by_hair, training_photographs
 
 JITTER = 0.25
 REAL, MORPH = 5, 1  # of each 8 items; the rest are samples
@@ -177,3 +181,69 @@ def _from_morph(
     texture = share * one.texture.astype(np.float32) + (1 - share) * other.texture.astype(np.float32)
     image = sample(torch.from_numpy(texture_image(texture, model)), _onto(points, model)) * 2 - 1
     return condition(points, texture_of(_jittered(coefficients, model, rng), model), model), image, points
+
+
+# Whole canvases cost four crops each: of every eight items a photograph and the two samples, every fourth step.
+CANVAS_KINDS, CANVAS_EVERY = (0, 6, 7), 4
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Items stacked: condition (n, 10, h, w), target (n, 3, h, w) in −1…1, points (n, 68, 2) px, real (n,) bool."""
+
+    condition: Tensor
+    target: Tensor
+    points: Tensor
+    real: Tensor
+
+    def to(self, device: torch.device) -> Faces:
+        condition, target = (
+            each.to(device, memory_format=torch.channels_last) for each in (self.condition, self.target)
+        )
+        return Faces(condition, target, self.points.to(device), self.real.to(device))
+
+
+def stacked(items: list[Item]) -> Faces:
+    """Items of one size as one batch."""
+    return Faces(
+        torch.stack([item.condition for item in items]),
+        torch.stack([item.target for item in items]),
+        torch.from_numpy(np.stack([item.points for item in items]).astype(np.float32)),
+        torch.tensor([item.real for item in items]),
+    )
+
+
+def batches(
+    targets: list[Target],
+    model: AppearanceModel,
+    seed: int,
+    numbers: range,
+    ranks: Ranks,
+    size: int,
+    canvases: bool,
+    workers: int,
+) -> Iterator[tuple[Faces, Faces | None]]:
+    """This rank's slice of each batch of `numbers`: crops of its `size` items, and on some steps whole canvases.
+
+    Eight items each depend on (seed, batch number, place among the eights of all ranks) alone: a resumed run sees the
+    same, and ranks together see what one process with their joined batch would.
+    """
+
+    def make(number: int) -> tuple[Faces, Faces | None]:
+        crops, whole = [], []
+        groups = size // BATCH_PATTERN
+        for group in range(ranks.rank * groups, (ranks.rank + 1) * groups):
+            rng = np.random.default_rng([seed, number, group])
+            items = [make_item(targets, model, kind, rng) for kind in range(BATCH_PATTERN)]
+            crops += [crop for item in items for crop in crops_of(item, rng)]
+            whole += [items[kind] for kind in CANVAS_KINDS]
+        return stacked(crops), stacked(whole) if canvases and number % CANVAS_EVERY == 0 else None
+
+    with ThreadPoolExecutor(workers) as ahead:
+        upcoming = iter(numbers)
+        waiting = deque(ahead.submit(make, number) for number in islice(upcoming, workers))
+        while waiting:
+            batch = waiting.popleft().result()
+            if (following := next(upcoming, None)) is not None:
+                waiting.append(ahead.submit(make, following))
+            yield batch

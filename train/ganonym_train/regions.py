@@ -1,6 +1,6 @@
 """Train the bundled region networks: DeepGestalt's four, which tell people apart before they learn any syndrome.
 
-Gurovich et al. (Nature Medicine 2019) pretrain on CASIA-WebFace; here identities are virtual people (`identities`).
+Gurovich et al. (Nature Medicine 2019) pretrain on CASIA-WebFace; here identities are virtual people (`gestalt`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ganonym.classify.system import CPU, Arrays
 from ganonym.classify.systems.deepgestalt import DeepGestalt, descriptors
 from ganonym.errors import UsageError
 from ganonym.weights import read_tensors
-from ganonym_train.identities import Crops, rank1
+from ganonym_train.gestalt import Crops, rank1
 
 SMALL = Schedule(40, 64, "sgd", 0.1, decay=5e-4, clip=0.1)
 FULL = Schedule(60, 256, "sgd", 0.1, decay=5e-4, clip=0.1)

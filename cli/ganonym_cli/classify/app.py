@@ -5,15 +5,12 @@ from __future__ import annotations
 import typer
 
 from ganonym_cli.classify.composite import composite
-from ganonym_cli.classify.dysmorphism import dysmorphism
 from ganonym_cli.classify.evaluate import evaluate
-from ganonym_cli.classify.explain import explain
 from ganonym_cli.classify.fewshot import fewshot
+from ganonym_cli.classify.gallery import match, retrieve
 from ganonym_cli.classify.grade import grade
-from ganonym_cli.classify.match import match
-from ganonym_cli.classify.predict import predict
-from ganonym_cli.classify.retrieve import retrieve
-from ganonym_cli.classify.screen import screen
+from ganonym_cli.classify.models import explain, predict
+from ganonym_cli.classify.screen import dysmorphism, screen
 from ganonym_cli.classify.train import recipes, train
 
 app = typer.Typer(no_args_is_help=True, help="The published facial-syndrome classifiers.")

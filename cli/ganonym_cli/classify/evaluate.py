@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganonym_cli.classify.models import key_of, model_in, unchecked
 from ganonym_cli.classify.options import (
     AtLeast,
     Changes,
@@ -20,16 +19,23 @@ from ganonym_cli.classify.options import (
     Only,
     Positive,
     Size,
-    cohort_of,
-    system_for,
-    tell_folds,
+    marked,
+    say,
+    simulated,
+    star,
+    workers,
 )
-from ganonym_cli.classify.tables import tell
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.table import Table
+
+if TYPE_CHECKING:
+    from ganonym.classify.studies.evaluate import Evaluation
+    from ganonym.statistics.intervals import Estimate
 
 FOLDS = 5
+_RATES = ("sensitivity", "specificity", "ppv", "npv", "f1", "auroc")
 
 
 def evaluate(
@@ -61,80 +67,68 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Rates on people whom the classifier did not learn from, with intervals over people."""
-    from ganonym.classify.case import Classed, Roster, check_folds
-    from ganonym.classify.cross_validation import cross_validated, rated, tempered
+    from dataclasses import replace
+
     from ganonym.classify.model_folder import CARD
+    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.studies import evaluate as studies
+    from ganonym.classify.studies.study import Encoder, Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
+    study = Study(
+        data,
+        images,
+        label=label,
+        only=tuple(only or ()),
+        at_least=at_least,
+        positive=positive,
+        preset=preset,
+        changes=tuple(changes or ()),
+        encoder=Encoder(encoder, sha256),
+        device=device,
+        folds=folds,
+        seed=seed,
+        jobs=workers(jobs),
+        cache=cache_at(cache),
+    )
     with output.progress() as advance:
         if (Path(what) / CARD).is_file():
             given = {"--preset": preset != "small", "--set": bool(changes), "--folds": folds != FOLDS}
             if refused := ", ".join(name for name, there in given.items() if there):
                 raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
-            model = model_in(Path(what), encoder, sha256, device, output)
-            key = key_of(Path(what), key_file)
-
-            def unseen(them: Classed) -> None:
-                if key is None or not isinstance(them, Roster):
-                    return
-                learned = model.learned_from(them.cases, key).words("these photographs")
-                if learned:
-                    raise UsageError(
-                        f"the model has learned from {learned}.",
-                        "Test it on other people; if they only have the same ids, give them ids of their own.",
-                    )
-
-            cohort = cohort_of(
-                data,
-                images,
-                positive,
-                jobs,
-                output,
-                advance,
-                model.card.names,
-                label,
-                only,
-                at_least,
-                unseen,
-                crops=model.look.crops,
-                cache=cache,
-            )
-            checked = key is not None
-            if not checked:
-                output.warn(unchecked(Path(what)))
-            scaled, (seen, chances) = None, model.chances(cohort)
-            name = model.recipe.name
+            found = studies.evaluate_model(study, Path(what), key_file, advance)
+        elif key_file is not None:
+            raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
         else:
-            if key_file is not None:
-                raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
-            chosen = system_for(what, preset, changes, encoder, sha256, device, output)
-            system = chosen.system
+            found = studies.evaluate(replace(study, recipe=load_recipe(what)), advance)
+    tell(output, found)
 
-            def learnable(them: Classed) -> None:
-                check_folds(them)
-                chosen.check(them)
 
-            cohort = cohort_of(
-                data,
-                images,
-                positive,
-                jobs,
-                output,
-                advance,
-                None,
-                label,
-                only,
-                at_least,
-                learnable,
-                crops=system.look.crops,
-                cache=cache,
-            )
-            tell_folds(output, cohort, folds)
-            seen, name = system.look(cohort), chosen.recipe.name
-            chances = cross_validated(
-                system.method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), seed, folds, advance
-            )
-            checked, scaled = True, tempered(chances, seen.classes, seen.subjects, seed, folds)
-        found = rated(chances, seen.classes, seen.subjects, seed)
-    tell(output, name, cohort, found, scaled, checked)
+def tell(output: Output, found: Evaluation) -> None:
+    """Rates over all classes and of each against the rest, as tables or JSON."""
+    rates, scaled = found.rated, found.tempered
+    whole = Table("rate", "value", "95 % interval", prose=["rate"])
+    rows = {f"macro top-{k}": rate for k, rate in rates.top.items()}
+    rows |= {"accuracy": rates.accuracy, "macro F1": rates.f1, "calibration error": rates.calibration}
+    if scaled is not None:
+        rows[f"calibration error, each fold at the temperature of the others (all: {scaled.temperature:.2f})"] = (
+            scaled.error
+        )
+    for name, rate in rows.items():
+        whole.add_row(name, marked(f"{rate.value:.3f}", rates.few_people), f"{rate.low:.3f} to {rate.high:.3f}")
+    single = Table("class", "people", "sensitivity", "specificity", "PPV", "NPV", "F1", "AUROC")
+    for label, row in zip(found.names, rates.classes, strict=True):
+        shown: dict[str, Estimate | None] = {name: getattr(row, name) for name in _RATES}
+        cells = [
+            "–"
+            if rate is None
+            else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", name in row.few_people)
+            for name, rate in shown.items()
+        ]
+        single.add_row(label, str(row.affected), *cells)
+    few = rates.few_people or any(row.few_people for row in rates.classes)
+    left = f"; {len(found.left_out)} photographs left out" if found.left_out else ""
+    said = f"{simulated(found.simulated)}{rates.photos} tested, {rates.subjects} people{left}."
+    say(output, found.remarks)
+    output.result(found.payload(), f"{found.name}: {said}", whole, single, *star(few))

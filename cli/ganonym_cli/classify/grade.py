@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,22 +15,17 @@ from ganonym_cli.classify.options import (
     Images,
     RecipeName,
     Size,
-    cases_of,
-    gathered,
     marked,
-    reasons_of,
+    say,
+    simulated,
     star,
-    system_for,
-    tell_folds,
     with_interval,
+    workers,
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
-
-if TYPE_CHECKING:
-    from ganonym.classify.case import Case
 
 
 def grade(
@@ -64,94 +59,42 @@ def grade(
 
     A photograph is called the level at which half of the probability lies below.
     """
-    import numpy as np
-
-    from ganonym.classify.case import check_folds
-    from ganonym.classify.cross_validation import cross_validated
-    from ganonym.classify.systems.ordinal import level_rates, median_level, quadratic_kappa
-    from ganonym.errors import UsageError
-    from ganonym.statistics.intervals import few, subject_bootstrap
+    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.studies import grade as studies
+    from ganonym.classify.studies.study import Encoder, Study
 
     output = Output(as_json, quiet)
-    if (signs is None) == (label is None) or (label is None) != (not level):
-        raise UsageError("levels are said in two ways.", "Give --label and each --level, or --signs.")
-    chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
-    cases = cases_of([data], images, output, label)
-    names = tuple(level or ())
-    if signs is not None:
-        cases, names = _by_signs(cases, signs)
+    study = Study(
+        data,
+        images,
+        label=label,
+        recipe=load_recipe(recipe),
+        preset=preset,
+        changes=tuple(changes or ()),
+        encoder=Encoder(encoder, sha256),
+        device=device,
+        folds=folds,
+        seed=seed,
+        jobs=workers(jobs),
+        cache=cache_at(cache),
+    )
     with output.progress() as advance:
-        cohort = gathered(
-            cases, jobs, output, advance, names, check=check_folds, crops=chosen.system.look.crops, cache=cache
-        )
-        tell_folds(output, cohort, folds)
-        seen = chosen.system.look(cohort)
-        count = len(names)
-        chances = cross_validated(
-            chosen.system.method, seen.inputs, seen.classes, seen.subjects, count, seed, folds, advance
-        )
-    called = median_level(chances)
-    kappa = subject_bootstrap(quadratic_kappa(called, seen.classes, count), seen.subjects, np.random.default_rng(seed))
-    rates = level_rates(called, seen.classes, count)
-    people = [{seen.subjects[row] for row in np.flatnonzero(seen.classes == level)} for level in range(count)]
-    lacking = [(few(own), few(set(seen.subjects) - own)) for own in people]
-    table = Table("level", "photographs", "people", *(f"called {name}" for name in names), "sensitivity", "specificity")
-    confusion = np.zeros((count, count), int)
-    np.add.at(confusion, (seen.classes, called), 1)
-    for name, row, own, each, short in zip(names, confusion.tolist(), people, rates, lacking, strict=True):
-        shown = [
-            marked(f"{rate:.2f}", less) for rate, less in zip((each.sensitivity, each.specificity), short, strict=True)
+        found = studies.grade(study, level or (), signs, advance)
+    names = [f"called {level.name}" for level in found.levels]
+    table = Table("level", "photographs", "people", *names, "sensitivity", "specificity")
+    for row in found.levels:
+        rates = {"sensitivity": row.sensitivity, "specificity": row.specificity}
+        cells = [
+            marked("nan" if rate is None else f"{rate:.2f}", name in row.few_people) for name, rate in rates.items()
         ]
-        table.add_row(name, str(each.photos), str(len(own)), *map(str, row), *shown)
-    payload = {
-        "name": chosen.recipe.name,
-        "simulated": cohort.simulated,
-        "photos": len(called),
-        "subjects": len(set(seen.subjects)),
-        "few_people": few(seen.subjects),
-        "kappa": kappa.model_dump(),
-        "levels": {
-            name: {"photos": each.photos, "people": len(own), "called": row}
-            | {"sensitivity": _number(each.sensitivity), "specificity": _number(each.specificity)}
-            | {"few_people": [rate for rate, less in zip(("sensitivity", "specificity"), short, strict=True) if less]}
-            for name, each, row, own, short in zip(names, rates, confusion.tolist(), people, lacking, strict=True)
-        },
-        "left_out": reasons_of(cohort.left_out),
-    }
-    said = "SIMULATED syndromes. " if cohort.simulated else ""
+        table.add_row(row.name, str(row.photos), str(row.people), *map(str, row.called), *cells)
+    say(output, found.remarks)
     output.result(
-        payload,
-        f"{chosen.recipe.name}: {said}{len(called)} photographs, {payload['subjects']} people; "
-        f"{len(cohort.left_out)} photographs left out.",
-        f"quadratic kappa {with_interval(kappa, few(seen.subjects))}: 0 is chance, 1 full agreement.",
+        found.payload(),
+        f"{found.name}: {simulated(found.simulated)}{found.photos} photographs, {found.subjects} people; "
+        f"{len(found.left_out)} photographs left out.",
+        f"quadratic kappa {with_interval(found.kappa, found.few_people)}: 0 is chance, 1 full agreement.",
         table,
-        *star(any(any(short) for short in lacking)),
+        *star(any(row.few_people for row in found.levels)),
         *(["Levels are numbers of signs: they test the method and say nothing of risk."] if signs else []),
     )
-
-
-def _by_signs(cases: list[Case], text: str) -> tuple[list[Case], tuple[str, ...]]:
-    """The cases with their level for disorder, and the levels in order."""
-    from dataclasses import replace
-
-    from ganonym.classify.systems.ordinal import levels_by_signs
-    from ganonym.errors import UsageError
-
-    try:
-        starts = [int(each) for each in text.split(",")]
-    except ValueError:
-        starts = []
-    if not starts or starts != sorted(set(starts)) or starts[0] < 1:
-        raise UsageError(f"--signs {text} are no numbers of signs that rise from 1.", "Give them as 1,5.")
-    tops = [*(f"{each - 1}" for each in starts), ""]
-    names = tuple(
-        f"{low} signs" if str(low) == top else f"{low} to {top} signs" if top else f"{low} signs and more"
-        for low, top in zip([0, *starts], tops, strict=True)
-    )
-    levels = levels_by_signs([case.present for case in cases], starts)
-    return [replace(case, disorder=names[row]) for case, row in zip(cases, levels.tolist(), strict=True)], names
-
-
-def _number(rate: float) -> float | None:
-    """JSON has no NaN."""
-    return None if rate != rate else rate

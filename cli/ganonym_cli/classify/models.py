@@ -1,79 +1,79 @@
-"""A trained model that a command is given, the key beside it, and the photographs that it is asked about."""
+"""`ganonym classify predict` and `explain`: what a trained model says of photographs, and where it looks."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from ganonym_cli.classify.options import refuse_encoder
+import typer
+
+from ganonym_cli.classify.options import Digest, Encoder, say, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import device_of
-
-if TYPE_CHECKING:
-    from ganonym.classify.model_folder import Key, Model
-
-
-def model_in(folder: Path, encoder: Path | None, sha256: str | None, device: str, output: Output) -> Model:
-    """A trained model. Raises UsageError for a network that it does not start from, and as `load_model` does."""
-    from functools import partial
-
-    from ganonym.classify.encoders import read_foundation
-    from ganonym.classify.model_folder import load_model
-
-    model = load_model(folder, partial(read_foundation, encoder, sha256), device_of(device, output))
-    if not model.foundation:
-        refuse_encoder(encoder, sha256, model.recipe.name)
-    return model
+from ganonym_cli.device import Device
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
+from ganonym_cli.table import Table
 
 
-def check_photos(photos: Sequence[Path]) -> None:
-    """Raises UsageError for a photograph that is not there."""
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    photos: Annotated[list[Path], typer.Argument(help="Photographs.", show_default=False)],
+    top: Annotated[int, typer.Option("--top", min=1, help="So many classes of each.")] = 5,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    device: Device = "auto",
+    cache: Cache = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rank the classes that a model knows for each photograph. No diagnosis: a similarity to what it learned from."""
+    from ganonym.classify.studies import model as studies
+    from ganonym.classify.studies.study import Encoder
+
+    output = Output(as_json, quiet)
+    studies.check_photos(photos)
+    opened = studies.opened(model, Encoder(encoder, sha256), device)
+    found = studies.predict(opened.model, photos, top, workers(jobs), cache_at(cache))
+    table = Table("photograph", "class", "probability")
+    for image, classes in found.photos.items():
+        for place, (name, chance) in enumerate(classes):
+            table.add_row("" if place else image, name, f"{chance:.2f}")
+    say(output, (*opened.remarks, *found.remarks))
+    output.result(found.payload(), table)
+    if found.left_out:
+        raise typer.Exit(1)
+
+
+def explain(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    photo: Annotated[Path, typer.Argument(help="A photograph.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="PNG to write: it shows the person.", show_default=False)],
+    name: Annotated[str | None, typer.Option("--class", help="Class to explain.", show_default="the likeliest")] = None,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    cache: Cache = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
+    from ganonym.classify.explain.model import explained
+    from ganonym.classify.studies.model import check_photos, opened
+    from ganonym.classify.studies.study import Encoder
     from ganonym.errors import UsageError
+    from ganonym.files import refuse_existing, write_private
+    from ganonym.photos.encode import encode_png
 
-    absent = [path for path in photos if path.is_dir() or not path.exists()]
-    if absent:
-        more = f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""
-        raise UsageError(f"there is no photo {absent[0]}{more}.", "Check the path; of a folder, give its files.")
-
-
-def check_key(place: Path) -> None:
-    """Raises UsageError for a key that is there and cannot be one, or a place where none can be made.
-
-    Before long work, which must not be lost for want of a key.
-    """
-    from ganonym.errors import UsageError
-    from ganonym.pseudonym import read_key
-
-    if place.exists():
-        read_key(place)
-        return
-    there = next(folder for folder in place.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"no key can be written to {place}: {there} is no folder to write in.", "Give --key-file.")
-
-
-def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
-    """The key by which the model in `folder` knows whom it learned from; None where it is not there.
-
-    Raises UsageError when `key_file` is not there, or cannot be a key.
-    """
-    from ganonym.classify.model_folder import Key, key_place
-    from ganonym.pseudonym import read_key
-
-    place = key_file or key_place(folder)
-    if key_file is None and not place.exists():
-        return None
-    return Key(read_key(place))
-
-
-def unchecked(folder: Path) -> str:
-    """The warning that a test may be on what a model has learned from."""
-    from ganonym.classify.model_folder import key_place
-
-    return (
-        f"Nobody checked whether {folder} has learned from these photographs or people: there is no key "
-        f"{key_place(folder)}. "
-        "Whoever trained it has one; give it with --key-file. If it has, the rates say nothing."
-    )
+    output = Output(as_json, quiet)
+    check_photos([photo])
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} is no PNG.", "Name a file that ends in .png.")
+    if out.exists() and out.samefile(photo):
+        raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
+    refuse_existing("--out", out)
+    opening = opened(model, Encoder(encoder, sha256), "cpu")
+    found = explained(opening.model, photo, name, cache_at(cache))
+    write_private(out, encode_png(found.picture))
+    table = Table("region", "share of the map")
+    for region, share in found.shares.items():
+        table.add_row(region, f"{share:.2f}")
+    output.result({"class": found.name, "picture": str(out), "shares": dict(found.shares)}, table)

@@ -1,9 +1,9 @@
-"""`ganonym classify screen`."""
+"""`ganonym classify screen` and `dysmorphism`."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,20 +16,21 @@ from ganonym_cli.classify.options import (
     Images,
     RecipeName,
     Size,
-    cohort_of,
     marked,
-    reasons_of,
+    say,
+    simulated,
     star,
-    system_for,
     with_interval,
+    workers,
 )
 from ganonym_cli.console import Output
 from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from ganonym.classify.screening.rates import Ratio, Screened, ScreeningRates
+    from ganonym.classify.studies.screen import Screening
     from ganonym.statistics.intervals import Estimate
 
 
@@ -71,10 +72,11 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
-    from ganonym.classify.case import Classed
+    from ganonym.classify.recipe import load_recipe
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
-    from ganonym.classify.systems.screening import BinaryScreening, assess_in_folds, check_people
+    from ganonym.classify.studies import screen as studies
+    from ganonym.classify.studies.study import Encoder, Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -82,58 +84,112 @@ def screen(
         raise UsageError(
             "--target does nothing: the threshold weighs both rates alike.", "Give --threshold sensitivity."
         )
-    goal = 0.95 if target is None else target
-    rule, terms = Rule(threshold, goal), Terms(prevalence, yaw, pitch)
-    chosen = system_for(recipe, preset, changes, encoder, sha256, device, output)
-    if chosen.recipe.system == "photo-set":
-        raise UsageError(
-            f"{chosen.recipe.name} calls people, not photographs, and people have no angle.",
-            "Test it with `ganonym classify evaluate --positive`, or screen by another recipe.",
-        )
-
-    def check(them: Classed) -> None:
-        check_people(them.classes == 1, them.subjects, seed, folds, folds)
-
+    rule, terms = Rule(threshold, 0.95 if target is None else target), Terms(prevalence, yaw, pitch)
+    study = Study(
+        data,
+        images,
+        positive=positive,
+        recipe=load_recipe(recipe),
+        preset=preset,
+        changes=tuple(changes or ()),
+        encoder=Encoder(encoder, sha256),
+        device=device,
+        folds=folds,
+        seed=seed,
+        jobs=workers(jobs),
+        cache=cache_at(cache),
+    )
     with output.progress() as advance:
-        cohort = cohort_of(
-            data, images, positive, jobs, output, advance, check=check, crops=chosen.system.look.crops, cache=cache
-        )
-        seen = chosen.system.look(cohort)
-        poses = [face.pose for face in cohort.portraits]
-        method = BinaryScreening(chosen.system.method, rule, folds)
-        found = assess_in_folds(
-            method, seen.inputs, seen.classes == 1, seen.subjects, poses, seed, folds, terms, advance
-        )
-    aim = threshold if threshold == "youden" else f"{threshold} of at least {goal:g}"
-    payload = {
-        "name": chosen.recipe.name,
-        "simulated": cohort.simulated,
-        "positive": positive,
-        "threshold": {"rule": threshold, "target": None if threshold == "youden" else goal},
-        "thresholds": [_finite(each) for each in found.thresholds],
-        "any_angle": found.any_angle.model_dump(),
-        "frontal": found.frontal and found.frontal.model_dump(),
-        "yaw": yaw,
-        "pitch": pitch,
-        "not_frontal": len(found.angles.left),
-        "left_out": reasons_of(cohort.left_out),
+        found = studies.screen(study, rule, terms, advance)
+    _tell(output, found)
+
+
+def dysmorphism(
+    recipe: RecipeName,
+    data: Data,
+    unaffected: Annotated[
+        str, typer.Option("--unaffected", help="The class of people without a disorder.", show_default=False)
+    ],
+    images: Images = None,
+    preset: Size = "small",
+    changes: Changes = None,
+    folds: Folds = 5,
+    encoder: Encoder = None,
+    sha256: Digest = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    cache: Cache = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Patient or unaffected? How well a recipe's scores part them, in folds over people.
+
+    Ranked disorders alone do not say it: they name one for every face.
+    """
+    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.studies import screen as studies
+    from ganonym.classify.studies.study import Encoder, Study
+
+    output = Output(as_json, quiet)
+    study = Study(
+        data,
+        images,
+        recipe=load_recipe(recipe),
+        preset=preset,
+        changes=tuple(changes or ()),
+        encoder=Encoder(encoder, sha256),
+        device=device,
+        folds=folds,
+        seed=seed,
+        jobs=workers(jobs),
+        cache=cache_at(cache),
+    )
+    with output.progress() as advance:
+        found = studies.dysmorphism(study, unaffected, advance)
+    parted = found.separations
+    scores = {
+        "unaffected_class": (f"1 − probability of {unaffected}", "patients and unaffected people"),
+        "result_list": ("look of the ranked list", "patients; lists of both"),
+        "highest": ("highest probability of the list", "patients"),
     }
-    said = "SIMULATED syndromes. " if cohort.simulated else ""
-    who = found.any_angle
-    nod = "" if pitch is None else f" or nods by more than {pitch:g}"
-    turned = f"{len(found.angles.left)} photographs not frontal: the head turns by more than {yaw:g} degrees{nod}"
+    table = Table("score", "learned from", "AUROC [95 % interval]", prose=["score", "learned from"])
+    for key, (score, learned) in scores.items():
+        table.add_row(score, learned, with_interval(getattr(parted, key), parted.few_people))
+    say(output, found.remarks)
     output.result(
-        payload,
-        f"{chosen.recipe.name}, {positive} against all else: {said}{who.photos} photographs of {who.patients} patients "
-        f"and {who.others} others, each called by what learned from other people.",
-        _table(found),
-        f"{turned}; {len(cohort.left_out)} photographs left out.",
-        f"Thresholds of the folds, for {aim}: " + ", ".join(_threshold(each) for each in found.thresholds) + ".",
+        found.payload(),
+        f"{found.name}, patients against {unaffected}: {simulated(found.simulated)}{parted.photos} tested, "
+        f"{parted.patients} patients of {parted.disorders} disorders and {parted.unaffected} unaffected people; "
+        f"{len(found.left_out)} photographs left out.",
+        table,
+        "0.5 says nothing, 1 parts them; everybody is scored by what learned from other people. The ranked list is of "
+        "disorders only, for unaffected people too; its look is judged by a logistic regression on its probabilities, "
+        "its highest probability is the list alone.",
+        *star(parted.few_people),
+    )
+
+
+def _tell(output: Output, found: Screening) -> None:
+    rule, terms, screened = found.rule, found.terms, found.screened
+    aim = rule.by if rule.by == "youden" else f"{rule.by} of at least {rule.target:g}"
+    who = screened.any_angle
+    nod = "" if terms.pitch is None else f" or nods by more than {terms.pitch:g}"
+    left = len(screened.angles.left)
+    turned = f"{left} photographs not frontal: the head turns by more than {terms.yaw:g} degrees{nod}"
+    say(output, found.remarks)
+    output.result(
+        found.payload(),
+        f"{found.name}, {found.positive} against all else: {simulated(found.simulated)}{who.photos} photographs of "
+        f"{who.patients} patients and {who.others} others, rate called by what learned from other people.",
+        _table(screened),
+        f"{turned}; {len(found.left_out)} photographs left out.",
+        f"Thresholds of the folds, for {aim}: " + ", ".join(map(_threshold, screened.thresholds)) + ".",
         "PPV and NPV are those of this study, whose share of patients is its own: they say nothing of practice. "
         "Give --prevalence."
-        if prevalence is None
-        else f"PPV and NPV where {prevalence:g} of those screened have it.",
-        *star(bool(who.few_people or (found.frontal is not None and found.frontal.few_people))),
+        if terms.prevalence is None
+        else f"PPV and NPV where {terms.prevalence:g} of those screened have it.",
+        *star(bool(who.few_people or (screened.frontal is not None and screened.frontal.few_people))),
     )
 
 
@@ -161,26 +217,21 @@ def _cells(rates: ScreeningRates) -> dict[str, str]:
     }
 
 
-def _predictive(each: Estimate | None) -> str:
+def _predictive(rate: Estimate | None) -> str:
     """With so many decimals that what is rare does not round to never, nor what is usual to always."""
-    if each is None:
+    if rate is None:
         return "–"
-    rare = [part for one in (each.value, each.low, each.high) for part in (one, 1 - one) if part > 1e-9]
+    rare = [part for one in (rate.value, rate.low, rate.high) for part in (one, 1 - one) if part > 1e-9]
     digits = max(3, -math.floor(math.log10(min(rare))))
-    return f"{each.value:.{digits}f} [{each.low:.{digits}f}, {each.high:.{digits}f}]"
+    return f"{rate.value:.{digits}f} [{rate.low:.{digits}f}, {rate.high:.{digits}f}]"
 
 
-def _ratio(each: Ratio | None) -> str:
-    if each is None:
+def _ratio(rate: Ratio | None) -> str:
+    if rate is None:
         return "–"
-    value, low, high = ("∞" if part is None else f"{part:.3g}" for part in (each.value, each.low, each.high))
+    value, low, high = ("∞" if part is None else f"{part:.3g}" for part in (rate.value, rate.low, rate.high))
     return f"{value} [{low}, {high}]"
 
 
-def _finite(threshold: float) -> Any:
-    """JSON has no infinity: null calls nobody positive."""
-    return None if threshold == float("inf") else threshold
-
-
-def _threshold(each: float) -> str:
-    return "none positive" if each == float("inf") else f"{each:.3f}"
+def _threshold(rate: float) -> str:
+    return "none positive" if rate == float("inf") else f"{rate:.3f}"

@@ -59,17 +59,17 @@ def class_faces(
 
 
 def check_people(
-    them: Classed, against: str | None = None, only: Sequence[str] = ()
+    cohort: Classed, against: str | None = None, only: Sequence[str] = ()
 ) -> tuple[list[str], dict[str, int]]:
     """The classes of whom composites can be made, and the people in those that have too few. Raises UsageError as
     `class_faces` does."""
     for name in (*only, *([] if against is None else [against])):
-        if name not in them.names:
-            raise UsageError(f"nobody has the disorder {name!r}.", f"There are {', '.join(them.names)}.")
-    people = people_of(them)
+        if name not in cohort.names:
+            raise UsageError(f"nobody has the disorder {name!r}.", f"There are {', '.join(cohort.names)}.")
+    people = people_of(cohort)
     if against is not None and people[against] < FEWEST:
         raise UsageError(f"{against!r} has {people[against]} people, a composite takes {FEWEST}.", "Choose another.")
-    wanted = [name for name in them.names if not only or name in only]
+    wanted = [name for name in cohort.names if not only or name in only]
     ready = [name for name in wanted if people[name] >= FEWEST]
     left_out = {name: people[name] for name in wanted if name not in ready}
     if not ready:

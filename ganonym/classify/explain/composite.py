@@ -120,7 +120,7 @@ def _weights(owners: NDArray[np.intp]) -> Floats:
 
 
 def _mean_shape(portraits: Sequence[Portrait], owners: NDArray[np.intp]) -> Points:
-    points = np.stack([each.points for each in portraits])
+    points = np.stack([portrait.points for portrait in portraits])
     return np.asarray(np.tensordot(_weights(owners), points, axes=1))
 
 
@@ -182,7 +182,7 @@ def limit_of(found: Sequence[Difference]) -> float:
 
     Outside of the face hair and background differ more than skin does, by chance; there colours are cut off.
     """
-    return max([1.0, *(float(np.abs(each.luma[inside(each.points)]).max()) for each in found)])
+    return max([1.0, *(float(np.abs(difference.luma[inside(difference.points)]).max()) for difference in found)])
 
 
 def drawn(patients: Composite, found: Difference, limit: float) -> RGB:

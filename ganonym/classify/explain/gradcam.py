@@ -133,11 +133,11 @@ def region_mass(maps: Floats, points: Floats) -> Floats:
     if not np.isfinite(maps).all() or (maps < 0).any():
         raise UsageError("a map has values that are no mass.", "Give maps of at least 0.")
     mass = np.full((len(maps), len(REGIONS)), np.nan)
-    for row, (each, face) in enumerate(zip(maps, points, strict=True)):
-        total = each.sum()
+    for row, (heat, face) in enumerate(zip(maps, points, strict=True)):
+        total = heat.sum()
         if total > 0:
-            labels = regions_of(face, each.shape)
-            mass[row] = np.bincount(labels.ravel(), weights=each.ravel(), minlength=len(REGIONS)) / total
+            labels = regions_of(face, heat.shape)
+            mass[row] = np.bincount(labels.ravel(), weights=heat.ravel(), minlength=len(REGIONS)) / total
     return mass
 
 

@@ -86,14 +86,16 @@ def pool(classes: Index, subjects: Sequence[str], shape: Shape, among: Sequence[
         if len(set(classes[rows])) == 1:
             photos[classes[rows[0]]].append(rows)
     wanted = range(len(photos)) if among is None else sorted(set(among))
-    enough = [each for each in wanted if each < len(photos) and len(photos[each]) >= shape.shots + shape.queries]
+    enough = [
+        number for number in wanted if number < len(photos) and len(photos[number]) >= shape.shots + shape.queries
+    ]
     if len(enough) < shape.ways:
         raise UsageError(
             f"{len(enough)} of {len(wanted)} classes have {shape.shots} + {shape.queries} subjects, an episode takes "
             f"{shape.ways}; ask for fewer ways, shots or queries."
         )
     kept = tuple(tuple(people) if number in enough else () for number, people in enumerate(photos))
-    return Pool(shape, kept, tuple(each for each in wanted if each not in enough), mixed)
+    return Pool(shape, kept, tuple(number for number in wanted if number not in enough), mixed)
 
 
 def draw(pool: Pool, rng: np.random.Generator) -> Episode:
@@ -152,12 +154,12 @@ def episode_accuracy(
     SimpleShot is `cosine_to_means` on `prototypes.centred_unit` embeddings. Of equal scores none counts as right: an
     encoder that makes all faces equal scores 0, not the first class.
     """
-    found = torch.from_numpy(np.asarray(embeddings, np.float64))
-    hits, asked, shares = np.zeros(len(found)), np.zeros(len(found)), np.zeros(episodes)
+    vectors = torch.from_numpy(np.asarray(embeddings, np.float64))
+    hits, asked, shares = np.zeros(len(vectors)), np.zeros(len(vectors)), np.zeros(episodes)
     for number in range(episodes):
         one = draw(drawn_from, rng)
         ways = torch.from_numpy(one.support_ways)
-        scores = score(found[one.support], ways, found[one.query], len(one.classes)).numpy()
+        scores = score(vectors[one.support], ways, vectors[one.query], len(one.classes)).numpy()
         right = place_of_truth(scores, one.query_ways) == 1
         np.add.at(hits, one.query, right)
         np.add.at(asked, one.query, 1)

@@ -89,10 +89,10 @@ def compare(
     course = course or Course()
     tested = check_episodes(classes, subjects, base, shape)
     taught = np.flatnonzero(np.isin(classes, list(base)))
-    found, labels = np.unique(classes[taught], return_inverse=True)
+    base_classes, labels = np.unique(classes[taught], return_inverse=True)
     people, inputs, labels = [subjects[int(row)] for row in taught], embeddings[taught], labels.astype(np.intp)
     lessons = _lessons(labels, people, shape)
-    not_run = _not_run(len(found), lessons)
+    not_run = _not_run(len(base_classes), lessons)
     ready = [NEAREST_MEAN if len(taught) else UNCENTRED, *(name for name in TRAINED if name not in dict(not_run))]
     rows = []
     for done, name in enumerate(ready):
@@ -104,11 +104,11 @@ def compare(
     tell("learners", len(ready), len(ready))
     return Compared(
         shape,
-        tuple(found.tolist()),
+        tuple(base_classes.tolist()),
         tuple(tested.classes.tolist()),
         tested.left_out,
         lessons.shape if lessons else None,
-        tuple(int(found[number]) for number in lessons.left_out) if lessons else tuple(found.tolist()),
+        tuple(int(base_classes[number]) for number in lessons.left_out) if lessons else tuple(base_classes.tolist()),
         tuple(rows),
         not_run,
     )
@@ -187,9 +187,9 @@ def _people(classes: NDArray[np.intp], subjects: Sequence[str]) -> dict[int, int
 
 
 def _one_class_each(classes: NDArray[np.intp], subjects: Sequence[str]) -> None:
-    known: dict[str, int] = {}
+    class_of: dict[str, int] = {}
     mixed = sorted(
-        {name for name, own in zip(subjects, classes.tolist(), strict=True) if known.setdefault(name, own) != own}
+        {name for name, own in zip(subjects, classes.tolist(), strict=True) if class_of.setdefault(name, own) != own}
     )
     if mixed:
         raise UsageError(

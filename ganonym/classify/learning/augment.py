@@ -30,11 +30,11 @@ def altered_photos(crops: NDArray[np.uint8], generator: torch.Generator) -> NDAr
     """
     tool = _torchvision()
     images = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
-    found = torch.empty_like(images)
+    altered = torch.empty_like(images)
     for index, image in enumerate(images):
         # Rounded once, at the end: torchvision cuts bytes off after each change, which darkens.
-        found[index] = _altered(image.float() / 255, tool, generator).mul(255).round().to(torch.uint8)
-    return np.ascontiguousarray(found.permute(0, 2, 3, 1).numpy())
+        altered[index] = _altered(image.float() / 255, tool, generator).mul(255).round().to(torch.uint8)
+    return np.ascontiguousarray(altered.permute(0, 2, 3, 1).numpy())
 
 
 def _altered(image: Tensor, tool: Any, generator: torch.Generator) -> Tensor:

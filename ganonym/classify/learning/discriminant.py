@@ -30,14 +30,14 @@ class Discriminant:
         """Of inputs (n, d); nothing is drawn, so `seed` plays no part."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        known = np.unique(classes)
-        priors = np.full(len(known), 1 / len(known)) if self.alike else None
+        present = np.unique(classes)
+        priors = np.full(len(present), 1 / len(present)) if self.alike else None
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
         model.fit(inputs, classes)
         weights, bias = model.coef_, model.intercept_
         if len(weights) == 1:  # of two classes scikit-learn keeps the second's score over the first's
             weights, bias = np.vstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], bias])
-        return TrainedDiscriminant(weights.copy(), bias.copy(), known.astype(np.int64), count)
+        return TrainedDiscriminant(weights.copy(), bias.copy(), present.astype(np.int64), count)
 
     def restore(self, arrays: Arrays, count: int) -> TrainedDiscriminant:
         """Raises EnvironmentFault when `arrays` are of another system or of other classes."""
@@ -92,9 +92,9 @@ class Reference:
 def load_reference(path: Path | None = None) -> Reference:
     """The bundled one, verified, or the weights at `path`. Raises EnvironmentFault."""
     file = path or verified_path(WEIGHTS_NAME)
-    arrays, told = read_tensors(file)
+    arrays, metadata = read_tensors(file)
     try:
-        names = tuple(str(name) for name in json.loads(told["names"]))
+        names = tuple(str(name) for name in json.loads(metadata["names"]))
     except (KeyError, ValueError, TypeError) as error:
         raise EnvironmentFault(f"{file} does not say which classes it knows.", "Train it anew.") from error
     return Reference(names, Discriminant().restore(arrays, len(names)))

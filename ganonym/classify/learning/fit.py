@@ -16,6 +16,7 @@ from ganonym.classify.system import CPU, Course
 
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Rows (b,) of the training set and the generator of all random choices → the loss, a scalar."""
+Weights: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Schedule:
     device: str = CPU
 
 
-def fit(parameters: Iterable[Any], loss_of: LossOf, photos: int, schedule: Schedule, seed: int) -> None:
+def fit(parameters: Weights, loss_of: LossOf, photos: int, schedule: Schedule, seed: int) -> None:
     """Minimise `loss_of` over `photos` rows, each drawn once an epoch, the last incomplete batch left out.
 
     `parameters` as torch optimizers take them, groups with rates of their own included (`lr` relative to nothing: it
@@ -48,30 +49,46 @@ def fit(parameters: Iterable[Any], loss_of: LossOf, photos: int, schedule: Sched
     reported (`progress.heard`).
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
-    optimizer = _optimizer(parameters, schedule)
     batch = min(schedule.batch, photos)
     starts = range(0, photos - batch + 1, batch)
-    total, step = schedule.epochs * len(starts), 0
+    order = torch.empty(0)
+
+    def loss_at(step: int) -> Tensor:
+        nonlocal order
+        epoch_step = step % len(starts)
+        if epoch_step == 0:
+            order = torch.randperm(photos, generator=generator)
+        start = starts[epoch_step]
+        return loss_of(order[start : start + batch], generator)
+
+    descend(_optimizer(parameters, schedule), loss_at, schedule.epochs * len(starts), schedule.course, schedule.clip)
+
+
+def descend(
+    optimizer: torch.optim.Optimizer,
+    loss_at: Callable[[int], Tensor],
+    steps: int,
+    course: Course = "cosine",
+    clip: float | None = None,
+) -> None:
+    """Step 0 … `steps` − 1 down the gradient of the loss `loss_at` each, at the optimizer's rates times the `course`.
+
+    `clip` bounds each value of the gradient. Every step is reported (`progress.heard`).
+    """
     rates = [group["lr"] for group in optimizer.param_groups]
-    for _ in range(schedule.epochs):
-        order = torch.randperm(photos, generator=generator)
-        for start in starts:
-            share = 1.0 if schedule.course == "constant" else 0.5 * (1 + float(np.cos(np.pi * step / total)))
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * share
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(order[start : start + batch], generator)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if schedule.clip is not None:
-                nn.utils.clip_grad_value_(
-                    [weight for group in optimizer.param_groups for weight in group["params"]], schedule.clip
-                )
-            optimizer.step()
-            step += 1
-            report("fit", step, total)
+    for step in range(steps):
+        share = 1.0 if course == "constant" else 0.5 * (1 + float(np.cos(np.pi * step / steps)))
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * share
+        optimizer.zero_grad(set_to_none=True)
+        loss_at(step).backward()  # type: ignore[no-untyped-call]
+        if clip is not None:
+            nn.utils.clip_grad_value_([weight for group in optimizer.param_groups for weight in group["params"]], clip)
+        optimizer.step()
+        report("fit", step + 1, steps)
 
 
-def _optimizer(parameters: Iterable[Any], schedule: Schedule) -> torch.optim.Optimizer:
+def _optimizer(parameters: Weights, schedule: Schedule) -> torch.optim.Optimizer:
     if schedule.optimizer == "sgd":
         return torch.optim.SGD(parameters, schedule.rate, schedule.momentum, weight_decay=schedule.decay)
     kind = torch.optim.Adam if schedule.optimizer == "adam" else torch.optim.AdamW

@@ -119,7 +119,7 @@ def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
     return functional.normalize(embeddings, dim=1) @ functional.normalize(weights, dim=0)
 
 
-def arcface_logits(found: Tensor, classes: Tensor, margin: float = ARCFACE_MARGIN, scale: float = SCALE) -> Tensor:
+def arcface_logits(likeness: Tensor, classes: Tensor, margin: float = ARCFACE_MARGIN, scale: float = SCALE) -> Tensor:
     """Training logits (n, c) of cosines (n, c): s · cos(θ + m) at the own class (n,), m in degrees, else s · cos θ.
 
     Where θ + m passes 180° the cosine would grow again: there s · (cos θ − m · sin m), with m in radians (Deng et al.
@@ -129,20 +129,20 @@ def arcface_logits(found: Tensor, classes: Tensor, margin: float = ARCFACE_MARGI
     tensor([[5., 0.]])
     """
     radians = math.radians(margin)
-    own = found.gather(1, classes[:, None])
-    sine = (1 - own.square()).clamp_min(torch.finfo(found.dtype).eps ** 2).sqrt()
+    own = likeness.gather(1, classes[:, None])
+    sine = (1 - own.square()).clamp_min(torch.finfo(likeness.dtype).eps ** 2).sqrt()
     turned = own * math.cos(radians) - sine * math.sin(radians)
     far = own < math.cos(math.pi - radians)
-    return scale * found.scatter(1, classes[:, None], torch.where(far, own - radians * math.sin(radians), turned))
+    return scale * likeness.scatter(1, classes[:, None], torch.where(far, own - radians * math.sin(radians), turned))
 
 
-def cosface_logits(found: Tensor, classes: Tensor, margin: float = COSFACE_MARGIN, scale: float = SCALE) -> Tensor:
+def cosface_logits(likeness: Tensor, classes: Tensor, margin: float = COSFACE_MARGIN, scale: float = SCALE) -> Tensor:
     """Training logits (n, c) of cosines (n, c): s · (cos θ − m) at the own class (n,), s · cos θ elsewhere.
 
     >>> cosface_logits(torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 0.5, 10.0)
     tensor([[5., 0.]])
     """
-    return scale * (found - margin * functional.one_hot(classes, found.shape[1]))
+    return scale * (likeness - margin * functional.one_hot(classes, likeness.shape[1]))
 
 
 def _library() -> Any:
@@ -178,8 +178,8 @@ class OrdinalHead(nn.Module):
         return self.first - torch.cat([self.gaps.new_zeros(1), functional.softplus(self.gaps).cumsum(0)])
 
     def forward(self, features: Tensor) -> Tensor:
-        found: Tensor = self.weight(features) + self.biases
-        return found
+        above: Tensor = self.weight(features) + self.biases
+        return above
 
 
 def coral_loss(above: Tensor, levels: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -110,12 +110,12 @@ def with_ancestry(metadata: Floats, stated: NDArray[np.str_], groups: tuple[str,
 
 def partly_unknown(metadata: Tensor, items: Items, share: float, generator: torch.Generator) -> Tensor:
     """Metadata (n, m) in which each item is made unknown in a `share` of the rows, by draws of its own."""
-    told = metadata.clone()
+    hidden = metadata.clone()
     for item in items:
-        rows = (torch.rand(len(told), generator=generator) < share).nonzero()[:, 0]
-        told[rows[:, None], torch.tensor(item)] = 0
-        told[rows, item[-1]] = 1
-    return told
+        rows = (torch.rand(len(hidden), generator=generator) < share).nonzero()[:, 0]
+        hidden[rows[:, None], torch.tensor(item)] = 0
+        hidden[rows, item[-1]] = 1
+    return hidden
 
 
 def unknown(width: int, items: Items) -> Tensor:

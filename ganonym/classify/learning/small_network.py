@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.learning.fit import descend
 from ganonym.classify.system import Inputs, Predictor
 from ganonym.types import Floats
 
@@ -43,17 +44,14 @@ class SmallNetwork:
         network = _Network(maps.shape[-1], count, generator)
         optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-2)
         weights = 1.0 / torch.bincount(labels, minlength=count).double()[labels]
-        steps = self.epochs * max(len(maps) // BATCH, 1)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
+
+        def loss_at(_step: int) -> Tensor:
             rows = torch.multinomial(weights, BATCH, replacement=True, generator=generator)
             flip = torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5
             batch = torch.where(flip, mirrored(maps[rows]), maps[rows])
-            optimizer.zero_grad()
-            loss = functional.cross_entropy(network(batch, generator), labels[rows], label_smoothing=0.1)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            return functional.cross_entropy(network(batch, generator), labels[rows], label_smoothing=0.1)
+
+        descend(optimizer, loss_at, self.epochs * max(len(maps) // BATCH, 1))
         network.eval()
 
         def predict(others: Inputs) -> Floats:

@@ -68,7 +68,7 @@ _LID_CORNERS = ((37, 38, 40, 41), (43, 44, 46, 47))
 
 def _row(name: str, kind: Kind, lines: str | tuple[tuple[End, End], ...], *spoiled: Spoiler) -> Measurement:
     if isinstance(lines, str):
-        pairs = [each.split("-") for each in lines.split()]
+        pairs = [line.split("-") for line in lines.split()]
         lines = tuple(((int(one),), (int(other),)) for one, other in pairs)
     return Measurement(name, kind, lines, frozenset(spoiled))
 
@@ -180,9 +180,9 @@ def measurements(
     else:
         step = size if unit == "face size" else pixels["EXEX" if unit == "interocular" else "FACEW"]
     values = {key: np.asarray(value / step) for key, value in pixels.items()} | axes | _more_shapes(face)
-    for key, each in MEASUREMENTS.items():
-        if each.of is not None:
-            values[key] = np.asarray(each.factor * pixels[each.of[0]] / pixels[each.of[1]])
+    for key, row in MEASUREMENTS.items():
+        if row.of is not None:
+            values[key] = np.asarray(row.factor * pixels[row.of[0]] / pixels[row.of[1]])
     return {key: values[key] for key in MEASUREMENTS}
 
 
@@ -207,13 +207,13 @@ def pairwise_ratios(points: Points) -> Floats:
     first = np.array([pairs[0] for _, pairs in keys])
     second = np.array([pairs[-1] for _, pairs in keys])
     size = np.linalg.norm(points - points.mean(axis=-2, keepdims=True), axis=(-1, -2))
-    both = [np.linalg.norm(points[:, each[:, 0]] - points[:, each[:, 1]], axis=-1) for each in (first, second)]
+    both = [np.linalg.norm(points[:, pairs[:, 0]] - points[:, pairs[:, 1]], axis=-1) for pairs in (first, second)]
     return np.asarray((both[0] + both[1]) / 2 / size[:, None])
 
 
 def _pairs() -> dict[tuple[int, int], list[tuple[int, int]]]:
     """Pairs of landmarks by the first of each pair and its mirror image."""
-    mirror = {each: each for each in _MIDLINE} | dict(_PAIRED) | {left: right for right, left in _PAIRED}
+    mirror = {mark: mark for mark in _MIDLINE} | dict(_PAIRED) | {left: right for right, left in _PAIRED}
     landmarks = sorted(mirror)
     pairs: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for place, one in enumerate(landmarks):

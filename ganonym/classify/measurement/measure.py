@@ -18,7 +18,8 @@ from ganonym.classify.measurement.lengths import MEASUREMENTS, UNITS, Unit, iris
 from ganonym.classify.measurement.norms import Norm, Score, scores
 from ganonym.classify.measurement.norms_file import published, read_norms
 from ganonym.classify.measurement.signs import Conditions, Suggestion, conditions, suggest
-from ganonym.errors import EnvironmentFault, PhotoError, UsageError
+from ganonym.errors import PhotoError, UsageError
+from ganonym.extras import require
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import shrunk_by
@@ -79,12 +80,11 @@ class Measurements:
     def to_frame(self) -> pandas.DataFrame:
         """A row a measurement: its key, name, value, unit, z, percentile, and the HPO terms that it suggests.
 
-        Raises EnvironmentFault without pandas.
+        Raises EnvironmentFault without the extra `assess`.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise EnvironmentFault("tables as data frames need pandas.", "Run: pip install pandas") from error
+        require("assess", "a data frame")
+        import pandas
+
         rows = [
             {
                 "measure": key,

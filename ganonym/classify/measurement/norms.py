@@ -139,7 +139,7 @@ def norm_of(
     norm of the mean of both where it has none of its own.
     """
     both = key.removesuffix(" right").removesuffix(" left")
-    if both != key and not any(each.measure == key for each in norms):
+    if both != key and not any(norm.measure == key for norm in norms):
         found = norm_of(norms, both, unit, age, sex, ancestry)
         return found if isinstance(found, Refusal) else replace(found, measure=key)
     wanted = unit_of(key, unit)
@@ -147,9 +147,9 @@ def norm_of(
     if isinstance(direct, Norm):
         return direct
     over = {"interocular": "EXEX", "face width": "FACEW"}.get(unit)
-    each = MEASUREMENTS[key]
-    pair = each.of
-    if pair is None and each.kind == "length" and over is not None and over != key:
+    row = MEASUREMENTS[key]
+    pair = row.of
+    if pair is None and row.kind == "length" and over is not None and over != key:
         pair = (key, over)
     if pair is None:
         return direct
@@ -158,7 +158,7 @@ def norm_of(
         return direct if direct.reason != "none" else above
     if isinstance(below, Refusal):
         return direct if direct.reason != "none" else below
-    return replace(ratio_norm(above, below, each.factor if each.of else 1.0), measure=key, unit=wanted)
+    return replace(ratio_norm(above, below, row.factor if row.of else 1.0), measure=key, unit=wanted)
 
 
 def _fitting(
@@ -170,19 +170,20 @@ def _fitting(
     ancestry: str | None,
     any_age: bool = False,
 ) -> Norm | Refusal:
-    known = [each for each in norms if (each.measure, each.unit) == (key, unit) and each.ancestry in (None, ancestry)]
-    if not known:
+    of_measure = [norm for norm in norms if (norm.measure, norm.unit) == (key, unit)]
+    candidates = [norm for norm in of_measure if norm.ancestry in (None, ancestry)]
+    if not candidates:
         return Refusal("none", "no norm")
-    ages = [each for each in known if any_age or _holds(each, age)]
+    ages = [norm for norm in candidates if any_age or _holds(norm, age)]
     if not ages:
-        told = " or ".join(dict.fromkeys(each.ages.split(", ", 1)[1] for each in known))
+        told = " or ".join(dict.fromkeys(norm.ages.split(", ", 1)[1] for norm in candidates))
         return Refusal("age", f"norm for {told}" if age is not None else f"norm for {told}: the age is not known")
-    fitting = [each for each in ages if each.sex in (None, sex)]
+    fitting = [norm for norm in ages if norm.sex in (None, sex)]
     if not fitting:
         return Refusal("sex", "norms differ between the sexes: the sex is not known")
     return min(
         fitting,
-        key=lambda each: (each.ancestry is None, not _holds(each, age), each.high - each.low, each.sex is None),
+        key=lambda norm: (norm.ancestry is None, not _holds(norm, age), norm.high - norm.low, norm.sex is None),
     )
 
 

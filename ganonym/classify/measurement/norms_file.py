@@ -51,16 +51,16 @@ def read_norms(path: Path) -> tuple[Norm, ...]:
 def norms_toml(norms: Sequence[Norm]) -> str:
     """The file that `read_norms` reads back to the same norms, to the last bit."""
     parts = ["# Norms of facial measurements. They describe a cohort, nobody in it; written by ganonym measure.\n"]
-    for each in norms:
-        lines = [f"measure = {_quoted(each.measure)}", f"unit = {_quoted(each.unit)}", f"mean = {each.mean!r}"]
+    for norm in norms:
+        lines = [f"measure = {_quoted(norm.measure)}", f"unit = {_quoted(norm.unit)}", f"mean = {norm.mean!r}"]
         lines += [
-            f"sd = {each.sd!r}",
-            f"source = {_quoted(each.source)}",
-            f"low = {each.low!r}",
-            f"high = {each.high!r}",
+            f"sd = {norm.sd!r}",
+            f"source = {_quoted(norm.source)}",
+            f"low = {norm.low!r}",
+            f"high = {norm.high!r}",
         ]
-        lines += [f"{name} = {_quoted(text)}" for name in ("sex", "ancestry") if (text := getattr(each, name))]
-        lines += [f"n = {each.n}"] if each.n is not None else []
+        lines += [f"{name} = {_quoted(text)}" for name in ("sex", "ancestry") if (text := getattr(norm, name))]
+        lines += [f"n = {norm.n}"] if norm.n is not None else []
         parts.append("\n[[norm]]\n" + "\n".join(lines) + "\n")
     return "".join(parts)
 
@@ -101,7 +101,7 @@ def _norm(row: Mapping[str, Any]) -> Norm:
     key, unit = str(row["measure"]), str(row["unit"])
     if key not in MEASUREMENTS:
         raise ValueError(f"unknown measure {key!r}")
-    if unit not in {unit_of(key, each) for each in UNITS}:
+    if unit not in {unit_of(key, lengths) for lengths in UNITS}:
         raise ValueError(f"{key} has no unit {unit!r}")
     mean, sd, low, high = (float(row.get(name, other)) for name, other in _NUMBERS.items())
     n = None if row.get("n") is None else int(row["n"])

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganonym.classify.measurement.lengths import MEASUREMENTS, End, Unit, unit_of
 from ganonym.classify.measurement.norms import Norm, norm_of
+from ganonym.extras import require
 from ganonym.types import RGB, Points, Refusal, Sex
 
 CENTILES = (3, 10, 25, 50, 75, 90, 97)
@@ -34,6 +35,7 @@ def percentile_chart(
     an unknown age the value is a line across. SVG as UTF-8 with text as text, or PNG. Raises ValueError when no norm
     fits.
     """
+    require("assess", "a chart")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -75,7 +77,7 @@ def percentile_chart(
 
 def spans_of(norms: Sequence[Norm], key: str, unit: Unit, sex: Sex | None) -> list[Norm]:
     """The norm of each range of ages that the norms tell apart, in order: what `norm_of` says in the middle of each."""
-    edges = sorted({edge for each in norms for edge in (each.low, each.high)})
+    edges = sorted({edge for norm in norms for edge in (norm.low, norm.high)})
     found: list[Norm] = []
     for low, high in pairwise(edges):
         norm = norm_of(norms, key, unit, (low + high) / 2, sex)
@@ -100,11 +102,11 @@ def drawn(rgb: RGB, points: Points, marked: Mapping[str, str] | None = None, key
     default all lengths. The cut around the face is enlarged or reduced to at most `LONGEST` px a side. Deterministic.
     """
     marked = marked or {}
-    plain = [key for key, each in MEASUREMENTS.items() if each.kind == "length"] if keys is None else list(keys)
+    plain = [key for key, row in MEASUREMENTS.items() if row.kind == "length"] if keys is None else list(keys)
     low, high = points.min(axis=0), points.max(axis=0)
     margin = _MARGIN * float((high - low).max())
-    left, top = (int(each) for each in np.maximum(np.floor(low - margin), 0))
-    right, bottom = (int(each) for each in np.minimum(np.ceil(high + margin), rgb.shape[1::-1]))
+    left, top = (int(pixel) for pixel in np.maximum(np.floor(low - margin), 0))
+    right, bottom = (int(pixel) for pixel in np.minimum(np.ceil(high + margin), rgb.shape[1::-1]))
     if right <= left or bottom <= top:
         raise ValueError("the landmarks lie outside the photo")
     scale = min(LONGEST / max(right - left, bottom - top), max(1.0, 700 / max(right - left, bottom - top)))

@@ -56,14 +56,14 @@ class Sign:
     @property
     def measures(self) -> tuple[str, ...]:
         """What has to be measured for it."""
-        return tuple(dict.fromkeys(each for test in (*self.tests, *self.given) for each in test.measures))
+        return tuple(dict.fromkeys(key for test in (*self.tests, *self.given) for key in test.measures))
 
     def strength(self, z: Mapping[str, float]) -> float:
         """How marked the sign is, in SD: the least of its tests, positive in the direction of the sign.
 
         `given` plays no part. Raises KeyError where a z-score lacks.
 
-        >>> sign = next(each for each in signs() if each.term == "Hypertelorism")
+        >>> sign = next(sign for sign in signs() if sign.term == "Hypertelorism")
         >>> sign.strength({"IPD": 3.0, "ENEN": 2.5})
         2.5
         """
@@ -98,7 +98,7 @@ def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -
     refusal = None if conditions is None else conditions.refusal()
     if refusal is not None:
         return refusal
-    z = {key: each.z for key, each in scores.items() if each.z is not None}
+    z = {key: score.z for key, score in scores.items() if score.z is not None}
     spoilers = {} if conditions is None else conditions.spoilers()
     found: list[tuple[float, Suggestion]] = []
     for sign in signs():
@@ -117,8 +117,8 @@ def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -
                     Suggestion(sign.hpo, sign.term, sign.tests[0].z(z), sign.measures, reliability, notes),
                 )
             )
-    found.sort(key=lambda each: (RELIABILITIES.index(each[1].reliability), -each[0]))
-    return [each for _, each in found]
+    found.sort(key=lambda pair: (RELIABILITIES.index(pair[1].reliability), -pair[0]))
+    return [suggestion for _, suggestion in found]
 
 
 def caveats_of(measures: Sequence[str], spoilers: Mapping[Spoiler, str]) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def caveats_of(measures: Sequence[str], spoilers: Mapping[Spoiler, str]) -> tupl
 
 def _sign(table: Mapping[str, Any]) -> Sign:
     tests, given = (
-        tuple(Criterion(tuple(each["z"]), each.get("above"), each.get("below")) for each in table.get(name, ()))
+        tuple(Criterion(tuple(row["z"]), row.get("above"), row.get("below")) for row in table.get(name, ()))
         for name in ("tests", "given")
     )
     return Sign(table["hpo"], table["term"], tests, given, table["reliability"], table.get("note", ""))

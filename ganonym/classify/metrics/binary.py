@@ -217,10 +217,10 @@ def one_vs_rest(
     `chances` (n, count) are the scores of the AUROC.
     """
     found = []
-    for each in range(count):
-        score = None if chances is None else chances[:, each]
-        found.append(binary(classes == each, predicted == each, subjects, rng, score, rounds=rounds))
-        report("rates", each + 1, count)
+    for number in range(count):
+        score = None if chances is None else chances[:, number]
+        found.append(binary(classes == number, predicted == number, subjects, rng, score, rounds=rounds))
+        report("rates", number + 1, count)
     return found
 
 

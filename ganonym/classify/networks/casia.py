@@ -37,8 +37,8 @@ class Casia(nn.Module):
         for stage, pair in enumerate(WIDTHS):
             if stage > 0:
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
-            for each in pair:
-                after = max(1, round(each * width))
+            for channels in pair:
+                after = max(1, round(channels * width))
                 layers.append(_Convolution(before, after))
                 before = after
         last = layers.pop()

@@ -208,11 +208,11 @@ def embeddings(network: IResNet, crops: NDArray[np.uint8], batch: int = 64, unit
     """
     if network.training:
         raise UsageError("the network is in training mode.", "Call network.eval() first.")
-    found = np.zeros((len(crops), network.form.embedding), np.float32)
+    vectors = np.zeros((len(crops), network.form.embedding), np.float32)
     with torch.inference_mode():
         for start in range(0, len(crops), batch):
             part = network(normalised(crops[start : start + batch]).to(network.fc.weight.device))
-            found[start : start + batch] = (functional.normalize(part) if unit else part).numpy(force=True)
+            vectors[start : start + batch] = (functional.normalize(part) if unit else part).numpy(force=True)
             if len(crops) > batch:
                 report("embed", min(start + batch, len(crops)), len(crops))
-    return found
+    return vectors

@@ -74,19 +74,19 @@ def tensor_shape(inputs: Inputs) -> tuple[int, ...]:
 def embedded(network: nn.Module, inputs: Inputs, batch: int = 64) -> Tensor:
     """Features (n, features) of inputs (n, ...), float64, without gradients; as many at a time as `batch`."""
     with torch.inference_mode():
-        found = [network(to_tensor(inputs[start : start + batch])) for start in range(0, max(len(inputs), 1), batch)]
-    return torch.cat(found).double()
+        features = [network(to_tensor(inputs[start : start + batch])) for start in range(0, max(len(inputs), 1), batch)]
+    return torch.cat(features).double()
 
 
 def features_of(network: nn.Module, shape: tuple[int, ...]) -> int:
     """How many features the network gives of an input of `shape`. Raises UsageError unless it gives (n, features)."""
     training = network.training
     with torch.inference_mode():
-        found = network.eval()(torch.zeros(1, *shape))
+        features = network.eval()(torch.zeros(1, *shape))
     network.train(training)
-    if found.ndim != 2:
-        raise UsageError(f"the encoder gives {tuple(found.shape)} of one photo; it must give (1, features).")
-    return int(found.shape[1])
+    if features.ndim != 2:
+        raise UsageError(f"the encoder gives {tuple(features.shape)} of one photo; it must give (1, features).")
+    return int(features.shape[1])
 
 
 @contextmanager

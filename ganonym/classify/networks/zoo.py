@@ -69,7 +69,7 @@ def prepared(crops: NDArray[np.uint8], side: int, look: Look) -> Tensor:
     pictures = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float()
     if crops.shape[1:3] != (side, side):
         pictures = functional.interpolate(pictures, (side, side), mode="bicubic", antialias=True).clamp(0, 255)
-    mean, std = (torch.tensor(each).view(3, 1, 1) for each in (look.mean, look.std))
+    mean, std = (torch.tensor(channel).view(3, 1, 1) for channel in (look.mean, look.std))
     return (pictures / 255 - mean) / std
 
 
@@ -126,10 +126,10 @@ def adopt(network: nn.Module, start: Pretrained) -> None:
 
     Raises EnvironmentFault when the file is not the one declared, no safetensors, or of another network.
     """
-    found = sha256_file(start.path) if start.path.is_file() else None
-    if found is not None and found != start.sha256.lower():
+    digest = sha256_file(start.path) if start.path.is_file() else None
+    if digest is not None and digest != start.sha256.lower():
         raise EnvironmentFault(
-            f"{start.path} has SHA-256 {found}, declared was {start.sha256}.", "Give the digest of the file you mean."
+            f"{start.path} has SHA-256 {digest}, declared was {start.sha256}.", "Give the digest of the file you mean."
         )
     arrays = read_tensors(start.path)[0]
     head = f"{network.pretrained_cfg['classifier']}."  # type: ignore[index]

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.cohort import Portrait, Tell
+from ganonym.classify.cohort import Portrait
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import FaceEncoder, OnnxEncoder, TrainedEncoder, read_encoder
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
+from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.classify.system import CPU, Arrays
 from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
@@ -140,7 +141,8 @@ def encode(
     for start in range(0, len(images), BATCH):
         part = portraits[start : start + BATCH]
         crops = {
-            side: np.stack([face.crop(ArcFaceCrop(side)) for face in part]) for side in {each.side for each in members}
+            side: np.stack([face.crop(ArcFaceCrop(side)) for face in part])
+            for side in {member.side for member in members}
         }
         pairs = [(member, variant) for member in members for variant in variants]
         for rows, (member, variant) in zip(vectors, pairs, strict=True):

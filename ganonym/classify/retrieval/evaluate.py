@@ -51,7 +51,7 @@ def evaluate(
     check_tested(plan)
     every = [plan.frequent, *plan.rare] if plan.frequent else [*plan.rare]
     used = np.unique(np.concatenate([part for split in every for part in (split.gallery, split.test)]))
-    vectors = tuple(_spread(each, used, len(cases)) for each in encodings.of([cases[row].image for row in used]))
+    vectors = tuple(_spread(array, used, len(cases)) for array in encodings.of([cases[row].image for row in used]))
     names = sorted({case.disorder for case in cases if case.disorder is not None})
     number = {name: index for index, name in enumerate(names)}
     disorders = np.array([-1 if case.disorder is None else number[case.disorder] for case in cases], dtype=np.intp)

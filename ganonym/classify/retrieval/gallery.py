@@ -18,8 +18,9 @@ import numpy as np
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
-from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, Tell, portraits
+from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, portraits
 from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.encode import Member, Variant, encode
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.errors import EnvironmentFault, UsageError
@@ -40,7 +41,7 @@ class Ensemble:
     @property
     def crops(self) -> tuple[Crop, ...]:
         """What its members look at."""
-        return tuple(ArcFaceCrop(side) for side in sorted({each.side for each in self.members}))
+        return tuple(ArcFaceCrop(side) for side in sorted({member.side for member in self.members}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def look(
     if file is not None and not file.parent.is_dir():
         raise UsageError(f"there is no folder {file.parent} for encodings.", "Make it first.")
     once = _once(cases)
-    known = {image: case for image, case in once.items() if case.disorder is not None}
-    digests = {} if file is None else {image: _digest(case.path) for image, case in known.items()}
-    reasons = {image: NO_DISORDER for image in once if image not in known}
+    labelled = {image: case for image, case in once.items() if case.disorder is not None}
+    digests = {} if file is None else {image: _digest(case) for image, case in labelled.items()}
+    reasons = {image: NO_DISORDER for image in once if image not in labelled}
     faces: dict[str, Portrait] = {}
     stored = None
     if file is not None and file.exists():
@@ -91,8 +92,9 @@ def look(
             raise lacking(file, absent)
         reasons |= {image: stored.blind[digest] for image, digest in digests.items() if digest in stored.blind}
     else:
-        found = portraits([case.path for case in known.values()], ensemble.crops, jobs, tell, cache)
-        for image, face in zip(known, found, strict=True):
+        paths, choices = [case.path for case in labelled.values()], [case.face for case in labelled.values()]
+        found = portraits(paths, ensemble.crops, jobs, tell, cache, choices)
+        for image, face in zip(labelled, found, strict=True):
             if isinstance(face, Portrait):
                 faces[image] = face
             else:
@@ -108,13 +110,13 @@ def encoded(looked: Looked, ensemble: Ensemble, file: Path | None = None, tell: 
     if stored is not None:
         row = {digest: index for index, digest in enumerate(stored.photos)}
         rows = np.array([row[looked.digests[image]] for image in images], dtype=np.intp)
-        return Encodings(tuple(images), tuple(each[rows] for each in stored.vectors))
+        return Encodings(tuple(images), tuple(array[rows] for array in stored.vectors))
     found = encode(images, [looked.faces[image] for image in images], ensemble.members, ensemble.variants, tell)
     if file is not None:
         first = {looked.digests[image]: index for index, image in reversed([*enumerate(images)])}
         rows = np.array([*first.values()], dtype=np.intp)
         blind = {looked.digests[image]: reason for image, reason in looked.left_out if image in looked.digests}
-        new = Stored(tuple(first), tuple(each[rows] for each in found.vectors), blind)
+        new = Stored(tuple(first), tuple(array[rows] for array in found.vectors), blind)
         write_encodings(file, new, ensemble.members, ensemble.variants)
     return found
 
@@ -132,11 +134,12 @@ def _once(cases: Sequence[Case]) -> dict[str, Case]:
     return found
 
 
-def _digest(path: Path) -> str:
+def _digest(case: Case) -> str:
+    """Of the photograph, and of which of its faces is meant, where the table says it."""
     try:
-        return sha256_file(path)
+        return sha256_file(case.path) if case.face is None else f"{sha256_file(case.path)} {case.face}"
     except OSError as error:
-        raise EnvironmentFault(f"cannot read {path}: {error.strerror}.", "Check the file.") from error
+        raise EnvironmentFault(f"cannot read {case.path}: {error.strerror}.", "Check the file.") from error
 
 
 FORMAT = 2
@@ -163,7 +166,7 @@ def write_encodings(path: Path, stored: Stored, members: Sequence[Member], varia
     Raises EnvironmentFault when it cannot be written.
     """
     told = _made_by(members, variants) | {"photos": list(stored.photos), "blind": dict(sorted(stored.blind.items()))}
-    arrays = {_name(place): np.ascontiguousarray(each, np.float64) for place, each in enumerate(stored.vectors)}
+    arrays = {_name(place): np.ascontiguousarray(array, np.float64) for place, array in enumerate(stored.vectors)}
     data = save(arrays, {_CARD: json.dumps(told, ensure_ascii=False)})  # of two entries the order would vary
     write_private(path, data)
 
@@ -183,7 +186,7 @@ def read_encodings(path: Path, members: Sequence[Member], variants: Sequence[Var
     if other:
         raise UsageError(f"{path} was made with other {' and '.join(other)}.", _REMEDY)
     widths = [member.encoder.width for member in members for _ in variants]
-    if [each.shape for each in vectors] != [(len(photos), width) for width in widths]:
+    if [array.shape for array in vectors] != [(len(photos), width) for width in widths]:
         raise EnvironmentFault(f"{path} is damaged: its arrays do not fit its photographs.", _REMEDY)
     return Stored(photos, vectors, blind)
 

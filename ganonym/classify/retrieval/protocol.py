@@ -66,10 +66,10 @@ def draw(
     """
     _check(cases)
     patients = {name: sorted(people) for name, people in sorted(_patients(cases).items()) if len(people) > 1}
-    known = {name: people for name, people in patients.items() if name in frequent}
+    common = {name: people for name, people in patients.items() if name in frequent}
     unseen = {name: people for name, people in patients.items() if name not in frequent}
     rng = np.random.default_rng(seed)
-    first = _split(cases, known, frequent_share, rng) if known else None
+    first = _split(cases, common, frequent_share, rng) if common else None
     rare = tuple(_split(cases, unseen, rare_share, rng) for _ in range(splits)) if unseen else ()
     return Plan(first, rare, tuple(case.image for case in cases if case.disorder not in patients))
 

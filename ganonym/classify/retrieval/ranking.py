@@ -38,15 +38,15 @@ class Encodings:
     vectors: tuple[Floats, ...]
 
     def __post_init__(self) -> None:
-        if not self.vectors or any(each.shape[:1] != (len(self.images),) or each.ndim != 2 for each in self.vectors):
-            shapes = [each.shape for each in self.vectors]
+        if not self.vectors or any(array.shape[:1] != (len(self.images),) or array.ndim != 2 for array in self.vectors):
+            shapes = [array.shape for array in self.vectors]
             raise ValueError(f"{len(self.images)} images need arrays of as many rows, not {shapes}")
         if len(set(self.images)) != len(self.images):
             raise ValueError("an image is encoded twice")
 
     def lacking(self, images: Sequence[str]) -> tuple[str, ...]:
         """Those of `images` without a finite vector of some length from every encoder."""
-        whole = np.logical_and.reduce([np.isfinite(each).all(axis=1) & each.any(axis=1) for each in self.vectors])
+        whole = np.logical_and.reduce([np.isfinite(array).all(axis=1) & array.any(axis=1) for array in self.vectors])
         good = {image for image, sound in zip(self.images, whole.tolist(), strict=True) if sound}
         return tuple(image for image in images if image not in good)
 
@@ -65,7 +65,7 @@ class Encodings:
             )
         row = {image: index for index, image in enumerate(self.images)}
         rows = np.array([row[image] for image in images], dtype=np.intp)
-        return tuple(each[rows] for each in self.vectors)
+        return tuple(array[rows] for array in self.vectors)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -105,9 +105,9 @@ def fused(vectors: Sequence[Floats], groups: NDArray[np.intp]) -> tuple[Floats, 
     """
     number = np.bincount(groups).astype(float)[:, None]
     found = []
-    for each in vectors:
-        total = np.zeros((len(number), each.shape[1]))
-        np.add.at(total, groups, each)
+    for array in vectors:
+        total = np.zeros((len(number), array.shape[1]))
+        np.add.at(total, groups, array)
         found.append(total / number)
     return tuple(found)
 
@@ -199,12 +199,12 @@ def by_fused_vectors(vectors: Sequence[Floats], disorders: Rows, subjects: Seque
 
     def search(test: Rows, gallery: Rows) -> tuple[Rows, Ranking]:
         first, owner = _groups([subjects[row] for row in test])
-        probes = fused([each[test] for each in vectors], owner)
-        known, patient = _groups([subjects[row] for row in gallery])
-        patients = fused([each[gallery] for each in vectors], patient)
-        names, disorder = np.unique(disorders[gallery[known]], return_inverse=True)
+        probes = fused([array[test] for array in vectors], owner)
+        firsts, patient = _groups([subjects[row] for row in gallery])
+        patients = fused([array[gallery] for array in vectors], patient)
+        names, disorder = np.unique(disorders[gallery[firsts]], return_inverse=True)
         centres = ensemble_distances(probes, fused(patients, disorder))
-        _, nearest = _nearest(ensemble_distances(probes, [each[gallery] for each in vectors]), disorders[gallery])
+        _, nearest = _nearest(ensemble_distances(probes, [array[gallery] for array in vectors]), disorders[gallery])
         return test[first], _sorted(names, centres, nearest)
 
     return search
@@ -220,7 +220,7 @@ POOLS: Mapping[str, Callable[[Sequence[Floats], Rows, Sequence[str]], Search]] =
 
 
 def _between(vectors: Sequence[Floats], test: Rows, gallery: Rows) -> Floats:
-    return ensemble_distances([each[test] for each in vectors], [each[gallery] for each in vectors])
+    return ensemble_distances([array[test] for array in vectors], [array[gallery] for array in vectors])
 
 
 def _nearest(distances: Floats, disorders: Rows) -> tuple[Rows, Rows]:

@@ -61,11 +61,11 @@ def list_scores(
 
     scores = np.full(len(lists), np.nan)
     for fold in subject_folds(affected.astype(np.intp), subjects, seed, folds):
-        known = affected[fold.train]
-        if known.all() or not known.any():
+        patients = affected[fold.train]
+        if patients.all() or not patients.any():
             raise ValueError("a fold has only patients, or only unaffected people, to learn from")
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        model.fit(lists[fold.train], known)
+        model.fit(lists[fold.train], patients)
         scores[fold.test] = model.predict_proba(lists[fold.test])[:, 1]
     return scores
 
@@ -92,8 +92,8 @@ class PatientsOnly:
         sick = np.flatnonzero(classes != self.unaffected)
         if not len(sick):
             raise UsageError("a fold has no patients to learn from.", "Give more people of each disorder.")
-        known = classes[sick] - (classes[sick] > self.unaffected)
-        trained = self.method.learn(inputs[sick], known, count - 1, seed)
+        disorders = classes[sick] - (classes[sick] > self.unaffected)
+        trained = self.method.learn(inputs[sick], disorders, count - 1, seed)
         return lambda others: np.insert(trained(others), self.unaffected, 0.0, axis=1)
 
 

@@ -43,7 +43,7 @@ def frontal(poses: Sequence[Pose | None], yaw: float = YAW, pitch: float | None 
         if not limit >= 0.0:
             raise UsageError(f"heads cannot turn by at most {limit} degrees of {name}.", "Give 0 or more.")
     ahead = np.array(
-        [each is not None and abs(each.yaw) <= yaw and (pitch is None or abs(each.pitch) <= pitch) for each in poses],
+        [pose is not None and abs(pose.yaw) <= yaw and (pitch is None or abs(pose.pitch) <= pitch) for pose in poses],
         dtype=np.bool_,
     )
     return Frontal(np.flatnonzero(ahead), np.flatnonzero(~ahead))
@@ -240,7 +240,7 @@ def _rates(
     )
 
 
-def _defined(each: Estimate | None) -> Estimate:
+def _defined(estimate: Estimate | None) -> Estimate:
     """With patients and controls, these rates exist."""
-    assert each is not None
-    return each
+    assert estimate is not None
+    return estimate

@@ -63,8 +63,8 @@ def choose_threshold(
     classes = positive.astype(np.intp)
     scores = np.full(len(inputs), np.nan)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32).split(classes, classes, people)
-    for known, held in split:
-        scores[held] = classifier.learn(inputs[known], classes[known], 2, seed)(inputs[held])[:, 1]
+    for learned, held in split:
+        scores[held] = classifier.learn(inputs[learned], classes[learned], 2, seed)(inputs[held])[:, 1]
     return _best(scores, positive, rule)
 
 

@@ -44,8 +44,8 @@ def configuration_of(kind: str) -> type[Configuration]:
     ScreeningConfiguration(strength=0.1)
     """
     if kind in _BUILT_IN:
-        found: type[Configuration] = EntryPoint(kind, f"{__name__}.{_BUILT_IN[kind]}", GROUP).load()
-        return found
+        configuration: type[Configuration] = EntryPoint(kind, f"{__name__}.{_BUILT_IN[kind]}", GROUP).load()
+        return configuration
     points = entry_points(group=GROUP, name=kind)
     if not points:
         raise UsageError(f"there is no system {kind!r}.", f"There are {', '.join((*SYSTEMS, *foreign_names()))}.")
@@ -57,6 +57,13 @@ def configuration_of(kind: str) -> type[Configuration]:
 def foreign_names() -> tuple[str, ...]:
     """The classifiers that other packages bring, sorted; none of them is imported."""
     return tuple(sorted(entry_points(group=GROUP).names))
+
+
+def maker_of(name: str) -> str:
+    """The packages that bring classifiers of one name, with their versions."""
+    points = entry_points(group=GROUP, name=name)
+    makers = {f"{point.dist.name} {point.dist.version}" if point.dist else point.value for point in points}
+    return " and ".join(sorted(makers))
 
 
 def configured(kind: str, settings: Mapping[str, object], changed: Sequence[str] = ()) -> Configuration:

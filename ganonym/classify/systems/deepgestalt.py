@@ -110,10 +110,10 @@ class DeepGestalt:
         network = _network(count, self.width, seed, self.schedule.device)
         if self.pretrained is not None:
             head = {
-                name: each.numpy(force=True)
-                for name, each in network.classifier.state_dict(prefix="classifier.").items()
+                name: tensor.numpy(force=True)
+                for name, tensor in network.classifier.state_dict(prefix="classifier.").items()
             }
-            body = {name: each for name, each in _of(self.pretrained, region).items() if name not in head}
+            body = {name: tensor for name, tensor in _of(self.pretrained, region).items() if name not in head}
             _load(network, body | head, f"a pretrained network {region!r}")
         return network
 
@@ -143,12 +143,12 @@ class DeepGestaltTrained:
     def by_region(self, inputs: Inputs, region: str) -> Floats:
         """What the network of one region says, probabilities (n, count)."""
         crops, network = self.method._crops(inputs)[:, REGIONS.index(region), None], self.networks[region]
-        found = np.zeros((len(crops), network.count))
+        chances = np.zeros((len(crops), network.count))
         with torch.inference_mode():
             for start in range(0, len(crops), TOGETHER):
                 scores = network(stretched(crops[start : start + TOGETHER]).to(home(network)))
-                found[start : start + TOGETHER] = scores.double().softmax(dim=1).numpy(force=True)
-        return found
+                chances[start : start + TOGETHER] = scores.double().softmax(dim=1).numpy(force=True)
+        return chances
 
     def sight(self, rgb: RGB, points: Points, foundation: Arrays) -> Sight:  # noqa: ARG002
         """Of the full face. Raises UsageError when no network looks at it."""
@@ -161,9 +161,9 @@ class DeepGestaltTrained:
     @property
     def arrays(self) -> Arrays:
         return {
-            f"{region}.{name}": each.numpy(force=True).copy()
+            f"{region}.{name}": tensor.numpy(force=True).copy()
             for region, network in self.networks.items()
-            for name, each in network.state_dict().items()
+            for name, tensor in network.state_dict().items()
         }
 
 
@@ -221,13 +221,13 @@ def _network(count: int, width: float, seed: int, device: str = CPU) -> Casia:
 
 def _load(network: Casia, arrays: Arrays, what: str) -> None:
     try:
-        network.load_state_dict({name: torch.from_numpy(np.array(each)) for name, each in arrays.items()})
+        network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     except RuntimeError as error:
         raise EnvironmentFault(f"these are not the weights of {what} ({error}).") from error
 
 
 def _of(arrays: Arrays, region: str) -> dict[str, NDArray[np.generic]]:
-    return {name.removeprefix(f"{region}."): each for name, each in arrays.items() if name.startswith(f"{region}.")}
+    return {name.removeprefix(f"{region}."): array for name, array in arrays.items() if name.startswith(f"{region}.")}
 
 
 def _seed(seed: int, place: int) -> int:

@@ -13,6 +13,7 @@ from ganonym.classify.crops import ARCFACE_SIDE, ArcFaceCrop
 from ganonym.classify.explain.sight import Sight
 from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Learner, Predictor, System
+from ganonym.classify.systems import maker_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 
@@ -86,13 +87,13 @@ def configuration_at(points: Sequence[EntryPoint]) -> type[Configuration]:
     """What the entry points of one name offer. Raises UsageError unless it is one, and a classifier."""
     point = points[0]
     if len(points) > 1:
-        makers = " and ".join(sorted(_maker(one) for one in points))
-        raise UsageError(f"{makers} both offer a classifier {point.name!r}.", "Uninstall one of them.")
+        raise UsageError(f"{maker_of(point.name)} both offer a classifier {point.name!r}.", "Uninstall one of them.")
     try:
         offered = point.load()
     except Exception as error:  # whatever another package does while it is imported
         raise UsageError(
-            f"the classifier {point.name!r} of {_maker(point)} cannot be imported ({type(error).__name__}: {error}).",
+            f"the classifier {point.name!r} of {maker_of(point.name)} cannot be imported "
+            f"({type(error).__name__}: {error}).",
             "Mend or uninstall that package.",
         ) from error
     if isinstance(offered, type) and issubclass(offered, Configuration):
@@ -111,12 +112,9 @@ def configuration_at(points: Sequence[EntryPoint]) -> type[Configuration]:
     return made
 
 
-def _maker(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-
-
 def _no_classifier(point: EntryPoint) -> UsageError:
     return UsageError(
-        f"{point.value}, which {_maker(point)} offers as the classifier {point.name!r}, makes nothing with `learn`.",
+        f"{point.value}, which {maker_of(point.name)} offers as the classifier {point.name!r}, makes nothing with "
+        "`learn`.",
         "It must be a class, or a function without arguments, whose result has learn(inputs, classes, count, seed).",
     )

@@ -104,8 +104,8 @@ class GestaltMatcher:
     def restore(self, arrays: Arrays, count: int) -> TrainedGestalt:
         """Raises EnvironmentFault when `arrays` are of another system, another recognizer or other classes."""
         wanted, kept = digest(self.base), dict(arrays)
-        found = kept.pop(DIGEST, None)
-        if found is None or not np.array_equal(found, wanted):
+        base = kept.pop(DIGEST, None)
+        if base is None or not np.array_equal(base, wanted):
             raise EnvironmentFault(
                 "these weights were not tuned on this recognizer.", "Give the base file they were trained with."
             )
@@ -172,11 +172,11 @@ class TrainedGestalt:
     def arrays(self) -> Arrays:
         return {name: value.numpy(force=True) for name, value in self.neck.state_dict().items()} | {DIGEST: self.base}
 
-    def _each(self, crops: Inputs, found: Callable[[Tensor], Tensor]) -> Floats:
+    def _each(self, crops: Inputs, answer: Callable[[Tensor], Tensor]) -> Floats:
         crops = checked(crops, self.network.form.side)
         with torch.inference_mode():
             parts = [
-                found(feature_maps(self.network, crops[start : start + BATCH])).double()
+                answer(feature_maps(self.network, crops[start : start + BATCH])).double()
                 for start in range(0, max(len(crops), 1), BATCH)
             ]
         return np.asarray(torch.cat(parts).numpy(force=True))
@@ -195,12 +195,12 @@ def feature_maps(network: IResNet, crops: NDArray[np.uint8]) -> Tensor:
 
 def digest(arrays: Arrays) -> NDArray[np.uint8]:
     """SHA-256 (32,) of names, kinds, shapes and values, whatever their order."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
-        found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        found.update(array.tobytes())
-    return np.frombuffer(found.digest(), np.uint8)
+        hashed.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        hashed.update(array.tobytes())
+    return np.frombuffer(hashed.digest(), np.uint8)
 
 
 def _parts(base: Arrays, count: int, seed: int, device: str) -> tuple[IResNet, Neck]:

@@ -73,8 +73,8 @@ class MarginNetwork:
             images = normalised(crops[rows.numpy()])
             mirror = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
             seen = network(torch.where(mirror, images.flip(3), images).to(device), generator)
-            found: Tensor = loss(seen, labels[rows])
-            return found
+            value: Tensor = loss(seen, labels[rows])
+            return value
 
         trained = [weight for weight in network.parameters() if weight.requires_grad]
         rate = self.schedule.rate

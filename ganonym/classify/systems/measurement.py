@@ -29,9 +29,9 @@ _RULE = ("mean", "sd", "slope", "bias")
 
 def features(points: Inputs) -> Floats:
     """Of landmarks (n, 68, 2) all measurements over the face size, and all ratios between landmarks: (n, 226)."""
-    found = measurements(np.asarray(points, dtype=np.float64))
+    lengths = measurements(np.asarray(points, dtype=np.float64))
     return np.hstack(
-        [np.stack([found[key] for key in FEATURES], axis=1), pairwise_ratios(np.asarray(points, dtype=np.float64))]
+        [np.stack([lengths[key] for key in FEATURES], axis=1), pairwise_ratios(np.asarray(points, dtype=np.float64))]
     )
 
 
@@ -50,11 +50,11 @@ class MeasuredLogistic:
         """Of landmarks (n, 68, 2), of two classes at least; nothing is drawn, so `seed` plays no part."""
         from sklearn.linear_model import LogisticRegression
 
-        found = features(inputs)
-        mean, scale = found.mean(axis=0), found.std(axis=0)
+        table = features(inputs)
+        mean, scale = table.mean(axis=0), table.std(axis=0)
         scale = np.where(scale > 1e-12, scale, 1.0)
         model = LogisticRegression(C=self.strength, class_weight="balanced", max_iter=2000)
-        model.fit((found - mean) / scale, classes)
+        model.fit((table - mean) / scale, classes)
         weights, bias = model.coef_, model.intercept_
         if len(weights) == 1:  # two classes have one score; half of it each way is the same softmax
             weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
@@ -174,9 +174,9 @@ class AstleyClarren:
 
         check_controls(classes, count, self.control)
         unaffected = classes == self.control
-        found = _rule_features(inputs)
-        mean, sd = found[unaffected].mean(axis=0), found[unaffected].std(axis=0, ddof=1)
-        score = _rule_score(found, mean, sd)
+        table = _rule_features(inputs)
+        mean, sd = table[unaffected].mean(axis=0), table[unaffected].std(axis=0, ddof=1)
+        score = _rule_score(table, mean, sd)
         curve = LogisticRegression(C=1.0, class_weight="balanced").fit(score[:, None], ~unaffected)
         return TrainedRule(mean, sd, curve.coef_[0].copy(), curve.intercept_.copy(), self.control)
 
@@ -213,12 +213,12 @@ class TrainedRule(_OfLandmarks):
 
 
 def _rule_features(points: Inputs) -> Floats:
-    found = measurements(np.asarray(points, dtype=np.float64))
-    return np.stack([found["PFLEN/ENEN"], found["UVERM"]], axis=1)
+    lengths = measurements(np.asarray(points, dtype=np.float64))
+    return np.stack([lengths["PFLEN/ENEN"], lengths["UVERM"]], axis=1)
 
 
-def _rule_score(found: Floats, mean: Floats, sd: Floats) -> Floats:
-    return np.asarray(-((found - mean) / np.where(sd > 1e-12, sd, 1.0)).mean(axis=1))
+def _rule_score(table: Floats, mean: Floats, sd: Floats) -> Floats:
+    return np.asarray(-((table - mean) / np.where(sd > 1e-12, sd, 1.0)).mean(axis=1))
 
 
 def _spread(chances: Floats, known: NDArray[np.int64], count: int) -> Floats:
@@ -229,7 +229,7 @@ def _spread(chances: Floats, known: NDArray[np.int64], count: int) -> Floats:
 
 
 def _taken(arrays: Arrays, names: tuple[str, ...]) -> tuple[NDArray[Any], ...]:
-    if set(arrays) != set(names) or any(not np.isfinite(each).all() for each in arrays.values()):
+    if set(arrays) != set(names) or any(not np.isfinite(array).all() for array in arrays.values()):
         raise _foreign()
     return tuple(arrays[name] for name in names)
 

@@ -90,8 +90,8 @@ class _Grader(nn.Module):
         self.register_buffer("spread", torch.ones(side))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        found: Tensor = self.head(self.encoder((inputs - self.centre) / self.spread))
-        return found
+        above: Tensor = self.head(self.encoder((inputs - self.centre) / self.spread))
+        return above
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,13 @@ def level_rates(predicted: NDArray[np.intp], levels: NDArray[np.intp], count: in
     >>> [each.sensitivity for each in level_rates(np.array([0, 1, 1, -1]), np.array([0, 0, 1, 2]), 3)]
     [0.5, 1.0, 0.0]
     """
-    found = []
+    rates = []
     for level in range(count):
         own, called = levels == level, predicted == level
         sensitivity = float(called[own].mean()) if own.any() else float("nan")
         specificity = float((~called[~own]).mean()) if (~own).any() else float("nan")
-        found.append(LevelRates(sensitivity, specificity, int(own.sum())))
-    return tuple(found)
+        rates.append(LevelRates(sensitivity, specificity, int(own.sum())))
+    return tuple(rates)
 
 
 def levels_by_signs(present: Sequence[Sequence[str]], starts: Sequence[int] = (1, 5)) -> NDArray[np.intp]:

@@ -77,10 +77,10 @@ class PhotoSet:
         items = self._items(columns, groups)
         network = seeded(lambda: self._network(shape, columns, groups, count), seed)
         assert isinstance(network, SetNetwork)
-        known = to_tensor(with_ancestry(inputs["metadata"], inputs["ancestry"], groups))
+        metadata = to_tensor(with_ancestry(inputs["metadata"], inputs["ancestry"], groups))
         if network.metadata is not None:
             # What nobody has whom it learns from, say another ancestry, must not count as it was drawn.
-            used = (known != 0).any(dim=0)
+            used = (metadata != 0).any(dim=0)
             used[[item[-1] for item in items]] |= self.unknown_share > 0
             with torch.no_grad():
                 network.metadata[0].get_parameter("weight")[:, ~used] = 0
@@ -88,8 +88,8 @@ class PhotoSet:
         weights = torch.from_numpy(inverse_weights(classes, count)).float()
 
         def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:
-            told = partly_unknown(known[rows], items, self.unknown_share, generator)
-            return functional.cross_entropy(network(*_photos(inputs[rows.numpy()]), told), labels[rows], weights)
+            shown = partly_unknown(metadata[rows], items, self.unknown_share, generator)
+            return functional.cross_entropy(network(*_photos(inputs[rows.numpy()]), shown), labels[rows], weights)
 
         with training(network, seed):
             fit(learned(network), loss_of, len(inputs), self.schedule, seed)
@@ -218,10 +218,10 @@ def by_subject(look: PhotoLook) -> Look:
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(cohort.subjects):
             rows.setdefault(name, []).append(row)
-        found = look(cohort.portraits)
+        vectors = look(cohort.portraits)
         people = [known_of([cohort.cases[row] for row in own]) for own in rows.values()]
         packed = pack(
-            [found[own[:PHOTOS]].astype(np.float32) for own in rows.values()],
+            [vectors[own[:PHOTOS]].astype(np.float32) for own in rows.values()],
             Vocabulary(()).encode(people),
             [person.ancestry for person in people],
         )

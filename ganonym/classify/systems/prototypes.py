@@ -21,8 +21,8 @@ from ganonym.types import RGB, Floats, Points
 
 def prototypes(embeddings: Floats, classes: NDArray[np.intp], count: int) -> Floats:
     """Mean embeddings (c, d) of classes (n,); rows of zeros for classes that do not occur."""
-    found, labels = np.asarray(embeddings, np.float64), classes.astype(np.int64)
-    return np.asarray(class_means(torch.from_numpy(found), torch.from_numpy(labels), count).numpy())
+    vectors, labels = np.asarray(embeddings, np.float64), classes.astype(np.int64)
+    return np.asarray(class_means(torch.from_numpy(vectors), torch.from_numpy(labels), count).numpy())
 
 
 def centred_unit(embeddings: Floats, centre: Floats) -> Floats:

@@ -53,7 +53,7 @@ class TrainedLogistic:
     def logits(self, vectors: Tensor) -> Tensor:
         """Log-odds (n, 2) of embeddings (n, d), differentiable."""
         mean, scale, slope, offset = (
-            torch.from_numpy(np.array(each)) for each in (self.mean, self.scale, self.slope, self.offset)
+            torch.from_numpy(np.array(array)) for array in (self.mean, self.scale, self.slope, self.offset)
         )
         score = ((vectors.double() - mean) / scale * slope).sum(dim=1) + offset
         return torch.stack([-score, score], dim=1)

@@ -27,17 +27,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.evaluate.protocol import FOLDS, SETTINGS, Tier
-from ganonym.evaluate.sample import Sample
-from ganonym.types import Floats
+from ganonym.faces.detect import Detector
+from ganonym.faces.find import find_faces
+from ganonym.faces.landmarks import LandmarkModel
+from ganonym.types import RGB, Floats, Points
 
 Rows: TypeAlias = NDArray[np.floating[Any]]
 """Templates (n, d) of any floating type; a row of NaN where a photo could not be acquired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One photo under attack.
+
+    `points` (68, 2) in its own pixels as a detector finds them, or None when it found no face (failure to acquire).
+    `oracle` (68, 2) or None: the original's landmarks, where the output keeps the original's geometry; an attacker can
+    click the eyes of a blurred face that no detector sees. `file` is the file as released, for attacks on metadata.
+    """
+
+    rgb: RGB
+    points: Points | None
+    oracle: Points | None = None
+    file: Path | None = None
+
+    @property
+    def place(self) -> Points | None:
+        """Where the face is as the best-informed attacker knows it: the oracle's landmarks, else the detector's."""
+        return self.points if self.oracle is None else self.oracle
 
 
 class View(Protocol):
@@ -148,12 +171,26 @@ def templates(view: View, samples: Sequence[Sample]) -> Rows:
     return stack((view.template(sample) for sample in samples), view.width)
 
 
+def locate(rgbs: Sequence[RGB], detector: Detector, landmarks: LandmarkModel) -> list[Sample]:
+    """Samples of photos, each with the landmarks of its largest face."""
+    samples = []
+    for rgb in rgbs:
+        faces = find_faces(rgb, detector, landmarks)
+        samples.append(Sample(rgb, faces[0].points if faces else None))
+    return samples
+
+
 def stack(rows: Iterable[Rows | None], width: int) -> Rows:
     """Rows of length `width` as one matrix (n, width), with NaN rows for None; their own floating type is kept."""
     listed = list(rows)
     kind = next((row.dtype for row in listed if row is not None), np.dtype(np.float64))
     missing = np.full(width, np.nan, kind)
     return np.array([missing if row is None else row for row in listed], dtype=kind).reshape(-1, width)
+
+
+def finite(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows are templates, (n,)."""
+    return np.asarray(np.isfinite(rows).all(axis=1))
 
 
 def euclidean(probes: Templates, gallery: Templates) -> Floats:
@@ -171,3 +208,23 @@ def euclidean(probes: Templates, gallery: Templates) -> Floats:
 def uncorrelated(probes: Templates, gallery: Templates) -> Floats:
     """1 − correlation, (p, g) in [0, 2], of rows that already have zero mean and unit variance."""
     return np.asarray(1.0 - probes.rows @ gallery.rows.T / probes.rows.shape[1], dtype=np.float64)
+
+
+def cosine_rows(one: Rows, other: Rows) -> Floats:
+    """1 − cosine, (p, g) in [0, 2]; NaN where a row is missing or zero.
+
+    >>> cosine_rows(np.eye(2), np.array([[2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])).tolist()
+    [[0.0, 2.0, nan], [1.0, 1.0, nan]]
+    """
+    return np.asarray(1.0 - _unit(one) @ _unit(other).T, dtype=np.float64)
+
+
+def cosine(probes: Templates, gallery: Templates) -> Floats:
+    """1 − cosine of templates as they are: what recognizers trained with an angular margin are compared by."""
+    return cosine_rows(probes.rows, gallery.rows)
+
+
+def _unit(rows: Rows) -> Floats:
+    double = np.asarray(rows, dtype=np.float64)
+    length = np.linalg.norm(double, axis=1, keepdims=True)
+    return np.asarray(np.divide(double, length, out=np.full_like(double, np.nan), where=length > 0))

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates
-from ganonym.evaluate.attackers.thumbnail import standardized
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Sample, Templates
+from ganonym.evaluate.attackers.thumbnails import standardized
 from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
 from ganonym.faces.thumbnail import SIDE as THUMBNAIL
 from ganonym.types import Floats
@@ -56,13 +55,13 @@ class Discriminants:
 
     def __call__(self, probes: Templates, gallery: Templates) -> Floats:
         """1 − cosine in the space of discriminants, (p, g) in [0, 2]; a face with no pattern ties with everyone."""
-        one, other = (_unit(self._project(each.rows)) for each in (probes, gallery))
+        one, other = (_unit(self._project(side.rows)) for side in (probes, gallery))
         return np.asarray(1.0 - one @ other.T)
 
     def _project(self, rows: Rows) -> Floats:
-        found = (rows - self.mean) @ self.axes
-        found[~rows.any(axis=1)] = 0.0
-        return np.asarray(found)
+        projected = (rows - self.mean) @ self.axes
+        projected[~rows.any(axis=1)] = 0.0
+        return np.asarray(projected)
 
 
 @dataclass(frozen=True, slots=True)

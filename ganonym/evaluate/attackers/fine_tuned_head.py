@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to
-from ganonym.evaluate.attackers.lessons import cosine_rows, finite, pairs_of
-from ganonym.evaluate.attackers.retrained_metric import RetrainedMetric, Whitened
+from ganonym.evaluate.attackers.adapted import RetrainedMetric, Whitened, pairs_of
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, adapted_to, cosine_rows, finite
 from ganonym.types import Floats
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class FineTunedHead:
         taught, checked = _photos(starts[chosen], teach), checks[chosen]
         scale = float(taught.pooled.square().mean().sqrt()) or 1.0
         best = _train(taught.divided(scale), checked.divided(scale), self.seed)
-        original, released = (Head(*(each.numpy().astype(np.float64) for each in part)) for part in best)
+        original, released = (Head(*(tensor.numpy().astype(np.float64) for tensor in part)) for part in best)
         return TwoHeads(starts[chosen], scale, original, released)
 
 
@@ -149,14 +148,14 @@ def _train(taught: _Photos, checked: _Photos, seed: int) -> tuple[Weights, Weigh
     generator = torch.Generator().manual_seed(seed)
     linear = torch.linalg.svd(taught.pooled, full_matrices=False).Vh[:SPACE].T.contiguous()
     heads = [_start(linear, generator) for _ in range(2)]
-    optimizer = torch.optim.AdamW([each for part in heads for each in part], lr=RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW([tensor for part in heads for tensor in part], lr=RATE, weight_decay=DECAY)
     best, lowest = None, np.inf
     for step in range(STEPS + 1):
         if step % CHECK == 0:
             with torch.no_grad():
                 loss = float(_contrast(_embed(checked, heads), checked.person))
             if loss < lowest:
-                best, lowest = [[each.detach().clone() for each in part] for part in heads], loss
+                best, lowest = [[tensor.detach().clone() for tensor in part] for part in heads], loss
         part = taught.some(generator)
         dropped = _Photos(_dropped(part.originals, generator), _dropped(part.released, generator), part.person)
         optimizer.zero_grad()
@@ -173,7 +172,7 @@ def _start(linear: Tensor, generator: Generator) -> Weights:
     width, space = linear.shape
     inner = torch.randn((width, HIDDEN), generator=generator) / width**0.5
     parts = (linear.clone(), inner, torch.zeros(HIDDEN), torch.zeros((HIDDEN, space)))
-    return [each.requires_grad_() for each in parts]
+    return [tensor.requires_grad_() for tensor in parts]
 
 
 def _embed(photos: _Photos, heads: list[Weights]) -> Tensor:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Rows, Templates
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Rows, Sample, Templates
 from ganonym.types import LANDMARKS, Floats
 
 WIDTH = 2 * LANDMARKS
@@ -71,7 +70,7 @@ class Metric:
         """Mahalanobis distances in the tangent space at the mean, (p, g)."""
         from scipy.spatial.distance import cdist
 
-        one, other = (_tangent(each.rows, self.mean) @ self.whitener for each in (probes, gallery))
+        one, other = (_tangent(side.rows, self.mean) @ self.whitener for side in (probes, gallery))
         return np.asarray(cdist(one, other))
 
 

@@ -1,7 +1,9 @@
 """What the file tells without its pixels: its name, its place in the folder, its time, its size, what is embedded.
 
 A release whose pictures show nobody is undone by `anon_MILLER_03.png`, by files written in the order of the patients,
-or by the camera's serial number. Five attackers look at one view, each at its part.
+or by the camera's serial number. Five attackers look at one view, each at its part. Of numbers that keep their order, a
+few people give the rest: the attacker knows which outputs belong to those who told, and reads the others off between
+them (`Ordered`).
 """
 
 from __future__ import annotations
@@ -17,9 +19,17 @@ from typing import Any
 import numpy as np
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Templates
-from ganonym.evaluate.attackers.order import Ordered
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import (
+    Approach,
+    Attacker,
+    Fixed,
+    Lesson,
+    Matcher,
+    Rows,
+    Sample,
+    Templates,
+    View,
+)
 from ganonym.photos.embedded import embedded
 from ganonym.photos.source import read_bytes
 from ganonym.types import Floats
@@ -31,6 +41,10 @@ _NAME = slice(0, BINS)
 _EMBEDDED = slice(BINS, 2 * BINS)
 _NUMBERS = 6
 _BY_NAME, _BY_TIME, _TIME, _BYTES, _ACROSS, _DOWN = range(2 * BINS, 2 * BINS + _NUMBERS)
+FEWEST = 8
+"""Photos of which both sides must be known before any order is believed in."""
+DOUBT = 0.001
+"""Probability of an order as clear as the one seen if there is none, above which it is not believed in."""
 
 
 def metadata_left(path: Path) -> tuple[str, ...]:
@@ -117,12 +131,12 @@ def _differences(probes: Templates, gallery: Templates, column: int) -> Floats:
 def _ranks(file: Path) -> list[float]:
     """Mid-ranks in 0 … 1 of `file` by name and by time, among the files of its folder that end alike."""
     with os.scandir(file.parent) as entries:
-        others = [each for each in entries if each.name.lower().endswith(file.suffix.lower())]
-    known = [(each.name, each.stat(follow_symlinks=False)) for each in others]
+        others = [entry for entry in entries if entry.name.lower().endswith(file.suffix.lower())]
+    statuses = [(entry.name, entry.stat(follow_symlinks=False)) for entry in others]
     own = file.lstat()
     return [
-        _rank(_natural(file.name), [_natural(name) for name, _ in known]),
-        _rank(own.st_mtime_ns, [status.st_mtime_ns for _, status in known]),
+        _rank(_natural(file.name), [_natural(name) for name, _ in statuses]),
+        _rank(own.st_mtime_ns, [status.st_mtime_ns for _, status in statuses]),
     ]
 
 
@@ -132,7 +146,7 @@ def _rank(own: Any, values: Sequence[Any]) -> float:
     >>> _rank(2, [1, 2, 2, 9, 9])
     0.375
     """
-    below = sum(1 for each in values if each < own)
+    below = sum(1 for value in values if value < own)
     return (below + (values.count(own) - 1) / 2) / max(len(values) - 1, 1)
 
 
@@ -153,6 +167,78 @@ def _content(path: Path) -> bytes:
     if not path.parent.is_dir():
         raise PhotoError("unreadable", f"{path.name!r} cannot be read: its folder is gone.", "Is the disk still there?")
     return read_bytes(path.parent, path.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """Compares column `after` of released rows with `before` of originals, by the known points `x` → `y` between them.
+
+    Without known points (0,) the numbers are compared as they are. `extra` distances are added.
+    """
+
+    before: int
+    after: int
+    x: Floats
+    y: Floats
+    extra: Matcher | None = None
+
+    def __call__(self, probes: Templates, gallery: Templates) -> Floats:
+        """Differences (p, g); NaN in, NaN out."""
+        translate = probes.released != gallery.released
+        one, other = (self._numbers(side, translate) for side in (probes, gallery))
+        # Rounded, so that neighbours on both sides tie.
+        distances = np.abs(one[:, None] - other[None, :]).round(9)
+        return np.asarray(distances if self.extra is None else distances + self.extra(probes, gallery))
+
+    def _numbers(self, templates: Templates, translate: bool) -> Floats:
+        numbers = templates.rows[:, self.after if templates.released else self.before].astype(np.float64)
+        if translate and templates.released and len(self.x):
+            # Upon a straight line, which goes on beyond the known people.
+            slope, offset = np.polyfit(self.x, self.y, 1)
+            bend = self.y - slope * self.x - offset
+            return np.asarray(slope * numbers + offset + np.interp(numbers, self.x, bend))
+        return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Looks for the pair of `columns` of released and original rows that are in the same order, or the reverse."""
+
+    name: str
+    view: View
+    columns: tuple[int, ...]
+    approach: Approach
+    extra: Matcher | None = None
+
+    def learn(self, lesson: Lesson) -> Translated:
+        """The clearest order by Spearman's rank correlation, as an isotonic regression through the known people.
+
+        The first of `columns` is compared as it is where no order is clear (DOUBT, over all pairs), or too few
+        people are known to tell.
+        """
+        from scipy.stats import spearmanr
+        from sklearn.isotonic import IsotonicRegression
+
+        clearest, best = DOUBT / len(self.columns) ** 2, None
+        for after in self.columns:
+            for before in self.columns:
+                x, y = _both(lesson.released[:, after], lesson.originals[:, before])
+                if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+                    continue
+                order: Any = spearmanr(x, y)
+                # At equal doubt the first: with all in order every doubt is zero.
+                if order.pvalue < clearest:
+                    clearest, best = float(order.pvalue), (before, after, x, y, bool(order.statistic > 0))
+        if best is None:
+            return Translated(self.columns[0], self.columns[0], np.empty(0), np.empty(0), self.extra)
+        before, after, x, y, increasing = best
+        line = IsotonicRegression(increasing=increasing).fit(x, y)
+        return Translated(before, after, line.X_thresholds_, line.y_thresholds_, self.extra)
+
+
+def _both(released: Rows, originals: Rows) -> tuple[Floats, Floats]:
+    both = np.isfinite(released) & np.isfinite(originals)
+    return released[both].astype(np.float64), originals[both].astype(np.float64)
 
 
 _VIEW = MetadataView()

@@ -143,13 +143,13 @@ def _cross_fitted(released: Crops, originals: Crops, subject: NDArray[np.intp]) 
     fits += [partial(regress_in_place, penalty=penalty) for penalty in PENALTIES_IN_PLACE]
     best, lowest, chosen = fits[0], np.inf, originals
     for fit in fits:
-        found = np.empty_like(originals)
+        restored = np.empty_like(originals)
         for number in range(FOLDS):
             out = fold == number
-            found[out] = fit(released[~out], originals[~out])(released[out])
-        error = float(np.mean((found - originals) ** 2))
+            restored[out] = fit(released[~out], originals[~out])(released[out])
+        error = float(np.mean((restored - originals) ** 2))
         if error < lowest:
-            best, lowest, chosen = fit, error, found
+            best, lowest, chosen = fit, error, restored
     return best, chosen
 
 

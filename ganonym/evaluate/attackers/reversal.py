@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates, View, stack
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB_ORACLE
-from ganonym.evaluate.attackers.lessons import whole_pairs
+from ganonym.evaluate.attackers.adapted import whole_pairs
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Sample, Templates, View, stack
+from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.restorer import RESTORE_STEPS, Crops, train_restorer
 from ganonym.evaluate.protocol import ALL_PHOTOS, OTHER_PHOTO, REVERSAL, SAME_PHOTO
-from ganonym.evaluate.sample import Sample
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.descriptor import DESCRIPTOR, describe
 from ganonym.faces.shape import load_shape

@@ -24,11 +24,11 @@ def instrument(clean: Sequence[Finding]) -> Control:
 
     By the one-sided 95 % lower bound, which is also to exceed the band of chance.
     """
-    found = [each for each in clean if each.tier in RECOGNIZERS and each.setting == OTHER_PHOTO]
+    recognizers = [finding for finding in clean if finding.tier in RECOGNIZERS and finding.setting == OTHER_PHOTO]
     needed = f"rank-1 on originals, lower bound ≥ {CLEAN} and above chance, of one recognizer"
-    if not found:
+    if not recognizers:
         return _control("C1", "originals", None, None, needed, "no recognizer, or no subject with two photos")
-    best = max(found, key=_lower)
+    best = max(recognizers, key=_lower)
     holds = _lower(best) >= CLEAN and _lower(best) > best.chance_high
     detail = f"{best.attacker}: {best.rank1.value:.3f}, at least {_lower(best):.3f}, of {best.subjects} subjects"
     blind = "" if holds else "; recognizers are blind on these people, so what they miss says nothing"
@@ -41,8 +41,12 @@ def weak_anonymizer(clean: Sequence[Finding], weak: Sequence[Finding], name: str
     Of attackers whose clean rate is above a half, as chance is easily reached.
     """
     needed = f"rank-1 ≥ {OF_CLEAN} × that on originals"
-    before = {(each.attacker, each.setting): each for each in clean if each.rank1.value > 0.5}
-    pairs = [(before[each.attacker, each.setting], each) for each in weak if (each.attacker, each.setting) in before]
+    before = {(finding.attacker, finding.setting): finding for finding in clean if finding.rank1.value > 0.5}
+    pairs = [
+        (before[finding.attacker, finding.setting], finding)
+        for finding in weak
+        if (finding.attacker, finding.setting) in before
+    ]
     if not pairs:
         return _control("C2", name, None, None, needed, "no attacker that names half of the originals was run on it")
     clear, best = max(pairs, key=lambda pair: pair[1].rank1.value / pair[0].rank1.value)
@@ -74,7 +78,9 @@ def nulls(findings: Sequence[Finding]) -> Control:
     needed = "rank-1 within chance (Holm, 5 %)"
     if not findings:
         return _control("C4", "nothing to find", None, None, needed, "not run")
-    p_values = holm([exceeds(each.rank1.value * each.rank1.n, each.rank1.n, each.chance) for each in findings])
+    p_values = holm(
+        [exceeds(finding.rank1.value * finding.rank1.n, finding.rank1.n, finding.chance) for finding in findings]
+    )
     least, worst = min(zip(p_values, findings, strict=True), key=lambda pair: pair[0])
     detail = (
         f"{len(findings)} runs; the highest, {worst.attacker}, {worst.setting}: {worst.rank1.value:.3f}, chance "
@@ -106,11 +112,11 @@ def acquisition(failures: int, photos: int) -> Control:
 def repeatable(first: Sequence[Finding], again: Sequence[Finding], seeds: Sequence[Finding] = ()) -> Control:
     """C7: the same seed gives the same findings, to the last bit. `seeds`: one attack with other seeds, whose spread
     of rank-1 is told."""
-    rates = [each.rank1.value for each in seeds]
+    rates = [finding.rank1.value for finding in seeds]
     spread = max(rates) - min(rates) if rates else None
-    told = "" if spread is None else f"; rank-1 differs by {spread:.3f} between {len(rates)} seeds"
+    spread_note = "" if spread is None else f"; rank-1 differs by {spread:.3f} between {len(rates)} seeds"
     same = tuple(first) == tuple(again) and bool(first)
-    detail = f"{len(first)} findings {'agree' if same else 'differ'}{told}"
+    detail = f"{len(first)} findings {'agree' if same else 'differ'}{spread_note}"
     return _control("C7", "repeated", same, spread, "the same seed, the same findings", detail, blocks=False)
 
 

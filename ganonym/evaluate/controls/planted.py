@@ -1,24 +1,30 @@
-"""Releases whose leak is known, made from the templates of the originals: what the controls attack.
+"""Releases whose leak is known: made from the templates of the originals, or of the photos by a weak anonymizer.
 
 They are given to the attackers by the same `score` and `finding` as the release itself. Failures stay failures (NaN
-rows), and withheld photos withheld. Rotations and watermarks suit views compared by distance or correlation.
+rows), and withheld photos withheld. Rotations and watermarks suit views compared by distance or correlation. Weak
+anonymizers, a light blur and an eye bar, are what every harness must see through (control C2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
+from ganonym.baselines.filters import Filter, filter_face
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker, Rows
-from ganonym.evaluate.metrics.finding import finding
-from ganonym.evaluate.metrics.permutation import ROUNDS
+from ganonym.evaluate.metrics.finding import ROUNDS, finding
 from ganonym.evaluate.scores import Photos, score
+from ganonym.faces.appearance import AppearanceModel, load_appearance
+from ganonym.types import RGB, Box, Face, Points
 
 WATERMARK = 0.2
+WEAK: dict[str, tuple[Filter, float]] = {"blur of 2 %": ("blur", 0.2), "eye bar": ("eyebar", 1.0)}
+"""Method and strength by name; the blur's SD is 2 % of the face's width."""
 
 
 def attacked(
@@ -98,3 +104,17 @@ def constant(photos: Photos) -> Photos:
 
 def _released(photos: Photos, rows: Rows) -> Photos:
     return replace(photos, released=rows.astype(photos.originals.dtype, copy=False), mock=None)
+
+
+def weakened(name: str, rgb: RGB, points: Points) -> RGB:
+    """`rgb` (H, W, 3) with the face at `points` (68, 2) treated by the weak method `name`."""
+    method, strength = WEAK[name]
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    face = Face(Box(left, top, right, bottom, 1.0), points, 0)
+    return filter_face(rgb, face, method, _model(), strength)
+
+
+@cache
+def _model() -> AppearanceModel:
+    """Read and verified once a process, not once a photo."""
+    return load_appearance()

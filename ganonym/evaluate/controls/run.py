@@ -10,10 +10,10 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attack_all import photos_of
+from ganonym.evaluate.attackers.adapted import ProcrustesMap
 from ganonym.evaluate.attackers.attacker import Attacker, approach_of
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DLIB_ORACLE
-from ganonym.evaluate.attackers.embedding_map import ProcrustesMap
-from ganonym.evaluate.attackers.thumbnail import THUMBNAIL
+from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE
+from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.holds import (
     acquisition,
     adapted,
@@ -23,8 +23,7 @@ from ganonym.evaluate.controls.holds import (
     repeatable,
     weak_anonymizer,
 )
-from ganonym.evaluate.controls.planted import attacked, clean, donated, null_findings, rotated, watermarked
-from ganonym.evaluate.controls.weak import WEAK
+from ganonym.evaluate.controls.planted import WEAK, attacked, clean, donated, null_findings, rotated, watermarked
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
@@ -42,32 +41,34 @@ def control_all(
     """
     rng = np.random.default_rng([seed, 2])
 
-    def found(attacker: Attacker, photos: Photos) -> list[Finding]:
+    def findings_on(attacker: Attacker, photos: Photos) -> list[Finding]:
         return [finding(scores, rng, ROUNDS) for scores in score(attacker, photos)]
 
-    views = {each.name: photos_of(each.view.name, seen, release) for each in (DLIB, DLIB_ORACLE, THUMBNAIL)}
-    plain = {each.name: found(each, clean(views[each.name])) for each in (DLIB, DLIB_ORACLE, THUMBNAIL)}
-    everything = [each for group in plain.values() for each in group]
+    views = {attacker.name: photos_of(attacker.view.name, seen, release) for attacker in (DLIB, DLIB_ORACLE, THUMBNAIL)}
+    plain = {
+        attacker.name: findings_on(attacker, clean(views[attacker.name])) for attacker in (DLIB, DLIB_ORACLE, THUMBNAIL)
+    }
+    everything = [outcome for group in plain.values() for outcome in group]
     controls = [instrument(everything)]
     for method in WEAK:
         treated = [
-            each
+            outcome
             for attacker in (DLIB_ORACLE, THUMBNAIL)
             if (method, attacker.view.name) in seen.weak
-            for each in found(attacker, _weakened(seen, method, attacker, views[attacker.name]))
-            if each.setting in (OTHER_PHOTO, SAME_PHOTO)  # where the gallery is that of the clean attack
+            for outcome in findings_on(attacker, _weakened(seen, method, attacker, views[attacker.name]))
+            if outcome.setting in (OTHER_PHOTO, SAME_PHOTO)  # where the gallery is that of the clean attack
         ]
         controls.append(weak_anonymizer(everything, treated, method))
     controls += _planted(views, plain, rng)
     nothing = [
-        each
+        outcome
         for attacker in (DLIB_ORACLE, THUMBNAIL)
-        for each in null_findings(attacker, views[attacker.name], rng, ROUNDS)
+        for outcome in null_findings(attacker, views[attacker.name], rng, ROUNDS)
     ]
     controls.append(nulls(nothing))
     controls += _adapted(attackers, findings)
-    faceless = sum(look is not None and look.points is None for look in seen.looks)
-    controls.append(acquisition(faceless, len(seen.looks)))
+    faceless = sum(photo is not None and photo.points is None for photo in seen.photos)
+    controls.append(acquisition(faceless, len(seen.photos)))
     twice = [
         [finding(scores, np.random.default_rng([seed, 3]), ROUNDS) for scores in score(DLIB, views[DLIB.name])]
         for _ in range(2)
@@ -89,11 +90,11 @@ def _planted(views: dict[str, Photos], plain: dict[str, list[Finding]], rng: np.
         ("faint watermark of the subject", THUMBNAIL, THUMBNAIL, watermarked(views[THUMBNAIL.name], rng), ANONYMIZED),
     )  # fmt: skip
     for number, (name, attacker, base, photos, setting) in enumerate(tried, start=1):
-        known = next((each for each in plain[base.name] if each.setting == setting), None)
+        original = next((outcome for outcome in plain[base.name] if outcome.setting == setting), None)
         try:
-            if known is None:
+            if original is None:
                 raise UsageError("no subject has two photos.")
-            yield planted_leak(number, name, attacked(attacker, photos, setting, rng, ROUNDS), known)
+            yield planted_leak(number, name, attacked(attacker, photos, setting, rng, ROUNDS), original)
         except UsageError as error:
             yield Control(
                 id=f"C3.{number}", name=name, holds=None, value=None, needed="", detail=str(error), blocks=True
@@ -102,7 +103,7 @@ def _planted(views: dict[str, Photos], plain: dict[str, list[Finding]], rng: np.
 
 def _adapted(attackers: Sequence[Attacker], findings: Sequence[Finding]) -> Iterator[Control]:
     """C5 for every adapted attacker on dlib's templates, in the setting where it falls behind most."""
-    naive = {each.setting: each for each in findings if each.attacker == DLIB_ORACLE.name}
+    naive = {outcome.setting: outcome for outcome in findings if outcome.attacker == DLIB_ORACLE.name}
     for attacker in attackers:
         if not approach_of(attacker).adapted or attacker.view.name != DLIB_ORACLE.view.name:
             continue

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import Rows
-from ganonym.evaluate.attackers.lessons import finite
+from ganonym.evaluate.attackers.attacker import Rows, finite
 from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, proportion
 from ganonym.types import Floats
@@ -37,17 +36,17 @@ def infer_attributes(
     `rows` and each of `views` (n, d) are of the same n released photos; a NaN row is a photo without that template.
     """
     subjects = [row.subject for row in rows]
-    known = {column: [_value(row, column) for row in rows] for column in columns if column in (*ATTRIBUTES, "site")}
-    found, notes = [], []
+    public = {column: [_value(row, column) for row in rows] for column in columns if column in (*ATTRIBUTES, "site")}
+    inferences, notes = [], []
     for name in ATTRIBUTES:
         labels = [_value(row, name) for row in rows]
         if name in columns or not any(labels):
             continue
         try:
-            found.append(infer(name, labels, views, subjects, known, seed))
+            inferences.append(infer(name, labels, views, subjects, public, seed))
         except UsageError as error:
             notes.append(str(error))
-    return found, notes
+    return inferences, notes
 
 
 def infer(
@@ -55,13 +54,13 @@ def infer(
     labels: Sequence[str | None],
     views: Sequence[Rows],
     subjects: Sequence[str],
-    known: Mapping[str, Sequence[str | None]] | None = None,
+    public: Mapping[str, Sequence[str | None]] | None = None,
     seed: int = 0,
 ) -> Inference:
     """Balanced accuracy of naming the class of a subject, from all of his photos, by people of other folds.
 
-    `labels`, `subjects`, `known` columns and the rows of `views` (n, d) are photo by photo. A subject's label is the
-    first that is given. The control is the better of the known columns and blind guessing; whoever has no template is
+    `labels`, `subjects`, `public` columns and the rows of `views` (n, d) are photo by photo. A subject's label is the
+    first that is given. The control is the better of the public columns and blind guessing; whoever has no template is
     answered as the control does. Classes of fewer than SMALLEST_CLASS subjects are left out, and said so in the note.
     Raises UsageError when fewer than two classes remain.
     """
@@ -79,17 +78,17 @@ def infer(
     fold = _folds(truth, seed)
     blind = np.full(len(people), 1.0 / len(classes))
 
-    control, told = blind, np.zeros((len(people), len(classes)))
-    columns = _one_hot([_firsts(subjects, values) for values in (known or {}).values()], people)
+    control, public_logs = blind, np.zeros((len(people), len(classes)))
+    columns = _one_hot([_firsts(subjects, values) for values in (public or {}).values()], people)
     if columns.shape[1]:
         logs = _predicted(columns, np.arange(len(people)), truth, fold)
         hits = _hits(logs, truth)
         if _balanced(hits, truth) > 1.0 / len(classes):
-            control, told = hits, np.nan_to_num(logs)
+            control, public_logs = hits, np.nan_to_num(logs)
     seen = [_predicted(rows[owner >= 0], owner[owner >= 0], truth, fold) for rows in views]
-    pictured = _mean_of_known(np.stack(seen)) if seen else np.full_like(told, np.nan)
+    pictured = _mean_of_acquired(np.stack(seen)) if seen else np.full_like(public_logs, np.nan)
     # Uniform priors on both sides, so the logs add up (naive Bayes).
-    hits = np.where(np.isnan(pictured).any(axis=1), control, _hits(np.nan_to_num(pictured) + told, truth))
+    hits = np.where(np.isnan(pictured).any(axis=1), control, _hits(np.nan_to_num(pictured) + public_logs, truth))
     return _inference(name, hits, control, truth, note, seed)
 
 
@@ -169,11 +168,11 @@ def _hits(logs: Floats, truth: NDArray[np.intp]) -> Floats:
     return np.asarray(np.where(unknown, 1.0 / logs.shape[1], hits))
 
 
-def _mean_of_known(stacked: Floats) -> Floats:
+def _mean_of_acquired(stacked: Floats) -> Floats:
     """Mean (s, c) over views (v, s, c) that know the subject, NaN where none does."""
-    known = np.isfinite(stacked)
-    count = known.sum(axis=0)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
+    acquired = np.isfinite(stacked)
+    count = acquired.sum(axis=0)
+    total = np.where(acquired, stacked, 0.0).sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
 
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean
-from ganonym.evaluate.attackers.lessons import finite
+from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean, finite
 from ganonym.evaluate.inferences.attributes import interval
 from ganonym.evaluate.scores import People
 from ganonym.statistics.intervals import proportion
@@ -57,7 +56,7 @@ def membership(
         inside = np.zeros(len(names), dtype=bool)
         inside[rng.permutation(usable)[: len(usable) // 2]] = True
         near = _nearness(distances, inside[person[columns]])
-        score = np.array([near[person[rows] == each].mean() for each in usable])
+        score = np.array([near[person[rows] == one].mean() for one in usable])
         member = inside[usable]
         beats = (score[:, None] < score[None, :]) + 0.5 * (score[:, None] == score[None, :])
         table = beats * member[:, None] * ~member[None, :]
@@ -129,18 +128,18 @@ def donor_leak(
 
 def _nearest(distances: Floats, own: NDArray[np.bool_], person: NDArray[np.intp], count: int) -> Floats:
     """Each subject's smallest distance (n, m) to a donor who is not he, (s,), NaN without a template."""
-    found = np.full(count, np.inf)
-    np.minimum.at(found, person, np.where(own | np.isnan(distances), np.inf, distances).min(axis=1))
-    return np.where(np.isinf(found), np.nan, found)
+    nearest = np.full(count, np.inf)
+    np.minimum.at(nearest, person, np.where(own | np.isnan(distances), np.inf, distances).min(axis=1))
+    return np.where(np.isinf(nearest), np.nan, nearest)
 
 
 def _nearness(distances: Floats, released: NDArray[np.bool_]) -> Floats:
     """How many SD below its mean each row's (n, m) smallest distance to those `released` (m,) is, (n,), negative."""
-    found = []
+    nearness = []
     for start in range(0, len(distances), _ROWS):
-        known = distances[start : start + _ROWS, released]
-        found.append((known.min(axis=1) - known.mean(axis=1)) / np.maximum(known.std(axis=1), 1e-12))
-    return np.concatenate(found)
+        near = distances[start : start + _ROWS, released]
+        nearness.append((near.min(axis=1) - near.mean(axis=1)) / np.maximum(near.std(axis=1), 1e-12))
+    return np.concatenate(nearness)
 
 
 def _numbered(subjects: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.str_]]:

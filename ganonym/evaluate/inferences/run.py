@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.assessment import Inference
-from ganonym.evaluate.attackers.attacker import templates
-from ganonym.evaluate.attackers.dlib_recognizer import DLIB, DlibView
+from ganonym.evaluate.attackers.attacker import locate, templates
+from ganonym.evaluate.attackers.recognizers import DLIB, DlibView
 from ganonym.evaluate.inferences.attributes import infer_attributes
 from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.release import Release
-from ganonym.evaluate.sample import locate
 from ganonym.evaluate.scores import People
 from ganonym.faces.find import judge_backends
 from ganonym.photos.decode import read_photo
@@ -33,20 +32,20 @@ def infer_all(
     """
     out = [index for index, item in enumerate(release.items) if item.released is not None]
     rows = [release.items[index].row for index in out]
-    found, notes = infer_attributes(rows, release.columns, [seen.released[name][out] for name in VIEWS], seed)
+    inferences, notes = infer_attributes(rows, release.columns, [seen.released[name][out] for name in VIEWS], seed)
     before, after = seen.originals[DLIB.name], seen.released[DLIB.name]
     try:
-        found.append(membership(before, after, release.subjects, "recognizer", seed=seed))
+        inferences.append(membership(before, after, release.subjects, "recognizer", seed=seed))
     except UsageError as error:
         notes.append(f"not evaluated: {error}")
     if donors:  # asked for: that it cannot be answered is no answer
-        found.append(donor_leak(after, before, release.subjects, _people(donors), "donors", seed=seed))
-    return found, notes
+        inferences.append(donor_leak(after, before, release.subjects, _people(donors), "donors", seed=seed))
+    return inferences, notes
 
 
 def _people(photos: Sequence[tuple[Path, str]]) -> People:
     """Descriptors of donors in whose photo a face is found."""
     samples = locate([read_photo(path.parent, path.name)[0] for path, _ in photos], *judge_backends())
     faces = templates(DlibView(), samples)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
-    return People(faces[known], tuple(name for (_, name), there in zip(photos, known, strict=True) if there))
+    acquired: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
+    return People(faces[acquired], tuple(name for (_, name), there in zip(photos, acquired, strict=True) if there))

@@ -36,9 +36,9 @@ def disclosure(scores: Scores) -> Disclosure:
     mean, worst = 0.0, 0.0
     for n, weights in mass.items():
         p = _probabilities(n, spike, a, b)
-        told = np.log2(np.maximum(n * p, 1e-300))
-        mean += float(weights.sum()) * float(np.sum(p * told))
-        worst = max(worst, float(told.max()))
+        bits = np.log2(np.maximum(n * p, 1e-300))
+        mean += float(weights.sum()) * float(np.sum(p * bits))
+        worst = max(worst, float(bits.max()))
     return Disclosure(max(mean, 0.0), worst)
 
 
@@ -68,15 +68,15 @@ def _weights(owners: NDArray[np.str_]) -> Floats:
 
 def _mass(ranks: Ranks, weights: Floats) -> dict[int, Floats]:
     """Per number of choices n, the weight (n,) of each rank."""
-    found: dict[int, Floats] = {}
+    mass: dict[int, Floats] = {}
     for n in np.unique(ranks.choices).tolist():
         steps = np.zeros(n + 1)
         here = ranks.choices == n
         density = weights[here] / ranks.tied[here]
         np.add.at(steps, ranks.ahead[here], density)
         np.add.at(steps, ranks.ahead[here] + ranks.tied[here], -density)
-        found[n] = np.maximum(np.cumsum(steps[:-1]), 0.0)
-    return found
+        mass[n] = np.maximum(np.cumsum(steps[:-1]), 0.0)
+    return mass
 
 
 def _probabilities(n: int, spike: float, a: float, b: float) -> Floats:
@@ -109,5 +109,5 @@ def _fitted(mass: dict[int, Floats]) -> tuple[float, float, float]:
 
     bounds = [(-12.0, 12.0), (-5.0, 5.0), (-5.0, 5.0)]
     starts = (np.array([-6.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0]))
-    found = min((minimize(cost, start, method="L-BFGS-B", bounds=bounds) for start in starts), key=lambda r: r.fun)
-    return parameters(found.x)
+    best = min((minimize(cost, start, method="L-BFGS-B", bounds=bounds) for start in starts), key=lambda r: r.fun)
+    return parameters(best.x)

@@ -60,7 +60,7 @@ def linkability(scores: Scores, rng: np.random.Generator, rounds: int = 500) -> 
     best = d_sys(np.array([len(own), 0]), np.array([0, int(everything.sum()) - len(own)]))
     if whole > 0.9 * best:  # (nearly) all linked, so resamples hardly differ: as with n of n hits, some may yet not be
         low = min(low, exact(whole, len(set(owners.tolist())))[0])
-    estimate, low, high = (min(float(each) - nothing, 1.0) for each in (whole, low, high))
+    estimate, low, high = (min(float(bound) - nothing, 1.0) for bound in (whole, low, high))
     return Estimate(value=estimate, low=min(low, estimate), high=max(high, estimate))
 
 

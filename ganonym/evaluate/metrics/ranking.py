@@ -1,4 +1,7 @@
-"""Ranks of the true candidate in a gallery. Ties and failures to acquire count as chance, never as protection."""
+"""Ranks of the true candidate in a gallery, and the trials: what is kept once the distances are gone.
+
+Ties and failures to acquire count as chance, never as protection. From `Trials` each rate can be computed again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.evaluate.protocol import Tier
+from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats
 
 
@@ -80,3 +85,44 @@ def any_hit(hits: Floats, owners: Sequence[str]) -> Floats:
     order = np.argsort(names, kind="stable")
     starts = np.flatnonzero(np.r_[True, names[order][1:] != names[order][:-1]])
     return np.asarray(1.0 - np.multiply.reduceat(1.0 - hits[..., order], starts, axis=-1))
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The p trials of one attacker in one setting; `owners` and `photos` (p,) as in `Scores`.
+
+    `ranks` of the true candidates; `mated` (p,) their distances and `nearest_other` (p,) those of the nearest other
+    candidate: NaN where there is no template, infinite where there is no other.
+    """
+
+    attacker: str
+    tier: Tier
+    setting: str
+    owners: NDArray[np.str_]
+    photos: NDArray[np.intp]
+    ranks: Ranks
+    mated: Floats
+    nearest_other: Floats
+
+    def surest(self, most: int) -> list[int]:
+        """Photos named at first guess, at most `most`, the next candidate farthest behind first."""
+        margin = self.nearest_other - self.mated
+        order = [row for row in np.argsort(-margin, kind="stable").tolist() if 0 < margin[row] < np.inf]
+        return [int(index) for index in self.photos[order[:most]]]
+
+
+def trials_of(scores: Scores) -> Trials:
+    """The trials behind `scores`."""
+    rows, truth = np.arange(len(scores.owners)), scores.truth
+    allowed = ~np.isnan(scores.distances) if scores.mask is None else scores.mask & ~np.isnan(scores.distances)
+    allowed[rows, truth] = False
+    return Trials(
+        scores.attacker,
+        scores.tier,
+        scores.setting,
+        scores.owners,
+        scores.photos,
+        rank(scores.distances, truth, scores.mask),
+        scores.distances[rows, truth],
+        scores.distances.min(axis=1, initial=np.inf, where=allowed),
+    )

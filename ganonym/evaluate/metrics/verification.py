@@ -65,29 +65,29 @@ def pairs(scores: Scores) -> Pairs:
 
 def verification(scores: Scores) -> Verification:
     """Rates of one attacker in one setting (module docstring says what becomes of failures)."""
-    found = pairs(scores)
-    if not (len(found.mated) and len(found.non_mated)):
+    compared = pairs(scores)
+    if not (len(compared.mated) and len(compared.non_mated)):
         return Verification((), None, None, None, ())
-    points = tuple(operating_point(found, target) for target in TARGETS)
-    fmr, tar = roc(found)
+    points = tuple(operating_point(compared, target) for target in TARGETS)
+    fmr, tar = roc(compared)
     from sklearn.metrics import auc
 
-    return Verification(points, float(auc(fmr, tar)), equal_error(fmr, tar), d_prime(found), det(fmr, tar))
+    return Verification(points, float(auc(fmr, tar)), equal_error(fmr, tar), d_prime(compared), det(fmr, tar))
 
 
-def operating_point(found: Pairs, target: float) -> OperatingPoint:
+def operating_point(compared: Pairs, target: float) -> OperatingPoint:
     """The most permissive threshold of which FMR ≤ `target`; tied comparisons pass together, so never above it.
 
     `tar` is over subjects: the mean share of a subject's comparisons that pass, with an exact interval. `resolved`:
     m(m − 1) target ≥ 30 for m subjects, as comparisons that share a person are not independent: 56 subjects for 1e-2,
     174 for 1e-3.
     """
-    strangers = found.non_mated
+    strangers = compared.non_mated
     # Everything below the first stranger too many passes, as do its ties: hence below, not up to it.
     first_too_many = strangers[int(np.floor(target * len(strangers) + 1e-9))]
     threshold = float(np.nextafter(first_too_many, -np.inf))
-    names, subject = np.unique(found.owners, return_inverse=True)
-    passed = np.bincount(subject, found.mated <= threshold) / np.bincount(subject)
+    names, subject = np.unique(compared.owners, return_inverse=True)
+    passed = np.bincount(subject, compared.mated <= threshold) / np.bincount(subject)
     return OperatingPoint(
         target=target,
         achieved=float(np.searchsorted(strangers, threshold, side="right") / len(strangers)),
@@ -97,19 +97,19 @@ def operating_point(found: Pairs, target: float) -> OperatingPoint:
     )
 
 
-def roc(found: Pairs) -> tuple[Floats, Floats]:
+def roc(compared: Pairs) -> tuple[Floats, Floats]:
     """(FMR, TAR) at the corners of the curve, from (0, 0) to (1, 1): below and at every distance of one person.
 
     Between two of those only strangers are let in, along a straight line. So nothing is as long as their list, which
     has millions of entries for thousands of people.
     """
-    levels = np.unique(found.mated)
-    mated = np.sort(found.mated)
+    levels = np.unique(compared.mated)
+    mated = np.sort(compared.mated)
     counts = [
         np.stack([np.searchsorted(values, levels, side) for side in ("left", "right")], axis=1).ravel() / len(values)
-        for values in (found.non_mated, mated)
+        for values in (compared.non_mated, mated)
     ]
-    fmr, tar = (np.r_[0.0, each, 1.0] for each in counts)
+    fmr, tar = (np.r_[0.0, share, 1.0] for share in counts)
     step = np.diff(fmr), np.diff(tar)
     moved = np.r_[True, (step[0] > 0) | (step[1] > 0)]
     fmr, tar = fmr[moved], tar[moved]
@@ -124,12 +124,12 @@ def equal_error(fmr: Floats, tar: Floats) -> float:
     return float(np.interp(1.0, fmr + tar, fmr))
 
 
-def d_prime(found: Pairs) -> float | None:
+def d_prime(compared: Pairs) -> float | None:
     """Difference of the means in units of their root mean variance (Daugman); None without variance."""
-    spread = float(np.sqrt((found.mated.var() + found.non_mated.var()) / 2))
-    if spread <= 1e-12 * float(np.abs(found.non_mated).max(initial=0.0)):
+    spread = float(np.sqrt((compared.mated.var() + compared.non_mated.var()) / 2))
+    if spread <= 1e-12 * float(np.abs(compared.non_mated).max(initial=0.0)):
         return None
-    return float(found.non_mated.mean() - found.mated.mean()) / spread
+    return float(compared.non_mated.mean() - compared.mated.mean()) / spread
 
 
 def det(fmr: Floats, tar: Floats) -> tuple[tuple[float, float], ...]:
@@ -138,7 +138,7 @@ def det(fmr: Floats, tar: Floats) -> tuple[tuple[float, float], ...]:
         chosen: Sequence[int] = range(len(fmr))
     else:
         half = DET_POINTS // 2 - 1
-        lowest = [float(each[each > 0].min(initial=1.0)) for each in (fmr, 1.0 - tar)]
+        lowest = [float(curve[curve > 0].min(initial=1.0)) for curve in (fmr, 1.0 - tar)]
         steps = [np.geomspace(low, 1.0, half) for low in lowest]
         left = np.searchsorted(fmr, steps[0]).clip(max=len(fmr) - 1)
         right = np.searchsorted(tar, 1.0 - steps[1][::-1]).clip(max=len(fmr) - 1)

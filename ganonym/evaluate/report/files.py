@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import SCHEMA_VERSION, Assessment
-from ganonym.evaluate.metrics.trials import Trials
+from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.types import Floats
 
 NAME = "assessment.json"

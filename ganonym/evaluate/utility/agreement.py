@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.upright import aligned
 from ganonym.types import RGB, Floats, Points

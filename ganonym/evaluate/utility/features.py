@@ -20,7 +20,7 @@ from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
 from ganonym.errors import EnvironmentFault
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, crop
@@ -33,7 +33,7 @@ from ganonym.weights import read_manifest, verified_path
 if TYPE_CHECKING:
     from ganonym.faces.appearance import AppearanceModel
     from ganonym.faces.encoder import Encoder
-    from ganonym.synthesis.losses import Perceptual
+    from ganonym.synthesis.perceptual import Perceptual
 
 
 REALISM = "realism"
@@ -168,7 +168,7 @@ def _canvas(rgb: RGB, points: Points) -> tuple[RGB, Points]:
 
 @cache
 def _network(path: Path) -> Perceptual:
-    from ganonym.synthesis.losses import Perceptual
+    from ganonym.synthesis.perceptual import Perceptual
 
     return Perceptual(path)
 

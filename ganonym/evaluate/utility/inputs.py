@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.agreement import Agreement
 from ganonym.faces.upright import aligned
 from ganonym.manifest import Row

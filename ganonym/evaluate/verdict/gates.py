@@ -27,7 +27,7 @@ from ganonym.evaluate.assessment import (
     State,
     Utility,
 )
-from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSAL, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.judge import Judgement, excesses, groups, rates
 from ganonym.evaluate.verdict.policy import Mode, Policy, RateRule

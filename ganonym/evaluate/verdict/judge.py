@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganonym.evaluate.assessment import Finding, GroupFinding, Inference, State
-from ganonym.evaluate.metrics.conditioned import CONDITIONED
+from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import cost
 from ganonym.evaluate.verdict.policy import GroupRule, RateRule
 from ganonym.statistics.intervals import exceeds, holm

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.agreement import IDENTICAL_DB, Agreement, agree, face_box, multi_scale, structure
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import RGB, Points

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganonym.errors import EnvironmentFault
-from ganonym.evaluate.sample import Sample
+from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.features import PerceptualDistance, face_features, lpips_weights
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
 from ganonym.evaluate.utility.landmarks import landmark_noise

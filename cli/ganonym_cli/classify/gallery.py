@@ -1,0 +1,200 @@
+"""`ganonym classify match` and `retrieve`, and their options: the encoders of an ensemble, and where encodings are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ganonym_cli.classify.options import Images, marked, say, simulated, star, workers
+from ganonym_cli.console import Output
+from ganonym_cli.device import Device
+from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.table import Table
+
+if TYPE_CHECKING:
+    from ganonym.classify.retrieval.evaluate import Accuracy
+
+FREQUENT, SPLITS = 6, 10
+_PANEL = "Encoders (several: an ensemble, by the mean of their cosine distances)"
+Models = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model", help="A trained gestaltmatcher or margin model.", show_default=False, rich_help_panel=_PANEL
+    ),
+]
+Encoders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--encoder", help="An iResNet as it is (safetensors).", show_default="the bundled one", rich_help_panel=_PANEL
+    ),
+]
+Digests = Annotated[
+    list[str] | None,
+    typer.Option("--sha256", help="Digest of each --encoder.", show_default=False, rich_help_panel=_PANEL),
+]
+Onnx = Annotated[
+    list[Path] | None,
+    typer.Option("--onnx", help="A recognizer of aligned faces (ONNX).", show_default=False, rich_help_panel=_PANEL),
+]
+OnnxDigests = Annotated[
+    list[str] | None,
+    typer.Option("--onnx-sha256", help="Digest of each --onnx.", show_default=False, rich_help_panel=_PANEL),
+]
+Bases = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--base",
+        help="An iResNet that a --model started from; takes no other part.",
+        show_default="the bundled one, or an --encoder",
+        rich_help_panel=_PANEL,
+    ),
+]
+BaseDigests = Annotated[
+    list[str] | None,
+    typer.Option("--base-sha256", help="Digest of each --base.", show_default=False, rich_help_panel=_PANEL),
+]
+Views = Annotated[
+    bool,
+    typer.Option("--views/--one-view", help="Mirrored and grey too, four views; or as it is.", rich_help_panel=_PANEL),
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option(
+        "--encodings",
+        help="Keep the encodings of the table's photographs (safetensors): written if absent, else read if it fits. "
+        "PERSONAL DATA, as private as the photographs.",
+        show_default=False,
+    ),
+]
+
+
+def match(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photographs.", show_default=False)],
+    gallery: Annotated[
+        list[Path],
+        typer.Option("--gallery", help="A table of cases with disorders, as --data; repeatable.", show_default=False),
+    ],
+    images: Images = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="So many disorders of each.")] = 5,
+    model: Models = None,
+    encoder: Encoders = None,
+    sha256: Digests = None,
+    onnx: Onnx = None,
+    onnx_sha256: OnnxDigests = None,
+    base: Bases = None,
+    base_sha256: BaseDigests = None,
+    views: Views = True,
+    encodings: Kept = None,
+    device: Device = "auto",
+    cache: Cache = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The disorders of a gallery nearest to each photograph, as GestaltMatcher. No diagnosis: a distance of faces."""
+    from ganonym.classify.studies import gallery as studies
+
+    output = Output(as_json, quiet)
+    encoders = studies.Encoders(
+        tuple(model or ()),
+        studies.paired("--encoder", encoder, "--sha256", sha256),
+        studies.paired("--onnx", onnx, "--onnx-sha256", onnx_sha256),
+        studies.paired("--base", base, "--base-sha256", base_sha256),
+        views,
+        device,
+    )
+    study = studies.GalleryStudy(tuple(gallery), images, encoders, encodings, workers(jobs), cache_at(cache))
+    with output.progress() as advance:
+        found = studies.match(study, photos, top, advance)
+    table = Table("photograph", "disorder", "distance", "nearest photograph")
+    for image, nearest in found.photos.items():
+        for place, row in enumerate(nearest):
+            table.add_row("" if place else image, row.disorder, f"{row.distance:.3f}", row.case.image)
+    say(output, found.remarks)
+    output.result(found.payload(), table)
+    if found.left_out:
+        raise typer.Exit(1)
+
+
+def retrieve(
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data",
+            help="A manifest, or a table of GestaltMatcher's; repeatable: its split lists.",
+            show_default=False,
+        ),
+    ],
+    images: Images = None,
+    frequent: Annotated[
+        int, typer.Option("--frequent", min=1, help="A disorder of more patients than this is frequent.")
+    ] = FREQUENT,
+    splits: Annotated[int, typer.Option("--splits", min=1, help="Random splits of the rare disorders.")] = SPLITS,
+    pool: Annotated[
+        Literal["image", "patient", "disorder", "patient-and-disorder", "fused"],
+        typer.Option("--pool", help="Whose photographs count together; fused: by mean vectors."),
+    ] = "image",
+    model: Models = None,
+    encoder: Encoders = None,
+    sha256: Digests = None,
+    onnx: Onnx = None,
+    onnx_sha256: OnnxDigests = None,
+    base: Bases = None,
+    base_sha256: BaseDigests = None,
+    views: Views = True,
+    encodings: Kept = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    cache: Cache = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """GestaltMatcher's test: is the disorder among the nearest? Of frequent (F) and rare (R) ones, test/gallery.
+
+    Splits are the table's where every photograph has one, else drawn by patient. Macro top-k with 95 % intervals over
+    patients; the gallery stays as it is.
+    """
+    from ganonym.classify.studies import gallery
+    from ganonym.classify.studies import retrieve as studies
+
+    output = Output(as_json, quiet)
+    encoders = gallery.Encoders(
+        tuple(model or ()),
+        gallery.paired("--encoder", encoder, "--sha256", sha256),
+        gallery.paired("--onnx", onnx, "--onnx-sha256", onnx_sha256),
+        gallery.paired("--base", base, "--base-sha256", base_sha256),
+        views,
+        device,
+    )
+    study = gallery.GalleryStudy(tuple(data), images, encoders, encodings, workers(jobs), cache_at(cache))
+    with output.progress() as advance:
+        found = studies.retrieve(study, studies.Protocol(frequent, splits, pool, seed), advance)
+    say(output, found.remarks)
+    drawn = f"Splits drawn (seed {seed}); frequent: more than {frequent} patients"
+    counted = f"{found.photos} photographs, {found.subjects} people; {len(found.left_out)} photographs left out."
+    output.result(
+        found.payload(),
+        f"{simulated(found.simulated)}{'Published splits' if found.given else drawn}. {counted}",
+        shown(found.accuracies),
+        *star(any(accuracy.few_people for accuracy in found.accuracies)),
+    )
+
+
+def shown(found: Sequence[Accuracy]) -> Table:
+    """A row a setting, test/gallery; "–" where the gallery has no more disorders than the list."""
+    ranks = sorted({k for row in found for k in row.top})
+    table = Table("setting", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
+    for row in found:
+        rates = [row.top.get(k) for k in ranks]
+        cells = [
+            "–" if rate is None else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", row.few_people)
+            for rate in rates
+        ]
+        table.add_row(
+            row.setting, f"{row.test:g}", f"{row.gallery:g}", f"{row.disorders} of {row.candidates:g}", *cells
+        )
+    return table

@@ -1,0 +1,137 @@
+"""The mean face of each class as pictures, and maps of how it differs from another class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganonym.classify.case import Classed
+from ganonym.classify.cohort import CanvasCrop
+from ganonym.classify.explain.class_faces import ClassFace, check_people, class_faces, file_names
+from ganonym.classify.explain.composite import FEWEST, LENGTHENED, drawn, inside, limit_of
+from ganonym.classify.progress import Tell
+from ganonym.classify.studies.study import UNHEARD, Remark, Study, gathered, reasons_of
+from ganonym.errors import UsageError
+from ganonym.files import make_folder, write_output
+from ganonym.photos.encode import encode_png
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The composite of class `name`, of so many `people` and `photos`, at `path`.
+
+    `difference`: where its map is, `shift_px` the largest shift of a landmark on the canvas of 256 px, `luma` the mean
+    difference within the face in grey levels; None without a class to compare with.
+    """
+
+    name: str
+    people: int
+    photos: int
+    path: Path
+    difference: Path | None = None
+    shift_px: float | None = None
+    luma: float | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """For JSON."""
+        row = {"people": self.people, "photos": self.photos, "composite": str(self.path)}
+        if self.difference is None:
+            return row
+        return row | {
+            "difference": str(self.difference),
+            "largest_shift_px": self.shift_px,
+            "mean_luma": self.luma,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Composites:
+    """`pictures` of the classes of five people or more, and the people in each of `classes_left_out`.
+
+    Maps of differences from the class `against` share the scale ±`limit` grey levels; None without maps.
+    """
+
+    pictures: tuple[Picture, ...]
+    against: str | None
+    limit: float | None
+    classes_left_out: dict[str, int]
+    simulated: bool
+    left_out: tuple[tuple[str, str], ...]
+    remarks: tuple[Remark, ...]
+
+    def payload(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "simulated": self.simulated,
+            "against": self.against,
+            "luma_limit": self.limit,
+            "classes": {picture.name: picture.payload() for picture in self.pictures},
+            "classes_left_out": self.classes_left_out,
+            "left_out": reasons_of(self.left_out),
+        }
+
+
+def composites(study: Study, out: Path, against: str | None = None, tell: Tell = UNHEARD) -> Composites:
+    """Write the mean face of each class of five people or more to the new or empty folder `out`.
+
+    With `against`, maps of how the others differ from that class. The study's `only` are the classes that are drawn.
+    Raises UsageError for a folder that is not empty and as `class_faces` and `gathered` do; EnvironmentFault when a
+    file cannot be written.
+    """
+    make_folder(out, 0o750)
+    if any(out.iterdir()):
+        raise UsageError(f"{out} is not empty.", "Choose another folder.")
+
+    def check(cohort: Classed) -> None:
+        check_people(cohort, against, study.only)
+
+    others = () if against is None else (against,)
+    wanted = replace(study, only=(*study.only, *others) if study.only else ())
+    found = gathered(wanted, check, [CanvasCrop()], tell=tell)
+    faces = class_faces(found.cohort, against, study.only, tell)
+    differences = [face.difference for face in faces.faces if face.difference is not None]
+    limit = limit_of(differences) if differences else None
+    files = file_names([face.name for face in faces.faces])
+    pictures = tuple(_written(face, out, files[face.name], limit) for face in faces.faces)
+    remarks = (*found.remarks, *_remarks(pictures, faces.left_out, against, limit))
+    cohort = found.cohort
+    return Composites(pictures, against, limit, faces.left_out, cohort.simulated, cohort.left_out, remarks)
+
+
+def _written(face: ClassFace, out: Path, file: str, limit: float | None) -> Picture:
+    path, people = out / "composites" / file, face.face.subjects
+    write_output(path, encode_png(face.face.rgb))
+    if face.difference is None or limit is None:
+        return Picture(face.name, people, face.photos, path)
+    drawing = out / "differences" / file
+    write_output(drawing, encode_png(drawn(face.face, face.difference, limit)))
+    shift = float(np.hypot(*face.difference.shift.T).max())
+    luma = float(face.difference.luma[inside(face.difference.points)].mean())
+    return Picture(face.name, people, face.photos, path, drawing, shift, luma)
+
+
+def _remarks(
+    pictures: tuple[Picture, ...], left_out: dict[str, int], against: str | None, limit: float | None
+) -> list[Remark]:
+    remarks = []
+    if left_out:
+        listed = ", ".join(f"{name} ({number})" for name, number in left_out.items())
+        remarks.append(Remark(f"Left out, with fewer than {FEWEST} people: {listed}", warning=True))
+    fewest = min(picture.people for picture in pictures)
+    remarks.append(
+        Remark(
+            f"Each composite is the mean of the people in its class, {fewest} or more. That is no privacy guarantee: "
+            "a mean of few still resembles each of them."
+        )
+    )
+    if limit is not None:
+        remarks.append(
+            Remark(
+                f"Maps of differences from {against} share one scale, ±{limit:.0f} grey levels; arrows are "
+                f"{LENGTHENED} times as long as the shift on the canvas of 256 px."
+            )
+        )
+    return remarks
