@@ -47,5 +47,5 @@ $(STAMP): pyproject.toml
 		test -x $$uv || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 		test -x $$uv || $(BIN)/python -m pip install --quiet uv; \
 	fi; \
-	set -x; $$uv pip install --python $(BIN)/python --editable '.[assess,fan,train,classify,text]' --group dev
+	set -x; $$uv pip install --compile-bytecode --python $(BIN)/python --editable '.[assess,fan,train,classify,text]' --group dev
 	@touch $@

@@ -145,3 +145,15 @@ class Photograph:
 
 
 JSON = dict[str, Any]
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in luma (ITU-R BT.601)."""
+
+
+def luma(rgb: NDArray[Any]) -> Floats:
+    """Luma (…) in float64 of colours (…, 3), in their own range; nothing is rounded.
+
+    >>> luma(np.array([[255, 255, 255], [255, 0, 0]], np.uint8)).round(3).tolist()
+    [255.0, 76.245]
+    """
+    return np.asarray(rgb @ np.array(LUMA))

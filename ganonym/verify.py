@@ -17,10 +17,10 @@ from ganonym.faces.descriptor import describe
 from ganonym.faces.detect import Detector
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
-from ganonym.faces.thumbnail import LUMA, correlation, face_thumbnail
+from ganonym.faces.thumbnail import correlation, face_thumbnail
 from ganonym.synthesis.paste import Patch
 from ganonym.synthesis.region import Region
-from ganonym.types import CANVAS, RGB, Box, FaceRecord, Floats, Points, PrivateFace
+from ganonym.types import CANVAS, RGB, Box, FaceRecord, Floats, Points, PrivateFace, luma
 
 DETAIL_SIDE = 96
 DETAIL_LIMIT = 0.55
@@ -150,7 +150,7 @@ def region_box(region: Region) -> Box:
 
 
 def _detail(face: RGB, where: NDArray[np.bool_]) -> Floats:
-    grey = face @ LUMA
-    soft = np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(3))) @ LUMA
+    grey = luma(face)
+    soft = luma(np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(3))))
     fine = (grey - soft)[_REACH:-_REACH, _REACH:-_REACH][where]
     return np.asarray(fine - fine.mean())

@@ -1,19 +1,27 @@
-"""Fixtures: the development photographs, where this machine has them."""
+"""Fixtures: the development photographs, where this machine has them. After a long run: which files took the time."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from ganonym.models import Models
+
 # A busy machine is slow, which is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+SLOWEST, WORTH_TELLING = 15, 20
+_seconds: Counter[str] = Counter()
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -23,6 +31,19 @@ def _folder(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"development photographs absent: no folder {name} beside the checkout (set GANONYM_DATA)")
     return folder
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _seconds[report.location[0]] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The slowest files, fixtures included: `--dist loadfile` ends when the last of them does."""
+    if len(_seconds) < WORTH_TELLING:
+        return
+    terminalreporter.section(f"slowest {SLOWEST} of {len(_seconds)} files, {sum(_seconds.values()):.0f} s in all")
+    for file, seconds in _seconds.most_common(SLOWEST):
+        terminalreporter.write_line(f"{seconds:8.1f} s  {file}")
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +72,14 @@ def data_manifest() -> Path:
     if not path.is_file():
         pytest.skip("development photographs absent: no manifest.csv (set GANONYM_DATA)")
     return path
+
+
+@pytest.fixture(scope="session")
+def models() -> Models:
+    """ganonym's own, loaded once."""
+    from ganonym.models import open_models
+
+    return open_models()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ganonym.models import Models, analyse, open_models, produce
+from ganonym.models import Models, analyse, produce
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.pipeline import anonymize
 from ganonym.settings import Settings
@@ -26,11 +26,6 @@ class InTurn:
 
     def locate(self, _rgb: RGB, _box: Box) -> Points:
         return self.points.pop(0)
-
-
-@pytest.fixture(scope="module")
-def models() -> Models:
-    return open_models()
 
 
 @pytest.fixture(scope="module")

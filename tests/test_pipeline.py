@@ -16,7 +16,7 @@ from PIL import Image
 from ganonym.batch.run import anonymize_folder
 from ganonym.errors import UsageError
 from ganonym.faces.shape import to_canvas
-from ganonym.models import Models, analyse, open_models
+from ganonym.models import Models, analyse
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.photos import turned
 from ganonym.pipeline import anonymize
@@ -27,11 +27,6 @@ from ganonym.types import Box, Points, Refusal
 from ganonym.verify import DETAIL_LIMIT, detail_left
 
 Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def models() -> Models:
-    return open_models()
 
 
 @pytest.fixture(scope="module")

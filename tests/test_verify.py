@@ -47,11 +47,6 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-def models() -> Models:
-    return open_models()
-
-
-@pytest.fixture(scope="module")
 def photos() -> list[Pixels]:
     return [photo.rgb for photo in phantom_cohort(PEOPLE, 1, seed=11)]
 

@@ -48,18 +48,18 @@ def assess(
     quiet: Quiet = False,
 ) -> None:
     """Attack a release and measure what it is still good for; exit code 3 unless the policy accepts the verdict."""
-    from ganonym.evaluate.run_assessment import run_assessment
+    from ganonym.evaluate.api import assess as assess_files
     from ganonym.evaluate.verdict.gates import exit_code
     from ganonym.evaluate.verdict.policy import load_policy
 
-    output = Output(as_json, quiet)
+    limits, output = load_policy(policy), Output(as_json, quiet)
     with output.progress() as advance:
-        found = run_assessment(
+        assessment = assess_files(
             originals,
             anonymized,
             manifest,
-            out,
-            policy=policy,
+            policy=limits,
+            out=out,
             pairs=pairs,
             columns=None if columns is None else [name.strip() for name in columns.split(",") if name.strip()],
             distinct=distinct,
@@ -70,32 +70,33 @@ def assess(
             title=title,
             seed=seed,
             jobs=jobs or os.cpu_count() or 1,
-            tell=advance,
+            progress=advance,
         )
-    code = exit_code(found.verdict, load_policy(policy))
-    payload = found.model_dump(mode="json") | {"report": str(out / "report.html"), "exit_code": code}
-    output.result(payload, found.headline, *_tables(found), f"Reports: {out}")
+    code = exit_code(assessment.verdict, limits)
+    payload = assessment.model_dump(mode="json") | {"report": str(out / "report.html"), "exit_code": code}
+    output.result(payload, assessment.headline, *tables_of(assessment), f"Reports: {out}")
     raise typer.Exit(code)
 
 
-def _tables(found: Assessment) -> list[Table]:
+def tables_of(assessment: Assessment) -> list[Table]:
     """Gates, the strongest attacker of every attack, and the utility that was decided; the reports hold the rest."""
     from ganonym.evaluate.report.card import attack_rows, gate_rows
 
-    decided = [row for row in found.utility if row.decision in ("kept", "lost", "undecided")]
+    decided = [row for row in assessment.utility if row.decision in ("kept", "lost", "undecided")]
     kept = Table(
         "utility",
         "original",
         "released",
         "difference",
         "decision",
-        caption=f"{len(found.utility)} rows in the reports.",
+        caption=f"{len(assessment.utility)} rows in the reports.",
     )
     for row in decided:
         values = (row.original, row.released, row.difference)
-        shown = ("" if one is None else f"{one.value:.3f}" for one in values)
+        shown = ("" if estimate is None else f"{estimate.value:.3f}" for estimate in values)
         kept.add_row(f"{row.family}: {row.name}", *shown, row.decision)
-    return [_table(f"Policy {found.policy}", gate_rows(found)), _table("People named", attack_rows(found)), kept]
+    gates = _table(f"Policy {assessment.policy}", gate_rows(assessment))
+    return [gates, _table("People named", attack_rows(assessment)), kept]
 
 
 def _table(title: str, content: tuple[tuple[str, ...], list[tuple[str, ...]]]) -> Table:

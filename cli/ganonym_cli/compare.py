@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,46 +30,23 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Draw the trade-off of several assessments with intervals; rank only what the intervals separate."""
-    from ganonym.evaluate import compare as comparing
-    from ganonym.evaluate.report.files import read_assessment
+    from ganonym.evaluate.compare import compare_folders
     from ganonym.evaluate.report.pages import write_comparison
 
-    named = names_of(folders)
-    found = {name: read_assessment(folder) for name, folder in named.items()}
-    comparison = comparing.compare(found, measure, different_data, trials_of(named))
-    files = write_comparison(out, comparison)
-    output = Output(as_json, quiet)
+    comparison = compare_folders(folders, measure, different_data)
+    write_comparison(out, comparison)
+    print_comparison(Output(as_json, quiet), comparison, out)
+
+
+def print_comparison(output: Output, comparison: Comparison, out: Path, **more: object) -> None:
+    """Warnings, the table, and where the page is; with --json also `more`."""
+    from ganonym.evaluate.report.pages import comparison_files
+
     for note in comparison.notes:
         output.warn(f"Warning: {note}")
-    output.result(
-        comparison.model_dump(mode="json") | {"files": [str(each) for each in files]},
-        table_of(comparison),
-        f"Page: {out / 'comparison.html'}",
-    )
-
-
-def trials_of(folders: Mapping[str, Path]) -> dict[str, Path]:
-    """trials.parquet of the assessments that still have it, by name; it is not shared with every assessment."""
-    files = {name: folder / "trials.parquet" for name, folder in folders.items()}
-    return {name: file for name, file in files.items() if file.is_file()}
-
-
-def names_of(folders: Sequence[Path]) -> dict[str, Path]:
-    """Folders by their last names, by longer ones where those are not distinct. Raises UsageError on one named twice.
-
-    >>> list(names_of([Path("runs/a/report"), Path("runs/b/report")]))
-    ['a/report', 'b/report']
-    """
-    from ganonym.errors import UsageError
-
-    whole = [each.resolve() for each in folders]
-    if len(set(whole)) < len(whole):
-        raise UsageError("an assessment is named twice.", "Name each once.")
-    for length in range(1, max(len(each.parts) for each in whole) + 1):
-        names = ["/".join(each.parts[-length:]) for each in whole]
-        if len(set(names)) == len(names):
-            return dict(zip(names, folders, strict=True))
-    raise AssertionError("distinct paths have distinct names")
+    files = [str(out / name) for name in comparison_files(comparison)]
+    payload = comparison.model_dump(mode="json") | {"files": files} | more
+    output.result(payload, table_of(comparison), f"Page: {out / 'comparison.html'}")
 
 
 def table_of(comparison: Comparison) -> Table:
@@ -78,7 +54,7 @@ def table_of(comparison: Comparison) -> Table:
     from ganonym.evaluate.report.pages import place
 
     table = Table("run", "verdict", "named at worst", "class", "rank", "useful", "rank in class", "named more")
-    more = {each.name: each.difference for each in comparison.differences}
+    more = {paired.name: paired.difference for paired in comparison.differences}
     for run in comparison.runs:
         limit = f"≤ {run.privacy_class:.2f}" if run.privacy_class < 1 else "> 0.33"
         risk = f"{run.risk.value:.3f} [{run.risk.low:.3f}, {run.risk.high:.3f}], ≤ {run.risk.upper:.3f}"

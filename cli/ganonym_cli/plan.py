@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganonym_cli.console import Advance, Output
+from ganonym_cli.console import Output
 from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
+from ganonym_cli.sweep import numbers
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ganonym.batch.people import PeopleAudit
-    from ganonym.evaluate.plan import Forecast, Power
-    from ganonym.privacy.settings import PrivacySettings
+    from ganonym.evaluate.plan import Budgets, ReleaseForecast
 
 
 def plan(
@@ -46,80 +46,41 @@ def plan(
     With PHOTOS and --manifest also an audit: subjects whose photographs look like one person's, since k counts people.
     """
     from ganonym.errors import UsageError
-    from ganonym.evaluate.plan import forecast, power
-    from ganonym.evaluate.verdict.policy import POLICIES, load_policy
-    from ganonym.faces.shape import load_shape
-    from ganonym.statistics.intervals import proportion
+    from ganonym.evaluate.plan import audit_subjects, forecast_release
 
-    output = Output(as_json, quiet)
-    _tried(10**6, k, codes, epsilon, directions)  # refuses what is no budget, before photographs are read
+    output, budgets = Output(as_json, quiet), _budgets(k, codes, epsilon, directions)
+    budgets.mechanisms(10**6)  # refuses what is no budget, before photographs are read
     audited: dict[str, object] = {}
     shown: list[RenderableType] = []
     with output.progress() as advance:
         if photos is not None:
-            number, audit = _audit(photos, manifest, distinct, jobs, advance)
+            number, audit = audit_subjects(photos, manifest, distinct, jobs or os.cpu_count() or 1, advance)
             subjects = subjects or number
             audited, shown = _audit_json(audit), _audit_tables(audit)
         elif manifest is not None or distinct is not None:
             raise UsageError("--manifest and --distinct are about photographs.", "Name their folder, too.")
         if subjects is None:
             raise UsageError("how many people are released?", "Give --subjects, or photographs with --manifest.")
-        if subjects < 2:
-            raise UsageError("one subject cannot hide among others.", "Plan for at least 2.")
-        model, found = load_shape(), {}
-        tried = _tried(subjects, k, codes, epsilon, directions)
-        for done, (name, settings) in enumerate(tried.items(), start=1):
-            found[name] = forecast(settings, model, subjects, seed)
-            advance("try", done, len(tried))
-    gates = [each for name in POLICIES for each in power(subjects, load_policy(name))]
-    least = proportion(0, subjects, confidence=0.90).high
-    payload = {
-        "subjects": subjects,
-        "simulated": True,
-        "least_provable": least,
-        "mechanisms": {name: asdict(each) for name, each in found.items()},
-        "gates": [asdict(each) for each in gates],
-        **audited,
-    }
+        forecast = forecast_release(subjects, budgets, seed, advance)
     output.result(
-        payload,
-        _table(found, subjects),
-        _gates(gates, subjects),
-        f"With {subjects} subjects no attack can be shown to succeed less often than {least:.3f} "
+        asdict(forecast) | {"simulated": True} | audited,
+        _table(forecast),
+        _gates(forecast),
+        f"With {subjects} subjects no attack can be shown to succeed less often than {forecast.least_provable:.3f} "
         "(one-sided 95 % bound when it names nobody).",
         *shown,
     )
 
 
-def _tried(subjects: int, k: str, codes: str, epsilon: str, directions: int) -> dict[str, PrivacySettings]:
-    """The mechanisms to forecast, by what they are called."""
-    from ganonym.privacy.settings import PrivacySettings
+def _budgets(k: str, codes: str, epsilon: str, directions: int) -> Budgets:
+    from ganonym.evaluate.plan import Budgets
 
-    tried = {f"k-same, k = {size:g}": PrivacySettings(k=int(size)) for size in numbers(k, "-k") if size <= subjects}
-    tried |= {
-        f"codebook, {size:g} codes": PrivacySettings(mechanism="codebook", codes=int(size))
-        for size in numbers(codes, "--codes")
-    }
-    tried |= {
-        f"metric, ε = {each:g}": PrivacySettings(
-            mechanism="metric", epsilon=each, directions=directions, disperse="subject"
-        )
-        for each in numbers(epsilon, "--epsilon")
-    }
-    tried["none (exact shapes)"] = PrivacySettings(mechanism="none", i_understand=True)
-    return tried
-
-
-def _audit(
-    photos: Path, manifest: Path | None, distinct: Path | None, jobs: int | None, advance: Advance
-) -> tuple[int, PeopleAudit]:
-    """Number of subjects, and which of them may be one person."""
-    from ganonym.batch.inventory import take_inventory
-    from ganonym.batch.people import audit_people
-    from ganonym.settings import Settings
-
-    batch = take_inventory(photos, None, Settings(), manifest, distinct)
-    return batch.subjects, audit_people(photos, batch, jobs or os.cpu_count() or 1, advance)
+    return Budgets(
+        tuple(int(size) for size in numbers(k, "-k")),
+        tuple(int(size) for size in numbers(codes, "--codes")),
+        tuple(numbers(epsilon, "--epsilon")),
+        directions,
+    )
 
 
 def _nearest(audit: PeopleAudit) -> str:
@@ -152,34 +113,30 @@ def _audit_tables(audit: PeopleAudit) -> list[RenderableType]:
     ]
 
 
-def numbers(text: str, option: str) -> list[float]:
-    from ganonym.errors import UsageError
-
-    try:
-        return [float(each) for each in text.split(",") if each.strip()]
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} is no list of numbers.", "Write them with commas: 0.5,1,2.") from error
-
-
-def _table(found: dict[str, Forecast], subjects: int) -> Table:
+def _table(forecast: ReleaseForecast) -> Table:
     table = Table(
-        "mechanism", "declared", "named", "linked", "kept", title=f"{subjects} virtual people, shapes alone, rank-1"
+        "mechanism",
+        "declared",
+        "named",
+        "linked",
+        "kept",
+        title=f"{forecast.subjects} virtual people, shapes alone, rank-1",
     )
-    for name, each in found.items():
-        declared = "nothing" if each.bits is None else f"≤ {each.declared:.3f}"
-        named, linked = (f"{rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}]" for rate in (each.named, each.linked))
-        table.add_row(name, declared, named, linked, f"{each.kept:.2f}")
+    for name, tried in forecast.mechanisms.items():
+        declared = "nothing" if tried.bits is None else f"≤ {tried.declared:.3f}"
+        named, linked = (f"{rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}]" for rate in (tried.named, tried.linked))
+        table.add_row(name, declared, named, linked, f"{tried.kept:.2f}")
     return table
 
 
-def _gates(gates: list[Power], subjects: int) -> Table:
+def _gates(forecast: ReleaseForecast) -> Table:
     table = Table(
         "policy", "gate", "limit", "hits allowed", "perfect passes", "plan for",
-        title=f"Which gates {subjects} subjects can pass: one attacker, blind guesses, one photo each",
+        title=f"Which gates {forecast.subjects} subjects can pass: one attacker, blind guesses, one photo each",
     )  # fmt: skip
-    for each in gates:
-        allowed = str(each.allowed) if each.allowed >= 0 else "cannot pass"
+    for gate in forecast.gates:
+        allowed = str(gate.allowed) if gate.allowed >= 0 else "cannot pass"
         table.add_row(
-            each.policy, each.gate, f"≤ {each.limit:.3f}", allowed, f"{each.passes:.1%}", f"{each.needed} subjects"
+            gate.policy, gate.gate, f"≤ {gate.limit:.3f}", allowed, f"{gate.passes:.1%}", f"{gate.needed} subjects"
         )
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -13,45 +13,53 @@ from ganonym_cli.options import Jobs, Json, Quiet, Seed
 
 app = typer.Typer(no_args_is_help=True, help="Fit the bundled weights anew.")
 
-Data = Annotated[
+Data: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--data", help="Folder with manifest.csv (path, set, subject, expression, sex, age).", show_default=False
     ),
 ]
+People: TypeAlias = Annotated[
+    Path, typer.Option("--data", help="Manifest of people with several photographs each.", show_default=False)
+]
+Images: TypeAlias = Annotated[
+    Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
+]
+Run: TypeAlias = Annotated[
+    Path, typer.Option("--run", help="Folder for the checkpoint and logs; resumed when present.")
+]
+Out: TypeAlias = Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")]
 
 
 @app.command()
 def appearance(
     data: Data,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    out: Out = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Shape and texture statistics of a population: nothing of one person is stored."""
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.appearance import train_appearance
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "appearance.safetensors"
+    file = _file(out, "appearance")
     train_appearance(data, file, output.note)
     _tell(output, "appearance", file)
 
 
 @app.command()
 def phenotype(
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    out: Out = None,
     people: Annotated[int, typer.Option("--people", min=1, help="Virtual patients of each syndrome.")] = 400,
     seed: Seed = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Mean displacements of simulated syndromes, for the codebook: from virtual patients, no photographs."""
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.simulated import train_phenotype
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "phenotype.safetensors"
+    file = _file(out, "phenotype")
     train_phenotype(file, people, seed, output.note)
     _tell(output, "phenotype", file)
 
@@ -59,10 +67,8 @@ def phenotype(
 @app.command()
 def landmarks(
     data: Data,
-    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
-        "runs/landmarks"
-    ),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    run: Run = Path("runs/landmarks"),
+    out: Out = None,
     images: Annotated[int, typer.Option("--images", min=1, help="Views to see in all.")] = 76_800,
     seed: Seed = 1,
     as_json: Json = False,
@@ -72,11 +78,10 @@ def landmarks(
 
     London's hand-set points are read from london_points189.json in DATA where it is there.
     """
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.landmarks import LandmarkRecipe, train_landmarks
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "landmarks.safetensors"
+    file = _file(out, "landmarks")
     train_landmarks(data, run, file, LandmarkRecipe(images=images, seed=seed), output.note)
     _tell(output, "landmarks", file, run)
 
@@ -84,10 +89,8 @@ def landmarks(
 @app.command()
 def generator(
     data: Data,
-    run: Annotated[
-        Path, typer.Option("--run", help="Folder for checkpoint, log and sample grids; resumed when present.")
-    ] = Path("runs/generator"),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    run: Run = Path("runs/generator"),
+    out: Out = None,
     images: Annotated[int, typer.Option("--images", min=1, help="Training images to see in all.")] = 7_200,
     perceptual: Annotated[
         Path | None,
@@ -123,14 +126,13 @@ def generator(
 
     On several GPUs: torchrun --nproc-per-node N -m ganonym_cli train generator …
     """
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.adversarial import Recipe
     from ganonym_train.distributed import is_first
     from ganonym_train.generator import train_generator
     from ganonym_train.losses import WEIGHTS, face_network_of, landmarker_of
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "generator.safetensors"
+    file = _file(out, "generator")
     recipe = Recipe(
         images=images,
         seed=seed,
@@ -142,46 +144,35 @@ def generator(
         workers=workers,
     )
     train_generator(data, run, file, recipe, output.note)
-    if not is_first():
-        return
-    _tell(output, "generator", file, run)
+    if is_first():
+        _tell(output, "generator", file, run)
 
 
 @app.command()
 def encoder(
     data: Data,
-    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
-        "runs/encoder"
-    ),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    run: Run = Path("runs/encoder"),
+    out: Out = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps, of 80 pictures each.")] = 360,
     seed: Seed = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """The network that judges synthesized faces: tells virtual people and photographs apart; resumes when stopped."""
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.encoder import EncoderRecipe, train_encoder
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "encoder.safetensors"
+    file = _file(out, "encoder")
     train_encoder(data, run, file, EncoderRecipe(steps=steps, seed=seed), output.note)
     _tell(output, "encoder", file, run)
 
 
 @app.command()
 def gestalt(
-    data: Annotated[
-        Path,
-        typer.Option("--data", help="Manifest of people with several photographs each.", show_default=False),
-    ],
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
-    ] = None,
-    run: Annotated[Path, typer.Option("--run", help="Folder for the checkpoint; resumed when present.")] = Path(
-        "runs/gestalt"
-    ),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    data: People,
+    images: Images = None,
+    run: Run = Path("runs/gestalt"),
+    out: Out = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps, of 64 photographs each.")] = 700,
     seed: Seed = 1,
     jobs: Jobs = None,
@@ -193,11 +184,10 @@ def gestalt(
     The bundled one: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
     from ganonym.classify.crops import ArcFaceCrop
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.gestalt import GestaltRecipe, read_crops, train_gestalt
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "gestalt.safetensors"
+    file = _file(out, "gestalt")
     recipe = GestaltRecipe(steps=steps, seed=seed)
     crop = ArcFaceCrop(recipe.form.side)
     crops = read_crops(data, images or data.parent / "photos", crop, jobs or os.cpu_count() or 1, output.note)
@@ -207,17 +197,10 @@ def gestalt(
 
 @app.command()
 def regions(
-    data: Annotated[
-        Path,
-        typer.Option("--data", help="Manifest of people with several photographs each.", show_default=False),
-    ],
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
-    ] = None,
-    run: Annotated[Path, typer.Option("--run", help="Folder for finished regions; resumed when present.")] = Path(
-        "runs/regions"
-    ),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    data: People,
+    images: Images = None,
+    run: Run = Path("runs/regions"),
+    out: Out = None,
     preset: Annotated[str, typer.Option("--preset", help="small: bundled; full: DeepGestalt's own size.")] = "small",
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, or auto.")] = "auto",
     seed: Seed = 1,
@@ -230,14 +213,13 @@ def regions(
     The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
     from ganonym.classify.crops import RegionCrops
-    from ganonym.weights import checkpoints_folder
     from ganonym_cli.device import device_of
     from ganonym_train.gestalt import read_crops
     from ganonym_train.regions import recipe_of, train_regions
 
     output = Output(as_json, quiet)
     recipe = recipe_of(preset, seed, device_of(device, output))
-    file = out or checkpoints_folder() / "regions.safetensors"
+    file = _file(out, "regions")
     crop = RegionCrops(recipe.method.side)
     crops = read_crops(data, images or data.parent / "photos", crop, jobs or os.cpu_count() or 1, output.note)
     train_regions(crops, run, file, recipe, output.note)
@@ -249,10 +231,8 @@ def reference(
     data: Annotated[
         Path, typer.Option("--data", help="people.csv of ganonym phantom --syndromes.", show_default=False)
     ],
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of the photographs.", show_default="photos beside --data")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="the bundled one")] = None,
+    images: Images = None,
+    out: Out = None,
     jobs: Jobs = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -261,13 +241,18 @@ def reference(
 
     The bundled one: ganonym phantom cohort --syndromes all --people 100 --photos 2 --seed 900, then this.
     """
-    from ganonym.weights import checkpoints_folder
     from ganonym_train.simulated import train_reference
 
     output = Output(as_json, quiet)
-    file = out or checkpoints_folder() / "reference.safetensors"
+    file = _file(out, "reference")
     train_reference(data, images or data.parent / "photos", file, jobs or os.cpu_count() or 1, output.note)
     _tell(output, "reference", file)
+
+
+def _file(out: Path | None, name: str) -> Path:
+    from ganonym.weights import checkpoints_folder
+
+    return out or checkpoints_folder() / f"{name}.safetensors"
 
 
 def _tell(output: Output, name: str, file: Path, run: Path | None = None) -> None:
@@ -275,5 +260,5 @@ def _tell(output: Output, name: str, file: Path, run: Path | None = None) -> Non
 
     digest = sha256_file(file)
     output.note(f"To use it from checkpoints/: ganonym weights accept {name}")
-    found = {"file": str(file), "sha256": digest} | ({} if run is None else {"run": str(run)})
-    output.result(found, f"{file}: {digest}")
+    written = {"file": str(file), "sha256": digest} | ({} if run is None else {"run": str(run)})
+    output.result(written, f"{file}: {digest}")

@@ -15,11 +15,10 @@ from ganonym.privacy.ksame import GroupMean, k_same
 from ganonym.synthesis.generator import compose
 from ganonym.synthesis.synthesizer import COMPONENTS as TEXTURE_COMPONENTS
 from ganonym.synthesis.synthesizer import without_green
-from ganonym.types import CANVAS, RGB, Floats, Points, Refusal
+from ganonym.types import CANVAS, RGB, Floats, Points, Refusal, luma
 
 REDUCED = 4
 COMPONENTS = 100
-_LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def align_face(rgb: RGB, points: Points, mean: Points) -> RGB:
@@ -42,7 +41,7 @@ def eigenfaces(pictures: Sequence[RGB]) -> Floats:
     """
     side = CANVAS // REDUCED
     grey = np.stack(
-        [(picture @ _LUMA).reshape(side, REDUCED, side, REDUCED).mean(axis=(1, 3)).ravel() for picture in pictures]
+        [luma(picture).reshape(side, REDUCED, side, REDUCED).mean(axis=(1, 3)).ravel() for picture in pictures]
     )
     centred = grey - grey.mean(axis=0)
     places, spread, basis = np.linalg.svd(centred, full_matrices=False)

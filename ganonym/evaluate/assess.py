@@ -1,34 +1,32 @@
-"""The assessment: a release in, a verdict with its evidence out. One function, top to bottom."""
+"""The assessment: a release in, a verdict with its evidence out. One page, top to bottom."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import PhotoPair, Seen, acquire, acquire_distractors
-from ganonym.evaluate.assessment import Assessment, Counts, Provenance
+from ganonym.evaluate.assessment import Assessment, Counts
 from ganonym.evaluate.attack_all import Attacked, Tell, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
-from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE, OnnxView
+from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.run import control_all
 from ganonym.evaluate.inferences.run import infer_all
+from ganonym.evaluate.inputs import AssessmentInput
 from ganonym.evaluate.integrity import equivalence, integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.strata import group_findings
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
 from ganonym.evaluate.utility.families import utility
-from ganonym.evaluate.utility.features import EncoderView, GestaltView, PerceptualDistance
+from ganonym.evaluate.utility.features import EncoderView, GestaltView
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.verdict.gates import Evidence, gates, headline, valid_until, verdict
-from ganonym.evaluate.verdict.policy import Policy
 from ganonym.types import RGB
 
 FEATURES = EncoderView()
@@ -37,78 +35,27 @@ WEAK_SUBJECTS = 60
 """On so many subjects the weak anonymizers of control C2 are tried: each costs two more descriptors a photo."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to assess, by which policy, and with what beyond the embedded attackers.
-
-    `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs
-    are made, and who they are. `distractors`: photos of further people, candidates in every gallery of originals.
-    `recognizers`: ONNX recognizers of the user's; `attackers`: further attackers of the user's own. `perceptual`:
-    LPIPS, where its weights are.
-    """
-
-    release: Release
-    policy: Policy
-    assessed_on: date
-    provenance: Provenance
-    title: str = ""
-    simulated: bool = False
-    recognizers: tuple[OnnxView, ...] = ()
-    attackers: tuple[Attacker, ...] = ()
-    mock: tuple[Path | None, ...] = ()
-    donors: tuple[tuple[Path, str], ...] = ()
-    distractors: tuple[Path, ...] = ()
-    perceptual: PerceptualDistance | None = None
-    seed: int = 0
-    jobs: int = 1
-
-
-def assess(request: Request, tell: Tell, write: Write = lambda _trials: None) -> tuple[Assessment, Attacked]:
-    """Attack, control, measure and judge. The same request gives the same assessment, to the last bit.
+def assess_release(
+    given: AssessmentInput, tell: Tell, write: Write = lambda _trials: None
+) -> tuple[Assessment, Attacked]:
+    """Attack, control, measure and judge. The same input gives the same assessment, to the last bit.
 
     `write` gets the trials of each attack as they come. Also returns the attacks, with the photos that each named.
-    Raises UsageError when no original can be read; errors of attackers are passed on: none is ever a score.
+    Raises UsageError when an original cannot be read; errors of attackers are passed on: none is ever a score.
     """
-    release, policy = request.release, request.policy
-    attackers = suite(request.recognizers, request.attackers)
-    views = (*views_of(attackers), FEATURES, GESTALT)
-    weak = (DLIB_ORACLE.view, THUMBNAIL.view)
-    tried = set(list(dict.fromkeys(_repeated_first(release.subjects)))[:WEAK_SUBJECTS])
-    mock = request.mock or (None,) * len(release.items)
-    seen = acquire(
-        [
-            PhotoPair(
-                item.original,
-                item.released,
-                own,
-                views,
-                weak if item.row.subject in tried else (),
-                request.perceptual,
-                item.row.face,
-            )
-            for item, own in zip(release.items, mock, strict=True)
-        ],
-        request.jobs,
-        tell,
-    )
-    if seen.unreadable:
-        raise UsageError(
-            f"{len(seen.unreadable)} photos, or what was made of them, cannot be read: {seen.unreadable[0][1]}",
-            "Take them out of the manifest, or mend them.",
-        )
-    if request.distractors:
-        further = acquire_distractors(request.distractors, views_of(attackers), request.jobs, tell)
-        seen = replace(seen, distractors=further)
+    release, policy = given.release, given.policy
+    attackers = suite(given.recognizers, given.attackers)
+    seen = _acquired(given, attackers, tell)
     counts = _counts(release, seen)
     attacked = attack_all(
-        attackers, FUSED_PARTS, seen, release, seed=request.seed, jobs=request.jobs, write=write, tell=tell
+        attackers, FUSED_PARTS, seen, release, seed=given.seed, jobs=given.jobs, write=write, tell=tell
     )
     tell("judge", 0, 4)
-    controls = control_all(seen, release, attackers, attacked.findings, request.seed)
+    controls = control_all(seen, release, attackers, attacked.findings, given.seed)
     tell("judge", 1, 4)
-    inferences, notes = infer_all(seen, release, request.donors, request.seed)
+    inferences, notes = infer_all(seen, release, given.donors, given.seed)
     tell("judge", 2, 4)
-    kept = utility(_utility_inputs(request, seen), request.seed)
+    kept = utility(_utility_inputs(given, seen), given.seed, given.classifiers)
     tell("judge", 3, 4)
     groups = group_findings(
         [item.row for item in release.items], attacked.hits, (OTHER_PHOTO, SAME_PHOTO), policy.groups.smallest
@@ -130,15 +77,15 @@ def assess(request: Request, tell: Tell, write: Write = lambda _trials: None) ->
         statement=release.statement,
     )
     judged = gates(evidence, policy)
-    until = valid_until(request.assessed_on, policy)
+    until = valid_until(given.assessed_on, policy)
     tell("judge", 4, 4)
     return Assessment(
         verdict=verdict(judged),
         headline=headline(judged, attacked.findings, policy, until),
-        title=request.title,
-        simulated=request.simulated,
+        title=given.title,
+        simulated=given.simulated,
         policy=policy.name,
-        assessed_on=request.assessed_on,
+        assessed_on=given.assessed_on,
         valid_until=until,
         declared=release.statement,
         counts=counts,
@@ -150,8 +97,37 @@ def assess(request: Request, tell: Tell, write: Write = lambda _trials: None) ->
         utility=tuple(kept),
         strata=attacked.strata,
         warnings=(*(f"not run: {name}: {why}" for name, why in attacked.not_run), *notes),
-        provenance=request.provenance,
+        provenance=given.provenance,
     ), attacked
+
+
+def _acquired(given: AssessmentInput, attackers: Sequence[Attacker], tell: Tell) -> Seen:
+    """Every photo and output as attackers and judges of utility see it; weak anonymizers of some subjects, too."""
+    views, subjects = views_of(attackers), given.release.subjects
+    weak = (DLIB_ORACLE.view, THUMBNAIL.view)
+    tried = set(list(dict.fromkeys(_repeated_first(subjects)))[:WEAK_SUBJECTS])
+    mock = given.mock or (None,) * len(given.release.items)
+    tasks = [
+        PhotoPair(
+            item.original,
+            item.released,
+            own,
+            (*views, FEATURES, GESTALT),
+            weak if item.row.subject in tried else (),
+            given.perceptual,
+            item.row.face,
+        )
+        for item, own in zip(given.release.items, mock, strict=True)
+    ]
+    seen = acquire(tasks, given.jobs, tell)
+    if seen.unreadable:
+        raise UsageError(
+            f"{len(seen.unreadable)} photos, or what was made of them, cannot be read: {seen.unreadable[0][1]}",
+            "Take them out of the manifest, or mend them.",
+        )
+    if not given.distractors:
+        return seen
+    return replace(seen, distractors=acquire_distractors(given.distractors, views, given.jobs, tell))
 
 
 def _repeated_first(subjects: Sequence[str]) -> list[str]:
@@ -175,11 +151,11 @@ def _counts(release: Release, seen: Seen) -> Counts:
     )
 
 
-def _utility_inputs(request: Request, seen: Seen) -> UtilityInputs:
+def _utility_inputs(given: AssessmentInput, seen: Seen) -> UtilityInputs:
     photos = [photo for photo in seen.photos if photo is not None]
     return UtilityInputs(
-        rows=tuple(item.row for item in request.release.items),
-        released=np.array([item.released is not None for item in request.release.items]),
+        rows=tuple(item.row for item in given.release.items),
+        released=np.array([item.released is not None for item in given.release.items]),
         original_points=tuple(photo.points for photo in photos),
         released_points=tuple(photo.released_points for photo in photos),
         in_place=np.array([photo.same_size for photo in photos]),
@@ -192,12 +168,12 @@ def _utility_inputs(request: Request, seen: Seen) -> UtilityInputs:
         original_gestalt=np.asarray(seen.originals[GESTALT.name], dtype=np.float64),
         released_gestalt=np.asarray(seen.released[GESTALT.name], dtype=np.float64),
         perceptual=None
-        if request.perceptual is None
+        if given.perceptual is None
         else np.array([np.nan if photo.perceptual is None else photo.perceptual for photo in photos]),
-        minimum_cell=request.policy.groups.smallest,
+        minimum_cell=given.policy.groups.smallest,
     )
 
 
 def _crops(crops: Sequence[RGB | None]) -> RGB:
     blank = np.zeros((CROP_SIDE, CROP_SIDE, 3), np.uint8)
-    return np.stack([blank if each is None else each for each in crops])
+    return np.stack([blank if crop is None else crop for crop in crops])

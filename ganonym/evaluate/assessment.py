@@ -5,10 +5,16 @@ Rates are over subjects, intervals two-sided 95 % unless a name says otherwise. 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from ganonym.extras import require
 from ganonym.statistics.intervals import Estimate, Model, Rate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 PROTOCOL = "GAP-1"
@@ -165,6 +171,11 @@ class Provenance(Model):
     seed: int
 
 
+def strongest(findings: Iterable[Finding]) -> Finding | None:
+    """The finding with the highest upper bound of its rank-1 rate, the first of equals; None without findings."""
+    return max(findings, key=lambda finding: (finding.rank1.upper, finding.rank1.value), default=None)
+
+
 class Assessment(Model):
     """Everything that was found, with the verdict first. `strata`: findings over some of the trials; none is judged."""
 
@@ -188,3 +199,54 @@ class Assessment(Model):
     strata: tuple[Finding, ...] = ()
     warnings: tuple[str, ...]
     provenance: Provenance
+
+    @property
+    def worst(self) -> Finding | None:
+        """The strongest attack over all settings, by the upper bound of its rank-1 rate; None when none was made."""
+        return strongest(self.findings)
+
+    def worst_in(self, setting: str) -> Finding | None:
+        """The strongest attack in one setting ("other photo", "same photo", "anonymized", …); None without any."""
+        return strongest(finding for finding in self.findings if finding.setting == setting)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a finding: who attacked, in which setting, whom it named, with interval, bound and chance.
+
+        Columns: attacker, tier, setting, subjects, trials, gallery, failures; rank1 with rank1_low, rank1_high (95 %)
+        and rank1_upper (one-sided 95 %); chance, p_value, advantage, advantage_upper, auc, eer, d_prime, bits_mean,
+        bits_worst. Rates lie in 0…1. Raises EnvironmentFault without pandas.
+        """
+        require("assess", "a data frame")
+        import pandas as pd
+
+        told = ("attacker", "tier", "setting", "subjects", "trials", "gallery", "failures")
+        measured = ("chance", "p_value", "advantage", "advantage_upper", "auc", "eer", "d_prime", "bits_mean")
+        rows = [
+            {name: getattr(finding, name) for name in told}
+            | {"rank1": finding.rank1.value}
+            | {f"rank1_{bound}": getattr(finding.rank1, bound) for bound in ("low", "high", "upper")}
+            | {name: getattr(finding, name) for name in (*measured, "bits_worst")}
+            for finding in self.findings
+        ]
+        return pd.DataFrame(rows)
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write evidence.html, card.md and assessment.json to `folder`, and return their paths.
+
+        report.html and trials.parquet need the photographs: `assess(…, out=folder)` writes them, too. Raises
+        EnvironmentFault when a package for pages lacks, or the folder cannot be written.
+        """
+        require("assess", "an assessment")
+        from ganonym.evaluate.report.write import write_public
+
+        return write_public(Path(folder), self)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Assessment:
+        """The assessment of a file, or of the folder that holds assessment.json.
+
+        Raises UsageError when it cannot be read, is no JSON, is of another schema version or does not fit the schema.
+        """
+        from ganonym.evaluate.report.files import read_assessment
+
+        return read_assessment(Path(path))

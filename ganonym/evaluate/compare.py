@@ -95,7 +95,7 @@ def compare(
     if not same and not different_data:
         raise UsageError(
             "the assessments are of different originals, so their rates say nothing about each other.",
-            "Assess the same photographs, or say --different-data.",
+            "Assess the same photographs with the same manifest, or say --different-data.",
         )
     for name, each in assessments.items():
         if not each.findings:
@@ -136,6 +136,38 @@ def compare(
     )
 
 
+def compare_folders(folders: Sequence[Path], measure: str | None = None, different_data: bool = False) -> Comparison:
+    """`compare` the assessments in `folders`, by the folders' last names; longer ones where those are not distinct.
+
+    Raises UsageError as `compare`, on a folder named twice, and on an assessment that cannot be read.
+    """
+    named = _named(folders)
+    assessments = {name: Assessment.load(folder) for name, folder in named.items()}
+    return compare(assessments, measure, different_data, trials_in(named))
+
+
+def trials_in(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """trials.parquet of the assessments that still have it, by name; it is not shared with every assessment."""
+    files = {name: folder / "trials.parquet" for name, folder in folders.items()}
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+def _named(folders: Sequence[Path]) -> dict[str, Path]:
+    """Folders by name. Raises UsageError on one that is there twice.
+
+    >>> list(_named([Path("runs/a/report"), Path("runs/b/report")]))
+    ['a/report', 'b/report']
+    """
+    whole = [folder.resolve() for folder in folders]
+    if len(set(whole)) < len(whole):
+        raise UsageError("an assessment is named twice.", "Name each once.")
+    for length in range(1, max(len(folder.parts) for folder in whole) + 1):
+        names = ["/".join(folder.parts[-length:]) for folder in whole]
+        if len(set(names)) == len(names):
+            return dict(zip(names, folders, strict=True))
+    raise AssertionError("distinct paths have distinct names")
+
+
 def _differences(runs: Sequence[Run], trials: Mapping[str, Path]) -> tuple[Difference, ...]:
     risks = {
         run.name: risk_by_subject(trials[run.name], run.attacker, run.setting) for run in runs if run.name in trials
@@ -150,7 +182,7 @@ def _differences(runs: Sequence[Run], trials: Mapping[str, Path]) -> tuple[Diffe
 
 
 def _strongest(assessment: Assessment) -> Finding:
-    strongest = wording.worst(assessment.findings)
+    strongest = assessment.worst
     assert strongest is not None, "checked before"
     return strongest
 

@@ -8,17 +8,23 @@ their number.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ganonym.evaluate.verdict.policy import Policy, RateRule
-from ganonym.faces.shape import ShapeModel, from_canvas, join, split
+from ganonym.batch.inventory import take_inventory
+from ganonym.batch.people import PeopleAudit, audit_people
+from ganonym.errors import UsageError
+from ganonym.evaluate.verdict.policy import POLICIES, Policy, RateRule, load_policy
+from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split
 from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.population import attacker_view, generator, public_patients
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
+from ganonym.settings import Settings
 from ganonym.statistics.intervals import Proportion, proportion
 from ganonym.types import Floats
 
@@ -42,6 +48,78 @@ class Forecast:
     named: Proportion
     linked: Proportion
     kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What is tried: group sizes `k`, sizes of codebooks, and ε of the metric mechanism with its `directions`."""
+
+    k: tuple[int, ...] = (5, 11, 20)
+    codes: tuple[int, ...] = (16, 32, 64)
+    epsilon: tuple[float, ...] = (0.5, 1.0, 2.0)
+    directions: int = 8
+
+    def mechanisms(self, subjects: int) -> dict[str, PrivacySettings]:
+        """The mechanisms for so many subjects, by what they are called. Raises UsageError on what is no budget.
+
+        >>> list(Budgets(k=(5, 11), codes=(16,), epsilon=(1.0,)).mechanisms(8))
+        ['k-same, k = 5', 'codebook, 16 codes', 'metric, ε = 1', 'none (exact shapes)']
+        """
+        tried = {f"k-same, k = {size}": PrivacySettings(k=size) for size in self.k if size <= subjects}
+        tried |= {f"codebook, {size} codes": PrivacySettings(mechanism="codebook", codes=size) for size in self.codes}
+        tried |= {
+            f"metric, ε = {most:g}": PrivacySettings(
+                mechanism="metric", epsilon=most, directions=self.directions, disperse="subject"
+            )
+            for most in self.epsilon
+        }
+        tried["none (exact shapes)"] = PrivacySettings(mechanism="none", i_understand=True)
+        return tried
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseForecast:
+    """What to expect of a release of `subjects` people: each mechanism's forecast, and which gates it can pass.
+
+    `least_provable`: no attack can be shown to succeed less often (one-sided exact 95 % bound when it names nobody).
+    """
+
+    subjects: int
+    mechanisms: Mapping[str, Forecast]
+    gates: tuple[Power, ...]
+    least_provable: float
+
+
+def forecast_release(
+    subjects: int, budgets: Budgets, seed: int = 0, tell: Callable[[str, int, int], None] = lambda *_: None
+) -> ReleaseForecast:
+    """Try every mechanism on virtual shapes of `subjects` people. Raises UsageError for fewer than 2, and on budgets.
+
+    >>> plan = forecast_release(12, Budgets(k=(5,), codes=(), epsilon=()))
+    >>> list(plan.mechanisms), round(plan.least_provable, 3)
+    (['k-same, k = 5', 'none (exact shapes)'], 0.221)
+    """
+    if subjects < 2:
+        raise UsageError("one subject cannot hide among others.", "Plan for at least 2.")
+    model, tried = load_shape(), budgets.mechanisms(subjects)
+    forecasts = {}
+    for done, (name, settings) in enumerate(tried.items(), start=1):
+        forecasts[name] = forecast(settings, model, subjects, seed)
+        tell("try", done, len(tried))
+    gates = tuple(gate for name in POLICIES for gate in power(subjects, load_policy(name)))
+    return ReleaseForecast(subjects, forecasts, gates, proportion(0, subjects, confidence=0.90).high)
+
+
+def audit_subjects(
+    photos: Path,
+    manifest: Path | None,
+    distinct: Path | None = None,
+    jobs: int = 1,
+    tell: Callable[[str, int, int], None] = lambda *_: None,
+) -> tuple[int, PeopleAudit]:
+    """The number of subjects in a folder, and which of them may be one person. Raises UsageError."""
+    inventory = take_inventory(photos, None, Settings(), manifest, distinct)
+    return inventory.subjects, audit_people(photos, inventory, jobs, tell)
 
 
 def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: int = 0) -> Forecast:

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.faces.align import crop, similarity
-from ganonym.types import RGB, Points
+from ganonym.types import RGB, Points, luma
 
 SIDE = 24
 # Where the eyes' centres and the mouth's centre lie in the thumbnail: the face from brows to chin fills it.
 ANCHORS = np.array([[7.0, 8.0], [16.0, 8.0], [11.5, 17.5]])
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def face_thumbnail(rgb: RGB, points: Points, side: int = SIDE, anchors: Points = ANCHORS) -> NDArray[np.uint8]:
@@ -20,7 +19,7 @@ def face_thumbnail(rgb: RGB, points: Points, side: int = SIDE, anchors: Points =
     `anchors` (3, 2): where the eyes' centres and the mouth's centre are to lie in it.
     """
     known = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
-    grey: NDArray[np.uint8] = np.round(crop(rgb, similarity(known, anchors), side) @ LUMA).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.round(luma(crop(rgb, similarity(known, anchors), side))).astype(np.uint8)
     return grey
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist, pdist
 
-from ganonym.types import RGB, Floats, Points
+from ganonym.types import RGB, Floats, Points, luma
 
-LUMA = (0.299, 0.587, 0.114)
 OCTAVES = 4
 
 
@@ -104,7 +103,7 @@ def bands(rgb: RGB, points: Points) -> Floats:
     in pixels of `rgb`. Raises ValueError where that part of the face is under 16 px.
     """
     (left, top), (right, bottom) = points[17:60].min(axis=0).astype(int), points[17:60].max(axis=0).astype(int)
-    level = rgb.astype(np.float64) @ np.array(LUMA)
+    level = luma(rgb)
     level = level[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     step = 2**OCTAVES
     level = level[: level.shape[0] // step * step, : level.shape[1] // step * step]

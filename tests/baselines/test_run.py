@@ -196,14 +196,8 @@ def test_bounds_of_methods_that_make_faces(folder: Path, smallest: float, larges
         with pytest.raises(PhotoError) as refused:
             work(Treatment(folder, "Müller Anna/1.png", digest(folder), settings, smallest, largest_yaw))  # type: ignore[operator]
         assert refused.value.reason == reason
-    assert (
-        treat(
-            Treatment(
-                folder, "Müller Anna/1.png", digest(folder), BaselineSettings(method="blur"), smallest, largest_yaw
-            )
-        )[1]
-        == 1
-    )
+    blur = BaselineSettings(method="blur")
+    assert treat(Treatment(folder, "Müller Anna/1.png", digest(folder), blur, smallest, largest_yaw))[1] == 1
 
 
 def digest(folder: Path) -> str:

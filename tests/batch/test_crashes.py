@@ -58,10 +58,13 @@ def test_worker_pool_killed_at_a_random_moment_resumes(
     code = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
         "from pathlib import Path; from tiny_pipeline import PIPELINE\n"
-        "from ganonym.batch.run import run_batch; from ganonym.settings import Settings\n"
+        "from ganonym.batch.job import BatchJob; from ganonym.batch.run import run_batch\n"
+        "from ganonym.settings import Settings\n"
         "if __name__ == '__main__':\n"
-        f"    run_batch(Path({str(tmp_path / 'in')!r}), Path({str(tmp_path / 'out')!r}), Settings(jobs=2, k=3),\n"
-        f"              key_file=Path({str(key_file)!r}), pipeline=PIPELINE, progress=lambda *_: print(flush=True))\n"
+        f"    source, out = Path({str(tmp_path / 'in')!r}), Path({str(tmp_path / 'out')!r})\n"
+        f"    key = Path({str(key_file)!r})\n"
+        "    job = BatchJob(source, out, Settings(jobs=2, k=3), key_file=key)\n"
+        "    run_batch(job, PIPELINE, lambda *_: print(flush=True))\n"
     )
     script = tmp_path / "script.py"
     script.write_text(code)

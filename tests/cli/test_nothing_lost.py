@@ -15,7 +15,7 @@ from ganonym import weights
 from ganonym.batch.audit import audit_release
 from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate import run_assessment as assessing
+from ganonym.evaluate import api as assessing
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
 from ganonym.evaluate.scores import Scores
 from ganonym_cli import demo
@@ -133,14 +133,14 @@ def test_reports_that_show_photographs_stay_out_of_what_is_shared(tmp_path: Path
     for folder in ("photos", "released"):
         (tmp_path / folder).mkdir()
     with pytest.raises(UsageError, match="show photographs and names, would lie inside"):
-        assessing.run_assessment(tmp_path / "photos", tmp_path / "released", tmp_path / "m.csv", tmp_path / inside)
+        assessing.assess(tmp_path / "photos", tmp_path / "released", tmp_path / "m.csv", out=tmp_path / inside)
     assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["photos", "released"]
 
 
 def test_an_assessment_that_fails_leaves_an_earlier_one_whole(
     unequal_classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_request: object, _tell: object, write: Callable[[Trials], None]) -> None:
+    def broken(_given: object, _tell: object, write: Callable[[Trials], None]) -> None:
         one = np.array(["s"])
         write(trials_of(Scores("dlib", "T1", "other photo", np.zeros((1, 1)), one, one, np.zeros(1, dtype=np.intp))))
         raise EnvironmentFault("memory is short.")
@@ -150,14 +150,14 @@ def test_an_assessment_that_fails_leaves_an_earlier_one_whole(
     for name in ("assessment.json", "trials.parquet", "report.html", "evidence.html", "card.md"):
         (out / name).write_bytes(b"earlier")
     before = contents(out)
-    monkeypatch.setattr(assessing, "assess", broken)
+    monkeypatch.setattr(assessing, "assess_release", broken)
     photos = unequal_classes / "photos"
     (tmp_path / "released").symlink_to(photos)
-    given = (photos, Path(os.path.relpath(photos)), unequal_classes / "people.csv", out)
+    given = (photos, Path(os.path.relpath(photos)), unequal_classes / "people.csv")
     with pytest.raises(UsageError, match="inside"):
-        assessing.run_assessment(*given[:3], photos / "out")
+        assessing.assess(*given, out=photos / "out")
     with pytest.raises(EnvironmentFault, match="memory is short"):
-        assessing.run_assessment(*given)
+        assessing.assess(*given, out=out)
     assert contents(out) == before
 
 

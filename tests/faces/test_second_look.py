@@ -132,3 +132,14 @@ def test_levelled_photos_do_not_depend_on_light() -> None:
     rgb = data.astronaut().astype(float)
     assert np.abs(levelled(np.rint(rgb * 0.5).astype(np.uint8)).astype(float) - levelled(data.astronaut())).mean() < 2
     assert np.array_equal(levelled(np.full((9, 9, 3), 7, np.uint8)), np.full((9, 9, 3), 128, np.uint8))
+
+
+def test_the_second_look_sees_small_and_turned_faces() -> None:
+    portraits = [photo.rgb for photo in phantom_cohort(3, 1, seed=21)]
+    room = np.full((700, 900, 3), 140, np.uint8)
+    room[:480, :480] = portraits[0]
+    room[480:, 500:720] = np.rot90(portraits[1])[:440, :440][::2, ::2]
+    room[20:180, 700:860] = portraits[2][::3, ::3]
+    middles = [((box.left + box.right) / 2, (box.top + box.bottom) / 2) for box in second_look(room)]
+    for x, y, reach in ((240, 240, 90), (610, 590, 60), (780, 100, 40)):
+        assert any(abs(a - x) < reach and abs(b - y) < reach for a, b in middles), (x, y)

@@ -1,82 +1,89 @@
-"""Sweeps: which settings are run, what a failed one costs, and the whole command with an invented assessor."""
+"""Sweeps: which methods are run, what a failed one costs, and the whole command on virtual people."""
 
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
+import numpy as np
 import pytest
-import typer
-from invented import invented
-from typer.testing import CliRunner
 
-from ganonym.errors import UsageError
+from ganonym.errors import PhotoError, UsageError
+from ganonym.evaluate.api import curves_of, sweep
 from ganonym.evaluate.assessment import Assessment
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.settings import Settings
+from ganonym.types import RGB
+from ganonym_cli.app import main
 from ganonym_cli.phantom import write_people
-from ganonym_cli.sweep import Setting, command, lines_of, run_settings, settings_of
+from ganonym_cli.sweep import baselines_of, methods_of
 
 
-def names(**changes: object) -> list[str]:
-    given = {
-        "mechanisms": ["k-same", "metric", "codebook"], "k": [2, 11], "epsilon": [0.5], "baselines": ["blur", "eyebar"],
-        "seed": 0, "jobs": 1,
-    }  # fmt: skip
-    return [each.name for each in settings_of(Path("in"), Path("m.csv"), **(given | changes))]  # type: ignore[arg-type]
+def test_every_value_and_every_baseline_is_a_method() -> None:
+    methods = methods_of(["k-same", "metric", "codebook"], [2, 11], [0.5], seed=3)
+    assert list(methods) == ["k-same-k2", "k-same-k11", "metric-e0.5", "codebook"]
+    found = {name: (each.mechanism, each.k, each.seed) for name, each in methods.items() if isinstance(each, Settings)}
+    assert found["k-same-k2"] == ("k-same", 2, 3)
+    assert found["codebook"][0] == "codebook"
+    assert list(baselines_of("blur,eyebar,blur", 1)) == ["blur", "eyebar"]
+    assert baselines_of("", 1) == {}
 
 
-def test_every_value_and_every_baseline_is_a_setting() -> None:
-    assert names() == ["k-same-k2", "k-same-k11", "metric-e0.5", "codebook", "blur", "eyebar"]
-    assert names(mechanisms=["k-same"], baselines=[]) == ["k-same-k2", "k-same-k11"]
-
-
-@pytest.mark.parametrize("wrong", [{"k": [1]}, {"epsilon": [0.0]}, {"baselines": ["magic"]}, {"mechanisms": ["none"]}])
-def test_wrong_values_are_told_before_any_work(wrong: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: methods_of(["k-same"], [1], []),
+        lambda: methods_of(["metric"], [], [0.0]),
+        lambda: methods_of(["none"], [], []),
+        lambda: baselines_of("magic", 1),
+    ],
+)
+def test_wrong_values_are_told_before_any_work(wrong: object) -> None:
     with pytest.raises(UsageError):
-        names(**wrong)
+        wrong()  # type: ignore[operator]
 
 
 def test_only_methods_with_several_settings_are_joined() -> None:
-    rows = [Setting(name, method, lambda _out, _tell: 1) for name, method in (("a2", "a"), ("b", "b"), ("a5", "a"))]
-    assert lines_of(rows) == [["a2", "a5"]]
+    methods = methods_of(["k-same", "codebook"], [2, 5], []) | baselines_of("blur", 1) | {"mine": lambda rgb: rgb}
+    assert curves_of(methods) == [["k-same-k2", "k-same-k5"]]
 
 
-def test_one_failure_does_not_cost_the_others(tmp_path: Path) -> None:
-    rows = [Setting(name, name, lambda _out, _tell: 1) for name in ("first", "broken", "last")]
-    told: list[str] = []
+def test_one_failure_does_not_cost_the_others_and_none_is_silent(tmp_path: Path) -> None:
+    taken = list(phantom_cohort(3, 2, seed=1))
+    photos, people = [photo.rgb for photo in taken], [photo.subject for photo in taken]
 
-    def run_one(setting: Setting, folder: Path) -> Assessment:
-        assert folder == tmp_path / "runs" / setting.name
-        if setting.name == "broken":
-            raise UsageError("nothing was released.")
-        return invented()
+    def withheld(_rgb: RGB) -> RGB:
+        raise PhotoError("refused", "nothing is given away.")
 
-    assert list(run_settings(rows, tmp_path, run_one, told.append)) == ["first", "last"]
-    assert told == ["broken is left out: nothing was released."]
+    def wrong(_rgb: RGB) -> RGB:
+        return np.zeros((3, 3))  # type: ignore[return-value]
+
+    methods = {"copy": lambda rgb: rgb, "wrong": wrong, "black": np.zeros_like}
+    comparison = sweep(photos, people, methods, policy="internal", out=tmp_path / "out")
+    assert {run.name for run in comparison.runs} == {"copy", "black"}
+    assert any("wrong is left out: the output of" in note for note in comparison.notes)
+    assert comparison.same_data
+    assert Assessment.load(tmp_path / "out" / "runs" / "copy").worst is not None
+    with pytest.raises(UsageError, match="wrong is left out"):
+        sweep(photos, people, {"wrong": wrong, "withheld": withheld}, policy="internal")
 
 
-def test_the_command_releases_assesses_and_compares(tmp_path: Path) -> None:
-    manifest = write_people(tmp_path / "photos", 3, 1, 0, lambda *_: None)
-    seen: list[str] = []
-
-    def assess(originals: Path, release: Path, rows: Path, out: Path, **options: object) -> Assessment:
-        assert (originals, rows) == (tmp_path / "photos", manifest)
-        assert {name: options[name] for name in ("policy", "title", "seed", "jobs")} == {
-            "policy": "internal", "title": out.name, "seed": 3, "jobs": 1
-        }  # fmt: skip
-        seen.append(out.name)
-        assert list((release / "images").rglob("*.png")), "something was released"
-        return invented(random.Random(out.name).uniform(0.5, 30.0))
-
-    app = typer.Typer()
-    app.command()(command(assess))
-    arguments = [str(tmp_path / "photos"), "--manifest", str(manifest), "--out", str(tmp_path / "out"), "-k", "2"]
-    ended = CliRunner().invoke(
-        app, [*arguments, "--baselines", "blur", "--jobs", "1", "--seed", "3", "--policy", "internal", "--json"]
-    )
-    assert ended.exit_code == 0, (ended.output, ended.exception)
-    told = json.loads(ended.stdout)
-    assert seen == ["k-same-k2", "blur"]
-    assert sorted(each["name"] for each in told["runs"]) == sorted(seen)
+def test_the_command_releases_assesses_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = write_people(tmp_path / "photos", 4, 1, 0, lambda *_: None)
+    out = tmp_path / "out"
+    arguments = [str(tmp_path / "photos"), "--manifest", str(manifest), "--out", str(out), "-k", "2"]
+    with pytest.raises(SystemExit) as ended:
+        main(
+            ["sweep", *arguments, "--baselines", "blur", "--jobs", "1", "--seed", "3", "--policy", "internal", "--json"]
+        )
+    printed = capsys.readouterr()
+    assert ended.value.code == 0, printed.err
+    told = json.loads(printed.out)
+    assert sorted(run["name"] for run in told["runs"]) == ["blur", "k-same-k2"]
     assert told["left_out"] == []
-    assert (tmp_path / "out" / "tradeoff.svg").is_file()
+    assert all(Path(file).is_file() for file in told["files"])
+    assert len(told["files"]) == len(list(out.glob("*.*")))
+    for name in ("blur", "k-same-k2"):
+        found = Assessment.load(out / "runs" / name)
+        assert (found.title, found.policy, found.provenance.seed) == (name, "internal", 3)
+        assert list((out / "runs" / name / "release" / "images").rglob("*.png")), "something was released"

@@ -8,7 +8,7 @@ import pytest
 from invented import invented, use
 
 from ganonym.evaluate.compare import compare
-from ganonym_cli.assess import _tables
+from ganonym_cli.assess import tables_of
 from ganonym_cli.compare import table_of
 from ganonym_cli.console import Output
 
@@ -19,7 +19,7 @@ def test_nothing_is_cut_at_eighty_columns(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setenv("COLUMNS", "80")
     found = invented(utility=[use("syndrome", LONG, 0.97, 0.93, 0.05)])
     runs = {"k-same, k = 11": invented(), f"runs/{LONG}/report": invented(1.5, 0.95)}
-    Output().result({}, *_tables(found), table_of(compare(runs)))
+    Output().result({}, *tables_of(found), table_of(compare(runs)))
     out = capsys.readouterr().out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 80

@@ -24,6 +24,7 @@ from ganonym.classify.learning.heads import cosface_logits, cosines
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, normalised
 from ganonym.errors import UsageError
 from ganonym.manifest import read_manifest
+from ganonym.types import LUMA
 from ganonym_train.loop import Steps, descend, export_half, resume, run_steps, set_rate
 
 HELD_OUT = 60
@@ -85,7 +86,6 @@ def rank1(vectors: NDArray[np.floating], person: NDArray[np.intp]) -> float:
 FORM = IResNetForm(blocks=(1, 1, 2, 1), widths=(16, 32, 64, 128), embedding=128, side=96)
 MARGIN, SCALE = 0.35, 30.0
 _SHIFT = 3
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +164,5 @@ def varied(pictures: Tensor, generator: torch.Generator) -> Tensor:
     places = torch.randint(2 * _SHIFT + 1, (count, 2), generator=generator).tolist()
     moved = torch.stack([face[:, y : y + side, x : x + side] for face, (y, x) in zip(padded, places, strict=True)])
     lit = moved * uniform(0.7, 1.3) + uniform(-0.25, 0.25) + uniform(-0.1, 0.1, 3)
-    grey = (lit * torch.tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True).expand_as(lit)
+    grey = (lit * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True).expand_as(lit)
     return torch.where(uniform(0, 1) < 0.2, grey, lit).clamp(-1, 1)

@@ -18,12 +18,11 @@ from torch.nn import functional
 
 from ganonym.classify.learning.fit import descend
 from ganonym.classify.system import Inputs, Predictor
-from ganonym.types import Floats
+from ganonym.types import LUMA, Floats
 
 DIRECTIONS, CELL = 8, 4
 WIDTHS = (48, 96)
 BATCH, DROPOUT = 32, 0.3
-_LUMA = (0.299, 0.587, 0.114)
 _MIRRORED = [-direction % DIRECTIONS for direction in range(DIRECTIONS)]
 
 
@@ -69,8 +68,8 @@ def oriented_gradients(crops: NDArray[np.uint8]) -> Tensor:
     Each edge is shared between the two nearest of eight directions, and each cell divided by the energy of the 5 × 5
     cells around it, so that neither brightness nor contrast matters.
     """
-    luma = torch.from_numpy(crops).float() @ torch.tensor(_LUMA)
-    padded = functional.pad(luma[:, None], (1, 1, 1, 1), mode="replicate")
+    grey = torch.from_numpy(crops).float() @ torch.tensor(LUMA)
+    padded = functional.pad(grey[:, None], (1, 1, 1, 1), mode="replicate")
     across = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
     down = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
     strength = (across.square() + down.square()).sqrt()

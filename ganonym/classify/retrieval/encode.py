@@ -25,11 +25,10 @@ from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
 from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.onnx_session import SIDE, width
+from ganonym.types import luma
 from ganonym.weights import sha256_file, verified_path
 
 BUNDLED = "gestalt"
-
-_LUMA = (0.299, 0.587, 0.114)
 
 BATCH = 64
 
@@ -53,8 +52,8 @@ def seen(crops: NDArray[np.uint8], variant: Variant) -> NDArray[np.uint8]:
     shown = crops[:, :, ::-1] if variant.flip else crops
     if not variant.grey:
         return np.ascontiguousarray(shown)
-    luma = np.rint(shown @ np.array(_LUMA)).astype(np.uint8)
-    return np.repeat(luma[..., None], 3, axis=3)
+    grey = np.rint(luma(shown)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,22 +91,22 @@ def of_model(folder: Path, foundations: Sequence[Callable[[], Arrays]], device: 
     Raises UsageError when it is of a system that makes no vectors of single crops, EnvironmentFault as `load_model`.
     """
 
-    def found(kind: str) -> Arrays:
-        if kind not in ("gestaltmatcher", "margin"):
-            raise _no_vectors(folder, kind)
+    def foundation(start: str) -> Arrays:
+        if start != BUNDLED:
+            raise _no_vectors(folder)
         return _foundation(folder, foundations)
 
-    model = load_model(folder, found, device)
+    model = load_model(folder, foundation, device)
     trained = model.trained
     if not isinstance(trained, TrainedGestalt | TrainedMargin):
-        raise _no_vectors(folder, model.recipe.system)
+        raise _no_vectors(folder)
     encoder = TrainedEncoder(folder.name, trained.width, trained.embed)
     return Member(encoder, trained.network.form.side, digest(trained.arrays)), model
 
 
-def _no_vectors(folder: Path, kind: str) -> UsageError:
+def _no_vectors(folder: Path) -> UsageError:
     return UsageError(
-        f"{folder} is a model of {kind}, which makes no vectors to compare photographs by.",
+        f"the model in {folder} makes no vectors to compare photographs by.",
         "Give one of gestaltmatcher or of a margin head.",
     )
 

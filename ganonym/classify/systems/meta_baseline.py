@@ -88,10 +88,6 @@ class MetaBaseline:
     tasks: int = 4
     course: Schedule = field(default_factory=lambda: Schedule(1, 4, "sgd", 1e-3, decay=5e-4, course="constant"))
 
-    def check(self, classes: NDArray[np.intp], count: int) -> None:  # noqa: ARG002
-        """Raises UsageError when fewer than `shape.ways` classes have photos enough for an episode."""
-        pool(classes, _alone(classes), self.shape)
-
     def learn(
         self,
         inputs: Inputs,
@@ -238,7 +234,15 @@ class MetaBaselineConfiguration(Configuration):
     def keeps_means(self) -> bool:
         return True
 
+    @property
+    def shape(self) -> Shape:
+        """Of an episode."""
+        return Shape(self.ways, self.shots, self.queries)
+
+    def check(self, classes: NDArray[np.intp], count: int) -> None:  # noqa: ARG002
+        """Raises UsageError when fewer than `ways` classes have photos enough for an episode."""
+        pool(classes, _alone(classes), self.shape)
+
     def system(self, foundation: Arrays, device: str = CPU) -> System:
         baseline = ClassifierBaseline(Projection(self.width), Schedule(self.epochs, 128, "sgd", 0.1, decay=5e-4))
-        shape = Shape(self.ways, self.shots, self.queries)
-        return System(by_photo(embedding(foundation, device)), MetaBaseline(baseline, shape, self.steps))
+        return System(by_photo(embedding(foundation, device)), MetaBaseline(baseline, self.shape, self.steps))

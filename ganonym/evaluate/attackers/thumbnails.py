@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Sample, uncorrelated
-from ganonym.faces.thumbnail import LUMA, SIDE, face_thumbnail
-from ganonym.types import RGB, Floats, Points
+from ganonym.faces.thumbnail import SIDE, face_thumbnail
+from ganonym.types import RGB, Floats, Points, luma
 
 INNER_SIDE = 24
 # Eyes 11 pixels apart: the thumbnail spans just over two eye distances, less than the cheekbones.
@@ -89,7 +89,7 @@ INNER_FACE = Fixed("inner face", InnerFaceView(), uncorrelated, Approach("T0", "
 def photo_thumbnail(rgb: RGB, side: int = PHOTO_SIDE) -> Floats:
     """Grey (side, side), Rec. 601 luma: means over the cells of a grid laid over the whole photo (H, W, 3)."""
     small = Image.fromarray(rgb).resize((side, side), Image.Resampling.BOX)
-    return np.asarray(np.asarray(small, dtype=np.float64) @ LUMA)
+    return luma(np.asarray(small, dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class BackgroundView:
         if points is None:
             return None
         fine = PHOTO_SIDE * _CELLS
-        grey = np.asarray(Image.fromarray(sample.rgb).resize((fine, fine), Image.Resampling.BOX)) @ LUMA
+        grey = luma(np.asarray(Image.fromarray(sample.rgb).resize((fine, fine), Image.Resampling.BOX)))
         cover = face_cover(points, (sample.rgb.shape[0], sample.rgb.shape[1]), fine)
         grey[cover] = grey[~cover].mean() if not cover.all() else 0.0
         return standardized(grey.reshape(PHOTO_SIDE, _CELLS, PHOTO_SIDE, _CELLS).mean(axis=(1, 3)).ravel())

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility
+from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility, strongest
 from ganonym.evaluate.protocol import TIERS
 from ganonym.evaluate.report import figures, wording
 from ganonym.evaluate.report.pages import limit_of, render
@@ -59,7 +59,7 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
     findings = [each for each in a.findings if enough and each.subjects >= MINIMUM_CELL]
     shown = a.model_copy(update={"findings": tuple(findings)})
     settings = {name: found for name, found in wording.by_setting(shown).items() if name in wording.SETTINGS}
-    strongest = wording.worst(each for found in settings.values() for each in found)
+    worst_of_all = strongest(finding for group in settings.values() for finding in group)
     worst = [found[0] for found in settings.values()]
     end = max((figures.axis_end([each], limit_of(a, each.setting)) for each in worst), default=1.0)
     measure = measure_of([shown]) if enough else None
@@ -79,7 +79,7 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         limit=limit_of(a),
         settings=settings,
         tiers=[words for tier, words in TIERS.items() if any(each.tier == tier for each in findings)],
-        strongest=strongest,
+        strongest=worst_of_all,
         who=who,
         clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
         gates=[(gate, wording.GATES[gate.id], bounds(gate)) for gate in a.gates if gate.id in wording.GATES],

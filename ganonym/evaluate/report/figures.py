@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.assessment import Finding, strongest
 from ganonym.evaluate.report.drawing import ACCENT, ALARM, BAND, INK, MUTED, canvas, spread, to_svg
-from ganonym.evaluate.report.wording import percent, worst
+from ganonym.evaluate.report.wording import percent
 from ganonym.types import Floats
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def axis_end(findings: Sequence[Finding], limit: float | None) -> float:
 def cmc(findings: Sequence[Finding], name: str, label: Named) -> str:
     """Share of people within the first 1, 2, … names, a curve for each finding, the strongest in colour."""
     places = max(len(f.cmc) for f in findings)
-    first = worst(findings)
+    first = strongest(findings)
     with canvas(310, left=42, right=122, top=10) as axes:
         for each in findings:
             _curve(axes, np.arange(1.0, len(each.cmc) + 1), np.array(each.cmc), each is first)
@@ -102,7 +102,7 @@ def det(findings: Sequence[Finding], name: str, label: Named) -> str:
     from scipy.stats import norm
 
     shown = [each for each in findings if len(each.det) > 1]
-    first = worst(shown)
+    first = strongest(shown)
     low, high = float(norm.ppf(_PROBITS[0])), float(norm.ppf(_PROBITS[-1]))
     with canvas(310, left=42, right=14, top=10) as axes:
         for each in shown:
@@ -155,5 +155,5 @@ def _short(text: str, longest: int = _LABEL) -> str:
 
 
 def _curves_title(what: str, findings: Sequence[Finding], label: Named) -> str:
-    strongest = worst(findings)
-    return f"{what}, {len(findings)} curves" + ("." if strongest is None else f"; the strongest: {label(strongest)}.")
+    first = strongest(findings)
+    return f"{what}, {len(findings)} curves" + ("." if first is None else f"; the strongest: {label(first)}.")

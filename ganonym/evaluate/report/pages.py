@@ -132,14 +132,14 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
         drawn,
         a=assessment,
         settings=groups,
-        strongest=wording.worst(assessment.findings),
+        strongest=assessment.worst,
         measure=measure,
         pairs=pairs,
-        strata=_strongest(assessment.strata),
+        strata=_strongest_by_setting(assessment.strata),
     )
 
 
-def _strongest(findings: Sequence[Finding]) -> list[Finding]:
+def _strongest_by_setting(findings: Sequence[Finding]) -> list[Finding]:
     """Of every setting, the finding with the highest bound."""
     best: dict[str, Finding] = {}
     for each in findings:
@@ -187,6 +187,12 @@ def write_comparison(folder: Path, comparison: Comparison, lines: Sequence[Seque
     for name, data in made.items():
         write_whole(folder / name, data)
     return [folder / name for name in made]
+
+
+def comparison_files(comparison: Comparison) -> list[str]:
+    """Names of what `write_comparison` writes."""
+    drawn = comparison.measure is not None and any(run.utility is not None for run in comparison.runs)
+    return ["comparison.html", "comparison.csv", "comparison.json", *["tradeoff.svg"] * drawn]
 
 
 def comparison_page(comparison: Comparison, lines: Sequence[Sequence[str]] = ()) -> str:

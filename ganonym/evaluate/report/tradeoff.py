@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ganonym.evaluate.assessment import Assessment, Utility
 from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, beside, canvas, to_svg
-from ganonym.evaluate.report.wording import CLASSES, percent, worst
+from ganonym.evaluate.report.wording import CLASSES, percent
 from ganonym.statistics.intervals import Estimate, Rate
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def utility_of(assessment: Assessment, measure: str) -> Utility | None:
 
 def points_of(assessment: Assessment, name: str, measure: str) -> list[Point]:
     """The release as a point, and its untouched photographs as another where control C1 measured them."""
-    strongest, found = worst(assessment.findings), utility_of(assessment, measure)
-    if strongest is None or found is None or found.released is None:
+    worst, found = assessment.worst, utility_of(assessment, measure)
+    if worst is None or found is None or found.released is None:
         return []
-    points = [Point(name, strongest.rank1, found.released)]
+    points = [Point(name, worst.rank1, found.released)]
     clean = next((each.value for each in assessment.controls if each.id == "C1" and each.value is not None), None)
     if clean is not None and found.original is not None:
         rate = Rate(value=clean, low=clean, high=clean, upper=clean, n=assessment.counts.subjects)

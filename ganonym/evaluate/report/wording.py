@@ -5,7 +5,7 @@ Settings carry the attack names of Newton et al. 2005, tiers what an attack cost
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from ganonym.evaluate.assessment import Assessment, Finding
@@ -137,11 +137,6 @@ def number(value: float) -> str:
     """
     plain = f"{value:.3f}" if 0.01 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
     return plain.replace("-", "−")
-
-
-def worst(findings: Iterable[Finding]) -> Finding | None:
-    """The finding with the highest upper bound, the first of equals; None without findings."""
-    return max(findings, key=lambda each: (each.rank1.upper, each.rank1.value), default=None)
 
 
 def by_setting(assessment: Assessment) -> dict[str, list[Finding]]:

@@ -19,7 +19,7 @@ from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.upright import aligned
-from ganonym.types import RGB, Floats, Points
+from ganonym.types import RGB, Floats, Points, luma
 
 if TYPE_CHECKING:
     from ganonym.evaluate.utility.inputs import UtilityInputs
@@ -29,7 +29,6 @@ MARGIN = 0.15
 IDENTICAL_DB = 100.0
 # Weights of the five scales (Wang et al. 2003); the coarsest is 12 px, the window of 11 px still fits.
 _SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_LUMA = (0.299, 0.587, 0.114)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -68,7 +67,7 @@ def agree(original: Sample, released: Sample) -> Agreement:
             aligned(sample.rgb, points, ALIGNED_SIDE)
             for sample, points in ((original, place), (released, released.place))
         ]
-    likeness = None if pair is None else float(structure(*map(_luma, pair))[0].mean())
+    likeness = None if pair is None else float(structure(*map(luma, pair))[0].mean())
     if original.rgb.shape != released.rgb.shape:
         same = None if pair is None else bool(np.abs(pair[0] - pair[1].astype(np.int16)).mean() < 1.0)
         return Agreement(ssim_aligned=likeness, pixel_equal=same)
@@ -147,10 +146,6 @@ def _outside(one: RGB, other: RGB, box: tuple[int, int, int, int]) -> float | No
     free[y0:y1, x0:x1] = False
     free = free[5:-5, 5:-5]
     return float(whole[free].mean()) if free.any() else None
-
-
-def _luma(rgb: RGB) -> Floats:
-    return np.asarray(rgb @ np.array(_LUMA))
 
 
 def _grey(rgb: RGB, size: tuple[int, int]) -> Floats:

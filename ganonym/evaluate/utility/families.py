@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.system import Learner
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
@@ -25,8 +26,10 @@ from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, proportion
 
 
-def utility(inputs: UtilityInputs, rng_seed: int) -> list[Utility]:
+def utility(inputs: UtilityInputs, rng_seed: int, classifiers: Sequence[Learner] = ()) -> list[Utility]:
     """All rows, by family. Equal inputs and seeds give equal rows; each family draws for itself.
+
+    `classifiers` learn syndromes from aligned faces, beside the embedded ones.
 
     Nothing here blocks a release. What cannot be measured is a row "not evaluated" that says why. Raises ValueError for
     an empty assessment.
@@ -34,7 +37,7 @@ def utility(inputs: UtilityInputs, rng_seed: int) -> list[Utility]:
     if not inputs.rows:
         raise ValueError("there is no photo whose utility could be assessed")
     streams = iter(np.random.default_rng([rng_seed, family]) for family in range(8))
-    diagnosed = diagnose(inputs, rng_seed)
+    diagnosed = diagnose(inputs, rng_seed, classifiers=classifiers)
     return [
         *syndromes(inputs, diagnosed, next(streams)),
         *deployed(inputs, np.random.default_rng([rng_seed, 9])),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +48,15 @@ class Diagnosed:
     calls: Mapping[str, Mapping[Cell, Calls]]
 
 
-def diagnose(inputs: UtilityInputs, seed: int, network: Learner = NETWORK) -> Diagnosed | None:
-    """Every photo with a syndrome called in the four cells, by landmarks and by pixels.
+def diagnose(
+    inputs: UtilityInputs, seed: int, network: Learner = NETWORK, classifiers: Sequence[Learner] = ()
+) -> Diagnosed | None:
+    """Every photo with a syndrome called in the four cells, by landmarks, by pixels and by every classifier given.
 
     Classes of fewer than two subjects are left out, because nobody could be learned from; None when fewer than two
     classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" the `network` on aligned crops,
-    "gestalt" a shrinkage LDA on embeddings of the bundled gestalt encoder, where they were computed.
+    "gestalt" a shrinkage LDA on embeddings of the bundled gestalt encoder, where they were computed. `classifiers` see
+    the aligned crops, uint8 (n, 64, 64, 3), and go by their `name`, or that of their class.
     """
     people = defaultdict(set)
     for row in inputs.rows:
@@ -82,6 +86,9 @@ def diagnose(inputs: UtilityInputs, seed: int, network: Learner = NETWORK) -> Di
             for rows, seen in ((inputs.original_gestalt, found), (inputs.released_gestalt, shown))
         )
         calls["gestalt"] = four_cells(Discriminant(), before, after, classes, subjects, seed)
+    for classifier in classifiers:
+        name = _unused(str(getattr(classifier, "name", type(classifier).__name__)), calls)
+        calls[name] = four_cells(classifier, crops[0], crops[1], classes, subjects, seed)
     return Diagnosed(photos, classes, subjects, names, np.array([len(people[name]) for name in names], np.intp), calls)
 
 
@@ -96,6 +103,16 @@ def syndromes(inputs: UtilityInputs, found: Diagnosed | None, rng: np.random.Gen
     alone = len({row.syndrome for row in inputs.rows if row.syndrome is not None}) - len(found.names)
     note = f"{alone} syndromes of a single subject are left out." if alone else ""
     return [row for kind in found.calls for row in _of_classifier(inputs, found, kind, note, rng)]
+
+
+def _unused(name: str, names: Collection[str]) -> str:
+    """`name`, numbered where it is taken.
+
+    >>> _unused("svm", ["svm", "svm 2"])
+    'svm 3'
+    """
+    numbered = (name if number == 1 else f"{name} {number}" for number in itertools.count(1))
+    return next(choice for choice in numbered if choice not in names)
 
 
 def _of_classifier(

@@ -83,6 +83,17 @@ class Policy(BaseModel):
     guarantee: Rule
     utility: Rule
 
+    @classmethod
+    def load(cls, given: str | Path) -> Policy:
+        """A built-in policy ("public", "controlled", "internal"), or a TOML file that alters one: see `load_policy`.
+
+        Raises UsageError listing every unknown key and wrong value.
+
+        >>> Policy.load("public").singling_out.rate
+        0.09
+        """
+        return load_policy(given)
+
     def digest(self) -> str:
         """Hex SHA-256 over every limit."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

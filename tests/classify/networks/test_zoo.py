@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
 from safetensors.numpy import save_file
 from torch import nn
@@ -49,6 +48,8 @@ def test_number_of_weights_is_the_published_one(architecture: Architecture) -> N
 
 
 def test_inception_v3_lacks_only_the_auxiliary_head_of_torchvision() -> None:
+    import timm  # takes seconds, which every collection would
+
     with torch.device("meta"):
         auxiliary = timm.create_model("inception_v3", pretrained=False, aux_logits=True).AuxLogits
     whole = models.Inception_V3_Weights.IMAGENET1K_V1.meta["num_params"]

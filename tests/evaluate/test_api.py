@@ -1,0 +1,154 @@
+"""`assess` on pictures in memory: anyone's function or outputs, people in words, attackers and classifiers added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from ganonym.errors import PhotoError, UsageError
+from ganonym.evaluate import assessment as results
+from ganonym.evaluate.api import assess
+from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.attackers.attacker import Fixed, Sample, euclidean
+from ganonym.evaluate.verdict.policy import load_policy
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.photos.encode import encode_png
+from ganonym.types import RGB, Floats
+
+DAY = date(2026, 11, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """The mean colour of a picture: what a planted attacker looks at."""
+
+    name: str = "mean colour"
+    width: int = 3
+
+    def template(self, sample: Sample) -> Floats:
+        return np.asarray(sample.rgb.reshape(-1, 3).mean(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """A classifier that always says the first class: of two equally frequent ones it gets half."""
+
+    name: str = "always the first"
+
+    def learn(self, inputs: NDArray[np.uint8], classes: NDArray[np.intp], count: int, seed: int) -> object:  # noqa: ARG002
+        assert inputs.dtype == np.uint8
+        assert inputs.shape[1:] == (64, 64, 3)
+        return lambda seen: np.eye(count)[np.zeros(len(seen), dtype=np.intp)]
+
+
+@pytest.fixture(scope="module")
+def cohort() -> tuple[list[RGB], list[dict[str, str]]]:
+    """24 photographs of 12 virtual people, half of whom have a simulated syndrome."""
+    taken = list(phantom_cohort({"WBS": 6, "control": 6}, 2, seed=3))
+    return [photo.rgb for photo in taken], [
+        {"subject": photo.subject, "syndrome": "WBS" if "WBS" in photo.subject else "none"} for photo in taken
+    ]
+
+
+def blurred(rgb: RGB) -> RGB:
+    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(12)))
+
+
+def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[str, str]]], tmp_path: Path) -> None:
+    photos, people = cohort
+    colour = Fixed("mean colour", "T0", Colour(), euclidean)
+
+    assessment = assess(
+        photos, blurred, people, attackers=[colour], classifiers=[ByName()], policy="internal", out=tmp_path / "out",
+        today=DAY, title="Blur",
+    )  # fmt: skip
+
+    counts = assessment.counts
+    assert (counts.photos, counts.subjects, counts.released, counts.withheld) == (24, 12, 24, 0)
+    assert (assessment.policy, assessment.title) == ("internal", "Blur")
+    named = {(finding.attacker, finding.setting): finding.rank1.value for finding in assessment.findings}
+    assert named["mean colour", "same photo"] == 1.0, "a blur keeps the mean colour, by which all are told apart"
+    assert named["thumbnail", "same photo"] >= 0.9
+    for finding in assessment.findings:
+        if finding.attacker in ("metadata name", "metadata order", "metadata time"):
+            assert finding.rank1.value <= finding.chance_high, "our own files say nothing of whose they are"
+    gates = {gate.id: gate.state for gate in assessment.gates}
+    assert (gates["G0"], gates["G2b"], assessment.verdict) == ("PASS", "FAIL", "INCONCLUSIVE"), "so few people"
+
+    worst = assessment.worst
+    assert worst is not None
+    assert worst.rank1.upper == max(finding.rank1.upper for finding in assessment.findings)
+    other = assessment.worst_in("other photo")
+    assert other is not None
+    assert other.setting == "other photo"
+    assert assessment.worst_in("no such setting") is None
+
+    rows = [row for row in assessment.utility if row.name.startswith("macro top-1 by always the first")]
+    assert [row.original.value for row in rows if row.original is not None] == [0.5]
+    assert "not above chance" in rows[0].note
+
+    frame = assessment.to_frame()
+    assert len(frame) == len(assessment.findings)
+    told = frame.set_index(["attacker", "setting"])["rank1"].to_dict()
+    assert told == named
+
+    wrote = {path.name for path in (tmp_path / "out").iterdir()}
+    assert wrote == {"assessment.json", "card.md", "evidence.html", "report.html", "trials.parquet"}
+    assert Assessment.load(tmp_path / "out") == assessment
+    saved = assessment.save(tmp_path / "again")
+    assert {path.name for path in saved} == {"assessment.json", "card.md", "evidence.html"}
+    for path in saved:
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
+
+
+def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
+    taken = list(phantom_cohort(4, 2, seed=5))
+    photos, people = [photo.rgb for photo in taken], [photo.subject for photo in taken]
+    outputs = [None if index == 3 else blurred(rgb) for index, rgb in enumerate(photos)]
+    for index, rgb in enumerate(photos, start=1):
+        (tmp_path / f"{index:06d}.png").write_bytes(encode_png(rgb))
+
+    def withholding(rgb: RGB) -> Image.Image:
+        if np.array_equal(rgb, photos[3]):
+            raise PhotoError("refused", "not this one.")
+        return Image.fromarray(blurred(rgb))
+
+    by_path = {f"{index:06d}.png": name for index, name in enumerate(people, start=1)}
+    one = assess(photos, outputs, people, policy=load_policy("internal"), today=DAY)
+    other = assess(tmp_path, withholding, by_path, policy="internal", today=DAY)
+    assert one.counts.withheld == 1
+    assert one.provenance == other.provenance
+
+    def seen(found: Assessment) -> list[results.Finding]:  # what is looked at in the originals' own files is not ours
+        return [each for each in found.findings if not each.attacker.startswith("metadata")]
+
+    assert seen(one) == seen(other)
+    assert one.utility == other.utility
+
+
+@pytest.mark.parametrize(
+    ("originals", "release", "people", "said"),
+    [
+        ([], [], None, "no original"),
+        ([np.zeros((9, 9, 3))], [None], None, "original 1 is float64"),
+        ([np.zeros((9, 9, 3), np.uint8)], [None], ["a", "b"], "2 names are told of 1 photos"),
+        ([np.zeros((9, 9, 3), np.uint8)], [], None, "0 outputs are given for 1 photos"),
+        ([np.zeros((9, 9, 3), np.uint8)], lambda _: np.zeros(4), None, "the output of 000001.png is float64"),
+        ([np.zeros((9, 9, 3), np.uint8)], [None], None, "nothing below"),
+    ],
+)
+def test_what_does_not_fit_is_told(originals: Sequence[RGB], release: object, people: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        assess(originals, release, people)  # type: ignore[arg-type]
+
+
+def test_an_option_that_there_is_not_is_told() -> None:
+    with pytest.raises(TypeError, match="no option speed"):
+        assess([], [], speed=3)  # type: ignore[call-arg]
