@@ -97,7 +97,9 @@ class BlazeFaceDetector:
     def _confirmed(self, rgb: RGB, rows: Floats) -> list[Box]:
         together = merged(rows)
         upright = [_box(row) for row in together[_rolls(together) <= LEVEL]]
-        return [box for box in upright if all(find_mesh(rgb, box, n).presence >= self.presence for n in (0, 1))]
+        return [
+            _rounded(box) for box in upright if all(find_mesh(rgb, box, n).presence >= self.presence for n in (0, 1))
+        ]
 
 
 def merged(rows: Floats) -> Floats:
@@ -152,6 +154,17 @@ def _rolls(rows: Floats) -> Floats:
 
 def _box(row: Floats) -> Box:
     return Box(*row[:5].tolist())
+
+
+def _rounded(box: Box) -> Box:
+    """`box` with its side rounded to 1/16 of an octave and its middle to 1/32 of that.
+
+    What lies far from a face moves the networks' answers by hundredths of a pixel: so it mostly changes nothing.
+    """
+    side = float(2.0 ** (np.round(16 * np.log2(max(box.width, box.height, 1.0))) / 16))
+    middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+    left, top = (np.round(middle / side * 32) / 32 * side - side / 2).tolist()
+    return Box(left, top, left + side, top + side, box.score)
 
 
 def _in_window(
