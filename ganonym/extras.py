@@ -18,6 +18,11 @@ MODULES: dict[Extra, tuple[str, ...]] = {
 """What each extra of pyproject.toml brings, by the names under which it is imported."""
 
 
+def absent(extra: Extra) -> list[str]:
+    """The modules of `extra` that are not installed. Imports nothing."""
+    return [name for name in MODULES[extra] if not _is_there(name)]
+
+
 def require(extra: Extra, purpose: str) -> None:
     """Raises EnvironmentFault unless all packages of `extra` are there; `purpose` begins the sentence: "X needs …".
 
@@ -25,11 +30,16 @@ def require(extra: Extra, purpose: str) -> None:
 
     >>> require("assess", "an assessment")
     """
-    if absent := [name for name in MODULES[extra] if not _is_there(name)]:
+    if modules := absent(extra):
         raise EnvironmentFault(
-            f"{purpose} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed.",
-            f"Install the extra: pip install 'ganonym[{extra}]'",
+            f"{purpose} needs {', '.join(modules)}, which {'is' if len(modules) == 1 else 'are'} not installed.",
+            remedy(extra),
         )
+
+
+def remedy(extra: Extra) -> str:
+    """How to get `extra`."""
+    return f"Install the extra: pip install 'ganonym[{extra}]'"
 
 
 def bringing(module: str | None) -> Extra | None:

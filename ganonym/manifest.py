@@ -65,11 +65,11 @@ class Manifest:
         """What the steward should know: columns that are not read, and which of them may be meant for one that is."""
         if not self.ignored:
             return ()
-        told = f"manifest columns ignored: {', '.join(self.ignored)}"
+        note = f"manifest columns ignored: {', '.join(self.ignored)}"
         lacking = [name for name in OPTIONAL if name not in self.columns]
-        meant = {name: near_misses(name, self.ignored) for name in lacking}
-        guesses = [f"is {' or '.join(map(repr, found))} the {name}?" for name, found in meant.items() if found]
-        return (f"{told} ({'; '.join(guesses)} rename it)" if guesses else told,)
+        likely = {name: near_misses(name, self.ignored) for name in lacking}
+        guesses = [f"is {' or '.join(map(repr, near))} the {name}?" for name, near in likely.items() if near]
+        return (f"{note} ({'; '.join(guesses)} rename it)" if guesses else note,)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -96,8 +96,8 @@ def read_manifest(path: Path) -> Manifest:
         head = f"the manifest {path}, read as separated by {table.delimiter}, has {len(faults)} faults:"
         raise UsageError("\n  ".join([head, *faults[:_LISTED], *more]))
     ignored = tuple(name for name in columns if name not in COLUMNS)
-    found = {image: row for image, (_, row) in rows.items()}
-    return Manifest(found, "syndrome" in columns, ignored, path, table.delimiter, columns)
+    by_image = {image: row for image, (_, row) in rows.items()}
+    return Manifest(by_image, "syndrome" in columns, ignored, path, table.delimiter, columns)
 
 
 def image_path(cell: str) -> str:
@@ -139,8 +139,8 @@ def _take(cells: dict[str, str], surplus: int, line: int, rows: dict[str, tuple[
     faults += [f"line {line}: {fault}" for fault in wrong]
     if not wrong:
         texts = {name: value[name] or None for name in ("syndrome", "session", "ethnicity", "expression", "site")}
-        known: Sex | None = "female" if sex == "female" else "male" if sex == "male" else None
-        rows[image] = (line, Row(image, value["subject"], sex=known, age=age, face=face, **texts))
+        given: Sex | None = "female" if sex == "female" else "male" if sex == "male" else None
+        rows[image] = (line, Row(image, value["subject"], sex=given, age=age, face=face, **texts))
 
 
 def _age(text: str) -> float | None:
@@ -151,9 +151,9 @@ def _age(text: str) -> float | None:
 def _contradictions(rows: Iterable[tuple[int, Row]]) -> Iterator[str]:
     first: dict[str, tuple[int, Row]] = {}
     for line, row in rows:
-        start, known = first.setdefault(row.subject, (line, row))
+        start, earlier = first.setdefault(row.subject, (line, row))
         for name in ("syndrome", "sex"):
-            if getattr(row, name) != getattr(known, name):
+            if getattr(row, name) != getattr(earlier, name):
                 yield f"line {line}: subject {row.subject!r} has another {name} than on line {start}"
 
 
@@ -184,18 +184,18 @@ def match(table: Manifest, names: Iterable[str]) -> Match:
     Raises UsageError where no row names a photo, with one row beside one photo.
     """
     photos = list(names)
-    found = _unique(table.rows, photos, _form, _form)
-    exact = len(found)
-    found |= _unique(_left(table, found), _without(photos, found), _folded, _folded)
-    note = "manifest paths read without regard to upper and lower case" if len(found) > exact else ""
-    if not found:
-        found, note = _moved(table, photos)
-    if not found:
+    pairs = _unique(table.rows, photos, _form, _form)
+    exact = len(pairs)
+    pairs |= _unique(_left(table, pairs), _without(photos, pairs), _folded, _folded)
+    note = "manifest paths read without regard to upper and lower case" if len(pairs) > exact else ""
+    if not pairs:
+        pairs, note = _moved(table, photos)
+    if not pairs:
         raise UsageError(*_nothing(table, photos))
-    names_of = {row.image: name for name, row in found.items()}
+    names_of = {row.image: name for name, row in pairs.items()}
     listed = [(names_of[image], row) for image, row in table.rows.items() if image in names_of]
     rows = {name: replace(row, image=name) for name, row in listed}
-    return Match(rows, tuple(_left(table, found).values()), note)
+    return Match(rows, tuple(_left(table, pairs).values()), note)
 
 
 def _form(path: str) -> str:
@@ -206,13 +206,13 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", _form(path).casefold())
 
 
-def _left(table: Manifest, found: Mapping[str, Row]) -> dict[str, Row]:
-    used = {row.image for row in found.values()}
+def _left(table: Manifest, pairs: Mapping[str, Row]) -> dict[str, Row]:
+    used = {row.image for row in pairs.values()}
     return {image: row for image, row in table.rows.items() if image not in used}
 
 
-def _without(photos: Sequence[str], found: Mapping[str, Row]) -> list[str]:
-    return [name for name in photos if name not in found]
+def _without(photos: Sequence[str], pairs: Mapping[str, Row]) -> list[str]:
+    return [name for name in photos if name not in pairs]
 
 
 def _unique(
@@ -241,10 +241,10 @@ def _moved(table: Manifest, photos: Sequence[str]) -> tuple[dict[str, Row], str]
         one = len({front for front, _, _ in deeper}) == 1
         fitting = [(by_photo[path], by_row[end]) for _, path, end in deeper] if one else []
         note = "manifest paths read as below a folder of the input"
-    found = dict(fitting)
-    alone = len(found) == len(fitting) == len({row.image for _, row in fitting})
+    pairs = dict(fitting)
+    alone = len(pairs) == len(fitting) == len({row.image for _, row in fitting})
     alike = len(by_photo) < len(photos) or len(by_row) < len(table.rows)
-    return (found, note) if alone and not alike else ({}, "")
+    return (pairs, note) if alone and not alike else ({}, "")
 
 
 def _ends(path: str) -> Iterator[tuple[str, str]]:

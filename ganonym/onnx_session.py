@@ -21,7 +21,7 @@ SIDE = 112
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
+class Preprocessing:
     """What a network wants of the aligned face: order of the colours, and (value − `offset`) / `scale`."""
 
     bgr: bool
@@ -30,18 +30,20 @@ class Preset:
 
 
 PRESETS = {
-    "arcface": Preset(bgr=False, offset=127.5, scale=127.5),
-    "auraface": Preset(bgr=False, offset=127.5, scale=127.5),
-    "adaface": Preset(bgr=True, offset=127.5, scale=127.5),
+    "arcface": Preprocessing(bgr=False, offset=127.5, scale=127.5),
+    "auraface": Preprocessing(bgr=False, offset=127.5, scale=127.5),
+    "adaface": Preprocessing(bgr=True, offset=127.5, scale=127.5),
     # OpenCV's FaceRecognizerSF loads BGR and swaps: its network is fed RGB, 0…255 as they are.
-    "sface": Preset(bgr=False, offset=0.0, scale=1.0),
+    "sface": Preprocessing(bgr=False, offset=0.0, scale=1.0),
 }
 
 
-def fed(face: RGB, preset: Preset) -> NDArray[np.float32]:
+def fed(face: RGB, preprocessing: Preprocessing) -> NDArray[np.float32]:
     """The network's input (1, 3, 112, 112) of an aligned face (112, 112, 3)."""
-    channels = face[..., ::-1] if preset.bgr else face
-    return np.ascontiguousarray(((channels.astype(np.float32) - preset.offset) / preset.scale).transpose(2, 0, 1)[None])
+    channels = face[..., ::-1] if preprocessing.bgr else face
+    return np.ascontiguousarray(
+        ((channels.astype(np.float32) - preprocessing.offset) / preprocessing.scale).transpose(2, 0, 1)[None]
+    )
 
 
 def template(path: Path, sha256: str, preset: str, face: RGB) -> NDArray[np.float32]:
@@ -51,10 +53,10 @@ def template(path: Path, sha256: str, preset: str, face: RGB) -> NDArray[np.floa
     the file is missing, the file is not the one with digest `sha256` (hex), takes other pictures, fails, or answers
     with what no face can be compared by.
     """
-    found = _run(path, sha256, fed(face, PRESETS[preset]))
-    if not np.isfinite(found).all() or not found.any():
+    answer = _run(path, sha256, fed(face, PRESETS[preset]))
+    if not np.isfinite(answer).all() or not answer.any():
         raise EnvironmentFault(f"{path} answers a face with no usable template.", "Check model and preset.")
-    return found
+    return answer
 
 
 @cache
@@ -66,10 +68,10 @@ def width(path: Path, sha256: str) -> int:
 def _run(path: Path, sha256: str, picture: NDArray[np.float32]) -> NDArray[np.float32]:
     session = _session(path, sha256)
     try:
-        found = np.asarray(session.run(None, {session.get_inputs()[0].name: picture})[0], dtype=np.float32)
+        answer = np.asarray(session.run(None, {session.get_inputs()[0].name: picture})[0], dtype=np.float32)
     except Exception as error:  # as in `open_network`
         raise EnvironmentFault(f"{path} fails on a picture ({error}).", "Export it anew.") from error
-    return found.ravel()
+    return answer.ravel()
 
 
 @cache
@@ -80,7 +82,7 @@ def _session(path: Path, sha256: str) -> Any:
     shape = inputs[0].shape if inputs else []
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or not _fits(shape):
         raise EnvironmentFault(
-            f"{path} takes {[(each.type, each.shape) for each in inputs]}, "
+            f"{path} takes {[(tensor.type, tensor.shape) for tensor in inputs]}, "
             f"not one float picture (1, 3, {SIDE}, {SIDE}).",
             "Only recognizers of aligned faces of this size can be used.",
         )
@@ -103,10 +105,10 @@ def open_network(path: Path, sha256: str) -> Any:
         content = path.read_bytes()
     except OSError as error:
         raise EnvironmentFault(f"cannot read the network {path}: {error.strerror}.", "Check the path.") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256.lower():
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256.lower():
         raise EnvironmentFault(
-            f"{path} has SHA-256 {found}, you gave {sha256}.",
+            f"{path} has SHA-256 {digest}, you gave {sha256}.",
             "Fetch the file again, or give the digest it should have.",
         )
     options = onnxruntime.SessionOptions()

@@ -50,7 +50,7 @@ def canonical_id(subject: str) -> str:
     Unicode NFKC and case folding; no white space and no invisible characters; every dash a hyphen; no leading zeros
     in a number, and no ".0" behind one that a spreadsheet wrote.
 
-    >>> [canonical_id(each) for each in ("P–007", "p-7", "\\u200bP - 7", "7.0", "10")]
+    >>> [canonical_id(subject) for subject in ("P–007", "p-7", "\\u200bP - 7", "7.0", "10")]
     ['p-7', 'p-7', 'p-7', '7', '10']
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", subject).casefold())
@@ -114,7 +114,7 @@ def read_distinct(path: Path | None, subjects: Iterable[str]) -> Distinct:
         ids = [unicodedata.normalize("NFC", cell.strip()) for cell in cells if cell.strip()]
         if not ids or ids[0].startswith("#"):
             continue
-        if absent := [each for each in ids if each not in present]:
+        if absent := [subject for subject in ids if subject not in present]:
             raise UsageError(
                 f"{path}, line {number}: {absent[0]!r} is no subject of this run.",
                 "Write ids as the manifest does; without a manifest, photos as paths below the input folder.",

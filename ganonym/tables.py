@@ -124,8 +124,8 @@ def near_misses(name: str, columns: Sequence[str]) -> list[str]:
     """Those of `columns` that people use, or mistype, for the column `name`."""
     plain = {column: re.sub(r"[\W_]", "", column.casefold()) for column in columns}
     synonyms = _SYNONYMS.get(name, "").split()
-    found = [column for column in columns if plain[column] in {name, *synonyms}]
-    return found or [column for column in columns if difflib.get_close_matches(plain[column], [name], cutoff=0.75)]
+    equal = [column for column in columns if plain[column] in {name, *synonyms}]
+    return equal or [column for column in columns if difflib.get_close_matches(plain[column], [name], cutoff=0.75)]
 
 
 def number(text: str) -> float | None:

@@ -67,10 +67,10 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     path = folder / entries[name].file
     if not path.is_file():
         raise EnvironmentFault(f"weights file {path} is missing.", f"Restore it, or train it: ganonym train {name}")
-    found = sha256_file(path)
-    if found != entries[name].sha256:
+    digest = sha256_file(path)
+    if digest != entries[name].sha256:
         raise EnvironmentFault(
-            f"weights file {path} has SHA-256 {found}, the manifest says {entries[name].sha256}.",
+            f"weights file {path} has SHA-256 {digest}, the manifest says {entries[name].sha256}.",
             "Restore the file; if you trained it yourself, run: ganonym weights accept " + name,
         )
     return path
@@ -108,8 +108,8 @@ def accept(name: str, folder: Path | None = None) -> str:
     manifest = folder / "manifest.toml"
     text = manifest.read_text("utf-8")
     row = re.compile(rf'(\[{re.escape(name)}\][^\[]*?\bsha256\s*=\s*)"[0-9a-f]*"')
-    changed, found = row.subn(rf'\g<1>"{digest}"', text)
-    if found != 1:
+    changed, lines = row.subn(rf'\g<1>"{digest}"', text)
+    if lines != 1:
         raise EnvironmentFault(f"{manifest} has no sha256 line under [{name}].", f'Write it: sha256 = "{digest}"')
     partial = manifest.with_name(f".{manifest.name}.partial")
     try:

@@ -57,6 +57,14 @@ def test_the_first_module_that_lacks_is_named_with_its_extra(extra: Extra) -> No
     assert {bringing(f"{module}.part") for module in MODULES[extra]} <= set(MODULES)
 
 
+def test_doctor_tells_what_each_extra_lacks() -> None:
+    ended = command("doctor", "--json")
+    told = {finding["what"]: finding for finding in json.loads(ended.stdout)["findings"]}
+    for extra, modules in MODULES.items():
+        assert told[f"extra {extra}"]["level"] == "note"
+        assert all(module in told[f"extra {extra}"]["detail"] for module in modules)
+
+
 def test_an_assessment_without_its_extra_is_refused_before_it_begins(tmp_path: Path) -> None:
     ended = command("assess", tmp_path, tmp_path, "--manifest", tmp_path / "people.csv", "--out", tmp_path / "out")
     assert (ended.returncode, ended.stdout) == (4, "")

@@ -51,20 +51,15 @@ def anonymize(
     from ganonym.batch.job import BatchJob
     from ganonym.batch.prepare import rehearse_batch
     from ganonym.batch.run import run_batch
-    from ganonym.batch.wording import NOT_LOOKED_FOR, photo_warning
+    from ganonym.batch.wording import forewarnings
     from ganonym.errors import UsageError
-    from ganonym.photos.text import require_text_finder, text_finder
 
     settings = settings_from(given, profile)
     output = Output(as_json, quiet)
-    if settings.output == "photo" and settings.background != "grey":
-        output.warn(f"Warning: {photo_warning(settings)}.")
+    for warning in forewarnings(settings):
+        output.warn(f"Warning: {warning}.")
     if "small_classes" in given and manifest is None:
         raise UsageError("--small-classes does nothing without --manifest: there are no classes.", "Leave it out.")
-    if settings.covers_text and settings.text == "cover":
-        require_text_finder()
-    elif settings.covers_text and text_finder() is None:
-        output.warn(f"Warning: {NOT_LOOKED_FOR}.")
     job = BatchJob(source, out, settings, manifest, key_file, after or (), distinct)
     if dry_run:
         with output.progress() as advance:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ganonym.errors import GanonymError
-from ganonym.extras import bringing
+from ganonym.extras import bringing, remedy
 from ganonym_cli import (
     anonymize,
     assess,
@@ -128,8 +128,7 @@ def _run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         if isinstance(error, ModuleNotFoundError) and (extra := bringing(error.name)):
-            remedy = f"Install the extra: pip install 'ganonym[{extra}]'"
-            return _fail(arguments, ENVIRONMENT, f"{error.name} is not installed.", remedy)
+            return _fail(arguments, ENVIRONMENT, f"{error.name} is not installed.", remedy(extra))
         kind = type(error).__name__
         return _fail(arguments, INTERNAL, f"internal error ({kind})", "This is a bug; GANONYM_DEBUG=1 shows where.")
     return 0

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from ganonym.errors import EnvironmentFault
+from ganonym.extras import MODULES, absent
 from ganonym_cli.console import Output
 from ganonym_cli.options import Json, Quiet
 from ganonym_cli.table import Table
@@ -20,18 +21,11 @@ from ganonym_cli.table import Table
 Level = Literal["ok", "note", "bad"]
 COLOURS = {"ok": "green", "note": "yellow", "bad": "bold red"}
 PACKAGES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pillow",
-    "torch",
-    "safetensors",
-    "dlib-bin",
-    "onnxruntime",
-    "pebble",
-    "typer",
-    "rich",
+    *("numpy", "scipy", "scikit-learn", "pillow", "pillow-heif", "torch", "safetensors", "onnxruntime", "dlib-bin"),
+    *("face_recognition_models", "pebble", "pydantic", "tomli-w", "typer", "rich"),
 )
+"""What ganonym needs whatever it does."""
+
 DLIB_MODELS = ("shape_predictor_68_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
 LICENCES = (
     (
@@ -75,9 +69,11 @@ def _packages() -> Iterator[Finding]:
         yield Finding("bad", "packages", f"missing {', '.join(missing)}: make setup")
     else:
         yield Finding("ok", "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES))
-    for extra, name in (("fan", "face-alignment"), ("train", "lpips")):
-        found = _version(name)
-        yield Finding("ok" if found else "note", f"extra {extra}", f"{name} {found or 'absent; not needed by default'}")
+    for extra, modules in MODULES.items():
+        if missing := absent(extra):
+            yield Finding("note", f"extra {extra}", f"without {', '.join(missing)}: pip install 'ganonym[{extra}]'")
+        else:
+            yield Finding("ok", f"extra {extra}", ", ".join(modules))
 
 
 def _torch() -> Iterator[Finding]:
@@ -116,9 +112,9 @@ def _weights() -> Iterator[Finding]:
         yield Finding("bad", "weights", str(fault))
         return
     for name, entry in entries.items():
-        found = state(entry)
-        detail = f"{found}, {entry.licence}, trained on {', '.join(entry.trained_on)}"
-        yield Finding("ok" if found == "ok" else "bad", f"weights {name}", detail)
+        condition = state(entry)
+        source = f", trained on {', '.join(entry.trained_on)}" if entry.trained_on else ""
+        yield Finding("ok" if condition == "ok" else "bad", f"weights {name}", f"{condition}, {entry.licence}{source}")
 
 
 def _licences() -> Iterator[Finding]:

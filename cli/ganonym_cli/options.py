@@ -14,6 +14,8 @@ from annotated_types import Ge
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ganonym_cli.console import Output
+
 if TYPE_CHECKING:
     from ganonym.faces.cache import FaceCache
     from ganonym.settings import Settings
@@ -47,6 +49,11 @@ Cache: TypeAlias = Annotated[
     ),
 ]
 OutFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.", show_default=False)]
+
+
+Device: TypeAlias = Annotated[
+    str, typer.Option("--device", help="Where networks compute: cpu, cuda, or auto, a GPU where there is one.")
+]
 
 
 def cache_at(folder: Path | None) -> FaceCache | None:
@@ -138,3 +145,13 @@ def sources_of(profile: str | None) -> tuple[Path | None, str | None]:
     if profile is not None and (profile.endswith(".toml") or Path(profile).is_file()):
         return Path(profile), None
     return None, profile
+
+
+def device_of(text: str, output: Output) -> str:
+    """As torch names it. Raises UsageError for an unknown one, EnvironmentFault for a GPU that is not there."""
+    from ganonym.classify.studies.study import device_of as place_of
+
+    place, remarks = place_of(text)
+    for remark in remarks:
+        output.note(remark.text)
+    return place

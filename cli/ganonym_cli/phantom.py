@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ganonym_cli.console import Advance, Output
+from ganonym_cli.console import Output
 from ganonym_cli.options import Jobs, Json, OutFolder, Quiet, Seed
-
-if TYPE_CHECKING:
-    from ganonym.phantom.cohort import Cohort
 
 PEOPLE = 24
 
@@ -45,6 +41,7 @@ def phantom(
     from ganonym.errors import UsageError
     from ganonym.phantom.cohort import cohort_of
     from ganonym.phantom.syndromes import check_severity
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     output = Output(as_json, quiet)
     if severity is not None and syndromes is None:
@@ -68,64 +65,3 @@ def phantom(
     output.result(
         payload, f"{cohort.people * photos} photos of {cohort.people} people: {out / 'photos'}, manifest {manifest}"
     )
-
-
-def class_sizes(text: str, people: int) -> dict[str, int]:
-    """People by class of "WBS=33,KBG=2,control"; `people` where no number is given. Raises UsageError.
-
-    "all" is every syndrome whose signs show in a frontal photograph, and control; what is named beside it has its own
-    number.
-
-    >>> class_sizes("WBS=3,control", 24)
-    {'WBS': 3, 'control': 24}
-    """
-    from ganonym.errors import UsageError
-    from ganonym.phantom.cohort import CONTROL
-    from ganonym.phantom.syndromes import HARD, load_syndromes
-
-    sizes: dict[str, int] = {}
-    everybody: dict[str, int] = {}
-    for entry in text.split(","):
-        name, given, number = (part.strip() for part in entry.partition("="))
-        if given and not (number.isascii() and number.isdigit() and int(number) > 0):
-            raise UsageError(f"--syndromes: {entry.strip()!r} gives no number of people.", "Write for example KBG=2.")
-        if name in sizes:
-            raise UsageError(f"--syndromes: {name} is named twice.", "Name each class once.")
-        size = int(number) if given else people
-        if name == "all":
-            everybody = dict.fromkeys((*(key for key in load_syndromes() if key not in HARD), CONTROL), size)
-        else:
-            sizes[name] = size
-    return everybody | sizes
-
-
-def write_people(folder: Path, people: int, photos: int, seed: int, advance: Advance) -> Path:
-    """`write_cohort` of healthy people, in this process."""
-    from ganonym.phantom.cohort import cohort_of
-
-    return write_cohort(folder, cohort_of(people, photos, seed), 1, advance)
-
-
-def write_cohort(folder: Path, cohort: Cohort, jobs: int | None, advance: Advance) -> Path:
-    """Write the photos as `folder`/SUBJECT/NUMBER.png and the manifest people.csv beside `folder`; returns the latter.
-
-    A cohort with syndromes has landmarks.csv (exact, in photo pixels) and signs.csv beside it. Files are the same for
-    any number of `jobs`. Raises UsageError when `folder` already holds something or a table is there, EnvironmentFault
-    when it cannot be written.
-    """
-    from ganonym.errors import UsageError
-    from ganonym.files import make_folder
-    from ganonym_cli.phantom_files import TABLES, photograph_all, tables
-
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty.", "Choose another folder.")
-    there = [name for name in TABLES if (folder.parent / name).exists()]
-    if there:
-        raise UsageError(f"{folder.parent / there[0]} is there already.", "Choose another folder.")
-    make_folder(folder, 0o750)
-    total = cohort.people * cohort.photos
-    with tables(folder.parent, cohort.groups is not None) as add:
-        for done, person in enumerate(photograph_all(folder, cohort, jobs), start=1):
-            add(person)
-            advance("sample people", done * cohort.photos, total)
-    return folder.parent / "people.csv"

@@ -77,11 +77,11 @@ class Table(SideBySide):
 def _pairs(heads: list[str], cells: list[str], width: int) -> list[str]:
     """A text for every cell that says something, with its column's name, which goes before a cell that is too long for
     both; lines of a cell one behind the other."""
-    found = []
+    texts = []
     for head, cell in zip(heads, ("; ".join(cell.splitlines()) for cell in cells), strict=True):
         pair = f"{head} {cell}".strip()
-        found += [] if not cell else [pair] if len(pair) <= width else [head, cell]
-    return found
+        texts += [] if not cell else [pair] if len(pair) <= width else [head, cell]
+    return texts
 
 
 def _grid(rows: list[list[str]], width: int) -> list[int]:

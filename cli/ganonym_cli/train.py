@@ -213,7 +213,7 @@ def regions(
     The bundled ones: ganonym phantom people --people 700 --photos 6 --seed 77, then --data people/people.csv.
     """
     from ganonym.classify.crops import RegionCrops
-    from ganonym_cli.device import device_of
+    from ganonym_cli.options import device_of
     from ganonym_train.gestalt import read_crops
     from ganonym_train.regions import recipe_of, train_regions
 

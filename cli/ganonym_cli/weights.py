@@ -49,8 +49,8 @@ def verify(as_json: Json = False, quiet: Quiet = False) -> None:
 
     states = {name: state(entry) for name, entry in read_manifest().items()}
     table = Table("name", "state")
-    for name, found in states.items():
-        table.add_row(name, found)
+    for name, condition in states.items():
+        table.add_row(name, condition)
     Output(as_json, quiet).result({"weights": states}, table)
     if set(states.values()) - {"ok"}:
         raise typer.Exit(4)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ganonym.batch.inventory import Inventory
+from ganonym.photos.text import text_finder
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
@@ -119,6 +120,14 @@ def photo_warning(settings: Settings) -> str:
     if settings.output != "photo":
         return ""
     return GREY_WARNING if settings.background == "grey" else PHOTO_WARNING
+
+
+def forewarnings(settings: Settings) -> list[str]:
+    """What whoever starts a run of whole photos should know before it, a sentence each; nothing for faces alone."""
+    warnings = [photo_warning(settings)] if settings.output == "photo" and settings.background != "grey" else []
+    if settings.covers_text and settings.text == "auto" and text_finder() is None:
+        warnings.append(NOT_LOOKED_FOR)
+    return warnings
 
 
 def photos_to_review(released: Sequence[JSON]) -> int:

@@ -14,22 +14,20 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ganonym.classify.case import Case, check_two, roster
+from ganonym.classify.chosen import Chosen, Encoder, chosen_system, learned_model
 from ganonym.classify.cohort import Cohort, Crop, Portrait, portrait_at, portraits, seen_cohort
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.explain.model import Explained, explained, explained_face
-from ganonym.classify.model_folder import Card, Key, Model, check_new, digest, key_place, load_model, save_model
+from ganonym.classify.model_folder import Model, keep_model, load_model
+from ganonym.classify.model_key import key_place
 from ganonym.classify.recipe import Preset, load_recipe
-from ganonym.classify.system import CPU, Arrays, Configuration, asked
-from ganonym.errors import GanonymError, PhotoError, UsageError
+from ganonym.classify.system import CPU, Configuration
+from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.find import default_backends, find_faces
-from ganonym.files import discard, make_folder
-from ganonym.pseudonym import read_or_create_key
 from ganonym.types import RGB
 
 Photo: TypeAlias = str | Path | RGB | Image.Image
 """A file, an RGB array (h, w, 3) uint8 or a picture of PIL."""
-NO_KEY = "0" * 32
-"""In the card of a model that was not written yet."""
 
 
 class Classifier:
@@ -68,10 +66,11 @@ class Classifier:
         self.recipe = load_recipe(recipe)
         usual = self.recipe.preset(preset)
         self.configuration: Configuration = usual.changed(**changes).refuse_idle(tuple(changes))
-        self.device = device
-        self._foundation = self._start(preset, None if encoder is None else Path(encoder), sha256)
+        network = Encoder(None if encoder is None else Path(encoder), sha256)
+        self._chosen = chosen_system(self.recipe, self.configuration, preset, network, device)
         self._model: Model | None = None
-        self._cases: tuple[Case, ...] = ()
+        self._files: tuple[Case, ...] = ()
+        self._in_memory: tuple[Case, ...] = ()
         self.left_out: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -104,28 +103,15 @@ class Classifier:
         cases = _cases(photos, labels, people)
         listed = roster(cases)
         check_two(listed)
-        self.configuration.check(listed.classes, len(listed.names))
-        system = self.configuration.system(self._foundation, self.device)
+        self._chosen.check(listed)
+        system = self._chosen.system
         cohort = seen_cohort(cases, listed, _portraits(photos, system.look.crops, jobs))
         check_two(cohort)
-        self.configuration.check(cohort.classes, len(cohort.names))
-        seen = system.look(cohort)
-        trained = system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
-        asked(trained, seen.inputs[:16])  # what says nothing is not kept
-        card = Card(
-            settings=self.configuration.model_dump(),
-            seed=seed,
-            names=cohort.names,
-            photos=len(cohort.cases),
-            subjects=len(set(cohort.subjects)),
-            simulated=cohort.simulated,
-            foundation=digest(self._foundation),
-            seen=(),
-            people=(),
-            key=NO_KEY,
-        )
-        self._model = Model(self.recipe, card, self.configuration, system.look, trained, self._foundation)
-        self._cases = cohort.cases
+        self._chosen.check(cohort)
+        self._model = learned_model(self._chosen, cohort, system.look(cohort), seed)
+        files = {str(photo) for photo in photos if isinstance(photo, str | Path)}
+        self._files = tuple(case for case in cohort.cases if case.image in files)
+        self._in_memory = tuple(case for case in cohort.cases if case.image not in files)
         self.left_out = cohort.left_out
         return self
 
@@ -177,28 +163,10 @@ class Classifier:
         a folder (copy that); EnvironmentFault when nothing can be written, and then leaves no new key.
         """
         model, place = self.model, Path(folder)
-        if not self._cases:
+        if not (self._files or self._in_memory):
             raise UsageError("this model was read from a folder.", "Copy that folder.")
-        check_new(place)
         secret = key_place(place) if key_file is None else Path(key_file)
-        if place.absolute() in secret.absolute().parents:
-            raise UsageError(f"the key {secret} would be shared with the model.", "Keep it outside of the folder.")
-        new = not secret.exists()
-        make_folder(secret.parent, 0o700)
-        key = Key(read_or_create_key(secret))
-        card = model.card.model_copy(
-            update={
-                "seen": tuple(key.digest_of(case) for case in self._cases if case.path.is_file()),
-                "people": tuple({person for case in self._cases if (person := key.person_of(case)) is not None}),
-                "key": key.mark,
-            }
-        )
-        try:
-            save_model(place, model.recipe, card, model.trained)
-        except GanonymError:
-            if new:  # a key of no model
-                discard(secret)
-            raise
+        keep_model(place, secret, model, self._files, self._in_memory)
         return place
 
     @classmethod
@@ -217,22 +185,11 @@ class Classifier:
         start = None if encoder is None else Path(encoder)
         model = load_model(Path(folder), partial(read_foundation, start, sha256), device)
         read = cls.__new__(cls)
-        read.recipe, read.configuration, read.device = model.recipe, model.configuration, device
-        read._foundation, read._model, read._cases, read.left_out = model.foundation, model, (), ()
+        read.recipe, read.configuration = model.recipe, model.configuration
+        system = model.configuration.system(model.foundation, device)
+        read._chosen = Chosen(model.recipe, model.configuration, model.foundation, system)
+        read._model, read._files, read._in_memory, read.left_out = model, (), (), ()
         return read
-
-    def _start(self, preset: Preset, encoder: Path | None, sha256: str | None) -> Arrays:
-        if not self.configuration.pretrained_start:
-            if encoder is not None or sha256 is not None:
-                raise UsageError(f"{self.recipe.name} starts from no pretrained network.", "Leave encoder out.")
-            return {}
-        if preset == "full" and encoder is None:
-            raise UsageError(
-                f"the full preset of {self.recipe.name} starts from a network of yours: the bundled one is small and "
-                "has seen virtual people only.",
-                "Give its safetensors file as encoder and its digest as sha256, or take the small preset.",
-            )
-        return read_foundation(encoder, sha256, self.configuration.bundled_start)
 
 
 def _cases(photos: Sequence[Photo], labels: Sequence[str], people: Sequence[str] | None) -> list[Case]:

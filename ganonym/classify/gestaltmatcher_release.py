@@ -34,7 +34,7 @@ _VERSION = re.compile(r"_(v\d[\w.]*)\.\w+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TableCases:
     """`cases`, where their photographs were looked for, and what the user should hear of the tables."""
 
     cases: list[Case]
@@ -90,7 +90,7 @@ def lists_of(data: Path) -> list[Path]:
     return lists or [table_of(data)]
 
 
-def read_data(table: Path, images: Path | None = None, label: str | None = None) -> Told:
+def read_data(table: Path, images: Path | None = None, label: str | None = None) -> TableCases:
     """The cases of a table as `gestaltmatcher_csv.read_cases`; a split list's with names, sex, age and HPO terms.
 
     `images` None looks where `photos_of` says. Raises UsageError as `read_cases` does, and for a table of
@@ -99,7 +99,7 @@ def read_data(table: Path, images: Path | None = None, label: str | None = None)
     folder = images or photos_of(table)
     columns = set(read_rows(table)[0])
     if not set(SPLIT) <= columns or set(MANIFEST) <= columns:
-        return Told(read_cases(table, folder, label), folder)
+        return TableCases(read_cases(table, folder, label), folder)
     about, names = _beside(table, ABOUT), _beside(table, NAMES)
     column = None if label is None else label.strip().lower()
     foreign = column is not None and column not in columns and about is not None
@@ -115,7 +115,7 @@ def read_data(table: Path, images: Path | None = None, label: str | None = None)
         faults += [f"{about.name}, left empty: {fault}" for fault in wrong]
         cases = joined(cases, about_image, with_disorder=foreign)
         notes.append(f"{about.name} says more of {len({case.image for case in cases} & set(about_image))} photographs")
-    return Told(cases, folder, tuple(notes), tuple(faults))
+    return TableCases(cases, folder, tuple(notes), tuple(faults))
 
 
 def joined(cases: Sequence[Case], about_image: Mapping[str, Case], with_disorder: bool = False) -> list[Case]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,29 +11,30 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import numpy as np
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.metrics.rates import logits, scaled
+from ganonym.classify.model_key import NO_KEY, Key, Learned, Mark
 from ganonym.classify.recipe import Recipe, parse_recipe
 from ganonym.classify.system import CPU, Arrays, Configuration, Look, Trained, TrainedSystem, asked
 from ganonym.classify.systems import configured
-from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.subjects import canonical_id
+from ganonym.errors import EnvironmentFault, GanonymError, UsageError
+from ganonym.files import discard, make_folder
+from ganonym.pseudonym import read_or_create_key
 from ganonym.types import Floats
-from ganonym.weights import read_tensors, sha256_file
+from ganonym.weights import read_tensors
 
 FORMAT = 3
 """1 held digests of photographs that anybody could compare with those of a guessed photograph; 2 knew no people."""
 WEIGHTS, CARD, RECIPE = "model.safetensors", "model.toml", "recipe.toml"
-PRIVATE, KEY = "private", ".key"
 _RESTORE = "Restore it, or train anew."
 
 
 Setting: TypeAlias = bool | int | float | str | Annotated[tuple[str, ...], Field(strict=False)]
-Mark: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -58,69 +58,20 @@ class Card(BaseModel):
     subjects: Annotated[int, Field(ge=1)]
     simulated: bool
     foundation: Sha256
-    seen: tuple[Mark, ...]
-    people: tuple[Mark, ...]
-    key: Mark
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    seen: tuple[Mark, ...] = ()
+    people: tuple[Mark, ...] = ()
+    key: Mark = NO_KEY
 
 
 class _File(Card):
     """The card as it is written, with the digest of the weights and names beside it."""
 
     temperature: Annotated[float, Field(gt=0)]
+    seen: tuple[Mark, ...]
+    people: tuple[Mark, ...]
+    key: Mark
     weights: Sha256
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Secret bytes, kept outside the model's folder (`key_place`), by which it knows again whom it learned from."""
-
-    secret: bytes = field(repr=False)
-
-    def digest_of(self, case: Case) -> str:
-        """HMAC-SHA256 of a photograph's file, 32 hex digits. Raises OSError."""
-        return self._mac("seen", sha256_file(case.path))
-
-    def person_of(self, case: Case) -> str | None:
-        """HMAC-SHA256 of a subject in whatever spelling (`canonical_id`), 32 hex digits.
-
-        None where nobody gave the photograph a subject, so that it is called by its own file: that says of nobody who
-        it is.
-        """
-        if case.subject in (str(case.path), case.path.name):
-            return None
-        return self._mac("subject", canonical_id(case.subject))
-
-    @property
-    def mark(self) -> str:
-        """A name for the key, of which the key cannot be guessed, 32 hex digits."""
-        return self._mac("key", "")
-
-    def _mac(self, use: str, text: str) -> str:
-        return hmac.new(self.secret, f"ganonym/classifier/{use}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """Of what is to be tested: the images of `photos` that a model has learned from, and one image each of `people` of
-    whom it has learned from other photographs."""
-
-    photos: tuple[str, ...]
-    people: tuple[str, ...]
-
-    def words(self, tested: str) -> str:
-        """What it has learned from, of what is `tested`; "" where nothing.
-
-        >>> Learned((), ("a/1.png",)).words("these photographs")
-        'other photographs of 1 of the people on these photographs, of who is on a/1.png among them'
-        """
-        parts = [f"{len(self.photos)} of {tested}, {self.photos[0]} among them"] if self.photos else []
-        if self.people:
-            parts.append(
-                f"other photographs of {len(self.people)} of the people on {tested}, "
-                f"of who is on {self.people[0]} among them"
-            )
-        return ", and from ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +110,6 @@ class Model:
         return Learned(tuple(photos), tuple(others.values()))
 
 
-def key_place(folder: Path) -> Path:
-    """Where the key of the model in `folder` is kept: beside the folder, never in it, so that it is not shared too.
-
-    >>> key_place(Path("/data/model")).as_posix()
-    '/data/private/model.key'
-    """
-    whole = folder.absolute()
-    return whole.parent / PRIVATE / f"{whole.name}{KEY}"
-
-
 def digest(arrays: Arrays) -> str:
     """SHA-256 over names, types, shapes and values, hex."""
     hashed = hashlib.sha256()
@@ -192,30 +133,46 @@ def save_model(folder: Path, recipe: Recipe, card: Card, trained: Trained) -> No
     check_new(folder)
     # Not ascontiguousarray, which makes a row of one of a number (NumPy: "ndim >= 1"): such a file fits no network.
     arrays = {name: np.asarray(array, order="C") for name, array in trained.arrays.items()}
-    lines = [
-        f"format = {FORMAT}",
-        f"seed = {card.seed}",
-        f"names = {_toml(list(card.names))}",
-        f"photos = {card.photos}",
-        f"subjects = {card.subjects}",
-        f"simulated = {_toml(card.simulated)}",
-        f"temperature = {card.temperature!r}",
-        f"foundation = {_toml(card.foundation)}",
-        f"weights = {_toml(_sealed(arrays, card.names))}",
-        f"key = {_toml(card.key)}",
-        f"seen = {_toml(sorted(card.seen))}",
-        f"people = {_toml(sorted(card.people))}",
-        "",
-        "[settings]",
-        *(f"{name} = {_toml(value)}" for name, value in sorted(card.settings.items())),
-    ]
+    fields = card.model_dump(exclude={"settings"}) | {"seen": sorted(card.seen), "people": sorted(card.people)}
+    sealed = {"format": FORMAT, **fields, "weights": _sealed(arrays, card.names)}
+    text = tomli_w.dumps(sealed | {"settings": dict(sorted(card.settings.items()))})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WEIGHTS).write_bytes(save(arrays))
         (folder / RECIPE).write_text(recipe.text, "utf-8")
-        (folder / CARD).write_text("\n".join(lines) + "\n", "utf-8")
+        (folder / CARD).write_text(text, "utf-8")
     except OSError as error:
         raise EnvironmentFault(f"cannot write {folder}: {error.strerror}.", "Check space and permissions.") from error
+
+
+def keep_model(
+    folder: Path, key_file: Path, model: Model, cases: Sequence[Case], in_memory: Sequence[Case] = ()
+) -> Card:
+    """Write `model` to a new folder, with digests of who is on `cases` in its card; return the card as written.
+
+    The key of the digests is in `key_file`; it is made where there is none, and goes again when nothing can be written.
+    Of photographs that were `in_memory` only the people are known again. Raises as `save_model` and
+    `read_or_create_key` do, UsageError for a key inside the folder, and OSError for a photograph that has gone.
+    """
+    check_new(folder)
+    if folder.absolute() in key_file.absolute().parents:
+        raise UsageError(f"the key {key_file} would be shared with the model.", "Keep it outside of the folder.")
+    new = not key_file.exists()
+    make_folder(key_file.parent, 0o700)
+    key = Key(read_or_create_key(key_file))
+    try:
+        marks = {
+            "seen": tuple(key.digest_of(case) for case in cases),
+            "people": tuple({person for case in (*cases, *in_memory) if (person := key.person_of(case)) is not None}),
+            "key": key.mark,
+        }
+        written = model.card.model_copy(update=marks)
+        save_model(folder, model.recipe, written, model.trained)
+    except (GanonymError, OSError):
+        if new:  # a key of no model
+            discard(key_file)
+        raise
+    return written
 
 
 def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: str = CPU) -> Model:
@@ -273,9 +230,4 @@ def _read(folder: Path) -> tuple[_File, str]:
 
 def _sealed(arrays: Arrays, names: Sequence[str]) -> str:
     """The digest of weights and of the classes that they tell apart: with other names they would call other classes."""
-    return digest({**arrays, "": np.frombuffer(_toml(list(names)).encode(), np.uint8)})
-
-
-def _toml(value: object) -> str:
-    """JSON's booleans, numbers, texts and lists of them are TOML's; text outside ASCII is escaped."""
-    return json.dumps(value)
+    return digest({**arrays, "": np.frombuffer(json.dumps(list(names)).encode(), np.uint8)})

@@ -10,7 +10,6 @@ from typing import TypeAlias, Union, Unpack
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
-from ganonym.classify.system import Learner
 from ganonym.errors import GanonymError, UsageError
 from ganonym.evaluate.assess import assess_release
 from ganonym.evaluate.assessment import Assessment
@@ -20,6 +19,7 @@ from ganonym.evaluate.inputs import Options, read_input, trial_salt
 from ganonym.evaluate.report.pages import write_comparison
 from ganonym.evaluate.report.write import refuse_place, write_reports
 from ganonym.evaluate.sources import Originals, People, Released, as_files, originals_as_folder, people_as_manifest
+from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.settings import Settings
 
@@ -30,7 +30,7 @@ def assess(
     people: People = None,
     *,
     attackers: Sequence[Attacker] = (),
-    classifiers: Sequence[Learner] = (),
+    classifiers: Sequence[Added] = (),
     policy: str | Path | Policy = "public",
     out: Path | str | None = None,
     **options: Unpack[Options],
@@ -43,9 +43,10 @@ def assess(
     by the photo's path; by default everybody has one photo. Give two photos or more of each subject if there are: only
     then can outputs be attacked by another photo, and linked.
 
-    `attackers` are tried beside the suite. `classifiers`: anything with `learn` (`classify.system.Learner`); it
-    learns the manifest's syndromes from aligned faces, uint8 (n, 64, 64, 3), of originals and of outputs, and how many
-    it tells in both is reported among the utility. `policy`: "public", "controlled", "internal", a TOML file, or a
+    `attackers` are tried beside the suite. `classifiers` learn the manifest's syndromes of originals and of outputs;
+    how many they tell in both is reported among the utility: names of recipes such as "deepgestalt" (`load_recipe`; the
+    small preset), or anything with `learn` (`classify.system.Learner`), which sees aligned faces, uint8 (n, 64, 64, 3).
+    `policy`: "public", "controlled", "internal", a TOML file, or a
     `Policy`. `out`: a folder for assessment.json, card.md, evidence.html, trials.parquet and report.html, which shows
     photographs: keep it private. `options`: see `inputs.Options`; seed and jobs are among them.
 

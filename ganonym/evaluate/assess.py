@@ -23,6 +23,7 @@ from ganonym.evaluate.metrics.strata import group_findings
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
+from ganonym.evaluate.utility.candidates import candidates
 from ganonym.evaluate.utility.families import utility
 from ganonym.evaluate.utility.features import EncoderView, GestaltView
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
@@ -46,7 +47,8 @@ def assess_release(
     release, policy = given.release, given.policy
     attackers = suite(given.recognizers, given.attackers)
     seen = _acquired(given, attackers, tell)
-    counts = _counts(release, seen)
+    counts, inputs = _counts(release, seen), _utility_inputs(given, seen)
+    added = candidates(given.classifiers, release.items, inputs, given.jobs, tell)
     attacked = attack_all(
         attackers, FUSED_PARTS, seen, release, seed=given.seed, jobs=given.jobs, write=write, tell=tell
     )
@@ -55,7 +57,7 @@ def assess_release(
     tell("judge", 1, 4)
     inferences, notes = infer_all(seen, release, given.donors, given.seed)
     tell("judge", 2, 4)
-    kept = utility(_utility_inputs(given, seen), given.seed, given.classifiers)
+    kept = utility(inputs, given.seed, added)
     tell("judge", 3, 4)
     groups = group_findings(
         [item.row for item in release.items], attacked.hits, (OTHER_PHOTO, SAME_PHOTO), policy.groups.smallest

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
-from ganonym.classify.system import Learner
+from ganonym.classify.recipe import load_recipe
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
@@ -20,6 +20,7 @@ from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Files
 from ganonym.evaluate.suite import SUITE, installed
+from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
@@ -70,7 +71,7 @@ class AssessmentInput:
     `mock`: the attacker's own output of each photo, empty without. `donors`: photos of real people of whom outputs
     are made, and who they are. `distractors`: photos of further people, candidates in every gallery of originals.
     `recognizers`: ONNX recognizers of the user's; `attackers`: attackers of the user's; `classifiers`: what learns
-    syndromes from aligned faces, beside the embedded ones. `perceptual`: LPIPS, where its weights are.
+    syndromes beside the embedded ones. `perceptual`: LPIPS, where its weights are.
     """
 
     release: Release
@@ -81,7 +82,7 @@ class AssessmentInput:
     simulated: bool = False
     recognizers: tuple[OnnxView, ...] = ()
     attackers: tuple[Attacker, ...] = ()
-    classifiers: tuple[Learner, ...] = ()
+    classifiers: tuple[Added, ...] = ()
     mock: tuple[Path | None, ...] = ()
     donors: tuple[tuple[Path, str], ...] = ()
     distractors: tuple[Path, ...] = ()
@@ -95,9 +96,12 @@ def read_input(
     policy: Policy,
     options: Options,
     attackers: Sequence[Attacker] = (),
-    classifiers: Sequence[Learner] = (),
+    classifiers: Sequence[Added] = (),
 ) -> AssessmentInput:
     """Read and pair everything that is named. Raises UsageError and EnvironmentFault."""
+    for classifier in classifiers:
+        if isinstance(classifier, str):
+            load_recipe(classifier)  # a name that there is not is told before any work
     distinct, mock, donors = options.get("distinct"), options.get("mock"), options.get("donors")
     further, seed = options.get("distractors"), options.get("seed", 0)
     release = read_release(

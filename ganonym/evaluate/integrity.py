@@ -88,7 +88,7 @@ def pass_through(copies: Sequence[Copy], threshold: float | None) -> tuple[str, 
     measured value is no number: a fault must not look like protection.
     """
     reasons = []
-    for copy in sorted(copies, key=lambda each: each.image):
+    for copy in sorted(copies, key=lambda copy: copy.image):
         for value in (copy.ssim, copy.distance):
             if value is not None and value != value:
                 raise ValueError(f"a measurement of {copy.image} is no number")

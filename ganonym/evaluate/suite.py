@@ -28,6 +28,7 @@ from ganonym.evaluate.attackers.thumbnails import BACKGROUND, INNER_FACE, THUMBN
 
 SUITE = "2026-11.3"
 GROUP = "ganonym.attackers"
+CALLER = "the caller"
 CHEAP: tuple[Attacker, ...] = (
     THUMBNAIL,
     INNER_FACE,
@@ -67,8 +68,8 @@ def suite(recognizers: Sequence[OnnxView] = (), attackers: Sequence[Attacker] = 
     adapted = [kind(view) for view in recognizers for kind in (RidgeMap, ProcrustesMap, RetrainedMetric)]
     ours: Iterable[Attacker] = (*CHEAP, DLIB, DLIB_ORACLE, *map(recognizer, recognizers), *ADAPTED, *adapted)
     offered = [
-        *(Offered(attacker, "ganonym", "") for attacker in ours),
-        *(Offered(_checked(attacker, "an attacker given by argument"), "the caller", "") for attacker in attackers),
+        *(Offered(attacker, CALLER if attacker.view in recognizers else "ganonym", "") for attacker in ours),
+        *(Offered(_checked(attacker, "an attacker given by argument"), CALLER, "") for attacker in attackers),
         *installed(),
     ]
     names, views = {FUSED: "ganonym"}, dict[str, tuple[View, str]]()

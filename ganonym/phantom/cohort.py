@@ -144,8 +144,8 @@ def _bundled() -> Studio:
 def photos_of(group: str | None, number: int, cohort: Cohort, place: Studio) -> Iterator[PhantomPhoto]:
     """The photographs of person `number` of `group` of `cohort`, in order."""
     for shape, take in _sittings(group, number, cohort, place):
-        known = {field.name: getattr(shape, field.name) for field in fields(shape)}
-        yield PhantomPhoto(**known, rgb=take())
+        common = {field.name: getattr(shape, field.name) for field in fields(shape)}
+        yield PhantomPhoto(**common, rgb=take())
 
 
 def shapes_of(group: str | None, number: int, cohort: Cohort, place: Studio) -> Iterator[PhantomShape]:

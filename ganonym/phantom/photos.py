@@ -154,12 +154,12 @@ def expose_warped(layers: NDArray[np.float32], back: ThinPlate, moment: Moment, 
     positions. `rng` gives the sensor noise.
     """
     places = (source_positions(back, moment) + 0.5) * (2.0 / CANVAS) - 1.0
-    found = functional.grid_sample(
+    warped = functional.grid_sample(
         torch.from_numpy(layers)[None], places.permute(1, 2, 0)[None], mode="bicubic", align_corners=False
     )[0]
     backdrop = torch.from_numpy(np.clip(moment.backdrop * moment.gain, 0.0, 1.0).astype(np.float32))
-    uncovered = found[3].clamp_(0.0, 1.0).neg_().add_(1.0)
-    photo = found[:3].addcmul_(uncovered[None], backdrop[:, None, None])
+    uncovered = warped[3].clamp_(0.0, 1.0).neg_().add_(1.0)
+    photo = warped[:3].addcmul_(uncovered[None], backdrop[:, None, None])
     grain = torch.from_numpy(rng.standard_normal(tuple(photo.shape), dtype=np.float32))
     grainy = photo.mul_(255.0).add_(grain, alpha=moment.noise).round_().clamp_(0.0, 255.0)
     return np.ascontiguousarray(grainy.to(torch.uint8).permute(1, 2, 0).numpy())

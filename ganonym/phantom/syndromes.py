@@ -181,7 +181,7 @@ def energy(amounts: Floats, axes: Axes) -> float:
 
 def check_severity(name: str) -> Severity:
     """`name` if it is a severity. Raises UsageError."""
-    for known in SEVERITIES:
-        if name == known:
-            return known
+    for severity in SEVERITIES:
+        if name == severity:
+            return severity
     raise UsageError(f"severity {name!r} is unknown.", f"Known are: {', '.join(SEVERITIES)}.")

@@ -41,14 +41,14 @@ def significant_bits(largest: int, declared: int | None = None) -> int:
         return 16
     if declared is not None and largest < 2**declared:
         return declared
-    found = next((bits for bits in DEPTHS if 2 ** (bits - 1) <= largest < 2**bits), None)
-    if found is None:
+    bits_used = next((bits for bits in DEPTHS if 2 ** (bits - 1) <= largest < 2**bits), None)
+    if bits_used is None:
         raise PhotoError(
             "unsupported",
             f"its 16-bit values end at {largest}: whether it is dark or of fewer bits cannot be told.",
             _REMEDY,
         )
-    return found
+    return bits_used
 
 
 def declared_bits(image: Image.Image, data: bytes, kind: Format) -> int | None:
@@ -130,5 +130,5 @@ def _other_order(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str:
 
 def _first(value: object) -> int | None:
     """The number of a tag that may hold one, or one a channel."""
-    found = value[0] if isinstance(value, tuple) and value else value
-    return found if isinstance(found, int) else None
+    number = value[0] if isinstance(value, tuple) and value else value
+    return number if isinstance(number, int) else None

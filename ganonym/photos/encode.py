@@ -88,10 +88,10 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
 def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     if not data.startswith(_SIGNATURE):
         _refuse("no PNG signature")
-    found: list[tuple[bytes, bytes]] = []
+    chunks: list[tuple[bytes, bytes]] = []
     at = len(_SIGNATURE)
     while at < len(data):
-        if found and found[-1][0] == b"IEND":
+        if chunks and chunks[-1][0] == b"IEND":
             _refuse("PNG bytes after IEND")
         length = int.from_bytes(data[at : at + 4], "big")
         kind, body, crc = (
@@ -101,9 +101,9 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
         )
         if len(crc) != 4 or int.from_bytes(crc, "big") != zlib.crc32(body, zlib.crc32(kind)):
             _refuse(f"PNG chunk at {at} is cut or its checksum is wrong")
-        found.append((kind, body))
+        chunks.append((kind, body))
         at += 12 + length
-    return found
+    return chunks
 
 
 def _refuse(what: str) -> NoReturn:

@@ -97,11 +97,11 @@ def holds_raw(data: bytes) -> bool:
 def _directory(data: bytes, offset: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
     """The directory at `offset`, or the first one."""
     header = data[:16] if b"+" in data[2:4] else data[:8]  # 43, "+", is BigTIFF
-    found = TiffImagePlugin.ImageFileDirectory_v2(header)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(header)
     file = io.BytesIO(data)
-    file.seek(found.next if offset is None else offset)
-    found.load(file)
-    return found
+    file.seek(directory.next if offset is None else offset)
+    directory.load(file)
+    return directory
 
 
 def _pixels(directory: TiffImagePlugin.ImageFileDirectory_v2) -> int:

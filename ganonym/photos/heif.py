@@ -105,9 +105,9 @@ def _associated(body: bytes, item: int) -> list[int]:
     for _ in range(entries):
         if at + name >= len(body):
             break
-        found, count = int.from_bytes(body[at : at + name], "big"), body[at + name]
+        owner, count = int.from_bytes(body[at : at + name], "big"), body[at + name]
         at += name + 1
-        if found == item:
+        if owner == item:
             mask = 0x7FFF if step == 2 else 0x7F
             return [int.from_bytes(body[i : i + step], "big") & mask for i in range(at, at + count * step, step)]
         at += count * step

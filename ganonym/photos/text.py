@@ -35,13 +35,13 @@ def text_finder() -> str | None:
 
 def require_text_finder() -> str:
     """As `text_finder`. Raises EnvironmentFault without the extra `text`."""
-    found = text_finder()
-    if found is None:
+    finder = text_finder()
+    if finder is None:
         raise EnvironmentFault(
             "text in the photos is to be covered, and nothing on this machine finds it: the extra `text` is absent.",
             "pip install 'ganonym[text]', or leave text as it is: --text keep",
         )
-    return found
+    return finder
 
 
 def text_outlines(rgb: RGB) -> list[Points]:
@@ -93,13 +93,13 @@ def _found(rgb: RGB, engine: Any, least: int) -> list[Points]:
     least = max(least, -(-max(rgb.shape[:2]) // 2))
     room = [(0, max(least - side, 0)) for side in rgb.shape[:2]]
     bgr = np.ascontiguousarray(np.pad(rgb[..., ::-1], (*room, (0, 0)), mode="edge"))
-    found = engine(bgr, use_det=True, use_cls=False, use_rec=False)
-    if found.boxes is None:
+    detected = engine(bgr, use_det=True, use_cls=False, use_rec=False)
+    if detected.boxes is None:
         return []
-    boxes = [np.asarray(corners, dtype=np.float64) for corners in found.boxes]
+    boxes = [np.asarray(corners, dtype=np.float64) for corners in detected.boxes]
     return [
         corners
-        for corners, score in zip(boxes, found.scores, strict=True)
+        for corners, score in zip(boxes, detected.scores, strict=True)
         if (score >= SURE and min(_sides(corners)) <= SMALL * min(rgb.shape[:2])) or _is_read(bgr, corners, engine)
     ]
 

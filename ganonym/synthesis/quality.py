@@ -109,13 +109,13 @@ def bands(rgb: RGB, points: Points) -> Floats:
     level = level[: level.shape[0] // step * step, : level.shape[1] // step * step]
     if level.size == 0:
         raise ValueError(f"a face of {right - left} × {bottom - top} px has no four octaves")
-    found = []
+    bands = []
     for _ in range(OCTAVES):
         height, width = level.shape
         coarse = level.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-        found.append(np.abs(level - coarse.repeat(2, axis=0).repeat(2, axis=1)).mean())
+        bands.append(np.abs(level - coarse.repeat(2, axis=0).repeat(2, axis=1)).mean())
         level = coarse
-    return np.array(found)
+    return np.array(bands)
 
 
 def _cubic(one: Floats, other: Floats) -> Floats:

@@ -33,8 +33,8 @@ def surrogate_coefficients(face: PrivateFace, model: AppearanceModel, attempt: i
     """
     rng = np.random.default_rng([face.seed, attempt])
     expression = split(from_canvas(face.points), model.shape)[1]
-    scores, known = attributes(expression, face.tone, face.sex, face.age, model)
-    scores = np.where(known, scores, np.clip(rng.standard_normal(len(scores)), -1.5, 1.5))
+    scores, given = attributes(expression, face.tone, face.sex, face.age, model)
+    scores = np.where(given, scores, np.clip(rng.standard_normal(len(scores)), -1.5, 1.5))
     return sample_texture(scores, model, rng)[:COMPONENTS]
 
 

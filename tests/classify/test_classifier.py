@@ -15,7 +15,8 @@ from PIL import Image
 from ganonym.classify.case import Case
 from ganonym.classify.classifier import Classifier
 from ganonym.classify.cohort import gather
-from ganonym.classify.model_folder import CARD, WEIGHTS, Key, load_model
+from ganonym.classify.model_folder import CARD, WEIGHTS, load_model
+from ganonym.classify.model_key import Key
 from ganonym.classify.recipe import altered, load_recipe
 from ganonym.errors import EnvironmentFault, PhotoError, UsageError
 from ganonym.phantom.cohort import phantom_cohort

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,24 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Portrait
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.learning.fit import seeded
-from ganonym.classify.model_folder import (
-    CARD,
-    RECIPE,
-    WEIGHTS,
-    Card,
-    Key,
-    Learned,
-    digest,
-    key_place,
-    load_model,
-    save_model,
-)
+from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, digest, load_model, save_model
+from ganonym.classify.model_key import Key, Learned, key_place
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.classify.recipe import altered, load_recipe
 from ganonym.classify.system import Arrays, Inputs
@@ -268,10 +260,8 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
 )
 def test_a_damaged_card_is_never_accepted(tmp_path: Path, name: str, value: str) -> None:
     folder = written(tmp_path, cohort(tmp_path))
-    card = (folder / CARD).read_text()
-    lines = [line for line in card.splitlines() if not line.startswith(f"{name} = ")]
-    kept = lines[: lines.index("[settings]")] if name == "settings" else lines
-    (folder / CARD).write_text("\n".join([f"{name} = {value}", *kept]))
+    card = tomllib.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(tomli_w.dumps(card | tomllib.loads(f"{name} = {value}")))
     with pytest.raises(EnvironmentFault, match=r"is damaged|or its names are not") as caught:
         load_model(folder, nobody_asks)
     assert caught.value.exit_code == 4

@@ -37,7 +37,7 @@ def ganonym(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 def unequal_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """people.csv and photos of a tiny phantom cohort, one photograph each: 7 WBS, 5 unaffected, 3 KBG, 2 FAS, 1 NS."""
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("unequal")
     plan = cohort_of(class_sizes("WBS=7,control=5,KBG=3,FAS=2,NS=1", 1), 1, 3)

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ganonym.evaluate.report.files import read_assessment, salted
+from ganonym.phantom.write import write_people
 from ganonym_cli.app import main
-from ganonym_cli.phantom import write_people
 
 PEOPLE, PHOTOS = 16, 2
 

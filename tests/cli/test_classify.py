@@ -22,7 +22,7 @@ SYNDROMES = "WBS=4,KBG=4,control=4"
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")
     write_cohort(folder / "photos", cohort_of(class_sizes(SYNDROMES, 4), 2, 3), 1, lambda *_: None)

@@ -20,7 +20,7 @@ COLOURS = ((0.3, 1.0, 1.0), (1.0, 0.3, 1.0), (1.0, 1.0, 0.3))
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fifteen people, one photograph each; every third has no, two or six signs, and the colour of that level."""
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("graded")
     write_cohort(folder / "photos", cohort_of(class_sizes("control=15", 15), 1, 3), 1, lambda *_: None)

@@ -23,7 +23,7 @@ FREQUENT = ("PHANTOM-CONTROL", "PHANTOM-WBS")
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")
     sizes = class_sizes("WBS=3,KBG=2,NS=1,control=3", 3)

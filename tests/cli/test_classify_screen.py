@@ -23,7 +23,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `few.csv` has one person of two classes each.
     """
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("cohort")
     write_cohort(folder / "photos", cohort_of(class_sizes("WBS=3,KBG=5,control=4", 4), 2, 3), 1, lambda *_: None)

@@ -137,6 +137,7 @@ def test_what_photographs_take_away_is_told_as_a_fault_too(ganonym: Run, unequal
     told = " ".join(ended.err.split())
     assert ended.code == 2, told
     assert "1 classes have one person only: PHANTOM-FAS" in told
+    assert told.index(f"{image.name}: ") < told.index("ganonym: "), "the photograph that is left out says why"
 
 
 def test_what_a_table_shows_is_said_before_a_photograph_is_looked_at(ganonym: Run, tmp_path: Path) -> None:

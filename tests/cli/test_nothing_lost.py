@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganonym import weights
+from ganonym import demo, weights
 from ganonym.batch.audit import audit_release
 from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate import api as assessing
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
 from ganonym.evaluate.scores import Scores
-from ganonym_cli import demo
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 
@@ -68,11 +67,11 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
     assert {name: data for name, data in contents(tmp_path).items() if not name.startswith(".new/")} == before
     real = anonymize_folder
     monkeypatch.setattr(
-        "ganonym.batch.run.anonymize_folder",  # a process of its own takes longer to start than the whole release
+        "ganonym.demo.anonymize_folder",  # a process of its own takes longer to start than the whole release
         lambda source, out, settings, **options: real(source, out, settings.changed(engine="serial"), **options),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))
-    monkeypatch.setattr(demo, "_table", lambda *_: "")
+    monkeypatch.setattr("ganonym_cli.demo._table", lambda *_: "")
     monkeypatch.setattr(demo, "_sheet", lambda *_: np.zeros((8, 8, 3), np.uint8))
     assert ganonym("demo", tmp_path, "--jobs", 1).code == 0
     assert earlier("mine.txt") == b"earlier"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganonym_cli import demo
+from ganonym import demo
 from ganonym_cli.app import main
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py

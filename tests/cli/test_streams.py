@@ -16,7 +16,7 @@ import pytest
 from ganonym.batch.audit import audit_release
 from ganonym.batch.lock import refuse_locked
 from ganonym.phantom.cohort import cohort_of
-from ganonym_cli.phantom import write_cohort
+from ganonym.phantom.write import write_cohort
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 GANONYM = [sys.executable, "-m", "ganonym_cli"]

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from ganonym.classify.recipe import load_recipe
 from ganonym.errors import PhotoError, UsageError
 from ganonym.evaluate import assessment as results
 from ganonym.evaluate.api import assess
@@ -63,10 +64,11 @@ def blurred(rgb: RGB) -> RGB:
 
 def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[str, str]]], tmp_path: Path) -> None:
     photos, people = cohort
-    colour = Fixed("mean colour", "T0", Colour(), euclidean)
+    colour = Fixed("mean colour", Colour(), euclidean)
 
     assessment = assess(
-        photos, blurred, people, attackers=[colour], classifiers=[ByName()], policy="internal", out=tmp_path / "out",
+        photos, blurred, people, attackers=[colour], classifiers=[ByName(), "fas-measurement"], policy="internal",
+        out=tmp_path / "out",
         today=DAY, title="Blur",
     )  # fmt: skip
 
@@ -93,6 +95,8 @@ def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[s
     rows = [row for row in assessment.utility if row.name.startswith("macro top-1 by always the first")]
     assert [row.original.value for row in rows if row.original is not None] == [0.5]
     assert "not above chance" in rows[0].note
+    name = load_recipe("fas-measurement").name
+    assert any(row.name.startswith(f"macro top-1 by {name}") for row in assessment.utility)
 
     frame = assessment.to_frame()
     assert len(frame) == len(assessment.findings)
@@ -147,6 +151,12 @@ def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_told(originals: Sequence[RGB], release: object, people: object, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         assess(originals, release, people)  # type: ignore[arg-type]
+
+
+def test_a_recipe_that_there_is_not_is_told_before_any_work() -> None:
+    photo = np.zeros((9, 9, 3), np.uint8)
+    with pytest.raises(UsageError, match="there is no recipe 'deepgestolt'"):
+        assess([photo], [photo], classifiers=["deepgestolt"])
 
 
 def test_an_option_that_there_is_not_is_told() -> None:

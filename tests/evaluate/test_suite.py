@@ -16,6 +16,7 @@ from ganonym.evaluate.acquire import Seen
 from ganonym.evaluate.attack_all import attack_all, attack_samples
 from ganonym.evaluate.attack_one import FUSED
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Matcher, Rows, Sample, approach_of, euclidean
+from ganonym.evaluate.attackers.recognizers import OnnxView
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO, TIERS
 from ganonym.evaluate.release import Item, Release
@@ -166,6 +167,13 @@ def test_what_is_no_attacker_is_refused() -> None:
         with pytest.raises(UsageError, match=said):
             suite(attackers=[wrong])  # type: ignore[list-item]
     assert suite(attackers=[Minimal(), Fixed("other", Darkness(), euclidean)]), "views may be shared"
+
+
+def test_two_recognizers_of_one_name_are_refused() -> None:
+    two = [OnnxView(Path(folder) / "glint.onnx", 64 * "0", "arcface") for folder in ("old", "new")]
+    with pytest.raises(UsageError, match=r"the caller brings an attacker 'glint \(arcface\)', as the caller does"):
+        suite(two)
+    assert "ridge map on glint (arcface)" in [attacker.name for attacker in suite(two[:1])]
 
 
 def test_an_installed_attacker_is_run_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

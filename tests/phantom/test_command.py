@@ -13,8 +13,8 @@ from ganonym.errors import UsageError
 from ganonym.manifest import read_manifest
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.phantom.syndromes import HARD, load_syndromes
+from ganonym.phantom.write import class_sizes
 from ganonym_cli.app import main
-from ganonym_cli.phantom import class_sizes
 
 CLASSES = {"CdLS": 2, "KBG": 1, "control": 2}
 ARGUMENTS = ("--syndromes", "CdLS=2,KBG=1,control", "--people", 2, "--photos", 2, "--seed", 8, "--quiet")

@@ -12,10 +12,10 @@ from ganonym.errors import PhotoError, UsageError
 from ganonym.evaluate.api import curves_of, sweep
 from ganonym.evaluate.assessment import Assessment
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.phantom.write import write_people
 from ganonym.settings import Settings
 from ganonym.types import RGB
 from ganonym_cli.app import main
-from ganonym_cli.phantom import write_people
 from ganonym_cli.sweep import baselines_of, methods_of
 
 

@@ -92,7 +92,7 @@ def test_who_learned_nothing_describes_nothing() -> None:
 
 
 def test_the_bundled_networks_are_what_the_small_recipe_starts_from() -> None:
-    method = replace(recipe_of("small").method, pretrained=read_foundation(kind="deepgestalt"))
+    method = replace(recipe_of("small").method, pretrained=read_foundation(bundled="regions"))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 48, 48), dtype=np.uint8)
     for region in REGIONS:
         assert descriptors(method, pixels, region).shape == (2, 80)

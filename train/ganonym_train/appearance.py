@@ -42,7 +42,7 @@ def train_appearance(data: Path, output: Path, log: Callable[[str], None]) -> No
 
     Raises UsageError when fewer than four people are seen both neutral and smiling.
     """
-    photos = [each for photo in map(daylight, training_photographs(data)) for each in (photo, mirrored(photo))]
+    photos = [view for photo in map(daylight, training_photographs(data)) for view in (photo, mirrored(photo))]
     both = {p.subject for p in photos if p.smiling} & {p.subject for p in photos if not p.smiling}
     if len(both) < EXPRESSION_DIRECTIONS:
         raise UsageError(
@@ -116,10 +116,10 @@ def fit_shape(points: list[Points], subjects: list[str], smiling: list[bool]) ->
     mean = upright(points[0])
     for _ in range(10):
         frame = ShapeModel(mean, np.zeros((0, 136)), np.zeros(0), np.zeros((0, 136)), np.zeros(0))
-        shapes = np.stack([normalize(each, frame) for each in points])
+        shapes = np.stack([normalize(photo_points, frame) for photo_points in points])
         mean = upright(shapes.mean(axis=0))
     frame = ShapeModel(mean, np.zeros((0, 136)), np.zeros(0), np.zeros((0, 136)), np.zeros(0))
-    deviations = np.stack([(normalize(each, frame) - mean).ravel() for each in points])
+    deviations = np.stack([(normalize(photo_points, frame) - mean).ravel() for photo_points in points])
 
     people = np.array(subjects)
     smiles = np.array(smiling)

@@ -88,8 +88,8 @@ def crops_through(pictures: Tensor, bending: Bending) -> Tensor:
     """Crops (n, 3, 96, 96) in 0…1 of pictures uint8 (n, 3, 160, 160)."""
     places = (torch.arange(INPUT) + 0.5) * (2 / INPUT) - 1
     grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), -1).reshape(1, -1, 2)
-    found = bending.to_source(grid.expand(len(pictures), -1, -1)).reshape(-1, INPUT, INPUT, 2)
-    return functional.grid_sample(pictures.float() / 255, found, padding_mode="border", align_corners=False)
+    grid = bending.to_source(grid.expand(len(pictures), -1, -1)).reshape(-1, INPUT, INPUT, 2)
+    return functional.grid_sample(pictures.float() / 255, grid, padding_mode="border", align_corners=False)
 
 
 def to_unit(points: Tensor) -> Tensor:

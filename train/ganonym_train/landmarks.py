@@ -98,17 +98,17 @@ def _losses(
     if pairs:
         sources.append(_some(others, np.tile(rng.choice(len(others), pairs), 2)))
     pictures = torch.cat([source.pictures for source in sources])
-    known = torch.cat([source.known for source in sources])
+    labelled_points = torch.cat([source.known for source in sources])
     bending = sample_bending(BATCH, rng)
     target = bending.landmarks_to_crop(to_unit(torch.cat([source.points for source in sources])))
-    known = bending.renumbered(known[..., None])[..., 0] & (target.abs() < ROOM).all(-1)
+    labelled_points = bending.renumbered(labelled_points[..., None])[..., 0] & (target.abs() < ROOM).all(-1)
     crops = photographed(crops_through(pictures, bending), rng).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         points, heat = network(crops)
 
     distance = ((points - target).square().sum(-1) + 1e-6).sqrt()
-    error = distance[known].mean()
-    loss = DISTANCE * error + HEAT * _cross_entropy(heat, target, network.centres)[known].mean()
+    error = distance[labelled_points].mean()
+    loss = DISTANCE * error + HEAT * _cross_entropy(heat, target, network.centres)[labelled_points].mean()
     if pairs:
         first, second = bending.landmarks_to_source(points)[-2 * pairs :].chunk(2)
         loss = loss + CONSISTENCY * (first - second).abs().mean()

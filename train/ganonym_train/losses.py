@@ -55,8 +55,8 @@ def band_energy(output: Tensor, target: Tensor) -> Tensor:
     total = output.new_zeros(())
     for level in range(ENERGY_BANDS):
         coarse, wanted = smooth(output, level), smooth(target, level)
-        found, asked = (output - coarse).abs(), (target - wanted).abs()
-        total = total + functional.avg_pool2d(found - asked, NEIGHBOURHOOD).abs().mean()
+        strength, asked = (output - coarse).abs(), (target - wanted).abs()
+        total = total + functional.avg_pool2d(strength - asked, NEIGHBOURHOOD).abs().mean()
         output, target = coarse, wanted
     return total
 
@@ -102,10 +102,10 @@ class Weights:
 
     def without(self, terms: Sequence[str]) -> Weights:
         """These weights with `terms` at 0. Raises UsageError for a name that is none."""
-        known = [field.name for field in fields(self)]
+        terms_of_loss = [field.name for field in fields(self)]
         for term in terms:
-            if term not in known:
-                raise UsageError(f"{term} is no term of the loss.", f"There are: {', '.join(known)}.")
+            if term not in terms_of_loss:
+                raise UsageError(f"{term} is no term of the loss.", f"There are: {', '.join(terms_of_loss)}.")
         return replace(self, **dict.fromkeys(terms, 0.0))
 
 
@@ -149,7 +149,7 @@ def feature_distance(output: Tensor, target: Tensor, features: Callable[[Tensor]
     with torch.no_grad():
         wanted = features(target)
     pairs = zip(features(output), wanted, strict=True)
-    return torch.stack([(found - want).abs().mean() / (want.abs().mean() + 1e-6) for found, want in pairs]).mean()
+    return torch.stack([(map_ - want).abs().mean() / (want.abs().mean() + 1e-6) for map_, want in pairs]).mean()
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor, parts: Tensor) -> Tensor:

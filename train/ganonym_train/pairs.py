@@ -198,7 +198,7 @@ class Faces:
 
     def to(self, device: torch.device) -> Faces:
         condition, target = (
-            each.to(device, memory_format=torch.channels_last) for each in (self.condition, self.target)
+            images.to(device, memory_format=torch.channels_last) for images in (self.condition, self.target)
         )
         return Faces(condition, target, self.points.to(device), self.real.to(device))
 

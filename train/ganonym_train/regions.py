@@ -48,19 +48,20 @@ def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, 
     is in `run` is not trained again: use a folder for each recipe and set of photographs.
     """
     unseen, person = crops.unseen, crops.person
-    known = ~unseen
+    seen = ~unseen
     run.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for region in REGIONS:
         file = run / f"{region}.safetensors"
         method = replace(recipe.method, regions=(region,))
         if not file.is_file():
-            count = int(person[known].max()) + 1
-            _save(method.pretrain(crops.pixels[known], person[known], count, recipe.seed), file)
+            count = int(person[seen].max()) + 1
+            _save(method.pretrain(crops.pixels[seen], person[seen], count, recipe.seed), file)
         own = read_tensors(file)[0]
-        found = descriptors(replace(method, pretrained=own), crops.pixels[unseen], region)
-        log(f"{region}: rank-1 of {len(set(person[unseen].tolist()))} unseen people {rank1(found, person[unseen]):.3f}")
-        arrays |= {name: each.astype(np.float16) if each.dtype.kind == "f" else each for name, each in own.items()}
+        vectors = descriptors(replace(method, pretrained=own), crops.pixels[unseen], region)
+        strangers = len(set(person[unseen].tolist()))
+        log(f"{region}: rank-1 of {strangers} unseen people {rank1(vectors, person[unseen]):.3f}")
+        arrays |= {name: array.astype(np.float16) if array.dtype.kind == "f" else array for name, array in own.items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     _save(arrays, output)
 
@@ -68,6 +69,6 @@ def train_regions(crops: Crops, run: Path, output: Path, recipe: RegionsRecipe, 
 def _save(arrays: Arrays, file: Path) -> None:
     partial = file.with_suffix(".partial")
     save_file(
-        {name: np.asarray(each, order="C") for name, each in arrays.items()}, partial, metadata={"kind": "regions"}
+        {name: np.asarray(array, order="C") for name, array in arrays.items()}, partial, metadata={"kind": "regions"}
     )
     partial.replace(file)

@@ -40,7 +40,7 @@ def train_phenotype(output: Path, people: int, seed: int, log: Callable[[str], N
 
 def _mean(group: str, people: int, seed: int) -> Floats:
     model = load_shape()
-    shapes = [normalize(each.points, model) for each in phantom_shapes({group: people}, 1, seed)]
+    shapes = [normalize(shape.points, model) for shape in phantom_shapes({group: people}, 1, seed)]
     return np.asarray(np.mean(shapes, axis=0))
 
 
@@ -53,5 +53,5 @@ def train_reference(manifest: Path, folder: Path, output: Path, jobs: int, log: 
     cohort = gather(cases, jobs, crops=look.crops)
     people = len(set(cohort.subjects))
     log(f"{len(cohort.cases)} photographs of {people} virtual people, {len(cohort.left_out)} left out")
-    found = look(cohort.portraits)
-    save_reference(output, cohort.names, Discriminant().learn(found, cohort.classes, len(cohort.names), 0))
+    embeddings = look(cohort.portraits)
+    save_reference(output, cohort.names, Discriminant().learn(embeddings, cohort.classes, len(cohort.names), 0))

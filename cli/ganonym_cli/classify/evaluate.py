@@ -26,8 +26,7 @@ from ganonym_cli.classify.options import (
     workers,
 )
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -69,10 +68,11 @@ def evaluate(
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from dataclasses import replace
 
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.model_folder import CARD
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import evaluate as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)

@@ -8,8 +8,7 @@ import typer
 
 from ganonym_cli.classify.options import Data, Digest, Encoder, Images, marked, say, simulated, star, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 
@@ -38,9 +37,10 @@ def fewshot(
     quiet: Quiet = False,
 ) -> None:
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.fewshot.episodes import Shape
     from ganonym.classify.studies import fewshot as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     study = Study(

@@ -10,8 +10,7 @@ import typer
 
 from ganonym_cli.classify.options import Images, marked, say, simulated, star, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:

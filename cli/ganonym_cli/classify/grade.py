@@ -23,8 +23,7 @@ from ganonym_cli.classify.options import (
     workers,
 )
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 
@@ -59,9 +58,10 @@ def grade(
 
     A photograph is called the level at which half of the probability lies below.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import grade as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     study = Study(

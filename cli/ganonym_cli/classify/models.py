@@ -9,8 +9,7 @@ import typer
 
 from ganonym_cli.classify.options import Digest, Encoder, say, workers
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, cache_at
 from ganonym_cli.table import Table
 
 
@@ -27,8 +26,8 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Rank the classes that a model knows for each photograph. No diagnosis: a similarity to what it learned from."""
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.studies import model as studies
-    from ganonym.classify.studies.study import Encoder
 
     output = Output(as_json, quiet)
     studies.check_photos(photos)
@@ -56,9 +55,9 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.explain.model import explained
     from ganonym.classify.studies.model import check_photos, opened
-    from ganonym.classify.studies.study import Encoder
     from ganonym.errors import UsageError
     from ganonym.files import refuse_existing, write_private
     from ganonym.photos.encode import encode_png

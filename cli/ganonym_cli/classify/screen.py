@@ -24,8 +24,7 @@ from ganonym_cli.classify.options import (
     workers,
 )
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -72,11 +71,12 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.classify.studies import screen as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
     from ganonym.errors import UsageError
 
     output = Output(as_json, quiet)
@@ -127,9 +127,10 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import screen as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     study = Study(

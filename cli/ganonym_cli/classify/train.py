@@ -23,8 +23,7 @@ from ganonym_cli.classify.options import (
     workers,
 )
 from ganonym_cli.console import Output
-from ganonym_cli.device import Device
-from ganonym_cli.options import Cache, Jobs, Json, Quiet, Seed, cache_at
+from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 
@@ -69,10 +68,11 @@ def train(
 
     The key by which the model knows its photographs again is kept beside OUT: do not share it.
     """
+    from ganonym.classify.chosen import Encoder
     from ganonym.classify.model_folder import check_new
     from ganonym.classify.recipe import load_recipe
     from ganonym.classify.studies import train as studies
-    from ganonym.classify.studies.study import Encoder, Study
+    from ganonym.classify.studies.study import Study
 
     output = Output(as_json, quiet)
     check_new(out)

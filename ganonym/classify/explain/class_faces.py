@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ganonym.classify.case import Classed, people_of
 from ganonym.classify.cohort import Cohort, Portrait
 from ganonym.classify.explain.composite import FEWEST, Composite, Difference, composite, difference
+from ganonym.classify.progress import Tell
 from ganonym.errors import UsageError
 
 _LONGEST = 80
@@ -41,7 +42,7 @@ def class_faces(
     cohort: Cohort,
     against: str | None = None,
     only: Sequence[str] = (),
-    tell: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Tell = lambda *_: None,
 ) -> ClassFaces:
     """Composites of all classes, or `only` of those named; with `against`, how the others differ from that one.
 

@@ -6,7 +6,7 @@ projection, so that what differs between rows is how it was taught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from ganonym.classify.fewshot.episodes import EPISODES, EpisodeAccuracy, Pool, S
 from ganonym.classify.fewshot.scores import EpisodeScore, cosine_to_means, matching, prototypical
 from ganonym.classify.learning.fit import Schedule, seeded
 from ganonym.classify.networks.light import Projection, embedded, tensor_shape
-from ganonym.classify.progress import heard
+from ganonym.classify.progress import report
 from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline, episodes_on
 from ganonym.classify.systems.prototypes import centred_unit
 from ganonym.errors import UsageError
@@ -77,13 +77,14 @@ def compare(
     seed: int,
     episodes: int = EPISODES,
     course: Course | None = None,
-    tell: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Compared:
     """Every learner on embeddings (n, d) of photos of `subjects` (n); `base` classes teach, all others are tested.
 
     Nobody is in support and query of an episode, in training or in test. Without base classes the nearest mean cannot
     be centred and nothing can be trained; training episodes are as those tested, but of fewer ways where there are
-    fewer base classes, and of up to 5 queries. Deterministic by `seed`. Raises UsageError when fewer than `shape.ways`
+    fewer base classes, and of up to 5 queries. Deterministic by `seed`; progress is reported (`heard`).
+
+    Raises UsageError when fewer than `shape.ways`
     novel classes have enough subjects, and for a subject with photos of several classes.
     """
     course = course or Course()
@@ -96,12 +97,11 @@ def compare(
     ready = [NEAREST_MEAN if len(taught) else UNCENTRED, *(name for name in TRAINED if name not in dict(not_run))]
     rows = []
     for done, name in enumerate(ready):
-        tell("learners", done, len(ready))
-        with heard(tell):
-            features, score = _taught(name, embeddings, inputs, labels, people, lessons, course, seed)
+        report("learners", done, len(ready))
+        features, score = _taught(name, embeddings, inputs, labels, people, lessons, course, seed)
         rng = np.random.default_rng(seed)  # anew for each: the same episodes for all
         rows.append((name, episode_accuracy(score, features, tested, subjects, rng, episodes)))
-    tell("learners", len(ready), len(ready))
+    report("learners", len(ready), len(ready))
     return Compared(
         shape,
         tuple(base_classes.tolist()),

@@ -6,7 +6,7 @@ measure("face.jpg", age=10, sex="female").to_frame()
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from ganonym.classify.measurement.lengths import MEASUREMENTS, UNITS, Unit, iris
 from ganonym.classify.measurement.norms import Norm, Score, scores
 from ganonym.classify.measurement.norms_file import published, read_norms
 from ganonym.classify.measurement.signs import Conditions, Suggestion, conditions, suggest
+from ganonym.classify.progress import Tell
 from ganonym.errors import PhotoError, UsageError
 from ganonym.extras import require
 from ganonym.faces.cache import FaceCache, read_faces
@@ -216,7 +217,7 @@ def measured(points: Points, against: Comparison, mm_per_px: float | None = None
 def landmarks_of(
     photos: Sequence[tuple[Path, FaceChoice | None]],
     jobs: int = 1,
-    tell: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Tell = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Points | PhotoError]:
     """Landmarks (68, 2) in pixels of one face of each photo, in order, or why there are none.

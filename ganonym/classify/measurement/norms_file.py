@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from ganonym.classify.measurement.lengths import MEASUREMENTS, UNITS, unit_of
 from ganonym.classify.measurement.norms import OLDEST, Norm
 from ganonym.errors import UsageError
@@ -50,19 +52,12 @@ def read_norms(path: Path) -> tuple[Norm, ...]:
 
 def norms_toml(norms: Sequence[Norm]) -> str:
     """The file that `read_norms` reads back to the same norms, to the last bit."""
-    parts = ["# Norms of facial measurements. They describe a cohort, nobody in it; written by ganonym measure.\n"]
+    rows = []
     for norm in norms:
-        lines = [f"measure = {_quoted(norm.measure)}", f"unit = {_quoted(norm.unit)}", f"mean = {norm.mean!r}"]
-        lines += [
-            f"sd = {norm.sd!r}",
-            f"source = {_quoted(norm.source)}",
-            f"low = {norm.low!r}",
-            f"high = {norm.high!r}",
-        ]
-        lines += [f"{name} = {_quoted(text)}" for name in ("sex", "ancestry") if (text := getattr(norm, name))]
-        lines += [f"n = {norm.n}"] if norm.n is not None else []
-        parts.append("\n[[norm]]\n" + "\n".join(lines) + "\n")
-    return "".join(parts)
+        row = {name: getattr(norm, name) for name in COLUMNS}
+        rows.append({name: value for name, value in row.items() if name in _REQUIRED or value not in (None, "")})
+    head = "# Norms of facial measurements. They describe a cohort, nobody in it; written by ganonym measure.\n"
+    return head + tomli_w.dumps({"norm": rows})
 
 
 def _toml_rows(tables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -127,10 +122,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
-
-
-def _quoted(text: str) -> str:
-    """A TOML string: as in JSON, which escapes no more than TOML does."""
-    import json
-
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ganonym.classify.measurement.measure import Comparison, Measurements, landm
 from ganonym.classify.measurement.norms import cohort_norms
 from ganonym.classify.measurement.norms_file import norms_toml
 from ganonym.classify.measurement.pictures import drawn, percentile_chart
+from ganonym.classify.progress import Tell
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.files import make_folder, refuse_existing, write_output, write_private
@@ -130,7 +131,7 @@ def measure_photos(
     people: Sequence[Person],
     against: Comparison,
     jobs: int = 1,
-    tell: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Tell = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Reading]:
     """Measure the face of each person, in order. Raises EnvironmentFault as `landmarks_of` does."""

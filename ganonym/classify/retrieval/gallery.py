@@ -33,7 +33,7 @@ from ganonym.weights import read_tensors, sha256_file
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Who looks, and in which variants."""
+    """The encoders that look at faces, and the variants of a crop that each of them sees."""
 
     members: tuple[Member, ...]
     variants: tuple[Variant, ...]

@@ -58,7 +58,7 @@ def evaluate(study: Study, tell: Tell = UNHEARD) -> Evaluation:
 
     Raises UsageError for what `chosen` and `gathered` refuse, and for classes that cannot be told apart in folds.
     """
-    choice = chosen(study)
+    choice, device_remarks = chosen(study)
     method = choice.system.method
 
     def check(cohort: Classed) -> None:
@@ -72,7 +72,7 @@ def evaluate(study: Study, tell: Tell = UNHEARD) -> Evaluation:
         method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), study.seed, study.folds, tell
     )
     scaled = tempered(chances, seen.classes, seen.subjects, study.seed, study.folds)
-    remarks = (*choice.remarks, *found.remarks, *fold_remarks(cohort, study.folds))
+    remarks = (*device_remarks, *found.remarks, *fold_remarks(cohort, study.folds))
     return _evaluation(choice.recipe.name, cohort, seen, chances, study.seed, scaled, True, remarks)
 
 

@@ -13,7 +13,7 @@ from ganonym.classify.encoders import read_foundation
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.learners import Compared, check_episodes, compare
 from ganonym.classify.looks import embedded
-from ganonym.classify.progress import Tell
+from ganonym.classify.progress import Tell, heard
 from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of
 from ganonym.errors import UsageError
@@ -112,9 +112,10 @@ def fewshot(study: Study, episodes: Episodes, tell: Tell = UNHEARD) -> FewShot:
     found = gathered(study, check, look.crops, tell=tell)
     cohort = found.cohort
     embeddings, base = look(cohort.portraits), _base(cohort, episodes)
-    compared = compare(
-        embeddings, cohort.classes, cohort.subjects, base, episodes.shape, study.seed, episodes.number, tell=tell
-    )
+    with heard(tell):
+        compared = compare(
+            embeddings, cohort.classes, cohort.subjects, base, episodes.shape, study.seed, episodes.number
+        )
     return _result(cohort, compared, (*remarks, *found.remarks))
 
 

@@ -92,7 +92,7 @@ def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, te
     """
     if (signs is None) == (study.label is None) or (study.label is None) != (not levels):
         raise UsageError("levels are said in two ways.", "Give --label and each --level, or --signs.")
-    choice = chosen(study)
+    choice, device_remarks = chosen(study)
     cases, told = cases_of([study.data], study.images, study.label)
     names = tuple(levels)
     if signs is not None:
@@ -120,7 +120,7 @@ def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, te
         levels=tuple(_levels(names, seen, called)),
         simulated=cohort.simulated,
         left_out=cohort.left_out,
-        remarks=(*choice.remarks, *told, *found.remarks, *fold_remarks(cohort, study.folds)),
+        remarks=(*device_remarks, *told, *found.remarks, *fold_remarks(cohort, study.folds)),
     )
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ganonym.classify.case import Case
+from ganonym.classify.chosen import BUNDLED, Encoder, refuse_encoder
 from ganonym.classify.cohort import gather
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.metrics.rates import ranked
-from ganonym.classify.model_folder import Key, Model, key_place, load_model
-from ganonym.classify.studies.study import BUNDLED, Encoder, Remark, device_of, reasons_of, refuse_encoder
+from ganonym.classify.model_folder import Model, load_model
+from ganonym.classify.model_key import Key, key_place
+from ganonym.classify.studies.study import Remark, device_of, reasons_of
 from ganonym.errors import UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.pseudonym import read_key

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganonym.classify.case import Classed
-from ganonym.classify.progress import Tell
+from ganonym.classify.progress import Tell, heard
 from ganonym.classify.screening.dysmorphism import Separations, check_groups, separations
 from ganonym.classify.screening.rates import TERMS, Screened, Terms
 from ganonym.classify.screening.threshold import Rule
@@ -76,7 +76,7 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
     UsageError for what `chosen` and `gathered` refuse, for a system that calls people, and without enough people of
     either kind.
     """
-    choice = chosen(study)
+    choice, device_remarks = chosen(study)
     if study.positive is None:
         raise UsageError("a screen is for one disorder.", "Name it with --positive.")
     if choice.recipe.system == "photo-set":
@@ -94,10 +94,11 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
     seen = choice.system.look(cohort)
     poses = [portrait.pose for portrait in cohort.portraits]
     method = BinaryScreening(choice.system.method, rule, study.folds)
-    screened = assess_in_folds(
-        method, seen.inputs, seen.classes == 1, seen.subjects, poses, study.seed, study.folds, terms, tell
-    )
-    remarks = (*choice.remarks, *found.remarks)
+    with heard(tell):
+        screened = assess_in_folds(
+            method, seen.inputs, seen.classes == 1, seen.subjects, poses, study.seed, study.folds, terms
+        )
+    remarks = (*device_remarks, *found.remarks)
     name, positive = choice.recipe.name, study.positive
     return Screening(name, positive, rule, terms, screened, cohort.simulated, cohort.left_out, remarks)
 
@@ -107,7 +108,7 @@ def dysmorphism(study: Study, unaffected: str, tell: Tell = UNHEARD) -> Dysmorph
 
     Raises UsageError for what `chosen` and `gathered` refuse, and where there is nothing to part.
     """
-    choice = chosen(study)
+    choice, device_remarks = chosen(study)
 
     def check(cohort: Classed) -> None:
         if unaffected not in cohort.names:
@@ -119,5 +120,5 @@ def dysmorphism(study: Study, unaffected: str, tell: Tell = UNHEARD) -> Dysmorph
     cohort = found.cohort
     seen, place = choice.system.look(cohort), cohort.names.index(unaffected)
     parted = separations(choice.system.method, seen, len(cohort.names), place, study.seed, study.folds, tell)
-    remarks = (*choice.remarks, *found.remarks)
+    remarks = (*device_remarks, *found.remarks)
     return Dysmorphism(choice.recipe.name, unaffected, parted, cohort.simulated, cohort.left_out, remarks)

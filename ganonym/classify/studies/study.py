@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganonym.classify.case import Case, Check, Classed, of_enough, roster
+from ganonym.classify.chosen import BUNDLED, Chosen, Encoder, chosen_system
 from ganonym.classify.cohort import Cohort, Crop, gather
 from ganonym.classify.cross_validation import FOLDS, possible_folds
-from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_release import lists_of, read_data, table_of
 from ganonym.classify.progress import Tell
 from ganonym.classify.recipe import Recipe, altered
-from ganonym.classify.system import Arrays, Configuration, System
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.faces.cache import FaceCache
 
@@ -35,17 +34,6 @@ class Remark:
 
     text: str
     warning: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """A network of the user's (safetensors) and its SHA-256, hex; neither is the bundled one."""
-
-    path: Path | None = None
-    sha256: str | None = None
-
-
-BUNDLED = Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +66,6 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A recipe, its configuration as altered, what its system starts from, and the system."""
-
-    recipe: Recipe
-    foundation: Arrays = field(repr=False)
-    configuration: Configuration
-    system: System
-    remarks: tuple[Remark, ...] = ()
-
-    def check(self, cohort: Classed) -> None:
-        """Raises UsageError for classes that the system cannot learn."""
-        self.configuration.check(cohort.classes, len(cohort.names))
-
-
-@dataclass(frozen=True, slots=True)
 class Gathered:
     """A cohort, and what there is to say of how it came about."""
 
@@ -100,32 +73,21 @@ class Gathered:
     remarks: tuple[Remark, ...]
 
 
-def chosen(study: Study) -> Chosen:
-    """The system that a study describes.
+def chosen(study: Study) -> tuple[Chosen, tuple[Remark, ...]]:
+    """The system that a study describes, and a word on where it computes.
 
-    Raises UsageError for a setting that cannot be, a choice that does nothing for this recipe, and the full preset of
-    one that starts from a recognizer, without one: with the bundled encoder it would not be what was published.
+    Raises UsageError for a setting that cannot be, a choice that does nothing for this recipe, and as `chosen_system`.
     """
-    recipe, encoder = study.recipe, study.encoder
+    recipe = study.recipe
     if recipe is None:
         raise UsageError(
             "the study has no recipe.", "Name one: `ganonym classify recipes` lists those that come along."
         )
     configuration = altered(recipe.preset(study.preset), study.changes)
-    if not configuration.pretrained_start:
-        refuse_encoder(encoder, recipe.name)
-    elif study.preset == "full" and encoder.path is None:
-        raise UsageError(
-            f"--preset full of {recipe.name} starts from a network of yours: the bundled one is small and has seen "
-            "virtual people only.",
-            "Give its safetensors file with --encoder and its digest with --sha256, or take --preset small.",
-        )
     if study.device != "auto" and not configuration.network_of_faces:
         raise UsageError(f"--device {study.device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
     device, remarks = device_of(study.device)
-    starts = configuration.pretrained_start
-    foundation = read_foundation(encoder.path, encoder.sha256, configuration.bundled_start) if starts else {}
-    return Chosen(recipe, foundation, configuration, configuration.system(foundation, device), remarks)
+    return chosen_system(recipe, configuration, study.preset, study.encoder, device), remarks
 
 
 def gathered(
@@ -212,13 +174,6 @@ def left_out_remarks(left_out: Sequence[tuple[str, str]]) -> list[Remark]:
 def reasons_of(left_out: Sequence[tuple[str, str]], name: str = "image") -> list[dict[str, str]]:
     """What could not be used and why, for JSON."""
     return [{name: image, "reason": reason} for image, reason in left_out]
-
-
-def refuse_encoder(encoder: Encoder, name: str) -> None:
-    """Raises UsageError for a network that the system called `name` does not start from."""
-    options = (("--encoder", encoder.path), ("--sha256", encoder.sha256))
-    if given := [option for option, value in options if value is not None]:
-        raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
 
 
 def device_of(text: str) -> tuple[str, tuple[Remark, ...]]:

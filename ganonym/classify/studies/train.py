@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ganonym.classify.case import Classed, check_folds, check_two, people_of
+from ganonym.classify.chosen import Chosen, learned_model
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.cross_validation import cross_validated
 from ganonym.classify.metrics.rates import fit_temperature, logits
-from ganonym.classify.model_folder import Card, Key, check_new, digest, key_place, save_model
+from ganonym.classify.model_folder import Card, check_new, keep_model
+from ganonym.classify.model_key import key_place
 from ganonym.classify.progress import Tell
 from ganonym.classify.studies.model import check_key
-from ganonym.classify.studies.study import UNHEARD, Chosen, Remark, Study, chosen, gathered
-from ganonym.classify.system import Learner, Trained, asked
-from ganonym.errors import GanonymError, UsageError
-from ganonym.files import discard, make_folder
-from ganonym.pseudonym import read_or_create_key
+from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, gathered
+from ganonym.classify.system import Learner
+from ganonym.errors import UsageError
 
 FEW = 5
 """Of fewer people a mean says much of each."""
@@ -64,7 +64,7 @@ def train(
     diverged; EnvironmentFault when nothing can be written, and then leaves no new key.
     """
     check_new(folder)
-    choice = chosen(study)
+    choice, device_remarks = chosen(study)
     place = key_file or key_place(folder)
     if folder.absolute() in place.absolute().parents:
         raise UsageError(f"the key {place} would be shared with the model.", "Keep it outside of --out.")
@@ -75,52 +75,23 @@ def train(
         choice.check(cohort)
 
     found = gathered(study, check, choice.system.look.crops, tell=tell)
-    cohort, method = found.cohort, choice.system.method
+    cohort = found.cohort
     seen = choice.system.look(cohort)
-    temperature = _temperature(method, seen, len(cohort.names), study.seed, tell) if calibrate else 1.0
+    temperature = _temperature(choice.system.method, seen, len(cohort.names), study.seed, tell) if calibrate else 1.0
     tell("train", 0, 1)
-    trained = method.learn(seen.inputs, seen.classes, len(cohort.names), study.seed)
-    asked(trained, seen.inputs[:16])  # what says nothing is not written
+    model = learned_model(choice, cohort, seen, study.seed)
     tell("train", 1, 1)
-    card = _written(folder, place, choice, cohort, trained, (study.seed, temperature))
+    model = replace(model, card=model.card.model_copy(update={"temperature": temperature}))
+    card = keep_model(folder, place, model, cohort.cases)
     people = people_of(cohort).items() if choice.configuration.keeps_means else ()
     few = tuple(name for name, number in people if number < FEW)
-    remarks = (*choice.remarks, *found.remarks, *_remarks(choice, cohort, few, place))
+    remarks = (*device_remarks, *found.remarks, *_remarks(choice, cohort, few, place))
     return Training(choice.recipe.name, folder, place, card, few, len(cohort.left_out), remarks)
 
 
 def _temperature(method: Learner, seen: Seen, count: int, seed: int, tell: Tell) -> float:
     chances = cross_validated(method, seen.inputs, seen.classes, seen.subjects, count, seed, tell=tell)
     return fit_temperature(logits(chances), seen.classes)
-
-
-def _written(
-    folder: Path, place: Path, choice: Chosen, cohort: Cohort, trained: Trained, numbers: tuple[int, float]
-) -> Card:
-    """The card of the model, written with its key; `numbers` are seed and temperature."""
-    new = not place.exists()
-    make_folder(place.parent, 0o700)
-    key = Key(read_or_create_key(place))
-    card = Card(
-        settings=choice.configuration.model_dump(),
-        seed=numbers[0],
-        names=cohort.names,
-        photos=len(cohort.cases),
-        subjects=len(set(cohort.subjects)),
-        simulated=cohort.simulated,
-        foundation=digest(choice.foundation),
-        seen=tuple(key.digest_of(case) for case in cohort.cases),
-        people=tuple({person for case in cohort.cases if (person := key.person_of(case)) is not None}),
-        key=key.mark,
-        temperature=numbers[1],
-    )
-    try:
-        save_model(folder, choice.recipe, card, trained)
-    except GanonymError:
-        if new:  # a key of no model
-            discard(place)
-        raise
-    return card
 
 
 def _remarks(choice: Chosen, cohort: Cohort, few: tuple[str, ...], place: Path) -> list[Remark]:

@@ -23,7 +23,7 @@ from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjec
 from ganonym.classify.explain.sight import Sight, through_embeddings
 from ganonym.classify.looks import by_photo
 from ganonym.classify.looks import embedded as embedding
-from ganonym.classify.progress import Tell, heard
+from ganonym.classify.progress import report
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold
 from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Method, Strength, System, Trained
@@ -189,27 +189,27 @@ def assess_in_folds(
     seed: int,
     folds: int = FOLDS,
     terms: Terms = TERMS,
-    tell: Tell = lambda *_: None,
 ) -> Screened:
     """Rates of the pooled calls of all folds over `subjects`; inputs (n, ...), `positive` (n,), `poses`, one a photo.
 
     Every fold has a screen of its own: head and threshold from the other folds alone, the threshold on scores of
     `method.folds` inner folds of those. Scores of different folds are of different heads: pooled, they can but lower
-    the area under the curve. Raises UsageError without two people of either kind, and as `choose_threshold`.
+    the area under the curve. Progress is reported (`heard`).
+
+    Raises UsageError without two people of either kind, and as `choose_threshold`.
     """
     parts = check_people(positive, subjects, seed, folds, method.folds)
     classes = positive.astype(np.intp)
     scores, called = np.full(len(classes), np.nan), np.zeros(len(classes), np.bool_)
     thresholds = []
     for number, fold in enumerate(parts):
-        tell("train", number, len(parts))
+        report("train", number, len(parts))
         own = [subjects[photo] for photo in fold.train.tolist()]
-        with heard(tell):
-            screen = method.learn(inputs[fold.train], positive[fold.train], own, seed + number)
+        screen = method.learn(inputs[fold.train], positive[fold.train], own, seed + number)
         calls = screen.call(inputs[fold.test])
         scores[fold.test], called[fold.test] = calls.scores, calls.positive
         thresholds.append(screen.threshold)
-    tell("train", len(parts), len(parts))
+    report("train", len(parts), len(parts))
     return rated(Called(scores, called), thresholds, positive, subjects, poses, seed, terms)
 
 

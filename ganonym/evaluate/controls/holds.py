@@ -55,7 +55,7 @@ def weak_anonymizer(clean: Sequence[Finding], weak: Sequence[Finding], name: str
     return _control("C2", name, ratio >= OF_CLEAN, ratio, needed, detail)
 
 
-def planted_leak(number: int, name: str, found: Finding, clean: Finding) -> Control:
+def planted_leak(number: int, name: str, leak: Finding, clean: Finding) -> Control:
     """C3: the designated attacker finds a planted leak (`planted`) at OF_CLEAN of the rate on originals.
 
     `clean` is the finding on originals of the attacker whose view it is; where that is no better than chance, nothing
@@ -64,9 +64,9 @@ def planted_leak(number: int, name: str, found: Finding, clean: Finding) -> Cont
     needed = f"rank-1 ≥ {OF_CLEAN} × that on originals"
     if clean.rank1.value <= clean.chance_high:
         return _control(f"C3.{number}", name, None, None, needed, f"{clean.attacker} names nobody on originals")
-    ratio = found.rank1.value / clean.rank1.value
-    detail = f"{found.attacker}, {found.setting}: {found.rank1.value:.3f} of {clean.rank1.value:.3f} on originals"
-    holds = ratio >= OF_CLEAN and found.rank1.value > found.chance_high
+    ratio = leak.rank1.value / clean.rank1.value
+    detail = f"{leak.attacker}, {leak.setting}: {leak.rank1.value:.3f} of {clean.rank1.value:.3f} on originals"
+    holds = ratio >= OF_CLEAN and leak.rank1.value > leak.chance_high
     return _control(f"C3.{number}", name, holds, ratio, needed, detail)
 
 

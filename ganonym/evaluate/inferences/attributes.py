@@ -192,11 +192,11 @@ def _folds(truth: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
 
 def _firsts(subjects: Sequence[str], labels: Sequence[str | None]) -> dict[str, str]:
     """The first label given of each subject that has one."""
-    found: dict[str, str] = {}
+    firsts: dict[str, str] = {}
     for subject, label in zip(subjects, labels, strict=True):
         if label:
-            found.setdefault(subject, label)
-    return found
+            firsts.setdefault(subject, label)
+    return firsts
 
 
 def _one_hot(columns: Sequence[Mapping[str, str]], people: Sequence[str]) -> Floats:

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Learner
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
 from ganonym.evaluate.utility.expression import expression
 from ganonym.evaluate.utility.features import distances
+from ganonym.evaluate.utility.four_cells import Candidate
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.landmarks import landmarks, pose
 from ganonym.evaluate.utility.rows import compared, decide, mean_of, not_evaluated
@@ -26,10 +26,10 @@ from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, proportion
 
 
-def utility(inputs: UtilityInputs, rng_seed: int, classifiers: Sequence[Learner] = ()) -> list[Utility]:
+def utility(inputs: UtilityInputs, rng_seed: int, added: Sequence[Candidate] = ()) -> list[Utility]:
     """All rows, by family. Equal inputs and seeds give equal rows; each family draws for itself.
 
-    `classifiers` learn syndromes from aligned faces, beside the embedded ones.
+    `added`: classifiers that learn syndromes beside the embedded ones.
 
     Nothing here blocks a release. What cannot be measured is a row "not evaluated" that says why. Raises ValueError for
     an empty assessment.
@@ -37,7 +37,7 @@ def utility(inputs: UtilityInputs, rng_seed: int, classifiers: Sequence[Learner]
     if not inputs.rows:
         raise ValueError("there is no photo whose utility could be assessed")
     streams = iter(np.random.default_rng([rng_seed, family]) for family in range(8))
-    diagnosed = diagnose(inputs, rng_seed, classifiers=classifiers)
+    diagnosed = diagnose(inputs, rng_seed, added=added)
     return [
         *syndromes(inputs, diagnosed, next(streams)),
         *deployed(inputs, np.random.default_rng([rng_seed, 9])),

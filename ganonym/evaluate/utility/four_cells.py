@@ -29,6 +29,16 @@ class Side:
     found: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A classifier by its `name`, with what it sees of all photos and of all outputs."""
+
+    name: str
+    learner: Learner
+    originals: Side
+    released: Side
+
+
 def four_cells(
     classifier: Learner,
     originals: Side,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from ganonym.classify.learning.discriminant import Discriminant, Reference, load
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
 from ganonym.classify.system import Calls, Learner
+from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Utility
-from ganonym.evaluate.utility.four_cells import Cell, Side, four_cells
+from ganonym.evaluate.utility.four_cells import Candidate, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import compared, not_evaluated
 from ganonym.faces.shape import load_shape, normalize
@@ -37,7 +38,8 @@ CELL_NAMES: dict[Cell, str] = {
 class Diagnosed:
     """The photos that can be classified: `photos` (n,) their indices among all, `classes` (n,) from 0 without gaps.
 
-    `names` of the classes in alphabetical order, `people` (c,) in each. `calls` by classifier and cell.
+    `names` of the classes in alphabetical order, `people` (c,) in each. `calls` by classifier and cell;
+    `refused`: why a classifier cannot learn.
     """
 
     photos: NDArray[np.intp]
@@ -46,17 +48,18 @@ class Diagnosed:
     names: tuple[str, ...]
     people: NDArray[np.intp]
     calls: Mapping[str, Mapping[Cell, Calls]]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def diagnose(
-    inputs: UtilityInputs, seed: int, network: Learner = NETWORK, classifiers: Sequence[Learner] = ()
+    inputs: UtilityInputs, seed: int, network: Learner = NETWORK, added: Sequence[Candidate] = ()
 ) -> Diagnosed | None:
-    """Every photo with a syndrome called in the four cells, by landmarks, by pixels and by every classifier given.
+    """Every photo with a syndrome called in the four cells, by landmarks, by pixels and by every `added` classifier.
 
     Classes of fewer than two subjects are left out, because nobody could be learned from; None when fewer than two
     classes remain. "landmarks" is a shrinkage LDA on normalised shapes, "pixels" the `network` on aligned crops,
-    "gestalt" a shrinkage LDA on embeddings of the bundled gestalt encoder, where they were computed. `classifiers` see
-    the aligned crops, uint8 (n, 64, 64, 3), and go by their `name`, or that of their class.
+    "gestalt" a shrinkage LDA on embeddings of the bundled gestalt encoder, where they were computed. What an added
+    classifier refuses to learn is in `refused`.
     """
     people = defaultdict(set)
     for row in inputs.rows:
@@ -86,10 +89,18 @@ def diagnose(
             for rows, seen in ((inputs.original_gestalt, found), (inputs.released_gestalt, shown))
         )
         calls["gestalt"] = four_cells(Discriminant(), before, after, classes, subjects, seed)
-    for classifier in classifiers:
-        name = _unused(str(getattr(classifier, "name", type(classifier).__name__)), calls)
-        calls[name] = four_cells(classifier, crops[0], crops[1], classes, subjects, seed)
-    return Diagnosed(photos, classes, subjects, names, np.array([len(people[name]) for name in names], np.intp), calls)
+    refused: dict[str, str] = {}
+    for candidate in added:
+        name = _unused(candidate.name, [*calls, *refused])
+        before, after = (
+            Side(side.inputs[photos], side.found[photos]) for side in (candidate.originals, candidate.released)
+        )
+        try:
+            calls[name] = four_cells(candidate.learner, before, after, classes, subjects, seed)
+        except UsageError as error:
+            refused[name] = str(error)
+    sizes = np.array([len(people[name]) for name in names], np.intp)
+    return Diagnosed(photos, classes, subjects, names, sizes, calls, refused)
 
 
 def syndromes(inputs: UtilityInputs, found: Diagnosed | None, rng: np.random.Generator) -> list[Utility]:
@@ -102,7 +113,8 @@ def syndromes(inputs: UtilityInputs, found: Diagnosed | None, rng: np.random.Gen
         return [not_evaluated(FAMILY, "macro top-1", "The manifest names no two syndromes of two subjects or more.")]
     alone = len({row.syndrome for row in inputs.rows if row.syndrome is not None}) - len(found.names)
     note = f"{alone} syndromes of a single subject are left out." if alone else ""
-    return [row for kind in found.calls for row in _of_classifier(inputs, found, kind, note, rng)]
+    rows = [row for kind in found.calls for row in _of_classifier(inputs, found, kind, note, rng)]
+    return rows + [not_evaluated(FAMILY, f"macro top-1 by {kind}", why) for kind, why in found.refused.items()]
 
 
 def _unused(name: str, names: Collection[str]) -> str:

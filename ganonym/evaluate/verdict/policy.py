@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ganonym.checked import refusal
 from ganonym.errors import UsageError
 
 POLICIES = ("public", "controlled", "internal")
@@ -145,7 +146,4 @@ def _checked(values: dict[str, Any], where: str) -> Policy:
     try:
         return Policy.model_validate(values)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise UsageError(
-            f"{where}: {'; '.join(wrong)}.", "Compare it with ganonym/evaluate/verdict/policies/*.toml."
-        ) from None
+        raise refusal(error, where, "Compare it with ganonym/evaluate/verdict/policies/*.toml.") from None

@@ -19,7 +19,8 @@ from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, gather
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
-from ganonym.classify.model_folder import Card, Key, digest, save_model
+from ganonym.classify.model_folder import Card, digest, save_model
+from ganonym.classify.model_key import Key
 from ganonym.classify.recipe import Preset, altered, load_recipe, recipe_names
 from ganonym.classify.system import Arrays, Configuration, Inputs, System, Trained
 from ganonym.classify.systems import SYSTEMS, configuration_of
@@ -85,7 +86,7 @@ def quick_system(name: str) -> tuple[Configuration, Arrays, System]:
 def few_people(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     """Three virtual people of each of two classes, one photograph each."""
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     folder = tmp_path_factory.mktemp("few")
     write_cohort(folder / "photos", cohort_of(class_sizes("WBS=3,control=3", 3), 1, 3), 1, lambda *_: None)

@@ -174,7 +174,7 @@ ENSEMBLE = Ensemble((PIXELS,), VARIANTS)
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Three photographs of nobody, and one without a face."""
     from ganonym.phantom.cohort import cohort_of
-    from ganonym_cli.phantom import class_sizes, write_cohort
+    from ganonym.phantom.write import class_sizes, write_cohort
 
     out = tmp_path_factory.mktemp("nobody")
     write_cohort(out / "photos", cohort_of(class_sizes("control=3", 3), 1, 3), 1, lambda *_: None)

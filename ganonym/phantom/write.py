@@ -1,4 +1,4 @@
-"""The files of a phantom cohort: photographs, written by worker processes, and tables, written in order."""
+"""A phantom cohort in files: photographs, written by worker processes, and tables, written in order."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from ganonym.files import write_output
-from ganonym.phantom.cohort import Cohort, PhantomShape, photos_of, studio
+from ganonym.errors import UsageError
+from ganonym.files import make_folder, write_output
+from ganonym.phantom.cohort import CONTROL, Cohort, PhantomShape, cohort_of, photos_of, studio
+from ganonym.phantom.syndromes import HARD, load_syndromes
 from ganonym.photos.encode import encode_png
 from ganonym.types import RGB
 from ganonym.workers import compute
 
 Case: TypeAlias = tuple[str | None, int]
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told of (phase, done, total)."""
+
 Row: TypeAlias = tuple[str, ...]
 HEALTHY = ("image", "subject", "sex", "age", "simulated")
 LABELLED = ("image", "subject", "syndrome", "sex", "age", "expression", "hpo", "shrink", "simulated")
@@ -30,6 +35,57 @@ TABLES = ("people.csv", "landmarks.csv", "signs.csv")
 _BESIDE = (TABLES[1], LANDMARKS), (TABLES[2], SIGNS)
 # Starting a process costs as much as a few dozen photographs.
 _WORTH_A_PROCESS = 100
+
+
+def class_sizes(text: str, people: int) -> dict[str, int]:
+    """People by class of "WBS=33,KBG=2,control"; `people` where no number is given. Raises UsageError.
+
+    "all" is every syndrome whose signs show in a frontal photograph, and control; what is named beside it has its own
+    number.
+
+    >>> class_sizes("WBS=3,control", 24)
+    {'WBS': 3, 'control': 24}
+    """
+    sizes: dict[str, int] = {}
+    everybody: dict[str, int] = {}
+    for entry in text.split(","):
+        name, given, number = (part.strip() for part in entry.partition("="))
+        if given and not (number.isascii() and number.isdigit() and int(number) > 0):
+            raise UsageError(f"--syndromes: {entry.strip()!r} gives no number of people.", "Write for example KBG=2.")
+        if name in sizes:
+            raise UsageError(f"--syndromes: {name} is named twice.", "Name each class once.")
+        size = int(number) if given else people
+        if name == "all":
+            everybody = dict.fromkeys((*(key for key in load_syndromes() if key not in HARD), CONTROL), size)
+        else:
+            sizes[name] = size
+    return everybody | sizes
+
+
+def write_people(folder: Path, people: int, photos: int, seed: int, tell: Progress) -> Path:
+    """`write_cohort` of healthy people, in this process."""
+    return write_cohort(folder, cohort_of(people, photos, seed), 1, tell)
+
+
+def write_cohort(folder: Path, cohort: Cohort, jobs: int | None, tell: Progress) -> Path:
+    """Write the photos as `folder`/SUBJECT/NUMBER.png and the manifest people.csv beside `folder`; returns the latter.
+
+    A cohort with syndromes has landmarks.csv (exact, in photo pixels) and signs.csv beside it. Files are the same for
+    any number of `jobs`. Raises UsageError when `folder` already holds something or a table is there, EnvironmentFault
+    when it cannot be written.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty.", "Choose another folder.")
+    there = [name for name in TABLES if (folder.parent / name).exists()]
+    if there:
+        raise UsageError(f"{folder.parent / there[0]} is there already.", "Choose another folder.")
+    make_folder(folder, 0o750)
+    total = cohort.people * cohort.photos
+    with tables(folder.parent, cohort.groups is not None) as add:
+        for done, person in enumerate(photograph_all(folder, cohort, jobs), start=1):
+            add(person)
+            tell("sample people", done * cohort.photos, total)
+    return folder.parent / "people.csv"
 
 
 def photograph_all(folder: Path, cohort: Cohort, jobs: int | None) -> Iterator[list[PhantomShape]]:
@@ -76,7 +132,7 @@ def tables(folder: Path, labelled: bool) -> Iterator[Callable[[list[PhantomShape
             return writer.writerow
 
         people = table(TABLES[0], LABELLED if labelled else HEALTHY)
-        landmarks, signs = (table(*each) if labelled else None for each in _BESIDE)
+        landmarks, signs = (table(*beside) if labelled else None for beside in _BESIDE)
 
         def add(person: list[PhantomShape]) -> None:
             for shape in person:
@@ -95,8 +151,8 @@ def _healthy(shape: PhantomShape) -> Row:
 
 
 def _labelled(shape: PhantomShape) -> Row:
-    known = (image_name(shape), shape.subject, shape.group or "", shape.sex, f"{shape.age:.0f}")
-    return *known, _expression(shape), ";".join(shape.hpo), f"{shape.shrink:.3f}", "true"
+    common = (image_name(shape), shape.subject, shape.group or "", shape.sex, f"{shape.age:.0f}")
+    return *common, _expression(shape), ";".join(shape.hpo), f"{shape.shrink:.3f}", "true"
 
 
 def _expression(shape: PhantomShape) -> str:
@@ -106,6 +162,6 @@ def _expression(shape: PhantomShape) -> str:
 
 
 def _signs(shape: PhantomShape) -> Iterator[Row]:
-    for each in shape.signs:
-        seen = "true" if each.sign.visible else "false"
-        yield shape.subject, shape.group or "", each.sign.hpo, each.sign.term, f"{each.severity:.2f}", seen, "true"
+    for shown in shape.signs:
+        sign, visible = shown.sign, "true" if shown.sign.visible else "false"
+        yield shape.subject, shape.group or "", sign.hpo, sign.term, f"{shown.severity:.2f}", visible, "true"

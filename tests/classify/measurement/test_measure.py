@@ -1,0 +1,62 @@
+"""`measure`: a file, an array and a picture of one face are measured alike, and what cannot be is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganonym.classify.measurement.lengths import MEASUREMENTS, measurements
+from ganonym.classify.measurement.measure import measure
+from ganonym.classify.measurement.norms import Norm
+from ganonym.errors import PhotoError, UsageError
+from ganonym.phantom.cohort import phantom_cohort
+from ganonym.types import RGB
+
+
+@pytest.fixture(scope="module")
+def photo() -> RGB:
+    return next(phantom_cohort(1, photos=1, seed=0)).rgb
+
+
+def test_a_file_an_array_and_a_picture_are_measured_alike(photo: RGB, tmp_path: Path) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    found = measure(photo, age=10, sex="female")
+    for same in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(photo)):
+        other = measure(same, age=10, sex="female")
+        assert other.scores == found.scores
+        assert other.terms == found.terms
+    exact = measurements(found.points, "face width")
+    assert {key: score.value for key, score in found.scores.items()} == pytest.approx(
+        {key: float(value) for key, value in exact.items()}
+    )
+    assert set(found.payload()["measurements"]) == set(MEASUREMENTS)
+
+
+def test_own_norms_give_z_and_a_frame_has_a_row_a_measurement(photo: RGB) -> None:
+    value = float(measurements(measure(photo).points, "mm", 0.5)["ENEN"])
+    found = measure(photo, norms=[Norm("ENEN", value - 3.0, 1.5, "mm", "ours", n=30)], mm_per_px=0.5)
+    assert found.unit == "mm"
+    assert found.scores["ENEN"].z == pytest.approx(2.0)
+    frame = found.to_frame().set_index("measure")
+    assert list(frame.index) == list(MEASUREMENTS)
+    assert frame.loc["ENEN", "z"] == pytest.approx(2.0)
+    assert frame["z"].notna().sum() == sum(score.z is not None for score in found.scores.values())
+
+
+def test_refusals(photo: RGB, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither female nor male"):
+        measure(photo, sex="boy")
+    with pytest.raises(UsageError, match="need a scale"):
+        measure(photo, unit="mm")
+    with pytest.raises(UsageError, match="is no photo"):
+        measure(photo.astype(np.float64))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="is no photo"):
+        measure(photo[..., 0])
+    with pytest.raises(PhotoError, match="shows no face"):
+        measure(np.full((200, 200, 3), 120, np.uint8))
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    with pytest.raises(PhotoError, match="broken"):
+        measure(tmp_path / "broken.jpg")
