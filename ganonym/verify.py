@@ -15,7 +15,7 @@ from scipy.ndimage import binary_erosion
 from ganonym.faces.align import apply, crop, invert, similarity
 from ganonym.faces.descriptor import describe
 from ganonym.faces.detect import Detector
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.thumbnail import correlation, face_thumbnail
 from ganonym.synthesis.paste import Patch
@@ -52,14 +52,14 @@ class Limits:
 class Judge:
     """What looks at outputs: a face detector, landmarks, and the limits that an output must keep.
 
-    `maker` is the landmark model by which the source's thumbnail was cut: a copy is as like its source as can be only
-    where it is cut alike.
+    `maker` is the landmark model by which the source's thumbnail was cut, where that is another than `landmarks`: a
+    copy is as like its source as can be only where it is cut alike.
     """
 
     detector: Detector
     landmarks: LandmarkModel
     limits: Limits = field(default_factory=Limits)
-    maker: LandmarkModel = field(default_factory=lambda: default_backends()[1])
+    maker: LandmarkModel | None = None
 
 
 def problems(rgb: RGB, face: PrivateFace, record: FaceRecord, judge: Judge) -> list[str]:
@@ -79,7 +79,9 @@ def problems(rgb: RGB, face: PrivateFace, record: FaceRecord, judge: Judge) -> l
     if not error <= limits.landmark_error:
         wrong.append(f"landmarks lie {error:.3f} interocular distances off (limit {limits.landmark_error})")
     # At the requested landmarks too: those found in a blurred copy are too coarse to line it up with its source.
-    places = (points, face.points, judge.maker.locate(rgb, faces[0].box))
+    places = [points, face.points]
+    if judge.maker is not None:
+        places.append(judge.maker.locate(rgb, faces[0].box))
     likeness = max(correlation(face_thumbnail(rgb, place), record.thumbnail) for place in places)
     if not likeness <= limits.correlation:
         wrong.append(f"it correlates {likeness:.3f} with its source (limit {limits.correlation})")

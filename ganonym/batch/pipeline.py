@@ -20,7 +20,7 @@ from ganonym.types import RGB, FaceRecord, Floats, Photograph, Points, PrivateFa
 from ganonym.weights import read_manifest, verified_path
 from ganonym.workers import Lost, Workers
 
-WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full", "face_mesh", "mesh_offset")
+WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -19,20 +19,25 @@ from ganonym.types import RGB, Box, Face, Points
 
 
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
-    """What finds faces and landmarks for the release: BlazeFace and the face mesh, which may be used for everything.
+    """The detector and the landmark model that find the faces of a release on this machine.
 
-    FAN instead of both where the folder `weights` (or the environment's GANONYM_WEIGHTS) holds its weights, on dlib's
-    boxes, which it knows. Raises EnvironmentFault when those are there but altered: never falls back in silence from
-    weights that were asked for.
+    dlib, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights. Raises
+    EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked for.
+    `free_backends` are those that may be used for everything.
     """
     folder = weights or (Path(os.environ["GANONYM_WEIGHTS"]) if os.environ.get("GANONYM_WEIGHTS") else None)
     if folder is not None and fan.present(folder):
         return DlibDetector(), fan.load(folder)
+    return judge_backends()
+
+
+def free_backends() -> tuple[Detector, LandmarkModel]:
+    """BlazeFace and the face mesh, which may be used for everything; `Models` takes them in place of the default."""
     return BlazeFaceDetector(), MeshLandmarks()
 
 
 def judge_backends() -> tuple[Detector, LandmarkModel]:
-    """What finds faces and landmarks for attackers and judges: dlib, which shares nothing with the maker."""
+    """What finds faces and landmarks for attackers and judges: dlib, which shares nothing with the free ones."""
     return DlibDetector(), DlibLandmarks()
 
 

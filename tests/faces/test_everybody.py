@@ -9,7 +9,7 @@ from skimage.data import astronaut, chelsea, coffee
 from ganonym.faces.blazeface import BlazeFaceDetector
 from ganonym.faces.detect import Detector
 from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import default_backends, find_faces, judge_backends
+from ganonym.faces.find import find_faces, free_backends, judge_backends
 from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.mesh import MeshLandmarks
 from ganonym.subjects import choose_face
@@ -26,7 +26,7 @@ def beside(other: RGB) -> RGB:
 
 
 def test_a_child_half_as_large_is_found_at_once() -> None:
-    seen = find_everybody(beside(FACE[::2, ::-2]), *default_backends())
+    seen = find_everybody(beside(FACE[::2, ::-2]), *free_backends())
     assert (len(seen.faces), seen.doubtful) == (2, ())
     assert seen.faces[1].points[:, 0].min() > FACE.shape[1] > seen.faces[0].points[:, 0].max()
     assert isinstance(choose_face([face.box for face in seen.faces], None), Refusal)
@@ -53,11 +53,11 @@ def test_whom_only_the_second_detector_sees_is_doubtful() -> None:
 
 
 def test_who_hangs_upside_down_is_not_overlooked() -> None:
-    seen = find_everybody(beside(FACE[::-1]), *default_backends())
+    seen = find_everybody(beside(FACE[::-1]), *free_backends())
     assert len((*seen.faces, *seen.doubtful)) == 2
 
 
-@pytest.mark.parametrize("backends", [default_backends(), judge_backends()], ids=["maker", "judge"])
+@pytest.mark.parametrize("backends", [free_backends(), judge_backends()], ids=["free", "dlib"])
 @pytest.mark.parametrize("photo", [FACE, np.ascontiguousarray(astronaut())])
 def test_one_person_alone_is_found_as_before(photo: RGB, backends: tuple[Detector, LandmarkModel]) -> None:
     (before,) = find_faces(photo, *backends)
@@ -66,7 +66,7 @@ def test_one_person_alone_is_found_as_before(photo: RGB, backends: tuple[Detecto
     assert np.array_equal(seen.faces[0].points, before.points)
 
 
-@pytest.mark.parametrize("backends", [default_backends(), judge_backends()], ids=["maker", "judge"])
+@pytest.mark.parametrize("backends", [free_backends(), judge_backends()], ids=["free", "dlib"])
 @pytest.mark.parametrize("photo", [coffee(), chelsea()])
 def test_where_the_finder_sees_nobody_there_is_nobody(photo: RGB, backends: tuple[Detector, LandmarkModel]) -> None:
     assert find_everybody(photo, *backends).faces == ()

@@ -17,7 +17,7 @@ from ganonym.errors import EnvironmentFault
 from ganonym.faces import fan
 from ganonym.faces.align import apply
 from ganonym.faces.find import default_backends
-from ganonym.faces.mesh import MeshLandmarks
+from ganonym.faces.landmarks import DlibLandmarks
 from ganonym.types import Box
 from ganonym.weights import sha256_file
 
@@ -65,16 +65,16 @@ def test_the_environment_names_the_folder(folder: Path, monkeypatch: pytest.Monk
     assert default_backends()[1] == fan.FanLandmarks(folder)
 
 
-def test_absent_weights_mean_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_weights_mean_dlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANONYM_WEIGHTS", raising=False)
-    assert isinstance(default_backends()[1], MeshLandmarks)
-    assert isinstance(default_backends(tmp_path)[1], MeshLandmarks)
-    assert isinstance(default_backends(tmp_path / "nowhere")[1], MeshLandmarks)
+    assert isinstance(default_backends()[1], DlibLandmarks)
+    assert isinstance(default_backends(tmp_path)[1], DlibLandmarks)
+    assert isinstance(default_backends(tmp_path / "nowhere")[1], DlibLandmarks)
 
 
-def test_missing_file_means_the_mesh(folder: Path) -> None:
+def test_missing_file_means_dlib(folder: Path) -> None:
     (folder / "fan.safetensors").unlink()
-    assert isinstance(default_backends(folder)[1], MeshLandmarks)
+    assert isinstance(default_backends(folder)[1], DlibLandmarks)
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:
