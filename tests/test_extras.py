@@ -65,8 +65,11 @@ def test_doctor_tells_what_each_extra_lacks() -> None:
         assert all(module in told[f"extra {extra}"]["detail"] for module in modules)
 
 
-def test_an_assessment_without_its_extra_is_refused_before_it_begins(tmp_path: Path) -> None:
-    ended = command("assess", tmp_path, tmp_path, "--manifest", tmp_path / "people.csv", "--out", tmp_path / "out")
+@pytest.mark.parametrize("name", ["assess", "sweep", "compare"])
+def test_an_assessment_without_its_extra_is_refused_before_it_begins(name: str, tmp_path: Path) -> None:
+    folders = [tmp_path] if name == "sweep" else [tmp_path, tmp_path]
+    manifest = [] if name == "compare" else ["--manifest", tmp_path / "people.csv"]
+    ended = command(name, *folders, *manifest, "--out", tmp_path / "out")
     assert (ended.returncode, ended.stdout) == (4, "")
     assert "needs jinja2, matplotlib, pandas, pyarrow, skimage, which are not installed" in ended.stderr
     assert "pip install 'ganonym[assess]'" in ended.stderr

@@ -36,7 +36,7 @@ def card(assessment: Assessment) -> str:
         *_markdown(utility_rows(a)),
     ]
     if a.warnings:
-        lines += ["", "## Warnings", "", *(f"- {_plain(each)}" for each in a.warnings)]
+        lines += ["", "## Warnings", "", *(f"- {_plain(warning)}" for warning in a.warnings)]
     lines += [
         "",
         "Rates are of people named at the first guess, intervals exact; “at most” is the 95 % upper bound.",

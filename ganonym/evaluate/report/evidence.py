@@ -56,15 +56,15 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
     """The page as one HTML file without script or links outside. Rates of fewer than 11 people are left out."""
     a, said = assessment, published or Published()
     enough = a.counts.subjects >= MINIMUM_CELL
-    findings = [each for each in a.findings if enough and each.subjects >= MINIMUM_CELL]
+    findings = [finding for finding in a.findings if enough and finding.subjects >= MINIMUM_CELL]
     shown = a.model_copy(update={"findings": tuple(findings)})
     settings = {name: found for name, found in wording.by_setting(shown).items() if name in wording.SETTINGS}
     worst_of_all = strongest(finding for group in settings.values() for finding in group)
     worst = [found[0] for found in settings.values()]
-    end = max((figures.axis_end([each], limit_of(a, each.setting)) for each in worst), default=1.0)
+    end = max((figures.axis_end([finding], limit_of(a, finding.setting)) for finding in worst), default=1.0)
     measure = measure_of([shown]) if enough else None
     points = [] if measure is None else points_of(shown, "this release", measure)
-    axis = "" if measure is None else _measure_name(next(each for each in a.utility if each.name == measure))
+    axis = "" if measure is None else _measure_name(next(row for row in a.utility if row.name == measure))
     drawn = {
         "attackers": figures.attackers(worst, limit_of(a), "attackers", _setting, end) if worst else None,
         "tradeoff": tradeoff(points, axis, "tradeoff", limit=limit_of(a)) if points else None,
@@ -78,26 +78,30 @@ def evidence_page(assessment: Assessment, published: Published | None = None) ->
         policy=wording.POLICIES.get(a.policy, "a policy of the data holder"),
         limit=limit_of(a),
         settings=settings,
-        tiers=[words for tier, words in TIERS.items() if any(each.tier == tier for each in findings)],
+        tiers=[words for tier, words in TIERS.items() if any(finding.tier == tier for finding in findings)],
         strongest=worst_of_all,
         who=who,
-        clean=next((each.value for each in a.controls if each.id == "C1" and enough), None),
+        clean=next((control.value for control in a.controls if control.id == "C1" and enough), None),
         gates=[(gate, wording.GATES[gate.id], bounds(gate)) for gate in a.gates if gate.id in wording.GATES],
         controls=[
-            (each, wording.CONTROLS[kind], _needed(each))
-            for each in a.controls
-            if (kind := each.id.split(".")[0]) in wording.CONTROLS
+            (control, wording.CONTROLS[kind], _needed(control))
+            for control in a.controls
+            if (kind := control.id.split(".")[0]) in wording.CONTROLS
         ],
         groups=shown_groups(a.groups, said.groups) if enough else {},
-        inferences=[(_inferred(each), each) for each in a.inferences if enough and each.subjects >= MINIMUM_CELL],
-        utility=[(_measure_name(each), each) for each in a.utility if enough],
+        inferences=[
+            (_inferred(inference), inference)
+            for inference in a.inferences
+            if enough and inference.subjects >= MINIMUM_CELL
+        ],
+        utility=[(_measure_name(row), row) for row in a.utility if enough],
         released=None if a.counts.photos == 0 else a.counts.released / a.counts.photos,
         digests={
             name: digest
             for name in ("originals", "released", "manifest", "policy")
             if _DIGEST.fullmatch(digest := getattr(a.provenance, name))
         },
-        weights=sorted(each for each in a.provenance.weights.values() if _DIGEST.fullmatch(each)),
+        weights=sorted(digest for digest in a.provenance.weights.values() if _DIGEST.fullmatch(digest)),
         versions={
             name: version for name in _PACKAGES if _VERSION.fullmatch(version := a.provenance.versions.get(name, ""))
         },
@@ -113,7 +117,7 @@ def bounds(gate: Gate) -> str:
     """The numeric limit of a gate, rates in percent ("≤ 9 %"), empty where its condition is none of numbers."""
     found = _BOUND.findall(gate.limit)
     if gate.id in _RATES:
-        found = [re.sub(r"0\.\d+", lambda share: f"{100 * float(share[0]):.3g}\u202f%", each) for each in found]
+        found = [re.sub(r"0\.\d+", lambda share: f"{100 * float(share[0]):.3g}\u202f%", entry) for entry in found]
     return ", ".join(found)
 
 
@@ -124,15 +128,15 @@ def shown_groups(groups: Sequence[GroupFinding], named: frozenset[str] = frozens
     smallest group is left out too.
     """
     columns: dict[str, list[ShownGroup]] = {}
-    for column in dict.fromkeys(each.column for each in groups):
-        rows = [each for each in groups if each.column == column]
-        sizes = {each.group: each.subjects for each in rows}
+    for column in dict.fromkeys(group.column for group in groups):
+        rows = [group for group in groups if group.column == column]
+        sizes = {row.group: row.subjects for row in rows}
         hidden = {name for name, size in sizes.items() if size < MINIMUM_CELL}
         for name in sorted(sizes, key=lambda each: sizes[each]):
             if not hidden or sum(sizes[each] for each in hidden) >= MINIMUM_CELL:
                 break
             hidden.add(name)
-        shown = [each for each in rows if each.group not in hidden]
+        shown = [row for row in rows if row.group not in hidden]
         title = wording.COLUMNS.get(column, "Other column")
         for number, each in enumerate(shown, start=1):
             name = each.group if _may_be_named(each, named) else f"group {number}"

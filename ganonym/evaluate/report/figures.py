@@ -57,7 +57,7 @@ def attackers(
                 f"≤ {percent(each.rank1.upper)}", (1, row), xycoords=("axes fraction", "data"), xytext=(44, 0),
                 textcoords="offset points", ha="right", va="center", fontsize=10, color=INK,
             )  # fmt: skip
-        axes.set_yticks(rows, [_short(label(each)) for each in findings], color=INK)
+        axes.set_yticks(rows, [_short(label(finding)) for finding in findings], color=INK)
         axes.set_ylim(len(findings) - 0.4, -0.6)
         axes.set_xlim(0, end)
         axes.xaxis.set_major_locator(_locator(5 if end < 0.9 else 4))
@@ -101,7 +101,7 @@ def det(findings: Sequence[Finding], name: str, label: Named) -> str:
     """False matches against false non-matches on probit axes, a curve for each finding that has one."""
     from scipy.stats import norm
 
-    shown = [each for each in findings if len(each.det) > 1]
+    shown = [finding for finding in findings if len(finding.det) > 1]
     first = strongest(shown)
     low, high = float(norm.ppf(_PROBITS[0])), float(norm.ppf(_PROBITS[-1]))
     with canvas(310, left=42, right=14, top=10) as axes:

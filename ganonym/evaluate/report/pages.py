@@ -114,7 +114,7 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
     `references` are further points of the trade-off figure, baselines for instance.
     """
     groups = wording.by_setting(assessment)
-    worst = [each[0] for each in groups.values()]
+    worst = [group[0] for group in groups.values()]
     measure = measure_of([assessment])
     points = [] if measure is None else [*points_of(assessment, "this release", measure), *references]
     end = max((figures.axis_end(each, limit_of(assessment, setting)) for setting, each in groups.items()), default=1.0)
@@ -125,7 +125,7 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
         },
         "tradeoff": tradeoff(points, measure, "tradeoff", limit=limit_of(assessment)) if measure and points else None,
         "cmc": figures.cmc(worst, "cmc", _setting) if worst else None,
-        "det": figures.det(worst, "det", _named) if any(len(each.det) > 1 for each in worst) else None,
+        "det": figures.det(worst, "det", _named) if any(len(finding.det) > 1 for finding in worst) else None,
     }
     return render(
         "internal.html.j2",

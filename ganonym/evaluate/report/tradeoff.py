@@ -33,14 +33,14 @@ class Point:
 
 def measure_of(assessments: Sequence[Assessment]) -> str | None:
     """The first measure of utility that all have, one with a margin before others; None when there is no such."""
-    known = [{each.name: each for each in one.utility if each.released is not None} for one in assessments]
+    known = [{row.name: row for row in one.utility if row.released is not None} for one in assessments]
     shared = [name for name in known[0] if all(name in one for one in known)] if known else []
     return next((name for name in shared if known[0][name].margin is not None), next(iter(shared), None))
 
 
 def utility_of(assessment: Assessment, measure: str) -> Utility | None:
     """The measure of that name, None when it was not evaluated."""
-    return next((each for each in assessment.utility if each.name == measure and each.released is not None), None)
+    return next((row for row in assessment.utility if row.name == measure and row.released is not None), None)
 
 
 def points_of(assessment: Assessment, name: str, measure: str) -> list[Point]:
@@ -49,7 +49,9 @@ def points_of(assessment: Assessment, name: str, measure: str) -> list[Point]:
     if worst is None or found is None or found.released is None:
         return []
     points = [Point(name, worst.rank1, found.released)]
-    clean = next((each.value for each in assessment.controls if each.id == "C1" and each.value is not None), None)
+    clean = next(
+        (control.value for control in assessment.controls if control.id == "C1" and control.value is not None), None
+    )
     if clean is not None and found.original is not None:
         rate = Rate(value=clean, low=clean, high=clean, upper=clean, n=assessment.counts.subjects)
         points.append(Point("untouched photographs", rate, found.original, reference=True))
@@ -85,7 +87,7 @@ def tradeoff(
                 textcoords="offset points", ha="center", fontsize=10,
             )  # fmt: skip
         for method in lines:
-            path = [each for wanted in method for each in points if each.name == wanted]
+            path = [point for wanted in method for point in points if point.name == wanted]
             axes.plot(
                 [_shown(p.risk.upper) for p in path],
                 [p.utility.value for p in path],

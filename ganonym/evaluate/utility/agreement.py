@@ -182,7 +182,7 @@ MEASURES = {
 def pictures(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utility]:
     """The mean of each measure over the photos where it exists; see `agreement.Agreement`."""
     for field, (name, note) in MEASURES.items():
-        found = [None if each is None else getattr(each, field) for each in inputs.agreement]
+        found = [None if pair is None else getattr(pair, field) for pair in inputs.agreement]
         values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
         known = np.isfinite(values)
         if not known.any():

@@ -48,7 +48,7 @@ NAMES = {
 def measures(points: list[Points]) -> Floats:
     """The measures of landmarks (n of (68, 2)), each of NAMES a column, (n, 21); roll and size removed."""
     model = load_shape()
-    found = measure(np.array([normalize(each, model) for each in points]), LANDMARK_AXES)
+    found = measure(np.array([normalize(point, model) for point in points]), LANDMARK_AXES)
     return np.stack([found[axis] for axis in NAMES], axis=1)
 
 
@@ -74,7 +74,7 @@ def dysmorphology(inputs: UtilityInputs, rng: np.random.Generator) -> list[Utili
         reported(
             FAMILY,
             "mean correlation over all measures",
-            lambda photos: float(np.mean([each(photos) for each in correlations])),
+            lambda photos: float(np.mean([correlation(photos) for correlation in correlations])),
             subjects,
             rng,
             bounds=(-1.0, 1.0),
@@ -85,17 +85,15 @@ def dysmorphology(inputs: UtilityInputs, rng: np.random.Generator) -> list[Utili
         gaps = after[:, column] - before[:, column]
         low, high = limits_of_agreement(gaps)
         bias = reported(FAMILY, name, mean_of(gaps), subjects, rng)
-        rows.append(
-            reported(
-                FAMILY,
-                name,
-                correlations[column],
-                subjects,
-                rng,
-                bounds=(-1.0, 1.0),
-                original=repeatability(before[:, column], subjects, rng),
-                difference=bias.released,
-                note=f"Correlation; the difference is the bias in SD; 95 % limits of agreement {low:.2f} … {high:.2f}.",
-            )
+        row = reported(
+            FAMILY,
+            name,
+            correlations[column],
+            subjects,
+            rng,
+            bounds=(-1.0, 1.0),
+            original=repeatability(before[:, column], subjects, rng),
+            note=f"Correlation; the difference is the bias in SD; 95 % limits of agreement {low:.2f} … {high:.2f}.",
         )
+        rows.append(row if row.released is None else row.model_copy(update={"difference": bias.released}))
     return rows

@@ -28,7 +28,7 @@ def expressions(points: list[Points]) -> Floats:
     Čech 2016), the mean of both.
     """
     model = load_shape()
-    shapes = [normalize(each, model) for each in points]
+    shapes = [normalize(point, model) for point in points]
     coefficients = [split(shape, model)[1] / model.expression_sd for shape in shapes]
     openings = [[_mouth(shape), (_eye(shape[36:42]) + _eye(shape[42:48])) / 2] for shape in shapes]
     return np.concatenate([np.array(coefficients), np.array(openings)], axis=1)

@@ -63,7 +63,7 @@ def rate(hits: NDArray[np.bool_], subjects: Sequence[str]) -> Estimate:
     photos = defaultdict(list)
     for hit, subject in zip(hits.tolist(), subjects, strict=True):
         photos[subject].append(hit)
-    found = proportion(float(sum(np.mean(each) for each in photos.values())), len(photos))
+    found = proportion(float(sum(np.mean(photo) for photo in photos.values())), len(photos))
     return Estimate(value=found.value, low=found.low, high=found.high)
 
 

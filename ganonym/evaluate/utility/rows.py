@@ -55,7 +55,8 @@ def compared(
     seed = int(rng.integers(2**63))  # the same resamples for all three, so that equal statistics have equal intervals
     try:
         before, after = (
-            subject_bootstrap(each, subjects, np.random.default_rng(seed), bounds=bounds) for each in statistics
+            subject_bootstrap(statistic, subjects, np.random.default_rng(seed), bounds=bounds)
+            for statistic in statistics
         )
         difference = paired_bootstrap(released, original, subjects, np.random.default_rng(seed), bounds=apart)
     except ValueError as error:
@@ -81,7 +82,6 @@ def reported(
     *,
     bounds: Bounds = None,
     original: Estimate | None = None,
-    difference: Estimate | None = None,
     note: str = "",
 ) -> Utility:
     """`statistic` of released pictures, or of how they agree with originals; nothing is decided by it."""
@@ -94,7 +94,7 @@ def reported(
         name=name,
         original=original,
         released=found,
-        difference=difference,
+        difference=None,
         margin=None,
         decision="reported",
         note=note,

@@ -167,7 +167,7 @@ def _shapes(points: list[Points | None]) -> Floats:
     """Normalised landmarks (n, 136); zeros without landmarks."""
     model = load_shape()
     empty = np.zeros(2 * len(model.mean))
-    return np.array([empty if each is None else normalize(each, model).ravel() for each in points])
+    return np.array([empty if point is None else normalize(point, model).ravel() for point in points])
 
 
 FAMILY = "syndrome"

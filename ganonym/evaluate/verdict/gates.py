@@ -94,14 +94,16 @@ def gates(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
             "G5b",
             "donors",
             policy.donors.mode,
-            lambda: excesses([each for each in evidence.inferences if each.kind == "donor"], policy.donors.excess),
+            lambda: excesses(
+                [inference for inference in evidence.inferences if inference.kind == "donor"], policy.donors.excess
+            ),
         ),
         gate(
             "G6",
             "worst group",
             policy.groups.mode,
             lambda: groups(
-                evidence.groups, policy.groups, policy.singling_out.rate, len({each.attacker for each in found})
+                evidence.groups, policy.groups, policy.singling_out.rate, len({entry.attacker for entry in found})
             ),
         ),
         gate("G7", "metadata", policy.metadata.mode, lambda: _metadata(evidence, policy.metadata.smallest_class)),
@@ -125,10 +127,10 @@ def _gate(id_: str, name: str, blocks: bool, judgement: Judgement) -> Gate:
 def _of(findings: Sequence[Finding], settings: Sequence[str], reversal: bool | None = None) -> list[Finding]:
     """Findings in the settings and in the same narrowed by released columns; with or without reversal, or both."""
     return [
-        each
-        for each in findings
-        if each.setting.removesuffix(CONDITIONED) in settings
-        and (reversal is None or (each.tier == REVERSAL) is reversal)
+        finding
+        for finding in findings
+        if finding.setting.removesuffix(CONDITIONED) in settings
+        and (reversal is None or (finding.tier == REVERSAL) is reversal)
     ]
 
 
@@ -150,11 +152,11 @@ def _integrity(evidence: Evidence) -> Judgement:
 
 def _controls(controls: Sequence[Control]) -> Judgement:
     limit = "every blocking control holds"
-    failed = [each for each in controls if each.blocks and not each.holds]
+    failed = [control for control in controls if control.blocks and not control.holds]
     if failed:
         reasons = [f"{each.id} {each.name}: {each.detail}" for each in failed]
         return Judgement("INCONCLUSIVE", limit, f"{len(failed)} do not hold", "; ".join(reasons))
-    missing = [name for name in NEEDED_CONTROLS if not any(each.id.startswith(name) for each in controls)]
+    missing = [name for name in NEEDED_CONTROLS if not any(control.id.startswith(name) for control in controls)]
     if missing:
         return Judgement("INCONCLUSIVE", limit, "", f"not run: {', '.join(missing)}")
     return Judgement("PASS", limit, f"{len(controls)} controls", "")
@@ -171,10 +173,10 @@ def _linkability(evidence: Evidence, rule: RateRule) -> Judgement:
 
 
 def _inference(evidence: Evidence, policy: Policy) -> Judgement:
-    found = [each for each in evidence.inferences if each.kind == "attribute"]
+    found = [inference for inference in evidence.inferences if inference.kind == "attribute"]
     named = policy.inference.attributes
-    missing = sorted(set(named) - {each.name for each in found})
-    judged = excesses([each for each in found if not named or each.name in named], policy.inference.excess)
+    missing = sorted(set(named) - {entry.name for entry in found})
+    judged = excesses([entry for entry in found if not named or entry.name in named], policy.inference.excess)
     if missing and judged.state != "FAIL":
         reason = f"not evaluated: {', '.join(missing)}"
         return Judgement("NOT EVALUATED", judged.limit, judged.found, reason)
@@ -196,9 +198,9 @@ def _guarantee(evidence: Evidence) -> Judgement:
         return Judgement("NOT EVALUATED", "", "", "nothing is declared", inapplicable=True)
     limit = f"nobody names more than 1/{evidence.declared_k:g} of the subjects"
     single = [
-        each
-        for each in _of(evidence.findings, (SAME_PHOTO, *CROSS_PHOTO))
-        if each.trials == each.subjects and not each.setting.endswith(CONDITIONED)
+        finding
+        for finding in _of(evidence.findings, (SAME_PHOTO, *CROSS_PHOTO))
+        if finding.trials == finding.subjects and not finding.setting.endswith(CONDITIONED)
     ]
     judged = rates(single, RateRule(mode="required", rate=min(1.0, 1.0 / evidence.declared_k)))
     if judged.state == "FAIL":
@@ -209,7 +211,7 @@ def _guarantee(evidence: Evidence) -> Judgement:
 
 
 def _utility(utility: Sequence[Utility]) -> Judgement:
-    counted = {name: sum(each.decision == name for each in utility) for name in ("kept", "undecided", "lost")}
+    counted = {name: sum(row.decision == name for row in utility) for name in ("kept", "undecided", "lost")}
     if not any(counted.values()):
         return Judgement("NOT EVALUATED", "", "", "no measure with a margin")
     state: State = "FAIL" if counted["lost"] else "INCONCLUSIVE" if counted["undecided"] else "PASS"
@@ -240,7 +242,7 @@ def headline(gates: Sequence[Gate], findings: Sequence[Finding], policy: Policy,
         more = f" Gates that failed besides: {', '.join(besides)}." if besides else ""
         return f"{opening}the assessment's own controls do not hold, so nothing below is proof. {reason}.{more}"
     if state == "PASS":
-        limited = "" if any(each.setting == PARROT for each in findings) else " (limited: no mock run)"
+        limited = "" if any(finding.setting == PARROT for finding in findings) else " (limited: no mock run)"
         gate = next((each for each in gates if each.id == "G2" and each.state == "PASS"), None)
         told = f"no tested attack exceeded the limit ({gate.limit})" if gate else "no gate that blocks failed"
         worst = f"; worst: {gate.found}" if gate else ""

@@ -30,7 +30,7 @@ def rates(findings: Sequence[Finding], rule: RateRule) -> Judgement:
     rate = () if rule.rate is None else (f"≤ {rule.rate:g} of the subjects named",)
     advantage = () if rule.advantage is None else (f"advantage over chance ≤ {rule.advantage:g}",)
     limit = " and ".join((*rate, *advantage))
-    judged = [(each, _limit(each, rule)) for each in findings]
+    judged = [(finding, _limit(finding, rule)) for finding in findings]
     limited = [(each, most) for each, most in judged if most is not None]
     if not limited:
         reason = "no limit is set" if findings else "no attacker was run in this setting"
@@ -81,10 +81,10 @@ def excesses(inferences: Sequence[Inference], most: float) -> Judgement:
         return Judgement("NOT EVALUATED", limit, "", "nothing to infer was evaluated", inapplicable=True)
     worst = max(inferences, key=lambda each: each.excess_upper)
     found = f"{worst.name}: {worst.excess.value:+.3f}, at most {worst.excess_upper:+.3f}"
-    sure = [each.name for each in inferences if each.excess.low > most]
+    sure = [inference.name for inference in inferences if inference.excess.low > most]
     if sure:
         return Judgement("FAIL", limit, found, f"told: {', '.join(sorted(sure))}")
-    if not all(each.excess_upper <= most for each in inferences):
+    if not all(inference.excess_upper <= most for inference in inferences):
         return Judgement("INCONCLUSIVE", limit, found, f"the interval of {worst.name} reaches beyond the limit")
     return Judgement("PASS", limit, found, "")
 
@@ -97,8 +97,8 @@ def groups(found: Sequence[GroupFinding], rule: GroupRule, rate: float | None, a
     limit = f"≤ {most:g} named in every group of {rule.smallest} subjects"
     if not found:
         return Judgement("NOT EVALUATED", limit, "", "the manifest names no groups", inapplicable=True)
-    large = [(each, each.rank1) for each in found if each.subjects >= rule.smallest and each.rank1 is not None]
-    small = sorted({f"{each.column} {each.group}" for each in found} - {f"{e.column} {e.group}" for e, _ in large})
+    large = [(entry, entry.rank1) for entry in found if entry.subjects >= rule.smallest and entry.rank1 is not None]
+    small = sorted({f"{entry.column} {entry.group}" for entry in found} - {f"{e.column} {e.group}" for e, _ in large})
     tail = f"too few to judge: {', '.join(small)}" if small else ""
     if not large:
         return Judgement("INCONCLUSIVE", limit, "", tail)
