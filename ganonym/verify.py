@@ -13,11 +13,11 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import binary_erosion
 
 from ganonym.faces.align import apply, crop, invert, similarity
+from ganonym.faces.aligned import correlation, face_thumbnail
 from ganonym.faces.descriptor import describe
 from ganonym.faces.detect import Detector
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
-from ganonym.faces.thumbnail import correlation, face_thumbnail
 from ganonym.synthesis.paste import Patch
 from ganonym.synthesis.region import Region
 from ganonym.types import CANVAS, RGB, Box, FaceRecord, Floats, Points, PrivateFace, luma
