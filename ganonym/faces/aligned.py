@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.shape import load_shape, to_canvas
-from ganonym.types import CANVAS, RGB, Floats, Points
+from ganonym.types import CANVAS, RGB, Floats, Points, luma
 
 SIDE = 24
 # Where the eyes' centres and the mouth's centre lie in the thumbnail: the face from brows to chin fills it.
@@ -24,8 +24,8 @@ def face_thumbnail(rgb: RGB, points: Points, side: int = SIDE, anchors: Points =
 
     `anchors` (3, 2): where the eyes' centres and the mouth's centre are to lie in it.
     """
-    known = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
-    grey: NDArray[np.uint8] = np.round(luma(crop(rgb, similarity(known, anchors), side))).astype(np.uint8)
+    places = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48:60].mean(axis=0)])
+    grey: NDArray[np.uint8] = np.round(luma(crop(rgb, similarity(places, anchors), side))).astype(np.uint8)
     return grey
 
 
