@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from ganonym.faces.align import unturn
 from ganonym.faces.detect import DlibDetector
-from ganonym.faces.find import default_backends, distinct, find_faces, unturn
+from ganonym.faces.find import default_backends, distinct, find_faces
 from ganonym.faces.obstacles import OBSTACLES
 from ganonym.faces.second_look import _FINE, _by_blazeface, _by_network
 from ganonym.synthesis.region import box_region

@@ -20,7 +20,7 @@ from ganonym.evaluate.attackers.attacker import Attacker, Sample, locate
 from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
 from ganonym.evaluate.attackers.recognizers import DLIB
 from ganonym.evaluate.sheet import sheet
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import judge_backends
 from ganonym.files import cannot_write
 from ganonym.phantom.write import write_people
 from ganonym.photos.decode import read_photo
@@ -128,7 +128,7 @@ def _attack(
     subjects: Sequence[str], originals: Sequence[RGB], released: Sequence[RGB | None], tell: Progress
 ) -> tuple[list[Finding], list[Finding]]:
     """Findings on the originals and on the outputs, attacker by attacker in the same order."""
-    backends = default_backends()
+    backends = judge_backends()
     located: list[Sample | None] = []
     for done, rgb in enumerate((*originals, *released), start=1):
         located.append(None if rgb is None else locate([rgb], *backends)[0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ganonym.errors import PhotoError
+from ganonym.faces.aligned import face_thumbnail
 from ganonym.faces.descriptor import describe, same_person
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.everybody import find_everybody
@@ -14,7 +15,6 @@ from ganonym.faces.find import default_backends
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
 from ganonym.faces.pose import estimate_pose
 from ganonym.faces.shape import normalize
-from ganonym.faces.thumbnail import face_thumbnail
 from ganonym.faces.tone import ita_degrees, tone_class
 from ganonym.synthesis.synthesizer import Synthesizer, load_synthesizer
 from ganonym.types import CANVAS, RGB, Face, FaceRecord, PrivateFace, Refusal

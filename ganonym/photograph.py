@@ -13,7 +13,7 @@ from ganonym.errors import PhotoError
 from ganonym.faces.everybody import find_everybody
 from ganonym.faces.find import find_faces
 from ganonym.faces.overlap import overlapping, stray_boxes, usual_box
-from ganonym.faces.second_look import perhaps_faces, second_look, unseen_by_blazeface
+from ganonym.faces.second_look import perhaps_faces, second_look, unconfirmed
 from ganonym.models import ATTEMPTS, Models
 from ganonym.photos.text import require_text_finder, text_finder, text_outlines
 from ganonym.settings import Background, Settings
@@ -30,7 +30,7 @@ TextFinder = Callable[[RGB], list[Points]]
 """Outlines (4, 2) of the text in a photo."""
 
 ONE_ONLY = "covered: the second look sees a face here, the first does not"
-NO_SECOND = "treated as a face: the first look sees one here, BlazeFace does not"
+NO_SECOND = "treated as a face: the first look sees one here, no second detector does"
 PERHAPS = "left as it is: BlazeFace sees a face here at a low score only"
 
 
@@ -97,7 +97,7 @@ def treat_photo(
     ]
     work = _Work(rgb, sitters, models)
     work.covers += [region for face in _others(faces, substitutions) for region in _cover(face.box, face, work)]
-    work.doubts += [Doubt(box, NO_SECOND) for box in unseen_by_blazeface(rgb, [face.box for face in faces])]
+    work.doubts += [Doubt(box, NO_SECOND) for box in unconfirmed(rgb, [face.box for face in faces], models.detector)]
     if background != "grey":
         # In the source every face is seen at its own size; among covers, detectors make large faces of what is left.
         unseen = [box for box in look(rgb) if not any(_is_middle_in(box, face.box) for face in faces)]

@@ -13,11 +13,11 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import binary_erosion
 
 from ganonym.faces.align import apply, crop, invert, similarity
+from ganonym.faces.aligned import correlation, face_thumbnail
 from ganonym.faces.descriptor import describe
 from ganonym.faces.detect import Detector
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
-from ganonym.faces.thumbnail import correlation, face_thumbnail
 from ganonym.synthesis.paste import Patch
 from ganonym.synthesis.region import Region
 from ganonym.types import CANVAS, RGB, Box, FaceRecord, Floats, Points, PrivateFace, luma
@@ -50,11 +50,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What looks at outputs: a face detector, landmarks, and the limits that an output must keep."""
+    """What looks at outputs: a face detector, landmarks, and the limits that an output must keep.
+
+    `maker` is the landmark model by which the source's thumbnail was cut, where that is another than `landmarks`: a
+    copy is as like its source as can be only where it is cut alike.
+    """
 
     detector: Detector
     landmarks: LandmarkModel
     limits: Limits = field(default_factory=Limits)
+    maker: LandmarkModel | None = None
 
 
 def problems(rgb: RGB, face: PrivateFace, record: FaceRecord, judge: Judge) -> list[str]:
@@ -74,7 +79,10 @@ def problems(rgb: RGB, face: PrivateFace, record: FaceRecord, judge: Judge) -> l
     if not error <= limits.landmark_error:
         wrong.append(f"landmarks lie {error:.3f} interocular distances off (limit {limits.landmark_error})")
     # At the requested landmarks too: those found in a blurred copy are too coarse to line it up with its source.
-    likeness = max(correlation(face_thumbnail(rgb, place), record.thumbnail) for place in (points, face.points))
+    places = [points, face.points]
+    if judge.maker is not None:
+        places.append(judge.maker.locate(rgb, faces[0].box))
+    likeness = max(correlation(face_thumbnail(rgb, place), record.thumbnail) for place in places)
     if not likeness <= limits.correlation:
         wrong.append(f"it correlates {likeness:.3f} with its source (limit {limits.correlation})")
     if record.descriptor is not None:

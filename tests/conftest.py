@@ -84,21 +84,24 @@ def models() -> Models:
 
 @pytest.fixture
 def undetectable() -> Callable[[], AbstractContextManager[None]]:
-    """A time without dlib, in which no face can be found: what is known then was found before."""
+    """A time without the networks that find faces, and without dlib: what is known then was found before."""
 
     @contextmanager
-    def without_dlib() -> Iterator[None]:
-        from ganonym.faces import detect, landmarks
+    def without_finders() -> Iterator[None]:
+        from ganonym import onnx_session
+        from ganonym.faces import blazeface, detect, landmarks, mesh
 
-        there = sys.modules.get("dlib")
-        detect._hog.cache_clear()
-        landmarks._predictor.cache_clear()
-        sys.modules["dlib"] = None  # type: ignore[assignment]
+        opened = (onnx_session.open_network, blazeface._session, mesh._session, detect._hog, landmarks._predictor)
+        modules = {name: sys.modules.get(name) for name in ("dlib", "onnxruntime")}
+        for remembered in opened:
+            remembered.cache_clear()
+        sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
         try:
             yield
         finally:
-            sys.modules.pop("dlib")
-            if there is not None:
-                sys.modules["dlib"] = there
+            for name, module in modules.items():
+                sys.modules.pop(name)
+                if module is not None:
+                    sys.modules[name] = module
 
-    return without_dlib
+    return without_finders

@@ -171,6 +171,7 @@ class Heads:
 
     points: tuple[Points, ...]
     name: str = "known"
+    sure: float = 0.6
 
     def detect(self, rgb: Pixels) -> list[Box]:
         del rgb

@@ -17,7 +17,7 @@ from ganonym.batch.replacement import arriving, unfinished
 from ganonym.batch.workspace import Workspace
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.detect import Detector
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.overlap import coincide, stray_boxes
 from ganonym.photos.decode import read_photo
@@ -191,7 +191,7 @@ def recheck_faces(output: Path, advance: Callable[[int, int], None]) -> list[str
     One face each; in a whole photo those that the ledger names as synthesized, and none beside them and the covers.
     """
     space = Workspace(output)
-    detector, landmarks = default_backends()
+    detector, landmarks = judge_backends()
     pictures = sorted(
         (entry for entry in _items(space) if entry["outcome"] == "anonymized"), key=lambda entry: str(entry["output"])
     )

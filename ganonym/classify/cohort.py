@@ -20,9 +20,9 @@ from ganonym.classify.progress import Tell
 from ganonym.classify.system import Inputs
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.align import apply, crop
+from ganonym.faces.aligned import upright
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
-from ganonym.faces.upright import upright
 from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import CANVAS, RGB, Points, Pose, Refusal
 from ganonym.workers import in_workers

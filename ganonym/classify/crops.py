@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.faces.align import apply, area_crop, compose, similarity
-from ganonym.faces.upright import upright
+from ganonym.faces.aligned import upright
 from ganonym.types import CANVAS, RGB, Floats, Points
 
 ARCFACE_SIDE = 112

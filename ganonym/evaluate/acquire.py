@@ -19,7 +19,7 @@ from ganonym.evaluate.utility.features import PerceptualDistance
 from ganonym.evaluate.utility.inputs import face_crop
 from ganonym.evaluate.utility.landmarks import landmark_noise
 from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.photos.decode import read_photo
 from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Points
@@ -172,7 +172,7 @@ def acquire_pair(pair: PhotoPair) -> Acquired:
         face_crop(before),
         None if after is None else face_crop(after),
         None if after is None else agree(before, after),
-        landmark_noise(before, default_backends()[1]),
+        landmark_noise(before, judge_backends()[1]),
         None if after is None or pair.perceptual is None else pair.perceptual(before, after),
         after is not None and after.rgb.shape == rgb.shape,
         problem,
@@ -184,11 +184,11 @@ def _read(path: Path) -> RGB:
 
 
 def _face(rgb: RGB, turns: Sequence[int] = (0, 1, 2, 3)) -> Face | None:
-    return next(iter(find_faces(rgb, *default_backends(), turns)), None)
+    return next(iter(find_faces(rgb, *judge_backends(), turns)), None)
 
 
 def _chosen(rgb: RGB, choice: FaceChoice) -> Face | None:
-    faces = find_everybody(rgb, *default_backends()).faces
+    faces = find_everybody(rgb, *judge_backends()).faces
     place = choose_face([face.box for face in faces], choice) if faces else None
     return faces[place] if isinstance(place, int) else None
 

@@ -53,6 +53,19 @@ def compose(first: Floats, then: Floats) -> Floats:
     return np.column_stack([linear, then[:, :2] @ first[:, 2] + then[:, 2]])
 
 
+def unturn(points: Points, turns: int, shape: tuple[int, ...]) -> Points:
+    """`points` (n, 2) of `numpy.rot90(photo, turns)` in the pixels of the photo of `shape` (height, width, ...).
+
+    >>> unturn(np.array([[0.0, 2.0]]), 1, (2, 3)).tolist()  # the bottom left pixel was the top left one
+    [[0.0, 0.0]]
+    """
+    height, width = shape[:2]
+    x, y = points.T
+    last_x, last_y = width - 1, height - 1
+    turned = [(x, y), (last_x - y, x), (last_x - x, last_y - y), (y, last_y - x)][turns % 4]
+    return np.column_stack(turned)
+
+
 def crop(rgb: RGB, matrix: Floats, size: int | tuple[int, int]) -> RGB:
     """The part of `rgb` that `matrix` (photo to crop) brings into a crop of `size` (or (width, height)); black outside.
 

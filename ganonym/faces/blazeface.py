@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganonym.faces.find import unturn
+from ganonym.faces.align import unturn
+from ganonym.faces.detect import SMALLEST_SIDE
+from ganonym.faces.mesh import find_mesh
 from ganonym.onnx_session import open_network
 from ganonym.types import RGB, Box, Floats, Points
 from ganonym.weights import read_manifest, verified_path
@@ -25,6 +27,13 @@ SURE = 0.5
 OVERLAP = 0.3
 TILE_SHARE = 0.3
 """Of a tile's side a face may fill at most so much: larger ones are seen in larger windows, here they are mistakes."""
+
+
+LEVEL = np.radians(50.0)
+"""How far the eyes' line of an upright face may be from level: over 45°, so that one of the quarter turns has it."""
+
+TILE_LEVEL = np.radians(35.0)
+"""The same in tiles, where more is taken for a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +61,61 @@ def blazeface_boxes(
     >>> blazeface_boxes(np.zeros((40, 60, 3), np.uint8))
     []
     """
-    photo = Image.fromarray(np.ascontiguousarray(rgb))  # once: it copies the whole of a large photo
-    found = [
-        _in_window(photo, window, turn, network, threshold)
-        for turn in turns
-        for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
-        for network in (SHORT, FULL)
-    ]
-    return merged(np.concatenate(found))
+    return [_box(row) for row in merged(_rows(rgb, threshold, tiles, turns))]
 
 
-def merged(rows: Floats) -> list[Box]:
-    """Weighted suppression of rows (n, 5), left, top, right, bottom and score: what overlaps the surest joins it."""
-    boxes, rest = [], rows[np.argsort(-rows[:, 4], kind="stable")]
+@dataclass(frozen=True, slots=True)
+class BlazeFaceDetector:
+    """Both networks as a Detector: upright faces, give or take 50°, as the line of the eyes that they see says.
+
+    One face as wide as `portrait` of the longer side ends the search; anything else sends it to overlapping `tiles` as
+    well, where small faces and the others of a group are seen, above `tiled`: a tile is sooner mistaken. `every_size`
+    always goes there. A box counts when the face mesh sees a face in it as well, at two looks with a probability of
+    `presence`: on 593 development photographs all faces had 0.98 or more, necks, hair and cats 0.67 or less at one. Of
+    116 photographs turned by 180°, the face reached up to 0.82 as an upright one; of those upright, 95 % reach `sure`.
+    """
+
+    threshold: float = SURE
+    tiled: float = 0.7
+    presence: float = 0.9
+    sure: float = 0.86
+    tiles: tuple[int, ...] = (2, 3)
+    portrait: float = 0.15
+    every_size: bool = False
+    name: str = "blazeface"
+
+    def detect(self, rgb: RGB) -> list[Box]:
+        if min(rgb.shape[:2]) < SMALLEST_SIDE:
+            return []
+        rows = _rows(rgb, self.threshold)
+        boxes = self._confirmed(rgb, rows)
+        if not self.every_size and len(boxes) == 1 and boxes[0].width >= self.portrait * max(rgb.shape[:2]):
+            return boxes
+        small = _rows(rgb, self.tiled, self.tiles)
+        return self._confirmed(rgb, np.concatenate([rows, small[_rolls(small) <= TILE_LEVEL]]))
+
+    def _confirmed(self, rgb: RGB, rows: Floats) -> list[Box]:
+        together = merged(rows)
+        upright = [_box(row) for row in together[_rolls(together) <= LEVEL]]
+        return [
+            _rounded(box) for box in upright if all(find_mesh(rgb, box, n).presence >= self.presence for n in (0, 1))
+        ]
+
+
+def merged(rows: Floats) -> Floats:
+    """Weighted suppression of rows (n, 5 + k): left, top, right, bottom, score and what else; surest first.
+
+    What overlaps the surest joins it: the mean weighted by score, with the surest one's score.
+    """
+    groups, rest = [np.zeros((0, rows.shape[1]))], rows[np.argsort(-rows[:, 4], kind="stable")]
     while len(rest):
         near = _overlaps(rest[0, :4], rest[:, :4]) > OVERLAP
         near[0] = True
         group, rest = rest[near], rest[~near]
-        left, top, right, bottom = np.average(group[:, :4], axis=0, weights=group[:, 4]).tolist()
-        boxes.append(Box(left, top, right, bottom, float(group[0, 4])))
-    return boxes
+        mean = np.average(group, axis=0, weights=group[:, 4])
+        mean[4] = group[0, 4]
+        groups.append(mean[None])
+    return np.concatenate(groups)
 
 
 def outputs(network: Network, picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -91,10 +135,46 @@ def anchors(network: Network) -> Points:
     return np.concatenate(grids)
 
 
+def _rows(rgb: RGB, threshold: float, tiles: Sequence[int] = (1,), turns: Sequence[int] = (0,)) -> Floats:
+    """All that the networks see, as rows of `_in_window`."""
+    photo = Image.fromarray(np.ascontiguousarray(rgb))  # once: it copies the whole of a large photo
+    seen = [
+        _in_window(photo, window, turn, network, threshold)
+        for turn in turns
+        for window in _windows(rgb.shape[0], rgb.shape[1], tiles)
+        for network in (SHORT, FULL)
+    ]
+    return np.concatenate(seen)
+
+
+def _rolls(rows: Floats) -> Floats:
+    """By how much the eyes of rows (n, 7) are out of level, in radians, 0…π."""
+    return np.abs(np.arctan2(rows[:, 6], rows[:, 5]))
+
+
+def _box(row: Floats) -> Box:
+    return Box(*row[:5].tolist())
+
+
+def _rounded(box: Box) -> Box:
+    """`box` with its side rounded to 1/16 of an octave and its middle to 1/32 of that.
+
+    What lies far from a face moves the networks' answers by hundredths of a pixel: so it mostly changes nothing.
+    """
+    side = float(2.0 ** (np.round(16 * np.log2(max(box.width, box.height, 1.0))) / 16))
+    middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+    left, top = (np.round(middle / side * 32) / 32 * side - side / 2).tolist()
+    return Box(left, top, left + side, top + side, box.score)
+
+
 def _in_window(
     photo: Image.Image, window: tuple[float, float, float], turns: int, network: Network, threshold: float
 ) -> Floats:
-    """Rows (n, 5) of what `network` sees in the square `window` (left, top, side) of `photo`, turned by `turns`."""
+    """Rows (n, 7) of what `network` sees in the square `window` (left, top, side) of `photo`, turned by `turns`.
+
+    Left, top, right and bottom in photo pixels, score, and the step from the image-left to the image-right eye, as the
+    turned window shows it, over the width of the box.
+    """
     left, top, side = window
     square = np.rot90(_square(photo, window, network.side), turns)
     picture = np.ascontiguousarray(square.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1.0)
@@ -111,7 +191,8 @@ def _in_window(
     scale = side / network.side
     edges = (np.concatenate([upright.min(axis=1), upright.max(axis=1)], axis=1) + 0.5) * scale
     edges += np.array([left, top, left, top]) - 0.5
-    return np.column_stack([edges, scores[seen]])
+    eyes = (numbers[seen, 6:8] - numbers[seen, 4:6]) / np.maximum(2 * half[:, :1], 1e-9)
+    return np.column_stack([edges, scores[seen], eyes])
 
 
 def _square(photo: Image.Image, window: tuple[float, float, float], side: int) -> RGB:

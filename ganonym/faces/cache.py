@@ -30,7 +30,7 @@ from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import decode
 from ganonym.photos.source import read_bytes
 from ganonym.types import LANDMARKS, RGB, Box, Face
-from ganonym.weights import sha256_file
+from ganonym.weights import sha256_file, verified_path
 
 KEY, KEY_BYTES = "key", 32
 _PARTIAL = ".partial"
@@ -153,8 +153,10 @@ def read_faces(path: Path, known: FaceCache | None = None) -> tuple[RGB, list[Fa
 def finder() -> str:
     """What finds faces on this machine: versions, detector and landmarks with their settings and weights."""
     detector, landmarks = default_backends()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("ganonym", "dlib-bin"))
-    return f"{versions}; {detector!r}; {landmarks!r} {_digest_once(landmarks.weights_file)}"
+    versions = ", ".join(f"{name} {version(name)}" for name in ("ganonym", "dlib-bin", "onnxruntime"))
+    networks = [verified_path(name) for name in ("blazeface_short", "blazeface_full", "face_mesh")]  # of the detector
+    files = [_digest_once(path) for path in (*networks, *landmarks.weights_files)]
+    return f"{versions}; {detector!r}; {landmarks!r} {' '.join(files)}"
 
 
 @cache

@@ -32,8 +32,8 @@ class FanLandmarks:
     name: str = "fan-68"
 
     @property
-    def weights_file(self) -> Path:
-        return verified_path(WEIGHTS_NAME, self.folder)
+    def weights_files(self) -> tuple[Path, ...]:
+        return (verified_path(WEIGHTS_NAME, self.folder),)
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         import torch

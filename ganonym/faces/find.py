@@ -9,27 +9,35 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.faces import fan
+from ganonym.faces.align import unturn
+from ganonym.faces.blazeface import BlazeFaceDetector
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.landmarks import DlibLandmarks, LandmarkModel
+from ganonym.faces.mesh import MeshLandmarks
 from ganonym.faces.overlap import shared
 from ganonym.types import RGB, Box, Face, Points
 
-SURE_SCORE = 0.6
-"""An upright face with at least this score ends the search; below it the other turns are tried too.
-
-Upside-down faces were seen to score up to 0.5 as upright ones; of 669 upright portraits all but one score more.
-"""
-
 
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
-    """The detector and the best landmark model that this machine has.
+    """The detector and the landmark model that find the faces of a release on this machine.
 
     dlib, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights. Raises
     EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked for.
+    `free_backends` are those that may be used for everything.
     """
     folder = weights or (Path(os.environ["GANONYM_WEIGHTS"]) if os.environ.get("GANONYM_WEIGHTS") else None)
     if folder is not None and fan.present(folder):
         return DlibDetector(), fan.load(folder)
+    return judge_backends()
+
+
+def free_backends() -> tuple[Detector, LandmarkModel]:
+    """BlazeFace and the face mesh, which may be used for everything; `Models` takes them in place of the default."""
+    return BlazeFaceDetector(), MeshLandmarks()
+
+
+def judge_backends() -> tuple[Detector, LandmarkModel]:
+    """What finds faces and landmarks for attackers and judges: dlib, which shares nothing with the free ones."""
     return DlibDetector(), DlibLandmarks()
 
 
@@ -47,7 +55,7 @@ def find_faces(
         boxes = detector.detect(np.rot90(rgb, turn))
         if boxes and (not best or boxes[0].score > best[0].score):
             best, best_turns = boxes, turn
-        if turn == turns[0] and best and best[0].score >= SURE_SCORE:
+        if turn == turns[0] and best and best[0].score >= detector.sure:
             break
     turned = np.ascontiguousarray(np.rot90(rgb, best_turns))
     faces = [_face(box, landmarks.locate(turned, box), best_turns, rgb.shape[:2]) for box in distinct(best)]
@@ -68,16 +76,3 @@ def _face(box: Box, points: Points, turns: int, shape: tuple[int, ...]) -> Face:
     corners = unturn(np.array([[box.left, box.top], [box.right, box.bottom]]), turns, shape)
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return Face(Box(left, top, right, bottom, box.score), unturn(points, turns, shape), turns)
-
-
-def unturn(points: Points, turns: int, shape: tuple[int, ...]) -> Points:
-    """`points` (n, 2) of `numpy.rot90(photo, turns)` in the pixels of the photo of `shape` (height, width, ...).
-
-    >>> unturn(np.array([[0.0, 2.0]]), 1, (2, 3)).tolist()  # the bottom left pixel was the top left one
-    [[0.0, 0.0]]
-    """
-    height, width = shape[:2]
-    x, y = points.T
-    last_x, last_y = width - 1, height - 1
-    turned = [(x, y), (last_x - y, x), (last_x - x, last_y - y), (y, last_y - x)][turns % 4]
-    return np.column_stack(turned)

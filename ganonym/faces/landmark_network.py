@@ -140,8 +140,8 @@ class NetworkLandmarks:
     name: str = "network-68"
 
     @property
-    def weights_file(self) -> Path:
-        return self.weights or verified_path("landmarks")
+    def weights_files(self) -> tuple[Path, ...]:
+        return (self.weights or verified_path("landmarks"),)
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         network = load_landmark_network(self.weights)

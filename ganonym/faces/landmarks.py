@@ -24,8 +24,8 @@ class LandmarkModel(Protocol):
     def name(self) -> str: ...
 
     @property
-    def weights_file(self) -> Path:
-        """The file that it was learned into. Raises EnvironmentFault when it is missing."""
+    def weights_files(self) -> tuple[Path, ...]:
+        """The files that it was learned into. Raises EnvironmentFault when one is missing."""
         ...
 
     def locate(self, rgb: RGB, box: Box) -> Points:
@@ -47,8 +47,8 @@ class DlibLandmarks:
     name: str = "dlib-68"
 
     @property
-    def weights_file(self) -> Path:
-        return model_file(_PREDICTOR)
+    def weights_files(self) -> tuple[Path, ...]:
+        return (model_file(_PREDICTOR),)
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         import dlib

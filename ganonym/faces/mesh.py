@@ -67,8 +67,8 @@ class MeshLandmarks:
     name: str = "mesh-68"
 
     @property
-    def weights_file(self) -> Path:
-        return verified_path("face_mesh")
+    def weights_files(self) -> tuple[Path, ...]:
+        return verified_path("face_mesh"), verified_path("mesh_offset")
 
     def locate(self, rgb: RGB, box: Box) -> Points:
         return ibug_points(find_mesh(rgb, box, self.looks).points)
@@ -123,9 +123,15 @@ def ibug_points(points: Floats) -> Points:
 
 
 def _frame(centre: Floats, side: float, angle: float) -> Floats:
-    """Matrix (2, 3) to the crop around a square of `side` px, turned by `angle` (clockwise in the image, radians)."""
-    scale = INPUT / max(MARGIN * side, 1.0)
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    """Matrix (2, 3) to the crop around a square of `side` px, turned by `angle` (clockwise in the image, radians).
+
+    Size, place and angle are rounded (to 1/16 of an octave, 1/32 of the side, 2°): what hardly changes the box or the
+    last look's points, such as a pixel far from the face, changes nothing.
+    """
+    side = float(2.0 ** (np.round(16 * np.log2(max(MARGIN * side, 1.0))) / 16))
+    centre = np.round(centre / side * 32) / 32 * side
+    angle = float(np.radians(np.round(np.degrees(angle) / 2) * 2))
+    cos, sin = INPUT / side * np.cos(angle), INPUT / side * np.sin(angle)
     linear = np.array([[cos, sin], [-sin, cos]])
     return np.column_stack([linear, (INPUT - 1) / 2 - linear @ centre])
 

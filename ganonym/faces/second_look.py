@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from ganonym.faces.blazeface import blazeface_boxes
-from ganonym.faces.detect import DlibDetector, resize
+from ganonym.faces.blazeface import BlazeFaceDetector, blazeface_boxes
+from ganonym.faces.detect import Detector, DlibDetector, resize
 from ganonym.faces.landmarks import model_file
 from ganonym.faces.overlap import coincide
 from ganonym.types import RGB, Box
@@ -49,10 +49,17 @@ def perhaps_faces(rgb: RGB) -> list[Box]:
     return [box for box in blazeface_boxes(rgb, DOUBTFUL) if box.score < WHOLE]
 
 
-def unseen_by_blazeface(rgb: RGB, boxes: Sequence[Box]) -> list[Box]:
-    """Those of `boxes`, faces that another detector found, at which BlazeFace sees none: perhaps they are not faces."""
-    found = _by_blazeface(rgb) if boxes else []
-    return [box for box in boxes if not any(coincide(other, box) for other in found)]
+def unconfirmed(rgb: RGB, boxes: Sequence[Box], detector: Detector) -> list[Box]:
+    """Those of `boxes`, faces that `detector` found, at which no detector of another family sees one: perhaps no faces.
+
+    Beside dlib that is BlazeFace; beside BlazeFace dlib's HOG, and its network, which takes long, where HOG sees none.
+    """
+    rest = list(boxes)
+    looks = (_FINE.detect, _by_network) if isinstance(detector, BlazeFaceDetector) else (_by_blazeface,)
+    for look in looks:
+        seen = look(rgb) if rest else []
+        rest = [box for box in rest if not any(coincide(other, box) for other in seen)]
+    return rest
 
 
 def levelled(rgb: RGB) -> RGB:

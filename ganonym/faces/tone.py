@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from skimage.color import xyz2lab
+from skimage.color.colorconv import xyz_from_rgb
 
 from ganonym.errors import PhotoError
 from ganonym.faces.align import apply, crop, similarity
@@ -63,10 +65,7 @@ def linear_of(rgb: RGB | Floats) -> Floats:
 
 def lab_of_linear(linear: Floats) -> Floats:
     """CIELAB (CIE 15, D65, 2 degrees) of linear sRGB (n, 3) in 0..1 (IEC 61966-2-1); brighter values are clipped."""
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    ratio = linear.clip(0.0, 1.0) @ to_xyz.T / [0.95047, 1.0, 1.08883]
-    x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29).T
-    return np.column_stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)])
+    return np.asarray(xyz2lab(linear.clip(0.0, 1.0) @ xyz_from_rgb.T), dtype=np.float64)
 
 
 def _face_skin(rgb: RGB, points: Points) -> tuple[RGB, NDArray[np.bool_], NDArray[np.bool_]]:

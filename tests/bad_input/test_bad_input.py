@@ -26,10 +26,10 @@ from photo_files import (
 )
 from PIL import Image
 
+from ganonym.faces.aligned import correlation, face_thumbnail
 from ganonym.faces.detect import DlibDetector
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.landmarks import DlibLandmarks
-from ganonym.faces.thumbnail import correlation, face_thumbnail
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.decode import decode
 from ganonym.photos.encode import prove_clean

@@ -30,9 +30,9 @@ from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.recipe import load_recipe, recipe_names
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply, compose
+from ganonym.faces.aligned import upright
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.faces.shape import load_shape, to_canvas
-from ganonym.faces.upright import upright
 from ganonym.types import RGB, Floats, Points
 
 

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skimage.data import astronaut
+from PIL import Image
+from skimage.data import astronaut, chelsea, coffee
 
 from ganonym.errors import EnvironmentFault
-from ganonym.faces.blazeface import FULL, SHORT, Network, anchors, blazeface_boxes, merged, outputs
-from ganonym.faces.find import unturn
+from ganonym.faces.align import unturn
+from ganonym.faces.blazeface import FULL, SHORT, BlazeFaceDetector, Network, anchors, blazeface_boxes, merged, outputs
+from ganonym.faces.find import find_faces
+from ganonym.faces.mesh import MeshLandmarks
 from ganonym.onnx_session import open_network
 from ganonym.types import RGB, Box
 from ganonym.weights import verified_path
@@ -105,12 +108,48 @@ ROWS = st.lists(
 @given(ROWS)
 def test_merging_leaves_the_surest_and_nothing_new(rows: list[tuple[float, ...]]) -> None:
     boxes = np.array([(x, y, x + w, y + h, score) for x, y, w, h, score in rows]).reshape(-1, 5)
-    found = merged(boxes)
+    found = [Box(*row.tolist()) for row in merged(boxes)]
     assert len(found) <= len(boxes)
     assert [box.score for box in found] == sorted((box.score for box in found), reverse=True)
     assert not len(boxes) or found[0].score == boxes[:, 4].max()
     for row in boxes:  # each is in a mean: something is where it was
         assert any(shared(box, Box(*row[:4].tolist())) > 0 for box in found)
+
+
+def test_what_goes_with_a_box_is_weighted_with_it() -> None:
+    rows = np.array([[0.0, 0, 10, 10, 0.9, 1.0], [1, 1, 11, 11, 0.6, 4.0], [50, 50, 60, 60, 0.7, 7.0]])
+    found = merged(rows)
+    assert found[:, 4].tolist() == [0.9, 0.7]
+    assert found[:, 5].tolist() == pytest.approx([(0.9 * 1 + 0.6 * 4) / 1.5, 7.0])
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_the_detector_leaves_faces_on_their_side_to_another_turn(turns: int) -> None:
+    assert BlazeFaceDetector().detect(np.ascontiguousarray(np.rot90(astronaut(), turns))) == []
+    (face,) = find_faces(np.ascontiguousarray(np.rot90(astronaut(), turns)), BlazeFaceDetector(), MeshLandmarks())
+    assert face.turns == 4 - turns
+
+
+@pytest.mark.parametrize("degrees", [-40, 40])
+def test_the_detector_finds_tilted_faces(degrees: float, sitter: Box) -> None:
+    tilted = np.asarray(Image.fromarray(astronaut()).rotate(degrees, center=(225, 130)))
+    (box,) = BlazeFaceDetector().detect(tilted)
+    assert shared(box, sitter) > 0.6
+
+
+def test_one_clear_face_ends_the_search_and_small_ones_go_on_with_it() -> None:
+    """A crowd's faces, a twenty-fifth of the photo wide, are seen in tiles; beside a portrait, only when asked for."""
+    small = np.asarray(Image.fromarray(astronaut()[20:212, 130:322]).resize((120, 120)))
+    crowd = np.full((1200, 1500, 3), 120, np.uint8)
+    for top, left in ((300, 200), (700, 900), (1000, 1200)):
+        crowd[top : top + 120, left : left + 120] = small
+    assert len(BlazeFaceDetector().detect(crowd)) == 3
+    crowd[:600, 700:1300] = np.asarray(Image.fromarray(astronaut()[20:212, 130:322]).resize((600, 600)))
+    assert len(BlazeFaceDetector(every_size=True).detect(crowd)) == 4
+
+
+def test_a_cat_and_a_cup_have_no_face() -> None:
+    assert [BlazeFaceDetector().detect(photo) for photo in (chelsea(), coffee())] == [[], []]
 
 
 def test_altered_weights_are_not_run(tmp_path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from skimage.data import astronaut, coffee
+from skimage.data import astronaut, chelsea, coffee
 
+from ganonym.faces.blazeface import BlazeFaceDetector
+from ganonym.faces.detect import Detector
 from ganonym.faces.everybody import find_everybody
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, free_backends, judge_backends
+from ganonym.faces.landmarks import LandmarkModel
+from ganonym.faces.mesh import MeshLandmarks
 from ganonym.subjects import choose_face
 from ganonym.types import RGB, Refusal
 
@@ -21,30 +25,48 @@ def beside(other: RGB) -> RGB:
     return room
 
 
-def test_a_child_half_as_large_is_not_overlooked() -> None:
-    photo = beside(FACE[::2, ::-2])
-    assert len(find_faces(photo, *default_backends())) == 1, "the finder alone stops at the clear face"
-    seen = find_everybody(photo, *default_backends())
-    assert len(seen.faces) == 2
-    assert seen.doubtful == ()
+def test_a_child_half_as_large_is_found_at_once() -> None:
+    seen = find_everybody(beside(FACE[::2, ::-2]), *free_backends())
+    assert (len(seen.faces), seen.doubtful) == (2, ())
     assert seen.faces[1].points[:, 0].min() > FACE.shape[1] > seen.faces[0].points[:, 0].max()
     assert isinstance(choose_face([face.box for face in seen.faces], None), Refusal)
 
 
-def test_who_hangs_upside_down_is_doubtful() -> None:
-    photo = beside(FACE[::-1])
-    seen = find_everybody(photo, *default_backends())
+def test_a_child_whom_the_finder_overlooks_is_found_on_a_closer_look() -> None:
+    """dlib as the finder, BlazeFace as the second detector."""
+    photo = beside(FACE[::2, ::-2])
+    assert len(find_faces(photo, *judge_backends())) == 1, "the finder alone stops at the clear face"
+    seen = find_everybody(photo, *judge_backends())
+    assert len(seen.faces) == 2
+    assert seen.doubtful == ()
+    assert seen.faces[1].points[:, 0].min() > FACE.shape[1] > seen.faces[0].points[:, 0].max()
+
+
+def test_whom_only_the_second_detector_sees_is_doubtful() -> None:
+    seen = find_everybody(beside(FACE[::-1]), *judge_backends())
     assert (len(seen.faces), len(seen.doubtful)) == (1, 1)
     assert seen.doubtful[0].box.left > FACE.shape[1] - 10
+    wary = BlazeFaceDetector(threshold=0.9, tiled=0.99)  # overlooks the child, whom dlib sees
+    seen = find_everybody(beside(FACE[::2, ::-2]), wary, MeshLandmarks())
+    assert (len(seen.faces), len(seen.doubtful)) == (1, 1)
+    assert seen.doubtful[0].points[:, 0].min() > FACE.shape[1]
 
 
+def test_who_hangs_upside_down_is_not_overlooked() -> None:
+    seen = find_everybody(beside(FACE[::-1]), *free_backends())
+    assert len((*seen.faces, *seen.doubtful)) == 2
+
+
+@pytest.mark.parametrize("backends", [free_backends(), judge_backends()], ids=["free", "dlib"])
 @pytest.mark.parametrize("photo", [FACE, np.ascontiguousarray(astronaut())])
-def test_one_person_alone_is_found_as_before(photo: RGB) -> None:
-    (before,) = find_faces(photo, *default_backends())
-    seen = find_everybody(photo, *default_backends())
+def test_one_person_alone_is_found_as_before(photo: RGB, backends: tuple[Detector, LandmarkModel]) -> None:
+    (before,) = find_faces(photo, *backends)
+    seen = find_everybody(photo, *backends)
     assert (len(seen.faces), seen.doubtful) == (1, ())
     assert np.array_equal(seen.faces[0].points, before.points)
 
 
-def test_where_the_finder_sees_nobody_there_is_nobody() -> None:
-    assert find_everybody(coffee(), *default_backends()).faces == ()
+@pytest.mark.parametrize("backends", [free_backends(), judge_backends()], ids=["free", "dlib"])
+@pytest.mark.parametrize("photo", [coffee(), chelsea()])
+def test_where_the_finder_sees_nobody_there_is_nobody(photo: RGB, backends: tuple[Detector, LandmarkModel]) -> None:
+    assert find_everybody(photo, *backends).faces == ()

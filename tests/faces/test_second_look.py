@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import default_backends, find_faces, free_backends, judge_backends
 from ganonym.faces.obstacles import OBSTACLES, bounds
 from ganonym.faces.overlap import coincide
 from ganonym.faces.second_look import (
@@ -16,7 +16,7 @@ from ganonym.faces.second_look import (
     levelled,
     perhaps_faces,
     second_look,
-    unseen_by_blazeface,
+    unconfirmed,
 )
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.synthesis.region import box_region
@@ -96,8 +96,9 @@ def test_what_only_another_detector_sees_is_told(people: list[tuple[RGB, Points]
     rgb, _ = people[0]
     face = find_faces(rgb, *BACKENDS)[0].box
     sleeve = Box(10.0, 300.0, 70.0, 360.0)
-    assert unseen_by_blazeface(rgb, [face, sleeve]) == [sleeve]
-    assert unseen_by_blazeface(rgb, []) == []
+    for detector, _ in (judge_backends(), free_backends()):
+        assert unconfirmed(rgb, [face, sleeve], detector) == [sleeve]
+        assert unconfirmed(rgb, [], detector) == []
 
 
 def test_faint_faces_are_for_a_person_to_look_at(people: list[tuple[RGB, Points]]) -> None:

@@ -57,7 +57,7 @@ def window_matrix(conversion: Conversion, operator: Any) -> None:
     columns = write("Transpose", turn, perm=[0, 2, 1])
     level = write("MatMul", write("Gather", points, np.array(options["subset_idxs"]), axis=1), columns)
     low, high = (write(kind, level, axes=[1], keepdims=1) for kind in ("ReduceMin", "ReduceMax"))
-    middle = write("MatMul", write("Mul", write("Add", low, high), np.float32([0.5])), turn)
+    middle = write("MatMul", write("Mul", write("Add", low, high), np.array([0.5], np.float32)), turn)
     cells = np.array([options["output_width"], options["output_height"]], np.float32)
     enlarged = np.array([options["scale_x"], options["scale_y"]], np.float32)
     linear = write("Mul", columns, write("Mul", write("Sub", high, low), enlarged / cells))
@@ -75,12 +75,12 @@ def window_samples(conversion: Conversion, operator: Any) -> None:
     matrix = write("Transpose", _first_two(conversion, called(operator.Inputs(1)), axis=1), perm=[0, 2, 1])
     places = write("MatMul", cells, matrix)  # (1, h * w, 2), from the corner
     size = np.array([width, height], np.float32)
-    grid = write("Sub", write("Mul", places, 2 / size), np.float32([1.0]))
+    grid = write("Sub", write("Mul", places, 2 / size), np.array([1.0], np.float32))
     grid = write("Reshape", grid, np.array([1, *x.shape, 2]))
     samples = write("GridSample", called(operator.Inputs(0)), grid, padding_mode="border", align_corners=0)
     inside = write(
         "And",
-        write("GreaterOrEqual", places, np.float32([0.5])),
+        write("GreaterOrEqual", places, np.array([0.5], np.float32)),
         write("LessOrEqual", places, size - np.float32(0.5)),
     )
     inside = write("ReduceMin", write("Cast", inside, to=1), axes=[2], keepdims=0)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Rows, Sample, Templates
-from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
-from ganonym.faces.thumbnail import SIDE as THUMBNAIL
+from ganonym.faces.aligned import ANCHORS, face_thumbnail
+from ganonym.faces.aligned import SIDE as THUMBNAIL
 from ganonym.types import RGB, Floats
 
 HASH_SIDE, HASH_BITS = 32, 64

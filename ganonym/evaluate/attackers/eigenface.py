@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Sample, Templates
 from ganonym.evaluate.attackers.thumbnails import standardized
-from ganonym.faces.thumbnail import ANCHORS, face_thumbnail
-from ganonym.faces.thumbnail import SIDE as THUMBNAIL
+from ganonym.faces.aligned import ANCHORS, face_thumbnail
+from ganonym.faces.aligned import SIDE as THUMBNAIL
 from ganonym.types import Floats
 
 Taught: TypeAlias = Literal["released", "originals", "both"]

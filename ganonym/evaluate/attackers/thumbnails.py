@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Sample, uncorrelated
-from ganonym.faces.thumbnail import SIDE, face_thumbnail
+from ganonym.faces.aligned import SIDE, face_thumbnail
 from ganonym.types import RGB, Floats, Points, luma
 
 INNER_SIDE = 24

@@ -17,7 +17,7 @@ from ganonym.evaluate.inferences.attributes import infer_attributes
 from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import People
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import judge_backends
 from ganonym.photos.decode import read_photo
 
 VIEWS = ("dlib", "landmarks", "thumbnail")
@@ -45,7 +45,7 @@ def infer_all(
 
 def _people(photos: Sequence[tuple[Path, str]]) -> People:
     """Descriptors of donors in whose photo a face is found."""
-    samples = locate([read_photo(path.parent, path.name)[0] for path, _ in photos], *default_backends())
+    samples = locate([read_photo(path.parent, path.name)[0] for path, _ in photos], *judge_backends())
     faces = templates(DlibView(), samples)
     acquired: NDArray[np.bool_] = np.asarray(np.isfinite(faces).all(axis=1))
     return People(faces[acquired], tuple(name for (_, name), there in zip(photos, acquired, strict=True) if there))

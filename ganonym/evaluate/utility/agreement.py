@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
-from ganonym.faces.upright import aligned
+from ganonym.faces.aligned import aligned
 from ganonym.types import RGB, Floats, Points, luma
 
 if TYPE_CHECKING:

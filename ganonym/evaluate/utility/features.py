@@ -24,7 +24,7 @@ from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, crop
-from ganonym.faces.upright import upright
+from ganonym.faces.aligned import upright
 from ganonym.statistics.intervals import Estimate
 from ganonym.synthesis.quality import kernel_distance
 from ganonym.types import CANVAS, RGB, Floats, Points

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.agreement import Agreement
-from ganonym.faces.upright import aligned
+from ganonym.faces.aligned import aligned
 from ganonym.manifest import Row
 from ganonym.types import RGB, Floats, Points
 

@@ -220,14 +220,14 @@ def test_no_face_gives_no_template(attacker: Attacker) -> None:
 def test_dlib_recognizes_a_person_through_size_turn_and_light() -> None:
     from skimage.data import astronaut
 
-    from ganonym.faces.find import default_backends
+    from ganonym.faces.find import judge_backends
 
     photo = astronaut()[:260, 80:360]
     small = np.asarray(
         Image.fromarray(photo).resize((224, 208), Image.Resampling.LANCZOS).rotate(8, fillcolor=(90,) * 3)
     )
     dark = (photo * 0.7).astype(np.uint8)
-    samples = locate([photo, small, dark, np.zeros_like(photo)], *default_backends())
+    samples = locate([photo, small, dark, np.zeros_like(photo)], *judge_backends())
     assert [each.points is None for each in samples] == [False, False, False, True]
     distances = compare(DLIB, samples)[0]
     assert distances[0] == 0.0
@@ -239,12 +239,12 @@ def test_dlib_recognizes_a_person_through_size_turn_and_light() -> None:
 
 
 def test_every_attacker_names_real_people_across_photos(london_folder: Path) -> None:
-    from ganonym.faces.find import default_backends
+    from ganonym.faces.find import judge_backends
 
     names = sorted(path.name for path in london_folder.glob("*.jpg"))[:24]
     rgbs: list[RGB] = [np.asarray(Image.open(london_folder / name).convert("RGB")) for name in names]
     subjects = [name.split("_")[0] for name in names]
-    originals = locate(rgbs, *default_backends())
+    originals = locate(rgbs, *judge_backends())
     attackers: list[Attacker] = [DLIB, WhitenedShape(), THUMBNAIL]
     found = rank1(attack_samples(attackers, originals, originals, subjects))
     assert found["dlib", OTHER_PHOTO] == found["dlib", ANONYMIZED] == 1.0

@@ -149,10 +149,10 @@ def test_crops_hold_the_face_where_the_landmarks_of_the_mean_face_lie() -> None:
 
 
 def test_dlib_names_restored_real_people_that_it_cannot_name_as_released(london_folder: Path) -> None:
-    from ganonym.faces.find import default_backends
+    from ganonym.faces.find import judge_backends
 
     files = sorted(london_folder.glob("*_neutral.jpg"))[:32]
-    samples = locate([np.asarray(Image.open(file).convert("RGB")) for file in files], *default_backends())
+    samples = locate([np.asarray(Image.open(file).convert("RGB")) for file in files], *judge_backends())
     originals = templates(CropView(), samples)
     texture = np.random.default_rng(7).normal(size=(SIDE, SIDE, 3)) * 30
     mix = np.array([[-0.5, 0.3, -0.2], [0.2, -0.6, -0.1], [-0.3, 0.1, -0.4]])

@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 
 from ganonym.faces.align import apply, crop
+from ganonym.faces.aligned import ANCHORS, SIDE, correlation, face_thumbnail
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.shape import to_canvas
-from ganonym.faces.thumbnail import ANCHORS, SIDE, correlation, face_thumbnail
 from ganonym.types import RGB, Points
 
 ASTRONAUT: RGB = np.asarray(data.astronaut())
