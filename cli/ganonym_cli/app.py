@@ -1,4 +1,4 @@
-"""The `ganonym` command: one file a command, heavy imports inside the commands, every way out has its exit code."""
+"""The `ganonym` command: heavy imports are inside the commands, every way out has its exit code."""
 
 from __future__ import annotations
 
@@ -13,24 +13,9 @@ import typer
 
 from ganonym.errors import GanonymError
 from ganonym.extras import bringing, remedy
-from ganonym_cli import (
-    anonymize,
-    assess,
-    baseline,
-    compare,
-    config,
-    demo,
-    doctor,
-    measure,
-    phantom,
-    plan,
-    sweep,
-    train,
-    verify,
-    weights,
-)
-from ganonym_cli.classify.app import app as classify_app
-from ganonym_cli.streams import OutputLost, watched
+from ganonym_cli import anonymize, assess, doctor, measure, phantom, plan, sweep, train
+from ganonym_cli.classify import app as classify_app
+from ganonym_cli.console import OutputLost, watched
 
 app = typer.Typer(
     name="ganonym",
@@ -39,20 +24,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )
-app.command("demo", rich_help_panel="Photographs")(demo.demo)
+app.command("demo", rich_help_panel="Photographs")(phantom.demo)
 app.command("anonymize", rich_help_panel="Photographs")(anonymize.anonymize)
-app.command("verify", rich_help_panel="Photographs")(verify.verify)
+app.command("verify", rich_help_panel="Photographs")(anonymize.verify)
 app.command("assess", rich_help_panel="Photographs")(assess.assess)
-app.command("baseline", rich_help_panel="Photographs")(baseline.baseline)
+app.command("baseline", rich_help_panel="Photographs")(anonymize.baseline)
 app.command("sweep", rich_help_panel="Photographs")(sweep.sweep)
-app.command("compare", rich_help_panel="Photographs")(compare.compare)
+app.command("compare", rich_help_panel="Photographs")(assess.compare)
 app.command("plan", rich_help_panel="Photographs")(plan.plan)
 app.command("measure", rich_help_panel="Photographs")(measure.measure)
 app.command("phantom", rich_help_panel="Photographs")(phantom.phantom)
 app.add_typer(classify_app, name="classify", rich_help_panel="Photographs")
 app.add_typer(train.app, name="train", rich_help_panel="Model")
-app.add_typer(weights.app, name="weights", rich_help_panel="Model")
-app.add_typer(config.app, name="config", rich_help_panel="Model")
+app.add_typer(doctor.weights_app, name="weights", rich_help_panel="Model")
+app.add_typer(doctor.config_app, name="config", rich_help_panel="Model")
 app.command("doctor", rich_help_panel="Model")(doctor.doctor)
 
 

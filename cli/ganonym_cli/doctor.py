@@ -1,4 +1,4 @@
-"""`ganonym doctor`: whether this machine has what ganonym needs, and the licences that bind you."""
+"""`ganonym doctor`, `weights` and `config`: whether machine and weights are sound, settings of a run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
 
 from ganonym.errors import EnvironmentFault
 from ganonym.extras import MODULES, absent
+from ganonym.settings import Settings, explained
 from ganonym_cli.console import Output
-from ganonym_cli.options import Json, Quiet
+from ganonym_cli.options import ANONYMIZE, Given, Json, Profile, Quiet, settings_options, sources_of
 from ganonym_cli.table import Table
+
+if TYPE_CHECKING:
+    from ganonym.weights import WeightsEntry
+
 
 Level = Literal["ok", "note", "bad"]
 COLOURS = {"ok": "green", "note": "yellow", "bad": "bold red"}
@@ -104,7 +109,7 @@ def _dlib() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     from ganonym.weights import read_manifest
-    from ganonym_cli.weights import state
+    from ganonym_cli.doctor import state
 
     try:
         entries = read_manifest()
@@ -127,3 +132,86 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+weights_app = typer.Typer(no_args_is_help=True, help="List, verify or accept the weights.")
+
+
+def state(entry: WeightsEntry) -> str:
+    """`ok`, `missing` or `altered`: the file against its digest in the manifest."""
+    from ganonym.weights import checkpoints_folder, sha256_file
+
+    path = checkpoints_folder() / entry.file
+    if not path.is_file():
+        return "missing"
+    return "ok" if sha256_file(path) == entry.sha256 else "altered"
+
+
+@weights_app.command("list")
+def list_(as_json: Json = False, quiet: Quiet = False) -> None:
+    """Name, size, licence and training data of each weights file."""
+    from ganonym.weights import checkpoints_folder, read_manifest
+
+    table = Table("name", "MiB", "licence", "trained on", "SHA-256", prose=["licence", "trained on"])
+    entries = read_manifest()
+    for entry in entries.values():
+        path = checkpoints_folder() / entry.file
+        size = f"{path.stat().st_size / 2**20:.1f}" if path.is_file() else "absent"
+        table.add_row(entry.name, size, entry.licence, ", ".join(entry.trained_on), entry.sha256[:12])
+    payload = {"folder": str(checkpoints_folder()), "weights": [asdict(entry) for entry in entries.values()]}
+    Output(as_json, quiet).result(payload, table)
+
+
+@weights_app.command()
+def verify(as_json: Json = False, quiet: Quiet = False) -> None:
+    """Compare every file with its digest; exit code 4 when one is missing or altered."""
+    from ganonym.weights import read_manifest
+
+    states = {name: state(entry) for name, entry in read_manifest().items()}
+    table = Table("name", "state")
+    for name, condition in states.items():
+        table.add_row(name, condition)
+    Output(as_json, quiet).result({"weights": states}, table)
+    if set(states.values()) - {"ok"}:
+        raise typer.Exit(4)
+
+
+@weights_app.command()
+def accept(
+    name: Annotated[str, typer.Argument(help="Name in the manifest.", show_default=False)],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take the weights NAME as they are now, after you trained them yourself: writes their digest to the manifest."""
+    from ganonym import weights
+
+    digest = weights.accept(name)
+    Output(as_json, quiet).result({"name": name, "sha256": digest}, f"{name}: {digest}")
+
+
+config_app = typer.Typer(no_args_is_help=True, help="Show the settings of a run.")
+
+
+@config_app.callback()
+def config() -> None:
+    """Show the settings of a run."""
+
+
+@config_app.command()
+@settings_options(Settings, ANONYMIZE)
+def show(*, given: Given, profile: Profile = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Every setting that `ganonym anonymize` would use with these options, and where its value comes from."""
+    settings = explained(given, *sources_of(profile))
+    table = Table("setting", "value", "from", "what it is", prose=["what it is"])
+    for setting in settings:
+        table.add_row(setting.name, _shown(setting.value), setting.source, setting.help)
+    Output(as_json, quiet).result({"settings": [asdict(setting) for setting in settings]}, table)
+
+
+def _shown(value: object) -> str:
+    """As TOML writes it, so that it can be copied into a file of settings."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

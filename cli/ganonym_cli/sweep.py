@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganonym_cli.compare import print_comparison
+from ganonym_cli.assess import print_comparison
 from ganonym_cli.console import Output
 from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
 

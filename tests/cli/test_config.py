@@ -13,9 +13,8 @@ import pytest
 
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.settings import Settings, load_settings
-from ganonym_cli.anonymize import anonymize
-from ganonym_cli.baseline import baseline
-from ganonym_cli.config import show
+from ganonym_cli.anonymize import anonymize, baseline
+from ganonym_cli.doctor import show
 from ganonym_cli.options import ANONYMIZE
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py

@@ -71,7 +71,7 @@ def test_a_demo_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(
         lambda source, out, settings, **options: real(source, out, settings.changed(engine="serial"), **options),
     )
     monkeypatch.setattr(demo, "_attack", lambda *_: ([], []))
-    monkeypatch.setattr("ganonym_cli.demo._table", lambda *_: "")
+    monkeypatch.setattr("ganonym_cli.phantom._table", lambda *_: "")
     monkeypatch.setattr(demo, "_sheet", lambda *_: np.zeros((8, 8, 3), np.uint8))
     assert ganonym("demo", tmp_path, "--jobs", 1).code == 0
     assert earlier("mine.txt") == b"earlier"

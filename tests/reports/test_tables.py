@@ -8,8 +8,7 @@ import pytest
 from invented import invented, use
 
 from ganonym.evaluate.compare import compare
-from ganonym_cli.assess import tables_of
-from ganonym_cli.compare import table_of
+from ganonym_cli.assess import table_of, tables_of
 from ganonym_cli.console import Output
 
 LONG = "Intellectual developmental disorder with dysmorphic facies"
