@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from ganonym.checked import refusal
 from ganonym.classify import systems
 from ganonym.classify.system import Configuration
 from ganonym.errors import UsageError
@@ -98,14 +99,14 @@ def parse_recipe(text: str, source: str) -> Recipe:
 
     >>> parse_recipe('name = "x"', "x.toml")
     Traceback (most recent call last):
-    ganonym.errors.UsageError: the recipe x.toml lacks paper, section, system, deviations, small, full. ...
+    ganonym.errors.UsageError: the recipe x.toml: paper is missing; section is missing; system is missing; ...
     """
     try:
         recipe = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the recipe {source} is no TOML: {error}.") from error
     except ValidationError as error:
-        raise _refused(source, error) from None
+        raise refusal(error, f"the recipe {source}", "Compare it with a recipe that comes along.") from None
     presets = {}
     for size, settings in (("small", recipe.small), ("full", recipe.full)):
         try:
@@ -150,18 +151,3 @@ def _foreign(name: str) -> Recipe:
     lines = [f"name = '{name}'", "paper = 'none given'", "section = 'none'", f"system = '{name}'", "deviations = []"]
     text = "\n".join([*lines, "[small]", "[full]"]) + "\n"
     return parse_recipe(text, f"of the classifier {name}")
-
-
-def _refused(source: str, error: ValidationError) -> UsageError:
-    faults: Mapping[str, list[str]] = {"missing": [], "extra_forbidden": [], "": []}
-    for mistake in error.errors():
-        names = faults.get(mistake["type"], faults[""])
-        names += [name for name in [str(mistake["loc"][0])] if name not in names]
-    if faults["missing"]:
-        return UsageError(
-            f"the recipe {source} lacks {', '.join(faults['missing'])}.", "Compare it with a recipe that comes along."
-        )
-    if faults["extra_forbidden"]:
-        names = sorted(faults["extra_forbidden"])
-        return UsageError(f"the recipe {source} has {', '.join(names)}, which means nothing.", "Is it misspelt?")
-    return UsageError(f"the recipe {source} has no proper {', '.join(faults[''])}.", "Texts, tables, a list of texts.")
