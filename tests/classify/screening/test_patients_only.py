@@ -1,4 +1,4 @@
-"""Who learned from patients only knows no unaffected people, and each score is what was said of it; and which photos are frontal."""
+"""Who learned from patients only knows no unaffected people; each score is what it is said to be; frontal photos."""
 
 from __future__ import annotations
 
