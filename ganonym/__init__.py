@@ -21,6 +21,8 @@ one; `measure` gives lengths, angles and ratios of a face, with the terms they s
 20
 >>> sorted(set(ganonym.__all__) - {"__version__"})[:4]
 ['Assessment', 'Classifier', 'Policy', 'Settings']
+>>> ganonym.__version__.split(".")[0]
+'0'
 """
 
 from __future__ import annotations

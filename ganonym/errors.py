@@ -5,6 +5,12 @@ GanonymError
 ├── UsageError         the request itself is wrong: arguments, manifest, folders       (exit 2)
 ├── GuaranteeBroken    an attack beats what the release declares: nothing is released  (exit 3)
 └── EnvironmentFault   weights missing or altered, disk full, no permission            (exit 4)
+
+>>> raise UsageError("k is 1.", "Choose 2 or more.")
+Traceback (most recent call last):
+ganonym.errors.UsageError: k is 1. Choose 2 or more.
+>>> UsageError("k is 1.").exit_code
+2
 """
 
 from __future__ import annotations

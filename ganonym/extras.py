@@ -9,8 +9,8 @@ from ganonym.errors import EnvironmentFault
 
 Extra: TypeAlias = Literal["assess", "classify", "fan", "text", "train"]
 MODULES: dict[Extra, tuple[str, ...]] = {
-    "assess": ("jinja2", "matplotlib", "pandas", "pyarrow", "skimage"),
-    "classify": ("captum", "matplotlib", "pytorch_metric_learning", "skimage", "timm", "torchvision"),
+    "assess": ("jinja2", "matplotlib", "pandas", "pyarrow"),
+    "classify": ("captum", "matplotlib", "pytorch_metric_learning", "timm", "torchvision"),
     "fan": ("face_alignment",),
     "text": ("rapidocr",),
     "train": ("kornia", "lpips", "torchvision"),

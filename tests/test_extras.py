@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from ganonym.extras import MODULES, Extra, bringing, require
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
-NAMES = {"scikit-image": "skimage", "face-alignment": "face_alignment"}
+NAMES = {"face-alignment": "face_alignment"}
 ABSENT = f"""
 import sys
 class Absent:
@@ -71,7 +71,7 @@ def test_an_assessment_without_its_extra_is_refused_before_it_begins(name: str, 
     manifest = [] if name == "compare" else ["--manifest", tmp_path / "people.csv"]
     ended = command(name, *folders, *manifest, "--out", tmp_path / "out")
     assert (ended.returncode, ended.stdout) == (4, "")
-    assert "needs jinja2, matplotlib, pandas, pyarrow, skimage, which are not installed" in ended.stderr
+    assert "needs jinja2, matplotlib, pandas, pyarrow, which are not installed" in ended.stderr
     assert "pip install 'ganonym[assess]'" in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -92,6 +92,14 @@ print(len(names))
     ended = without_extras(code.replace("ROOMS", repr(rooms)))
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) > 40
+
+
+def test_every_public_name_loads_and_the_tour_reads_without_any_extra() -> None:
+    ended = without_extras("import ganonym; [getattr(ganonym, name) for name in ganonym.__all__]; help(ganonym)")
+    assert ended.returncode == 0, ended.stderr
+    assert "compare(" in ended.stdout
+    ended = without_extras("import ganonym; ganonym.assess('photos', 'release')")
+    assert ended.stderr.strip().endswith("pip install 'ganonym[assess]'")
 
 
 def test_a_small_run_needs_no_extra(tmp_path: Path) -> None:
@@ -124,4 +132,4 @@ def test_bounds_admit_what_others_need(name: str, version: str) -> None:
 
 def test_nothing_that_is_installed_bounds_protobuf_from_below_seven() -> None:
     assert "protobuf" not in BOUNDS
-    assert not {name for name in BOUNDS if name in ("matplotlib", "pyarrow", "jinja2", "pandas", "scikit-image")}
+    assert not {name for name in BOUNDS if name in ("matplotlib", "pyarrow", "jinja2", "pandas")}

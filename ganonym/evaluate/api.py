@@ -21,6 +21,7 @@ from ganonym.evaluate.report.write import refuse_place, write_reports
 from ganonym.evaluate.sources import Originals, People, Released, as_files, originals_as_folder, people_as_manifest
 from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.verdict.policy import Policy, load_policy
+from ganonym.extras import require
 from ganonym.settings import Settings
 
 
@@ -60,6 +61,7 @@ def assess(
     """
     if unknown := set(options) - set(Options.__annotations__):
         raise TypeError(f"assess has no option {', '.join(sorted(unknown))}")
+    require("assess", "an assessment")
     limits = policy if isinstance(policy, Policy) else load_policy(policy)
     tell = options.get("progress", lambda *_: None)
     if out is not None:
@@ -105,6 +107,7 @@ def sweep(
     for name in methods:
         if not name or name in (".", "..") or Path(name).name != name:
             raise UsageError(f"{name!r} cannot be the name of a folder.", "Call the method by a plain name.")
+    require("assess", "a sweep")
     limits = policy if isinstance(policy, Policy) else load_policy(policy)
     assessments: dict[str, Assessment] = {}
     failures: list[str] = []

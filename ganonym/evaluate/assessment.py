@@ -177,7 +177,14 @@ def strongest(findings: Iterable[Finding]) -> Finding | None:
 
 
 class Assessment(Model):
-    """Everything that was found, with the verdict first. `strata`: findings over some of the trials; none is judged."""
+    """Everything that was found, with the verdict first: what `ganonym.assess` gives, and what its JSON file holds.
+
+    `strata`: findings over some of the trials; none is judged. Frozen; unknown fields are errors.
+
+    >>> Assessment.load("nowhere")
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: cannot read the assessment nowhere: No such file or directory. Name an --out of assess.
+    """
 
     schema_version: int = SCHEMA_VERSION
     protocol: str = PROTOCOL

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,11 @@ from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import Assessment, Finding, State
 from ganonym.evaluate.report import wording
 from ganonym.evaluate.report.tradeoff import measure_of, utility_of
+from ganonym.extras import require
 from ganonym.statistics.intervals import Estimate, Model, Rate, paired_bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 
@@ -75,6 +80,27 @@ class Comparison(Model):
     runs: tuple[Run, ...]
     differences: tuple[Difference, ...] = ()
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a run, in order: verdict, the worst attack, its risk, and the shared measure of utility.
+
+        Columns: name, verdict, subjects, released, photos, attacker, setting; risk with risk_low, risk_high (95 %) and
+        risk_upper (one-sided 95 %); privacy_class; utility with utility_low and utility_high, None where it is unknown.
+        Rates lie in 0…1. Raises EnvironmentFault without pandas.
+        """
+        require("assess", "a data frame")
+        import pandas as pd
+
+        plain = ("name", "verdict", "subjects", "released", "photos", "attacker", "setting")
+        rows = [
+            {name: getattr(run, name) for name in plain}
+            | {"risk": run.risk.value, "risk_low": run.risk.low, "risk_high": run.risk.high}
+            | {"risk_upper": run.risk.upper, "privacy_class": run.privacy_class}
+            | {"utility": run.utility and run.utility.value}
+            | {f"utility_{bound}": run.utility and getattr(run.utility, bound) for bound in ("low", "high")}
+            for run in self.runs
+        ]
+        return pd.DataFrame(rows)
+
 
 def compare(
     assessments: Mapping[str, Assessment],
@@ -88,6 +114,10 @@ def compare(
 
     Raises UsageError with fewer than two runs, a run without findings, originals that differ (unless `different_data`),
     and a measure that a run lacks.
+
+    >>> compare({})
+    Traceback (most recent call last):
+    ganonym.errors.UsageError: 0 assessments leave nothing to compare. Name two or more.
     """
     if len(assessments) < 2:
         raise UsageError(f"{len(assessments)} assessments leave nothing to compare.", "Name two or more.")
@@ -141,6 +171,7 @@ def compare_folders(folders: Sequence[Path], measure: str | None = None, differe
 
     Raises UsageError as `compare`, on a folder named twice, and on an assessment that cannot be read.
     """
+    require("assess", "a comparison")
     named = _named(folders)
     assessments = {name: Assessment.load(folder) for name, folder in named.items()}
     return compare(assessments, measure, different_data, trials_in(named))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import ganonym
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -34,6 +38,11 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, study: Path, m
     names: dict[str, object] = {}
     for block in code(page):
         exec(compile(block, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("name", [name for name in ganonym.__all__ if name != "__version__"])
+def test_every_public_name_says_what_it_is_by_an_example(name: str) -> None:
+    assert doctest.DocTestParser().get_examples(inspect.getdoc(getattr(ganonym, name)) or "")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -167,6 +167,12 @@ def nothing(attacker: Any, release: Photos | None = None) -> Control:
     return nulls(list(null_findings(attacker, photos() if release is None else release, rng(), 200)))
 
 
+def test_planting_in_photos_without_a_face_leaves_them_failures() -> None:
+    empty = replace(photos(), originals=np.full_like(photos().originals, np.nan))
+    for leak in (rotated, donated, watermarked):
+        assert np.isnan(leak(empty, np.random.default_rng(0)).released).all()
+
+
 def test_nothing_is_found_where_there_is_nothing() -> None:
     found = list(null_findings(PLAIN, photos(), rng(), 100))
     assert len(found) == 15

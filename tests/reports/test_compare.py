@@ -35,6 +35,17 @@ def test_ranks_are_told_only_where_intervals_separate() -> None:
     assert places == {"none": (4, 4), "k = 5": (1, 3), "k = 11": (1, 3), "coarse": (1, 3)}
 
 
+def test_a_frame_holds_a_row_of_every_run_in_order() -> None:
+    found = compare(RUNS)
+    frame = found.to_frame().set_index("name")
+    assert frame.index.tolist() == [run.name for run in found.runs]
+    assert frame.loc["none", "risk"] == RUNS["none"].worst.rank1.value
+    assert frame.loc["none", "risk_upper"] == RUNS["none"].worst.rank1.upper
+    assert frame.loc["coarse", ["utility_low", "utility", "utility_high"]].is_monotonic_increasing
+    alike = compare({"a": RUNS["none"].model_copy(update={"utility": ()}), "b": RUNS["k = 5"]}).to_frame()
+    assert alike["utility"].isna().all()
+
+
 def test_utility_is_ranked_within_a_privacy_class() -> None:
     found = compare(RUNS)
     places = {each.name: each.utility_place for each in found.runs}

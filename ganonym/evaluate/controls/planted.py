@@ -77,7 +77,10 @@ def donated(photos: Photos, rng: np.random.Generator) -> Photos:
 
 def watermarked(photos: Photos, rng: np.random.Generator, strength: float = WATERMARK) -> Photos:
     """Everybody's mean with a faint pattern that is the subject's own, of `strength` SD of the originals, and noise."""
-    mean, spread = np.nanmean(photos.originals, axis=0), np.nanstd(photos.originals, axis=0)
+    found = photos.originals[np.isfinite(photos.originals).all(axis=1)]
+    if not len(found):  # no original has a face: there is nobody to mark
+        return _released(photos, photos.originals)
+    mean, spread = found.mean(axis=0), found.std(axis=0)
     names, subject = np.unique(np.array(photos.subjects), return_inverse=True)
     pattern = rng.choice([-1.0, 1.0], (len(names), len(mean)))[subject]
     noise = rng.normal(size=photos.originals.shape)

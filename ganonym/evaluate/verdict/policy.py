@@ -63,7 +63,12 @@ class MetadataRule(Rule):
 
 
 class Policy(BaseModel):
-    """All limits. `inconclusive` and `not_evaluated` say whether such a verdict is accepted by the exit code."""
+    """All limits. `inconclusive` and `not_evaluated` say whether such a verdict is accepted by the exit code.
+
+    >>> strict = Policy.load("public")
+    >>> strict.singling_out.rate, strict.inconclusive
+    (0.09, 'refuse')
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
