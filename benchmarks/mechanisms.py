@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
-from ganonym.classify.learning.discriminant import Discriminant
+from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import macro_recall
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.faces.appearance import load_appearance

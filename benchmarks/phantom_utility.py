@@ -23,8 +23,8 @@ from leakage import read_samples
 from mechanisms import GROUPS, bootstrap, macro
 from numpy.typing import NDArray
 
-from ganonym.classify.learning.discriminant import Discriminant
 from ganonym.classify.learning.small_network import SmallNetwork
+from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.system import Learner
 from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells

@@ -82,7 +82,7 @@ def angles(ref: Reference) -> list[Row]:
 
 def leaks(ref: Reference) -> list[Row]:
     """The same classifier where photographs, not people, are parted: what such studies overstate."""
-    from ganonym.classify.learning.discriminant import Discriminant
+    from ganonym.classify.learning.tabular import Discriminant
 
     classes = ref.cohort.classes
     calls = []
@@ -105,7 +105,7 @@ def leaks(ref: Reference) -> list[Row]:
 
 def dysmorphism(ref: Reference) -> list[Row]:
     """Without an unaffected class patients' lists must look different; with one, its probability says it."""
-    from ganonym.classify.learning.discriminant import Discriminant
+    from ganonym.classify.learning.tabular import Discriminant
 
     classes, subjects = ref.cohort.classes, ref.subjects
     control = ref.cohort.names.index(CONTROL)
@@ -160,8 +160,8 @@ def measured(ref: Reference) -> list[Row]:
 
 def released(ref: Reference) -> list[Row]:
     """Cells after anonymization: nothing is claimed by papers; a release is useful where the gap is small."""
-    from ganonym.classify.learning.discriminant import Discriminant
-    from ganonym.classify.looks import embedded
+    from ganonym.classify.cohort import embedded
+    from ganonym.classify.learning.tabular import Discriminant
     from ganonym.classify.systems.measurement import MeasuredLogistic
 
     shown = np.array([face is not None for face in ref.released])

@@ -14,13 +14,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ganonym.classify.case import Case, check_two, roster
-from ganonym.classify.chosen import Chosen, Encoder, chosen_system, learned_model
 from ganonym.classify.cohort import Cohort, Crop, Portrait, portrait_at, portraits, seen_cohort
 from ganonym.classify.encoders import read_foundation
-from ganonym.classify.explain.model import Explained, explained, explained_face
-from ganonym.classify.model_folder import Model, keep_model, load_model
+from ganonym.classify.model_folder import Model, keep_model, learned_model, load_model
 from ganonym.classify.model_key import key_place
-from ganonym.classify.recipe import Preset, load_recipe
+from ganonym.classify.recipe import Chosen, Encoder, Preset, chosen_system, load_recipe
+from ganonym.classify.studies.model import Explained, explained, explained_face
 from ganonym.classify.system import CPU, Configuration
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.find import default_backends, find_faces

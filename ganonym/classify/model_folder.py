@@ -19,7 +19,7 @@ from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.model_key import NO_KEY, Key, Learned, Mark
-from ganonym.classify.recipe import Recipe, parse_recipe
+from ganonym.classify.recipe import Chosen, Recipe, parse_recipe
 from ganonym.classify.system import CPU, Arrays, Configuration, Look, Trained, TrainedSystem, asked
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
@@ -108,6 +108,22 @@ class Model:
             elif person is not None and person in people:
                 others.setdefault(person, case.image)
         return Learned(tuple(photos), tuple(others.values()))
+
+
+def learned_model(chosen: Chosen, cohort: Cohort, seen: Seen, seed: int) -> Model:
+    """What the system learns from a cohort that it has `seen`, ready to be asked. UsageError when training diverged."""
+    trained = chosen.system.method.learn(seen.inputs, seen.classes, len(cohort.names), seed)
+    asked(trained, seen.inputs[:16])  # what says nothing is not kept
+    card = Card(
+        settings=chosen.configuration.model_dump(),
+        seed=seed,
+        names=cohort.names,
+        photos=len(cohort.cases),
+        subjects=len(set(cohort.subjects)),
+        simulated=cohort.simulated,
+        foundation=digest(chosen.foundation),
+    )
+    return Model(chosen.recipe, card, chosen.configuration, chosen.system.look, trained, chosen.foundation)
 
 
 def digest(arrays: Arrays) -> str:

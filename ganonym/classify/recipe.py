@@ -1,4 +1,8 @@
-"""A recipe: one published system as a short TOML file, with its paper, its deviations and two sizes of everything."""
+"""A recipe: one published system as a short TOML file, with its paper, its deviations and two sizes of everything.
+
+Recipes are listed without importing any system; a recipe that is loaded is checked, and `chosen_system` makes of it
+the system that is to learn.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ganonym.checked import refusal
 from ganonym.classify import systems
-from ganonym.classify.system import Configuration
+from ganonym.classify.system import CPU, Arrays, Configuration, System
 from ganonym.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganonym.classify.case import Classed
 
 Preset: TypeAlias = Literal["small", "full"]
 Words: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -44,8 +51,8 @@ class Recipe:
         return self.small if size == "small" else self.full
 
 
-class _File(BaseModel):
-    """The file as it is written."""
+class RecipeEntry(BaseModel):
+    """What a list says of a recipe: the `name` of its system, `paper` and `section`, and its `deviations` from them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Words
@@ -53,6 +60,11 @@ class _File(BaseModel):
     section: Words
     system: Words
     deviations: tuple[str, ...]
+
+
+class _File(RecipeEntry):
+    """The file as it is written."""
+
     small: dict[str, object]
     full: dict[str, object]
 
@@ -66,6 +78,17 @@ def recipe_names() -> tuple[str, ...]:
     return (*_bundled(), *systems.foreign_names())
 
 
+def recipe_entries() -> dict[str, RecipeEntry]:
+    """What each of `recipe_names` is; its presets are not checked, so that no system is imported.
+
+    Raises UsageError for a recipe whose file is not one, and for a name that is taken twice.
+
+    >>> recipe_entries()["deepgestalt"].name
+    'DeepGestalt'
+    """
+    return {name: RecipeEntry(**_file(*_text(name)).model_dump(exclude={"small", "full"})) for name in recipe_names()}
+
+
 def load_recipe(name: str | Path) -> Recipe:
     """A recipe that comes along, a classifier of another package (`systems`), or one's own TOML file.
 
@@ -75,23 +98,7 @@ def load_recipe(name: str | Path) -> Recipe:
     >>> recipe.name, recipe.small.network_of_faces, recipe.preset("full")
     ('DeepGestalt', True, DeepGestaltConfiguration(side=100, width=1.0, epochs=310, batch=280, ...))
     """
-    bundled = _bundled()
-    if (name in bundled or name in systems.SYSTEMS) and name in systems.foreign_names():
-        raise UsageError(
-            f"{systems.maker_of(str(name))} offers a classifier {name!r}: that name comes along.", "Remove it."
-        )
-    if name in bundled:
-        return parse_recipe((files(systems) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
-    if name in systems.foreign_names():
-        return _foreign(str(name))
-    path = Path(name)
-    if not path.is_file():
-        names = (*bundled, *systems.foreign_names())
-        raise UsageError(f"there is no recipe {str(name)!r}.", f"There are {', '.join(names)}, or give a TOML file.")
-    try:
-        return parse_recipe(path.read_text("utf-8"), str(name))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the recipe {name} is not UTF-8.") from error
+    return parse_recipe(*_text(name))
 
 
 def parse_recipe(text: str, source: str) -> Recipe:
@@ -101,13 +108,7 @@ def parse_recipe(text: str, source: str) -> Recipe:
     Traceback (most recent call last):
     ganonym.errors.UsageError: the recipe x.toml: paper is missing; section is missing; system is missing; ...
     """
-    try:
-        recipe = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the recipe {source} is no TOML: {error}.") from error
-    except ValidationError as error:
-        raise refusal(error, f"the recipe {source}", "Compare it with a recipe that comes along.") from None
-    presets = {}
+    recipe, presets = _file(text, source), {}
     for size, settings in (("small", recipe.small), ("full", recipe.full)):
         try:
             presets[size] = systems.configured(recipe.system, settings)
@@ -141,13 +142,99 @@ def altered(configuration: Configuration, changes: Sequence[str]) -> Configurati
     return type(configuration)(**settings).refuse_idle(changed)
 
 
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """A network of the user's (safetensors) and its SHA-256, hex; neither is the bundled one."""
+
+    path: Path | None = None
+    sha256: str | None = None
+
+
+BUNDLED = Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A recipe, its configuration as altered, what its system starts from, and the system."""
+
+    recipe: Recipe
+    configuration: Configuration
+    foundation: Arrays = field(repr=False)
+    system: System
+
+    def check(self, cohort: Classed) -> None:
+        """Raises UsageError for classes that the system cannot learn."""
+        self.configuration.check(cohort.classes, len(cohort.names))
+
+
+def chosen_system(
+    recipe: Recipe, configuration: Configuration, preset: str, encoder: Encoder = BUNDLED, device: str = CPU
+) -> Chosen:
+    """The system of a recipe with these settings, which began as its `preset`; its networks compute on `device`.
+
+    Raises UsageError for an encoder that does nothing for this recipe, and for the full preset of one that starts from
+    a recognizer, without one: with the bundled encoder it would not be what was published.
+    """
+    if not configuration.pretrained_start:
+        refuse_encoder(encoder, recipe.name)
+    elif preset == "full" and encoder.path is None:
+        raise UsageError(
+            f"--preset full of {recipe.name} starts from a network of yours: the bundled one is small and has seen "
+            "virtual people only.",
+            "Give its safetensors file with --encoder and its digest with --sha256, or take --preset small.",
+        )
+    from ganonym.classify.encoders import read_foundation  # needs torch
+
+    starts = configuration.pretrained_start
+    foundation = read_foundation(encoder.path, encoder.sha256, configuration.bundled_start) if starts else {}
+    return Chosen(recipe, configuration, foundation, configuration.system(foundation, device))
+
+
+def refuse_encoder(encoder: Encoder, name: str) -> None:
+    """Raises UsageError for a network that the system called `name` does not start from."""
+    options = (("--encoder", encoder.path), ("--sha256", encoder.sha256))
+    if given := [option for option, value in options if value is not None]:
+        raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
+
+
 def _bundled() -> tuple[str, ...]:
     names = (file.name for file in files(systems).iterdir() if file.name.endswith(".toml"))
     return tuple(sorted(name.removesuffix(".toml") for name in names))
 
 
-def _foreign(name: str) -> Recipe:
+def _text(name: str | Path) -> tuple[str, str]:
+    """The text of a recipe, and what errors call it. Raises UsageError as `load_recipe`."""
+    bundled, foreign = _bundled(), systems.foreign_names()
+    if (name in bundled or name in systems.SYSTEMS) and name in foreign:
+        raise UsageError(
+            f"{systems.maker_of(str(name))} offers a classifier {name!r}: that name comes along.", "Remove it."
+        )
+    if name in bundled:
+        return (files(systems) / f"{name}.toml").read_text("utf-8"), f"{name}.toml"
+    if name in foreign:
+        return _foreign(str(name)), f"of the classifier {name}"
+    path = Path(name)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no recipe {str(name)!r}.", f"There are {', '.join((*bundled, *foreign))}, or give a TOML file."
+        )
+    try:
+        return path.read_text("utf-8"), str(name)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the recipe {name} is not UTF-8.") from error
+
+
+def _foreign(name: str) -> str:
     """What there is to say of a classifier of another package, written down as any other recipe."""
     lines = [f"name = '{name}'", "paper = 'none given'", "section = 'none'", f"system = '{name}'", "deviations = []"]
-    text = "\n".join([*lines, "[small]", "[full]"]) + "\n"
-    return parse_recipe(text, f"of the classifier {name}")
+    return "\n".join([*lines, "[small]", "[full]"]) + "\n"
+
+
+def _file(text: str, source: str) -> _File:
+    """The file in its parts, whose presets are not checked. Raises UsageError naming `source` and its faults."""
+    try:
+        return _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the recipe {source} is no TOML: {error}.") from error
+    except ValidationError as error:
+        raise refusal(error, f"the recipe {source}", "Compare it with a recipe that comes along.") from None

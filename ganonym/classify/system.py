@@ -19,7 +19,7 @@ from ganonym.types import RGB, Floats, Points
 
 if TYPE_CHECKING:
     from ganonym.classify.cohort import Cohort, Crop, Seen
-    from ganonym.classify.explain.sight import Sight
+    from ganonym.classify.explain.gradcam import Sight
 
 CPU = "cpu"
 Inputs: TypeAlias = NDArray[Any]

@@ -235,7 +235,7 @@ def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: P
 
 
 def test_the_reference_is_learned_from_nobody_who_lives(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
-    from ganonym.classify.learning.discriminant import load_reference
+    from ganonym.classify.learning.tabular import load_reference
 
     file = tmp_path / "reference.safetensors"
     ended = ganonym("train", "reference", "--data", cohort / "people.csv", "--out", file, "--jobs", 1)

@@ -88,7 +88,7 @@ def test_side_by_side_where_there_is_room_and_below_one_another_where_there_is_n
 def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixture[str]) -> None:
     """Of KBG nine people, of the others ten and twelve: a sensitivity of nine has a star, a specificity has none."""
     from ganonym.classify.cross_validation import rated, tempered
-    from ganonym.classify.studies.evaluate import Evaluation
+    from ganonym.classify.studies.train import Evaluation
     from ganonym_cli.classify.evaluate import tell
     from ganonym_cli.console import Output
 
@@ -114,7 +114,7 @@ def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixtu
 
 
 def test_retrieval_screening_and_separation(capsys: pytest.CaptureFixture[str]) -> None:
-    from ganonym.classify.retrieval.evaluate import Accuracy
+    from ganonym.classify.retrieval.protocol import Accuracy
     from ganonym.classify.systems.screening import Logistic, Screen, assess
     from ganonym.statistics.intervals import Estimate
     from ganonym.types import Pose

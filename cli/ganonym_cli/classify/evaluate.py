@@ -30,7 +30,7 @@ from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.classify.studies.evaluate import Evaluation
+    from ganonym.classify.studies.train import Evaluation
     from ganonym.statistics.intervals import Estimate
 
 FOLDS = 5
@@ -68,10 +68,9 @@ def evaluate(
     """Rates on people whom the classifier did not learn from, with intervals over people."""
     from dataclasses import replace
 
-    from ganonym.classify.chosen import Encoder
     from ganonym.classify.model_folder import CARD
-    from ganonym.classify.recipe import load_recipe
-    from ganonym.classify.studies import evaluate as studies
+    from ganonym.classify.recipe import Encoder, load_recipe
+    from ganonym.classify.studies import train as studies
     from ganonym.classify.studies.study import Study
     from ganonym.errors import UsageError
 

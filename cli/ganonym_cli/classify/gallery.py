@@ -14,7 +14,7 @@ from ganonym_cli.options import Cache, Device, Jobs, Json, Quiet, Seed, cache_at
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.classify.retrieval.evaluate import Accuracy
+    from ganonym.classify.retrieval.protocol import Accuracy
 
 
 FREQUENT, SPLITS = 6, 10
@@ -225,8 +225,8 @@ def fewshot(
     quiet: Quiet = False,
 ) -> None:
     """Few-shot learners side by side: base classes teach, novel ones are told apart from a few people of each."""
-    from ganonym.classify.chosen import Encoder
     from ganonym.classify.fewshot.episodes import Shape
+    from ganonym.classify.recipe import Encoder
     from ganonym.classify.studies import fewshot as studies
     from ganonym.classify.studies.study import Study
 

@@ -61,8 +61,7 @@ def grade(
 
     A photograph is called the level at which half of the probability lies below.
     """
-    from ganonym.classify.chosen import Encoder
-    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.recipe import Encoder, load_recipe
     from ganonym.classify.studies import grade as studies
     from ganonym.classify.studies.study import Study
 

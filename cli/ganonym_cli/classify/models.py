@@ -29,15 +29,14 @@ from ganonym_cli.table import Table
 
 def recipes(as_json: Json = False) -> None:
     """List the published systems that come along."""
-    from ganonym.classify.recipe import load_recipe, recipe_names
+    from ganonym.classify.recipe import recipe_entries
 
-    recipes_by_name = {name: load_recipe(name) for name in recipe_names()}
+    entries = recipe_entries()
     table = Table("recipe", "system", "paper", prose=["system", "paper"])
-    for name, recipe in recipes_by_name.items():
-        table.add_row(name, recipe.name, recipe.paper)
-    Output(as_json).result(
-        {name: {"name": recipe.name, "paper": recipe.paper} for name, recipe in recipes_by_name.items()}, table
-    )
+    for name, entry in entries.items():
+        table.add_row(name, entry.name, entry.paper)
+    payload = {name: {"name": entry.name, "paper": entry.paper} for name, entry in entries.items()}
+    Output(as_json).result(payload, table)
 
 
 def train(
@@ -68,9 +67,8 @@ def train(
 
     The key by which the model knows its photographs again is kept beside OUT: do not share it.
     """
-    from ganonym.classify.chosen import Encoder
     from ganonym.classify.model_folder import check_new
-    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.recipe import Encoder, load_recipe
     from ganonym.classify.studies import train as studies
     from ganonym.classify.studies.study import Study
 
@@ -115,7 +113,7 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Rank the classes that a model knows for each photograph. No diagnosis: a similarity to what it learned from."""
-    from ganonym.classify.chosen import Encoder
+    from ganonym.classify.recipe import Encoder
     from ganonym.classify.studies import model as studies
 
     output = Output(as_json, quiet)
@@ -144,9 +142,8 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Where on the face a network saw a class (Grad-CAM): drawn on the photograph, and as shares of its regions."""
-    from ganonym.classify.chosen import Encoder
-    from ganonym.classify.explain.model import explained
-    from ganonym.classify.studies.model import check_photos, opened
+    from ganonym.classify.recipe import Encoder
+    from ganonym.classify.studies.model import check_photos, explained, opened
     from ganonym.errors import UsageError
     from ganonym.files import refuse_existing, write_private
     from ganonym.photos.encode import encode_png

@@ -71,8 +71,7 @@ def screen(
 
     In every fold the threshold is chosen on the people learned from, by as many folds of those.
     """
-    from ganonym.classify.chosen import Encoder
-    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.recipe import Encoder, load_recipe
     from ganonym.classify.screening.rates import Terms
     from ganonym.classify.screening.threshold import Rule
     from ganonym.classify.studies import screen as studies
@@ -127,8 +126,7 @@ def dysmorphism(
 
     Ranked disorders alone do not say it: they name one for every face.
     """
-    from ganonym.classify.chosen import Encoder
-    from ganonym.classify.recipe import load_recipe
+    from ganonym.classify.recipe import Encoder, load_recipe
     from ganonym.classify.studies import screen as studies
     from ganonym.classify.studies.study import Study
 

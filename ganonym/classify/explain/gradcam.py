@@ -1,14 +1,16 @@
 """Where on the face a network looks: gradient-weighted class activation maps (Selvaraju et al. 2017), by captum.
 
 How much of a map falls on which part of the face, "perinasal and periorbital" as numbers (cf. Baek et al. 2025), and
-the map drawn on the photograph that the crop was cut from.
+the map drawn on the photograph that the crop was cut from. A trained system hands over a `Sight`: its network, the
+layer of the last map, and the picture as the network takes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
+from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
+from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.align import apply, invert
 from ganonym.types import RGB, Floats, Points
@@ -189,3 +194,49 @@ def _on_part(heat: Floats, matrix: Floats, corner: tuple[int, int], size: tuple[
         Image.Resampling.BILINEAR,
     )
     return np.asarray(found, np.float64)
+
+
+Scores: TypeAlias = Callable[[Tensor], Tensor]
+"""Pictures, or embeddings of unit length (n, ...) → scores (n, c), of which the higher speaks more for its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`network` gives scores of `picture` (1, ...), cut by `matrix` (photo → crop of `side` px); `layer` is its map."""
+
+    network: nn.Module
+    layer: nn.Module
+    picture: Tensor = field(repr=False)
+    matrix: Floats
+    side: int
+
+
+def through_recognizer(scores: Scores, network: IResNet, rgb: RGB, points: Points) -> Sight:
+    """Of a system whose `scores` of pictures are made by way of the recognizer `network`."""
+    side = network.form.side
+    picture = normalised(ArcFaceCrop(side)(rgb, points)[None])
+    return Sight(_Scored(scores, network), network.get_submodule("layer4"), picture, arcface_matrix(points, side), side)
+
+
+def through_embeddings(scores: Scores, foundation: Arrays, rgb: RGB, points: Points) -> Sight:
+    """Of a system whose `scores` are of embeddings by the recognizer that it starts from and does not train."""
+    recognizer = iresnet_of(foundation)
+    return through_recognizer(
+        lambda pictures: scores(functional.normalize(recognizer(pictures), dim=1)), recognizer, rgb, points
+    )
+
+
+def no_sight(what: str) -> UsageError:
+    """The error of a system that looks at `what`, of which there is no map."""
+    return UsageError(f"this system looks at {what}, not at pictures: no map of the face explains it.")
+
+
+class _Scored(nn.Module):
+    """Pictures → scores; `network`, through which they go, is a part of it, so that its layers are found."""
+
+    def __init__(self, scores: Scores, network: nn.Module) -> None:
+        super().__init__()
+        self.scores, self.network = scores, network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.scores(pictures)

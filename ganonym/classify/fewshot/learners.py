@@ -12,12 +12,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.fewshot.episodes import EPISODES, EpisodeAccuracy, Pool, Shape, episode_accuracy, pool
-from ganonym.classify.fewshot.scores import EpisodeScore, cosine_to_means, matching, prototypical
+from ganonym.classify.fewshot.episodes import (
+    EPISODES,
+    EpisodeAccuracy,
+    EpisodeScore,
+    Pool,
+    Shape,
+    cosine_to_means,
+    episode_accuracy,
+    matching,
+    pool,
+    prototypical,
+)
 from ganonym.classify.learning.fit import Schedule, seeded
 from ganonym.classify.networks.light import Projection, embedded, tensor_shape
 from ganonym.classify.progress import report
-from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline, episodes_on
+from ganonym.classify.systems.meta_baseline import ClassifierBaseline, Lessons, MetaBaseline, episodes_on
 from ganonym.classify.systems.prototypes import centred_unit
 from ganonym.errors import UsageError
 from ganonym.types import Floats
@@ -146,7 +156,7 @@ def _taught(
         return method.learn(inputs, labels, count, seed, people).embed(embeddings), cosine_to_means
     score = prototypical if name == PROTOTYPICAL else matching
     network = seeded(lambda: Projection(course.width)(tensor_shape(inputs)), seed)
-    episodes_on(network, inputs, lessons, score, course.steps, course.tasks, course.episodic, seed)
+    episodes_on(network, inputs, Lessons(lessons, score, course.steps, course.tasks, course.episodic), seed)
     return np.asarray(embedded(network, embeddings).numpy()), score
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganonym.classify.case import Classed, people_of
-from ganonym.classify.cohort import Cohort
+from ganonym.classify.cohort import Cohort, embedded
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.learners import Compared, check_episodes, compare
-from ganonym.classify.looks import embedded
 from ganonym.classify.progress import Tell, heard
 from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of

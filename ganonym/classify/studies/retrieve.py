@@ -12,12 +12,11 @@ import numpy as np
 from ganonym.classify.case import Case, roster
 from ganonym.classify.model_folder import Model
 from ganonym.classify.progress import Tell
-from ganonym.classify.retrieval.evaluate import Accuracy
-from ganonym.classify.retrieval.evaluate import evaluate as rated
 from ganonym.classify.retrieval.gallery import Ensemble, encoded, look
 from ganonym.classify.retrieval.protocol import (
     FREQUENT,
     SPLITS,
+    Accuracy,
     Plan,
     check_tested,
     draw,
@@ -25,6 +24,7 @@ from ganonym.classify.retrieval.protocol import (
     published,
     tested,
 )
+from ganonym.classify.retrieval.protocol import evaluate as rated
 from ganonym.classify.retrieval.ranking import POOLS
 from ganonym.classify.studies.gallery import GalleryStudy, ensemble_of, ensemble_payload, kept, refuse_nobody
 from ganonym.classify.studies.model import key_of, unchecked

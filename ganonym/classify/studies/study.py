@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganonym.classify.case import Case, Check, Classed, of_enough, roster
-from ganonym.classify.chosen import BUNDLED, Chosen, Encoder, chosen_system
 from ganonym.classify.cohort import Cohort, Crop, gather
 from ganonym.classify.cross_validation import FOLDS, possible_folds
 from ganonym.classify.gestaltmatcher_release import lists_of, read_data, table_of
 from ganonym.classify.progress import Tell
-from ganonym.classify.recipe import Recipe, altered
+from ganonym.classify.recipe import BUNDLED, Chosen, Encoder, Recipe, altered, chosen_system
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.faces.cache import FaceCache
 

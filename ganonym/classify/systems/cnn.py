@@ -21,10 +21,10 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
-from ganonym.classify.explain.sight import Sight
+from ganonym.classify.explain.gradcam import Sight
 from ganonym.classify.learning.fit import Schedule, fit, home, inverse_weights, seeded
-from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.zoo import (
     Architecture,
     Pretrained,

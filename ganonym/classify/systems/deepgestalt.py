@@ -23,11 +23,10 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn import functional
 
+from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import REGIONS, RegionCrops
-from ganonym.classify.explain.sight import Sight
-from ganonym.classify.learning.augment import Augmentation, altered_regions
-from ganonym.classify.learning.fit import Schedule, fit, gestalt_weights, home, seeded
-from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.explain.gradcam import Sight
+from ganonym.classify.learning.fit import Augmentation, Schedule, altered_regions, fit, gestalt_weights, home, seeded
 from ganonym.classify.networks.casia import Casia
 from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Course, Epochs, Inputs, Rate, System
 from ganonym.errors import EnvironmentFault, UsageError

@@ -9,9 +9,9 @@ from importlib.metadata import EntryPoint
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ARCFACE_SIDE, ArcFaceCrop
-from ganonym.classify.explain.sight import Sight
-from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.explain.gradcam import Sight
 from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Learner, Predictor, System
 from ganonym.classify.systems import maker_of
 from ganonym.errors import EnvironmentFault, UsageError

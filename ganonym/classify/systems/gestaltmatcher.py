@@ -24,12 +24,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
-from ganonym.classify.explain.sight import Sight, through_recognizer
-from ganonym.classify.learning.augment import altered_photos
-from ganonym.classify.learning.fit import Schedule, dropped, fit, gestalt_weights, home, seeded
-from ganonym.classify.looks import by_photo, pictured
+from ganonym.classify.explain.gradcam import Sight, through_recognizer
+from ganonym.classify.learning.fit import Schedule, altered_photos, dropped, fit, gestalt_weights, home, seeded
 from ganonym.classify.networks.iresnet import IResNet, form_of, iresnet_of, normalised
 from ganonym.classify.progress import report
 from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator
 from torch import Tensor, nn
 
+from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
-from ganonym.classify.explain.sight import Sight, through_recognizer
+from ganonym.classify.explain.gradcam import Sight, through_recognizer
 from ganonym.classify.learning.fit import Schedule, fit, seeded
 from ganonym.classify.learning.heads import WEIGHTS, ArcFace, CosFace, Head, Softmax
-from ganonym.classify.looks import by_photo, pictured
 from ganonym.classify.networks.iresnet import (
     IResNet,
     IResNetForm,

@@ -19,12 +19,20 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.fewshot.episodes import Pool, Shape, draw, pool
-from ganonym.classify.fewshot.scores import EpisodeScore, class_means, cosine_to_means, cosines
+from ganonym.classify.cohort import by_photo
+from ganonym.classify.cohort import embedded as embedding
+from ganonym.classify.explain.gradcam import Sight, through_embeddings
+from ganonym.classify.fewshot.episodes import (
+    EpisodeScore,
+    Pool,
+    Shape,
+    class_means,
+    cosine_to_means,
+    cosines,
+    draw,
+    pool,
+)
 from ganonym.classify.learning.fit import Schedule, fit, seeded
-from ganonym.classify.looks import by_photo
-from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Projection,
@@ -106,9 +114,8 @@ class MetaBaseline:
         )  # before the long work
         first = self.baseline.learn(inputs, classes, count, seed)
         temperature = nn.Parameter(torch.tensor(TEMPERATURE))
-        episodes_on(
-            first.network, inputs, drawn_from, cosine_to_means, self.steps, self.tasks, self.course, seed, temperature
-        )
+        lessons = Lessons(drawn_from, cosine_to_means, self.steps, self.tasks, self.course)
+        episodes_on(first.network, inputs, lessons, seed, temperature)
         return classifier_on(first.network, float(temperature.detach()), inputs, classes, count)
 
     def restore(self, arrays: Arrays, count: int) -> MetricClassifier:
@@ -120,40 +127,50 @@ def _alone(classes: NDArray[np.intp]) -> list[str]:
     return [f"{row:09d}" for row in range(len(classes))]
 
 
-def episodes_on(
-    network: nn.Module,
-    inputs: Inputs,
-    drawn_from: Pool,
-    score: EpisodeScore,
-    steps: int,
-    tasks: int,
-    course: Schedule,
-    seed: int,
-    temperature: Tensor | None = None,
-) -> None:
-    """Train `network` in place by episodes of inputs (n, ...): cross-entropy of the queries by `score`.
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Episodes to train by: in each of `steps` the mean loss of `tasks` episodes of `pool`, scored by `score`.
 
-    With `scores.prototypical` a prototypical network, with `scores.matching` a matching network, with
-    `scores.cosine_to_means` and a `temperature` to be learned Meta-Baseline. Each of `steps` is the mean of `tasks`
-    episodes. Deterministic by `seed`.
+    `course`: how the steps are taken; its own batch and epochs play no part.
     """
+
+    pool: Pool
+    score: EpisodeScore
+    steps: int
+    tasks: int
+    course: Schedule
+
+
+def episodes_on(
+    network: nn.Module, inputs: Inputs, lessons: Lessons, seed: int, temperature: Tensor | None = None
+) -> None:
+    """Train `network` in place by episodes of inputs (n, ...): cross-entropy of the queries.
+
+    With the score `prototypical` a prototypical network, with `matching` a matching network, with `cosine_to_means` and
+    a `temperature` to be learned Meta-Baseline. Deterministic by `seed`.
+    """
+    course = lessons.course
     rng = np.random.default_rng(seed % 2**63)
     scale = torch.tensor(1.0) if temperature is None else temperature
 
     def loss_of(rows: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG001
         losses = []
         for _ in rows:
-            one = draw(drawn_from, rng)
+            one = draw(lessons.pool, rng)
             features = network(to_tensor(inputs[np.concatenate([one.support, one.query])]))
             support, query = features[: len(one.support)], features[len(one.support) :]
             ways, truth = torch.from_numpy(one.support_ways), torch.from_numpy(one.query_ways)
-            losses.append(functional.cross_entropy(scale * score(support, ways, query, len(one.classes)), truth))
+            losses.append(
+                functional.cross_entropy(scale * lessons.score(support, ways, query, len(one.classes)), truth)
+            )
         return torch.stack(losses).mean()
 
     parameters = [*learned(network), *([] if temperature is None else [temperature])]
-    plan = Schedule(1, tasks, course.optimizer, course.rate, course.momentum, course.decay, course.clip, course.course)
+    plan = Schedule(
+        1, lessons.tasks, course.optimizer, course.rate, course.momentum, course.decay, course.clip, course.course
+    )
     with training(network, seed):
-        fit(parameters, loss_of, steps * tasks, plan, seed)
+        fit(parameters, loss_of, lessons.steps * lessons.tasks, plan, seed)
 
 
 @dataclass(frozen=True, slots=True)

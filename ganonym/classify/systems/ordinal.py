@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.cohort import by_photo
+from ganonym.classify.cohort import embedded as embedding
+from ganonym.classify.explain.gradcam import Sight, through_embeddings
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.heads import OrdinalHead, coral_loss, level_probabilities
-from ganonym.classify.looks import by_photo
-from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.cohort import Cohort, Seen
-from ganonym.classify.explain.sight import Sight, through_embeddings
+from ganonym.classify.cohort import Cohort, PhotoLook, Seen
+from ganonym.classify.cohort import embedded as embedding
+from ganonym.classify.explain.gradcam import Sight, through_embeddings
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.metadata import (
     ITEMS,
@@ -33,8 +34,6 @@ from ganonym.classify.learning.metadata import (
     unknown,
     with_ancestry,
 )
-from ganonym.classify.looks import PhotoLook
-from ganonym.classify.looks import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganonym.classify.cohort import by_photo
+from ganonym.classify.cohort import embedded as embedding
 from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
-from ganonym.classify.explain.sight import Sight, through_embeddings
-from ganonym.classify.looks import by_photo
-from ganonym.classify.looks import embedded as embedding
+from ganonym.classify.explain.gradcam import Sight, through_embeddings
 from ganonym.classify.progress import report
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold

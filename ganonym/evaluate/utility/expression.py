@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.learning.discriminant import Discriminant
+from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import kappa
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.utility.four_cells import Side, four_cells

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import called
-from ganonym.classify.learning.discriminant import Discriminant, Reference, load_reference
 from ganonym.classify.learning.small_network import SmallNetwork
+from ganonym.classify.learning.tabular import Discriminant, Reference, load_reference
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
 from ganonym.classify.system import Calls, Learner
 from ganonym.errors import UsageError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ganonym.classify.fewshot.episodes import Shape, episode_accuracy, pool
+from ganonym.classify.fewshot.episodes import Shape, cosine_to_means, episode_accuracy, pool
 from ganonym.classify.fewshot.learners import (
     BASELINE,
     EPISODIC,
@@ -17,7 +17,6 @@ from ganonym.classify.fewshot.learners import (
     Course,
     compare,
 )
-from ganonym.classify.fewshot.scores import cosine_to_means
 from ganonym.classify.learning.fit import Schedule
 from ganonym.errors import UsageError
 

@@ -1,14 +1,22 @@
-"""The one descent: rates, order and clipping are what torch's own schedules and samplers would give."""
+"""The one descent: rates, order and clipping are what torch's own schedules and samplers would give.
+
+What alters photos in training is what other libraries compute.
+"""
 
 from __future__ import annotations
+
+import colorsys
+import sys
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ganonym.classify.learning.fit import Schedule, descend, fit
+from ganonym.classify.learning.fit import Schedule, altered_photos, descend, fit
 from ganonym.classify.progress import heard
+from ganonym.errors import EnvironmentFault
 
 
 @pytest.mark.parametrize("steps", [1, 7, 40])
@@ -70,3 +78,83 @@ def test_a_set_smaller_than_a_batch_is_one_batch_and_steps_are_reported() -> Non
     assert told == [("fit", 1, 2), ("fit", 2, 2)]
     fit([weight], loss_of, 4, Schedule(epochs=0), 0)
     assert sizes == [4, 4]
+
+
+N = 600
+
+
+def altered(picture: NDArray[np.uint8], seed: int, n: int = N) -> NDArray[np.float64]:
+    generator = torch.Generator().manual_seed(seed)
+    found = altered_photos(np.repeat(picture[None], n, axis=0), generator)
+    assert found.shape == (n, *picture.shape)
+    assert found.dtype == np.uint8
+    return found.astype(np.float64)
+
+
+def coloured(*rgb: int, side: int = 16) -> NDArray[np.uint8]:
+    return np.broadcast_to(np.array(rgb, np.uint8), (side, side, 3)).copy()
+
+
+def test_half_are_mirrored() -> None:
+    picture = coloured(60, 60, 60)
+    picture[:, 8:] = 160
+    found = altered(picture, 1)
+    mirrored = found[:, :, :8].mean(axis=(1, 2, 3)) > found[:, :, 8:].mean(axis=(1, 2, 3))
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_one_in_ten_is_grey_by_luma() -> None:
+    found = altered(coloured(150, 90, 90), 2)[:, 0, 0]
+    grey = (found == found[:, :1]).all(axis=1)
+    assert grey.mean() == pytest.approx(0.1, abs=0.035)
+
+
+def test_one_in_ten_loses_what_is_finer_than_the_smaller_picture() -> None:
+    """Columns of one pixel vanish at 50 … 100 px of 112, be the crop 16 px or 112."""
+    picture = coloured(80, 80, 80)
+    picture[:, ::2] = 160
+    found = altered(picture, 3)
+    contrast = np.abs(np.diff(found[..., 0], axis=2)).mean(axis=(1, 2)) / found.mean(axis=(1, 2, 3))
+    assert (contrast < 0.45).mean() == pytest.approx(0.1, abs=0.035)  # 0.67 × 0.8 as long as it is sharp
+
+
+def test_light_changes_by_a_fifth_and_colour_by_a_tenth_of_the_circle() -> None:
+    # A flat grey picture has no contrast, saturation or hue to change.
+    light = altered(coloured(100, 100, 100), 4)[:, 0, 0, 0] / 100
+    assert 0.79 <= light.min() < 0.81
+    assert 1.19 < light.max() <= 1.21
+    assert light.mean() == pytest.approx(1, abs=0.02)
+    pixels = altered(coloured(150, 90, 90), 5)[:, 0, 0]
+    hues = np.array([colorsys.rgb_to_hsv(*pixel)[0] for pixel in pixels[pixels.std(axis=1) > 0]])
+    hues = (hues + 0.5) % 1 - 0.5
+    assert -0.11 < hues.min() < -0.09
+    assert 0.09 < hues.max() < 0.11
+    spread = np.array([np.ptp(pixel) for pixel in pixels[pixels.std(axis=1) > 0]]) / 60
+    # Brightness, contrast and saturation may all lower the difference of channels, or all raise it.
+    assert 0.8**3 - 0.03 < spread.min() < 0.66
+    assert 1.35 < spread.max() < 1.2**3 + 0.03
+
+
+def test_contrast_changes_about_the_mean() -> None:
+    picture = coloured(80, 80, 80)
+    picture[:8] = 120
+    found = altered(picture, 6)[..., 0]
+    ratio = (found[:, 0, 0] - found[:, -1, 0]) / found.mean(axis=(1, 2))
+    assert ratio.min() == pytest.approx(0.4 * 0.8, abs=0.03)
+    assert ratio.max() == pytest.approx(0.4 * 1.2, abs=0.03)
+
+
+def test_equal_generators_alter_alike_and_nothing_else_is_touched() -> None:
+    picture = np.random.default_rng(7).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    before = torch.random.get_rng_state()
+    first, again, other = (altered(picture, seed, 20) for seed in (7, 7, 8))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_without_torchvision_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.transforms.v2", None)
+    with pytest.raises(EnvironmentFault, match=r"ganonym\[classify\]"):
+        altered(coloured(1, 2, 3), 0, 1)

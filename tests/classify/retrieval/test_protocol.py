@@ -13,8 +13,7 @@ from scipy.spatial.distance import cdist
 
 from ganonym.classify.case import Case
 from ganonym.classify.metrics.rates import accuracies, places
-from ganonym.classify.retrieval.evaluate import evaluate
-from ganonym.classify.retrieval.protocol import Plan, Split, draw, frequent_disorders, published
+from ganonym.classify.retrieval.protocol import Plan, Split, draw, evaluate, frequent_disorders, published
 from ganonym.classify.retrieval.ranking import Encodings, by_image, by_patient
 from ganonym.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""Who learned from patients only knows no unaffected people, and each score is what was said of it."""
+"""Who learned from patients only knows no unaffected people; each score is what it is said to be; frontal photos."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import subject_folds
 from ganonym.classify.screening.dysmorphism import PatientsOnly, list_scores, result_list, separations
+from ganonym.classify.screening.rates import frontal
 from ganonym.classify.system import Inputs, Predictor
 from ganonym.classify.systems.prototypes import SimpleShot
 from ganonym.errors import UsageError
-from ganonym.types import Floats
+from ganonym.types import Floats, Pose
 
 UNAFFECTED = 1
 
@@ -115,3 +118,39 @@ def test_what_cannot_be_parted_is_refused() -> None:
         few = [name for name, kept in zip(subjects, rows, strict=True) if kept]
         with pytest.raises(UsageError, match=said):
             separations(SimpleShot(), seen(vectors[rows], classes[rows], few), count, UNAFFECTED, 0)
+
+
+ANGLES = st.floats(-90, 90)
+POSES = st.lists(st.one_of(st.none(), st.builds(Pose, ANGLES, ANGLES, ANGLES)), max_size=12)
+
+
+def test_both_sides_and_the_limit_itself() -> None:
+    yaws = [0.0, 15.0, -15.0, 15.1, -15.1, 40.0, float("nan")]
+    found = frontal([Pose(yaw, 30.0, 30.0) for yaw in yaws])
+    assert found.kept.tolist() == [0, 1, 2]
+    assert found.left.tolist() == [3, 4, 5, 6]
+
+
+def test_pitch_counts_only_when_asked_for() -> None:
+    poses = [Pose(0.0, 25.0, 0.0), Pose(0.0, -25.0, 0.0), Pose(0.0, 5.0, 80.0), None]
+    assert frontal(poses).kept.tolist() == [0, 1, 2]
+    assert frontal(poses, pitch=20.0).kept.tolist() == [2]
+    assert frontal(poses, pitch=20.0).left.tolist() == [0, 1, 3]
+
+
+@given(POSES, st.floats(0, 90), st.one_of(st.none(), st.floats(0, 90)))
+def test_every_photo_once_and_a_wider_angle_keeps_more(
+    poses: list[Pose | None], yaw: float, pitch: float | None
+) -> None:
+    found = frontal(poses, yaw, pitch)
+    assert sorted([*found.kept, *found.left]) == list(range(len(poses)))
+    assert list(found.kept) == sorted(found.kept)
+    assert set(found.kept) <= set(frontal(poses, yaw + 1, pitch).kept)
+    mirrored = [None if each is None else Pose(-each.yaw, -each.pitch, each.roll) for each in poses]
+    assert frontal(mirrored, yaw, pitch).kept.tolist() == found.kept.tolist()
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(-1.0, None), (float("nan"), None), (15.0, -1.0)])
+def test_refuses_an_angle_below_nothing(yaw: float, pitch: float | None) -> None:
+    with pytest.raises(UsageError, match="cannot turn"):
+        frontal([], yaw, pitch)

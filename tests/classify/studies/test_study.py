@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from ganonym.classify.recipe import load_recipe
-from ganonym.classify.studies.evaluate import evaluate
 from ganonym.classify.studies.screen import screen
 from ganonym.classify.studies.study import Remark, Study, remembered
+from ganonym.classify.studies.train import evaluate
 from ganonym.errors import UsageError
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ganonym.classify.crops import REGIONS
-from ganonym.classify.learning.augment import Augmentation, altered_regions
-from ganonym.classify.learning.fit import Schedule
+from ganonym.classify.learning.fit import Augmentation, Schedule, altered_regions
 from ganonym.classify.systems.deepgestalt import PUBLISHED, DeepGestalt, small, stretched
 from ganonym.errors import EnvironmentFault, UsageError
 

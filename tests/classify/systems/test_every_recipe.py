@@ -43,7 +43,7 @@ from functools import partial
 from pathlib import Path
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import gather
-from ganonym.classify.explain.model import explained
+from ganonym.classify.studies.model import explained
 from ganonym.classify.model_folder import load_model
 from ganonym.classify.encoders import read_foundation
 from ganonym.errors import GanonymError

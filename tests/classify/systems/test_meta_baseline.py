@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from ganonym.classify.fewshot.episodes import Shape, draw, episode_accuracy, pool
-from ganonym.classify.fewshot.scores import cosine_to_means, matching, prototypical
+from ganonym.classify.fewshot.episodes import (
+    Shape,
+    cosine_to_means,
+    draw,
+    episode_accuracy,
+    matching,
+    pool,
+    prototypical,
+)
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.networks.light import Light, Projection, embedded, to_tensor, training
-from ganonym.classify.systems.meta_baseline import ClassifierBaseline, MetaBaseline, classifier_on, episodes_on
+from ganonym.classify.systems.meta_baseline import ClassifierBaseline, Lessons, MetaBaseline, classifier_on, episodes_on
 from ganonym.errors import EnvironmentFault, UsageError
 
 FAST = ClassifierBaseline(Projection(6), Schedule(40, 64, "adam", 1e-2))
@@ -72,7 +79,8 @@ def test_prototypical_and_matching_networks_are_trained_by_the_same_episodes(sco
         network.weight.copy_(torch.randn(6, 24, generator=torch.Generator().manual_seed(0)) / 5)
     before = novel_accuracy(embedded(network, NOVEL[0]).numpy())
     drawn_from = pool(classes, subjects, Shape(4, 2, 3))
-    episodes_on(network, inputs, drawn_from, score, 120, 2, Schedule(optimizer="adam", rate=2e-2), 0)
+    lessons = Lessons(drawn_from, score, 120, 2, Schedule(optimizer="adam", rate=2e-2))
+    episodes_on(network, inputs, lessons, 0)
     assert novel_accuracy(embedded(network, NOVEL[0]).numpy()) > before + 0.15
 
 
@@ -96,7 +104,7 @@ def test_one_step_by_hand() -> None:
     with torch.no_grad():
         network.weight.copy_(weight)
     course = Schedule(optimizer="sgd", rate=0.1, decay=0.01, course="constant")
-    episodes_on(network, inputs, drawn_from, cosine_to_means, 1, 2, course, 7, temperature)
+    episodes_on(network, inputs, Lessons(drawn_from, cosine_to_means, 1, 2, course), 7, temperature)
     torch.testing.assert_close(network.weight.detach(), weight - 0.1 * (own.grad + 0.01 * weight), atol=1e-5, rtol=0)
     assert float(temperature.detach()) == pytest.approx(10 - 0.1 * (float(scale.grad) + 0.1), abs=1e-4)
 

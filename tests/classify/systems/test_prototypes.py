@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax
 from sklearn.neighbors import NearestCentroid
 
-from ganonym.classify.fewshot.scores import class_means, cosine_to_means, cosines, prototypical, squared_distances
+from ganonym.classify.fewshot.episodes import class_means, cosine_to_means, cosines, prototypical, squared_distances
 from ganonym.classify.systems.prototypes import SimpleShot, centred_unit, prototypes
 from ganonym.errors import EnvironmentFault
 

@@ -11,7 +11,7 @@ import pytest
 
 from ganonym.classify.learning.fit import seeded
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.recipe import altered, load_recipe, parse_recipe, recipe_names
+from ganonym.classify.recipe import altered, load_recipe, parse_recipe, recipe_entries, recipe_names
 from ganonym.classify.systems import configured
 from ganonym.classify.systems.screening import ScreeningConfiguration
 from ganonym.errors import UsageError
@@ -113,3 +113,21 @@ def test_to_look_at_what_there_is_imports_no_network() -> None:
     program += "print('torch' in sys.modules, 'sklearn' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "False"]
+
+
+def test_recipes_are_listed_without_importing_any_system() -> None:
+    """The list says of each recipe what the loaded one says, but neither torch nor a system's file is imported."""
+    code = """
+import sys
+from ganonym.classify.recipe import recipe_entries
+entries = recipe_entries()
+heavy = [name for name in sys.modules if name == "torch" or name.startswith("ganonym.classify.systems.")]
+print(len(entries), heavy)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    entries = recipe_entries()
+    assert done.stdout == f"{len(entries)} []\n"
+    for name, entry in entries.items():
+        recipe = load_recipe(name)
+        said = (entry.name, entry.paper, entry.section, entry.system, entry.deviations)
+        assert said == (recipe.name, recipe.paper, recipe.section, recipe.system, recipe.deviations)

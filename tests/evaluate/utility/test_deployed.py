@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganonym.classify.learning.discriminant import Discriminant, Reference
+from ganonym.classify.learning.tabular import Discriminant, Reference
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.utility.syndrome import deployed
 from ganonym.manifest import Row

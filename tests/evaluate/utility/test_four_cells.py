@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, top_k_accuracy_score
 
-from ganonym.classify.learning.discriminant import Discriminant
+from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import calibration_error, kappa, macro_f1, macro_recall
 from ganonym.classify.system import Calls, Inputs, Predictor
 from ganonym.evaluate.utility.four_cells import CELLS, Side, four_cells

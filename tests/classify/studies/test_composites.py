@@ -10,7 +10,6 @@ import pytest
 
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import CanvasCrop, Cohort, Portrait
-from ganonym.classify.explain.class_faces import class_faces, file_names
 from ganonym.classify.explain.composite import (
     ARROW,
     OTHERS,
@@ -24,6 +23,7 @@ from ganonym.classify.explain.composite import (
     inside,
     limit_of,
 )
+from ganonym.classify.studies.composites import class_faces, file_names
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import Points, Pose

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from ganonym.classify.learning.discriminant import Discriminant, load_reference, save_reference
+from ganonym.classify.learning.tabular import Discriminant, load_reference, save_reference
 from ganonym.errors import EnvironmentFault
 
 
