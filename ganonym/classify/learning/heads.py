@@ -1,6 +1,7 @@
 """Heads that turn embeddings into classes: softmax, ArcFace (Deng et al. 2019) and CosFace (Wang et al. 2018).
 
-The margins are trained with pytorch-metric-learning; a test holds its losses equal to the papers' formulas.
+The margins are trained with pytorch-metric-learning; a test holds its losses equal to the papers' formulas. CosFace is
+also written out, for networks that are trained without that library.
 
 Published face recognizers separate 10⁵ people with a scale of 64. With some twenty classes of some fifty photographs
 such a scale does not train: hence 30 here (16 … 30 serve), and cross-entropy as the arm to compare with.
@@ -115,6 +116,15 @@ def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
     tensor([[0.6000, 0.8000]])
     """
     return functional.normalize(embeddings, dim=1) @ functional.normalize(weights, dim=0)
+
+
+def cosface_logits(likeness: Tensor, classes: Tensor, margin: float = COSFACE_MARGIN, scale: float = SCALE) -> Tensor:
+    """Training logits (n, c) of cosines (n, c): s · (cos θ − m) at the own class (n,), s · cos θ elsewhere.
+
+    >>> cosface_logits(torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 0.5, 10.0)
+    tensor([[5., 0.]])
+    """
+    return scale * (likeness - margin * functional.one_hot(classes, likeness.shape[1]))
 
 
 def _library() -> Any:

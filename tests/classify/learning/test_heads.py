@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganonym.classify.learning.fit import Schedule, fit, seeded
-from ganonym.classify.learning.heads import ArcFace, CosFace, Head, Softmax, cosines
+from ganonym.classify.learning.heads import ArcFace, CosFace, Head, Softmax, cosface_logits, cosines
 from ganonym.errors import EnvironmentFault
 
 
@@ -26,11 +26,6 @@ def arcface_logits(likeness: Tensor, classes: Tensor, margin: float, scale: floa
     turned = torch.cos(own.acos() + radians)
     far = own < math.cos(math.pi - radians)
     return scale * likeness.scatter(1, classes[:, None], torch.where(far, own - radians * math.sin(radians), turned))
-
-
-def cosface_logits(likeness: Tensor, classes: Tensor, margin: float, scale: float) -> Tensor:
-    """s · (cos θ − m) at the own class, s · cos θ elsewhere (Wang et al. 2018)."""
-    return scale * (likeness - margin * functional.one_hot(classes, likeness.shape[1]))
 
 
 LOGITS = {"arcface": arcface_logits, "cosface": cosface_logits}
@@ -63,6 +58,11 @@ def test_loss_and_gradients_are_the_librarys(head: type[ArcFace | CosFace], marg
     torch.testing.assert_close(ours.grad, embeddings.grad, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(weights.grad, theirs.W.grad, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(made.logits(embeddings, theirs.W), theirs.get_logits(embeddings), rtol=1e-6, atol=1e-6)
+
+
+def test_cosface_takes_the_margin_off_the_own_class_only() -> None:
+    found = cosface_logits(torch.tensor([[0.9, 0.2], [0.1, -0.5]]), torch.tensor([0, 1]), 0.4, 30.0)
+    np.testing.assert_allclose(found, [[15, 6], [3, -27]], atol=1e-5)
 
 
 def test_margins_do_not_see_lengths_and_softmax_does() -> None:
