@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
@@ -26,12 +25,10 @@ from ganonym.phantom.write import write_people
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
 from ganonym.settings import Settings
-from ganonym.types import RGB
+from ganonym.types import RGB, Progress
 
 PEOPLE, PHOTOS, K, SHOWN = 24, 2, 11, 6
 KEY, FRESH = "demo.key", ".new"
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told of (phase, done, total)."""
 
 
 @dataclass(frozen=True, slots=True)

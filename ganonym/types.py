@@ -7,6 +7,7 @@ top-left pixel. "Canvas" is the 256 x 256 frame in which faces are synthesized.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 RGB: TypeAlias = NDArray[np.uint8]
 Points: TypeAlias = NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Is told (phase, done, total), the phase in a word or two; `done` starts anew when a phase is entered again."""
 
 CANVAS = 256
 LANDMARKS = 68

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -16,11 +16,11 @@ from rich.console import Console, RenderableType
 from ganonym.errors import EnvironmentFault
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task, TaskID
+    from rich.progress import Progress as Bars
+    from rich.progress import Task, TaskID
     from rich.text import Text
 
-
-Advance = Callable[[str, int, int], None]
+    from ganonym.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Output:
                 console.print(table)
 
     @contextmanager
-    def progress(self) -> Iterator[Advance]:
+    def progress(self) -> Iterator[Progress]:
         """One bar a phase on stderr, with rate and time left; to be told (phase, done, total), or by `report`."""
         from ganonym.classify.progress import heard
 
@@ -67,7 +67,7 @@ class Output:
                 yield advance
 
 
-def _bars(hidden: bool) -> Progress:
+def _bars(hidden: bool) -> Bars:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 

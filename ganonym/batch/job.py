@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.analysis import dataset_digest, fingerprint
@@ -21,10 +20,7 @@ from ganonym.pseudonym import key_mark, read_key
 from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Settings
 from ganonym.subjects import canonical_id
-from ganonym.types import JSON, Refusal
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase ("read", "analyse", "compare", "produce"), how many are done, and how many there are."""
+from ganonym.types import JSON, Progress, Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.job import CheckedJob, Progress
+from ganonym.batch.job import CheckedJob
 from ganonym.batch.ledger import Ledger
 from ganonym.batch.pipeline import Engine, Pipeline, Tools
 from ganonym.batch.workspace import Workspace
@@ -19,7 +19,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png, prove_clean
 from ganonym.pseudonym import output_name, refuse_collisions
 from ganonym.release_plan import COVERABLE, ReleaseItem, ReleasePlan
-from ganonym.types import JSON, Box, FaceRecord, Photograph, PrivateFace, Refusal, Substitution
+from ganonym.types import JSON, Box, FaceRecord, Photograph, PrivateFace, Progress, Refusal, Substitution
 from ganonym.weights import sha256_file
 
 Outcome: TypeAlias = Refusal | tuple[bytes, JSON]

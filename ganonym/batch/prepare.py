@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ganonym.batch.analysis import ANALYSIS, AnalysisStore
 from ganonym.batch.inventory import Inventory
-from ganonym.batch.job import BatchJob, CheckedJob, Progress, check_job
+from ganonym.batch.job import BatchJob, CheckedJob, check_job
 from ganonym.batch.ledger import digest_of
 from ganonym.batch.people import find_same_people, refuse_same_people
 from ganonym.batch.pipeline import Engine, Pipeline, Tools, default_pipeline, open_engine
@@ -30,7 +30,7 @@ from ganonym.release_plan import (
     plan_release,
     subjects_of,
 )
-from ganonym.types import JSON, FaceRecord, Refusal
+from ganonym.types import JSON, FaceRecord, Progress, Refusal
 
 _LISTED = 5
 _UNKNOWN_KEY = bytes(32)  # where a run would draw its key, which changes names and draws but nothing that is refused

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganonym.baselines.methods import BaselineSettings
 from ganonym.batch.analysis import AnalysisStore
-from ganonym.batch.job import BatchJob, Progress, check_job
+from ganonym.batch.job import BatchJob, check_job
 from ganonym.batch.outputs import Run, produce_faces, produce_photographs, settle_refused, settle_release
 from ganonym.batch.pipeline import Pipeline, default_pipeline, open_engine
 from ganonym.batch.prepare import analysis_key, prepare
@@ -20,7 +20,7 @@ from ganonym.batch.workspace import open_ledger
 from ganonym.pseudonym import key_mark, read_or_create_key
 from ganonym.release_plan import coverable
 from ganonym.settings import Settings
-from ganonym.types import JSON
+from ganonym.types import JSON, Progress
 from ganonym.workers import refuse_unguarded, resident_peak
 
 

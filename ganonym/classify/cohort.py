@@ -20,7 +20,6 @@ from ganonym.classify.case import Case, Roster, roster
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import IResNetEncoder
 from ganonym.classify.networks.iresnet import form_of, iresnet_of
-from ganonym.classify.progress import Tell
 from ganonym.classify.system import CPU, Arrays, Inputs, Look
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.align import apply, crop
@@ -28,7 +27,7 @@ from ganonym.faces.aligned import upright
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.pose import estimate_pose
 from ganonym.subjects import FaceChoice, choose_face
-from ganonym.types import CANVAS, RGB, Points, Pose, Refusal
+from ganonym.types import CANVAS, RGB, Points, Pose, Progress, Refusal
 from ganonym.workers import in_workers
 
 PATIENCE = 120.0
@@ -86,7 +85,7 @@ def portraits(
     paths: Sequence[Path],
     crops: Sequence[Crop] = (),
     jobs: int = 1,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
     choices: Sequence[FaceChoice | None] = (),
 ) -> list[Portrait | PhotoError | None]:
@@ -162,7 +161,7 @@ def gather(
     jobs: int = 1,
     names: Sequence[str] | None = None,
     positive: str | None = None,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     crops: Sequence[Crop] = (),
     cache: FaceCache | None = None,
 ) -> Cohort:

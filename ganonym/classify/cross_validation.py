@@ -18,10 +18,10 @@ from ganonym.classify.metrics.rates import (
     logits,
     macro_f1,
 )
-from ganonym.classify.progress import Tell, heard
+from ganonym.classify.progress import heard
 from ganonym.classify.system import Calls, Inputs, Learner, asked, record
 from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
-from ganonym.types import Floats
+from ganonym.types import Floats, Progress
 
 FOLDS = 5
 
@@ -120,7 +120,7 @@ def cross_validated(
     count: int,
     seed: int,
     folds: int = FOLDS,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
 ) -> Floats:
     """Probabilities (n, count) of every photo by a classifier that never saw its subject.
 

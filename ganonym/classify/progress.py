@@ -5,19 +5,17 @@ Reports are for people who wait; nothing that is computed may depend on them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias
 
-Tell: TypeAlias = Callable[[str, int, int], None]
-"""(phase, done, total); `done` starts anew when a phase is entered again."""
+from ganonym.types import Progress
 
-_LISTENER: ContextVar[Tell] = ContextVar("listener", default=lambda *_: None)
+_LISTENER: ContextVar[Progress] = ContextVar("listener", default=lambda *_: None)
 
 
 @contextmanager
-def heard(tell: Tell) -> Iterator[None]:
+def heard(tell: Progress) -> Iterator[None]:
     """While this is entered, `tell` hears what is reported in this thread.
 
     >>> with heard(lambda *told: print(*told)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias, Union, Unpack
@@ -23,6 +23,7 @@ from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.extras import require
 from ganonym.settings import Settings
+from ganonym.types import Progress
 
 
 def assess(
@@ -78,7 +79,6 @@ def assess(
 
 Method: TypeAlias = Union[Settings, BaselineSettings, Released]  # noqa: UP007
 """One way to release: settings of ours, of a well-known method, or anybody's function or folder, as for `assess`."""
-Tell: TypeAlias = Callable[[str, int, int], None]
 
 
 def sweep(
@@ -156,8 +156,8 @@ def curves_of(methods: Mapping[str, Method]) -> list[list[str]]:
     return [curve for curve in curves if len(curve) > 1]
 
 
-def _prefixed(name: str, options: Options) -> Tell:
-    tell: Tell = options.get("progress", _silent)
+def _prefixed(name: str, options: Options) -> Progress:
+    tell: Progress = options.get("progress", _silent)
     return lambda phase, done, total: tell(f"{name}: {phase}", done, total)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import PhotoPair, Seen, acquire, acquire_distractors
 from ganonym.evaluate.assessment import Assessment, Counts
-from ganonym.evaluate.attack_all import Attacked, Tell, Write, attack_all, released_values
+from ganonym.evaluate.attack_all import Attacked, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
@@ -28,7 +28,7 @@ from ganonym.evaluate.utility.families import utility
 from ganonym.evaluate.utility.features import EncoderView, GestaltView
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.verdict.gates import Evidence, gates, headline, valid_until, verdict
-from ganonym.types import RGB
+from ganonym.types import RGB, Progress
 
 FEATURES = EncoderView()
 GESTALT = GestaltView()
@@ -37,7 +37,7 @@ WEAK_SUBJECTS = 60
 
 
 def assess_release(
-    given: AssessmentInput, tell: Tell, write: Write = lambda _trials: None
+    given: AssessmentInput, tell: Progress, write: Write = lambda _trials: None
 ) -> tuple[Assessment, Attacked]:
     """Attack, control, measure and judge. The same input gives the same assessment, to the last bit.
 
@@ -103,7 +103,7 @@ def assess_release(
     ), attacked
 
 
-def _acquired(given: AssessmentInput, attackers: Sequence[Attacker], tell: Tell) -> Seen:
+def _acquired(given: AssessmentInput, attackers: Sequence[Attacker], tell: Progress) -> Seen:
     """Every photo and output as attackers and judges of utility see it; weak anonymizers of some subjects, too."""
     views, subjects = views_of(attackers), given.release.subjects
     weak = (DLIB_ORACLE.view, THUMBNAIL.view)

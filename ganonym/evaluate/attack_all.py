@@ -19,10 +19,10 @@ from ganonym.evaluate.metrics.strata import distinctive
 from ganonym.evaluate.protocol import cost
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import Photos
+from ganonym.types import Progress
 from ganonym.workers import compute
 
 SHOWN = 12
-Tell = Callable[[str, int, int], None]
 Write = Callable[[Trials], object]
 """What becomes of the trials of one attacker in one setting; they are not kept."""
 
@@ -51,7 +51,7 @@ def attack_all(
     seed: int = 0,
     jobs: int = 1,
     write: Write = lambda _trials: None,
-    tell: Tell = lambda _phase, _done, _total: None,
+    tell: Progress = lambda _phase, _done, _total: None,
 ) -> Attacked:
     """Run every attack in `jobs` processes; `write` gets the trials of each as it is done, in the attackers' order.
 

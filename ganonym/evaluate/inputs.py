@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.source import walk
+from ganonym.types import Progress
 from ganonym.weights import read_manifest as read_weights
 
 PACKAGES = ("ganonym", "numpy", "scipy", "scikit-learn", "scikit-image", "torch", "dlib-bin", "face_recognition_models")
@@ -61,7 +62,7 @@ class Options(TypedDict, total=False):
     donors: Path | None
     distractors: Path | None
     today: date | None
-    progress: Callable[[str, int, int], None]
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,10 @@ def read_input(
     for classifier in classifiers:
         if isinstance(classifier, str):
             load_recipe(classifier)  # a name that there is not is told before any work
+        elif not callable(getattr(classifier, "learn", None)):
+            raise UsageError(f"{classifier!r} is no classifier.", "Give the name of a recipe, or what has `learn`.")
+    if options.get("jobs", 1) < 1:
+        raise UsageError(f"there cannot be {options.get('jobs')} jobs.", "Give 1, or more.")
     distinct, mock, donors = options.get("distinct"), options.get("mock"), options.get("donors")
     further, seed = options.get("distractors"), options.get("seed", 0)
     release = read_release(

@@ -19,12 +19,10 @@ from ganonym.files import make_folder, write_output
 from ganonym.phantom.cohort import CONTROL, Cohort, PhantomShape, cohort_of, photos_of, studio
 from ganonym.phantom.syndromes import HARD, load_syndromes
 from ganonym.photos.encode import encode_png
-from ganonym.types import RGB
+from ganonym.types import RGB, Progress
 from ganonym.workers import compute
 
 Case: TypeAlias = tuple[str | None, int]
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told of (phase, done, total)."""
 
 Row: TypeAlias = tuple[str, ...]
 HEALTHY = ("image", "subject", "sex", "age", "simulated")

@@ -18,14 +18,13 @@ from ganonym.classify.measurement.lengths import MEASUREMENTS, UNITS, Unit, iris
 from ganonym.classify.measurement.norms import Norm, Score, scores
 from ganonym.classify.measurement.norms_file import published, read_norms
 from ganonym.classify.measurement.signs import Conditions, Suggestion, conditions, suggest
-from ganonym.classify.progress import Tell
 from ganonym.errors import PhotoError, UsageError
 from ganonym.extras import require
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import shrunk_by
 from ganonym.subjects import FaceChoice, choose_face
-from ganonym.types import RGB, Face, Points, Refusal, Sex
+from ganonym.types import RGB, Face, Points, Progress, Refusal, Sex
 from ganonym.workers import in_workers
 
 if TYPE_CHECKING:
@@ -217,7 +216,7 @@ def measured(points: Points, against: Comparison, mm_per_px: float | None = None
 def landmarks_of(
     photos: Sequence[tuple[Path, FaceChoice | None]],
     jobs: int = 1,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Points | PhotoError]:
     """Landmarks (68, 2) in pixels of one face of each photo, in order, or why there are none.

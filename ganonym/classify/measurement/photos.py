@@ -16,7 +16,6 @@ from ganonym.classify.measurement.measure import Comparison, Measurements, landm
 from ganonym.classify.measurement.norms import cohort_norms
 from ganonym.classify.measurement.norms_file import norms_toml
 from ganonym.classify.measurement.pictures import drawn, percentile_chart
-from ganonym.classify.progress import Tell
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.files import make_folder, refuse_existing, write_output, write_private
@@ -25,7 +24,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.formats import ACCEPTED
 from ganonym.photos.source import walk
 from ganonym.subjects import FaceChoice
-from ganonym.types import Points, Sex
+from ganonym.types import Points, Progress, Sex
 
 _DIVISORS = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}
 
@@ -131,7 +130,7 @@ def measure_photos(
     people: Sequence[Person],
     against: Comparison,
     jobs: int = 1,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Reading]:
     """Measure the face of each person, in order. Raises EnvironmentFault as `landmarks_of` does."""

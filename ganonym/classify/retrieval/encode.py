@@ -18,14 +18,13 @@ from ganonym.classify.cohort import Portrait
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import FaceEncoder, OnnxEncoder, TrainedEncoder, read_encoder
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
-from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.classify.system import CPU, Arrays
 from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
 from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.onnx_session import SIDE, width
-from ganonym.types import luma
+from ganonym.types import Progress, luma
 from ganonym.weights import sha256_file, verified_path
 
 BUNDLED = "gestalt"
@@ -127,7 +126,7 @@ def encode(
     portraits: Sequence[Portrait],
     members: Sequence[Member],
     variants: Sequence[Variant] = VARIANTS,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
 ) -> Encodings:
     """Vectors (n, width) of each (member, variant), variants within members, of `portraits` (n) called `images`.
 

@@ -20,14 +20,13 @@ from safetensors.numpy import save
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import NO_DISORDER, NO_FACE, Crop, Portrait, portraits
 from ganonym.classify.crops import ArcFaceCrop
-from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.encode import Member, Variant, encode
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.faces.find import default_backends
 from ganonym.files import write_private
-from ganonym.types import Floats
+from ganonym.types import Floats, Progress
 from ganonym.weights import read_tensors, sha256_file
 
 
@@ -68,7 +67,7 @@ def look(
     ensemble: Ensemble,
     file: Path | None = None,
     jobs: int = 1,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> Looked:
     """Look at every photograph, or read in `file`, where it exists, what was seen before.
@@ -103,7 +102,9 @@ def look(
     return Looked(used, tuple((image, reasons[image]) for image in once if image in reasons), faces, digests, stored)
 
 
-def encoded(looked: Looked, ensemble: Ensemble, file: Path | None = None, tell: Tell = lambda *_: None) -> Encodings:
+def encoded(
+    looked: Looked, ensemble: Ensemble, file: Path | None = None, tell: Progress = lambda *_: None
+) -> Encodings:
     """What the ensemble makes of them; `file` as given to `look` is written unless it was read."""
     images = list(dict.fromkeys(case.image for case in looked.cases))
     stored = looked.stored

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import FOLDS, cross_validated, subject_folds, subjects_of
 from ganonym.classify.metrics.binary import area
-from ganonym.classify.progress import Tell
 from ganonym.classify.system import Inputs, Learner, Predictor
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
-from ganonym.types import Floats
+from ganonym.types import Floats, Progress
 
 LENGTH = 30
 
@@ -136,7 +135,7 @@ def separations(
     unaffected: int,
     seed: int,
     folds: int = FOLDS,
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
     rounds: int = ROUNDS,
 ) -> Separations:
     """Rates of `method` on what it has `seen` of `count` classes, of which `unaffected` is no disorder.

@@ -24,11 +24,11 @@ from ganonym.classify.explain.composite import (
     inside,
     limit_of,
 )
-from ganonym.classify.progress import Tell
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, gathered, reasons_of
 from ganonym.errors import UsageError
 from ganonym.files import make_folder, write_output
 from ganonym.photos.encode import encode_png
+from ganonym.types import Progress
 
 _LONGEST = 80
 # Windows takes these for devices, with any suffix.
@@ -57,7 +57,7 @@ def class_faces(
     cohort: Cohort,
     against: str | None = None,
     only: Sequence[str] = (),
-    tell: Tell = lambda *_: None,
+    tell: Progress = lambda *_: None,
 ) -> ClassFaces:
     """Composites of all classes, or `only` of those named; with `against`, how the others differ from that one.
 
@@ -174,7 +174,7 @@ class Composites:
         }
 
 
-def composites(study: Study, out: Path, against: str | None = None, tell: Tell = UNHEARD) -> Composites:
+def composites(study: Study, out: Path, against: str | None = None, tell: Progress = UNHEARD) -> Composites:
     """Write the mean face of each class of five people or more to the new or empty folder `out`.
 
     With `against`, maps of how the others differ from that class. The study's `only` are the classes that are drawn.

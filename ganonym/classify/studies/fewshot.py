@@ -12,11 +12,12 @@ from ganonym.classify.cohort import Cohort, embedded
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.learners import Compared, check_episodes, compare
-from ganonym.classify.progress import Tell, heard
+from ganonym.classify.progress import heard
 from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW
+from ganonym.types import Progress
 
 _SPANS = "Intervals are of 95 %; those over people are over the people asked for, not over those learned from."
 
@@ -94,7 +95,7 @@ class FewShot:
         }
 
 
-def fewshot(study: Study, episodes: Episodes, tell: Tell = UNHEARD) -> FewShot:
+def fewshot(study: Study, episodes: Episodes, tell: Progress = UNHEARD) -> FewShot:
     """Compare the learners on embeddings of the study's encoder, or the bundled one.
 
     Raises UsageError for base classes that there are not, and where no episode can be drawn.

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from ganonym.classify.case import Case, roster
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.model_folder import Model
-from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval import encode as members
 from ganonym.classify.retrieval.encode import VARIANTS
 from ganonym.classify.retrieval.gallery import PERSONAL, Ensemble, Looked, encoded, look
@@ -28,6 +27,7 @@ from ganonym.classify.studies.study import (
 from ganonym.classify.system import Arrays
 from ganonym.errors import UsageError
 from ganonym.faces.cache import FaceCache
+from ganonym.types import Progress
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Matched:
         )
 
 
-def match(study: GalleryStudy, photos: Sequence[Path], top: int = 5, tell: Tell = UNHEARD) -> Matched:
+def match(study: GalleryStudy, photos: Sequence[Path], top: int = 5, tell: Progress = UNHEARD) -> Matched:
     """The `top` disorders of the gallery nearest to each photograph. No diagnosis: a distance of faces.
 
     Raises UsageError for a gallery of no disorder, and when no photograph of it can be used.

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ganonym.classify.case import Case, Classed, check_folds
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import cross_validated
-from ganonym.classify.progress import Tell
 from ganonym.classify.studies.study import (
     UNHEARD,
     Remark,
@@ -27,6 +26,7 @@ from ganonym.classify.studies.study import (
 from ganonym.classify.systems.ordinal import level_rates, levels_by_signs, median_level, quadratic_kappa
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import Estimate, few, subject_bootstrap
+from ganonym.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Grading:
         }
 
 
-def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, tell: Tell = UNHEARD) -> Grading:
+def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, tell: Progress = UNHEARD) -> Grading:
     """Grade into `levels` of the study's `label`, the lowest first, or by numbers of `signs`, "1,5", in folds.
 
     A photograph is called the level at which half of the probability lies below. Raises UsageError for levels that are

@@ -11,7 +11,6 @@ import numpy as np
 
 from ganonym.classify.case import Case, roster
 from ganonym.classify.model_folder import Model
-from ganonym.classify.progress import Tell
 from ganonym.classify.retrieval.gallery import Ensemble, encoded, look
 from ganonym.classify.retrieval.protocol import (
     FREQUENT,
@@ -37,6 +36,7 @@ from ganonym.classify.studies.study import (
     remembered,
 )
 from ganonym.errors import UsageError
+from ganonym.types import Progress
 
 ALONE = "no second patient has its disorder"
 
@@ -83,7 +83,7 @@ class Retrieval:
         } | ensemble_payload(self.ensemble)
 
 
-def retrieve(study: GalleryStudy, protocol: Protocol, tell: Tell = UNHEARD) -> Retrieval:
+def retrieve(study: GalleryStudy, protocol: Protocol, tell: Progress = UNHEARD) -> Retrieval:
     """GestaltMatcher's test: is the disorder among the nearest? Macro top-k with 95 % intervals over patients.
 
     Splits are the tables' where every photograph has one, else drawn by patient. Raises UsageError when there is

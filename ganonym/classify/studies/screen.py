@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganonym.classify.case import Classed
-from ganonym.classify.progress import Tell, heard
+from ganonym.classify.progress import heard
 from ganonym.classify.screening.dysmorphism import Separations, check_groups, separations
 from ganonym.classify.screening.rates import TERMS, Screened, Terms
 from ganonym.classify.screening.threshold import Rule
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, gathered, reasons_of
 from ganonym.classify.systems.screening import YOUDEN, BinaryScreening, assess_in_folds, check_people
 from ganonym.errors import UsageError
+from ganonym.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Dysmorphism:
         }
 
 
-def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell = UNHEARD) -> Screening:
+def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Progress = UNHEARD) -> Screening:
     """Screen for the study's `positive` class, in folds over people; frontal photographs are rated beside all.
 
     In every fold the threshold is chosen by `rule` on the people learned from, by as many folds of those. Raises
@@ -103,7 +104,7 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
     return Screening(name, positive, rule, terms, screened, cohort.simulated, cohort.left_out, remarks)
 
 
-def dysmorphism(study: Study, unaffected: str, tell: Tell = UNHEARD) -> Dysmorphism:
+def dysmorphism(study: Study, unaffected: str, tell: Progress = UNHEARD) -> Dysmorphism:
     """Patient, or of the class `unaffected`? How well the recipe's scores part them, in folds over people.
 
     Raises UsageError for what `chosen` and `gathered` refuse, and where there is nothing to part.

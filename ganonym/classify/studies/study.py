@@ -17,14 +17,14 @@ from ganonym.classify.case import Case, Check, Classed, of_enough, roster
 from ganonym.classify.cohort import Cohort, Crop, gather
 from ganonym.classify.cross_validation import FOLDS, possible_folds
 from ganonym.classify.gestaltmatcher_release import lists_of, read_data, table_of
-from ganonym.classify.progress import Tell
 from ganonym.classify.recipe import BUNDLED, Chosen, Encoder, Recipe, altered, chosen_system
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.faces.cache import FaceCache
+from ganonym.types import Progress
 
 _LISTED = 10
 SIMULATED = "SIMULATED syndromes. "
-UNHEARD: Tell = lambda *_: None  # noqa: E731
+UNHEARD: Progress = lambda *_: None  # noqa: E731
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def gathered(
     check: Check = lambda _: None,
     crops: Sequence[Crop] = (),
     names: Sequence[str] | None = None,
-    tell: Tell = UNHEARD,
+    tell: Progress = UNHEARD,
 ) -> Gathered:
     """The faces of a study's table, with `crops`. Classes are those of `roster`, or `names`.
 
@@ -119,7 +119,7 @@ def gathered_cases(
     check: Check = lambda _: None,
     crops: Sequence[Crop] = (),
     names: Sequence[str] | None = None,
-    tell: Tell = UNHEARD,
+    tell: Progress = UNHEARD,
 ) -> Gathered:
     """The faces of `cases`, checked as `gathered` does; of the study's table only, whatever it says of classes."""
     check(roster(cases, names, study.positive))

@@ -15,13 +15,12 @@ from ganonym.classify.cross_validation import Rated, Tempered, cross_validated, 
 from ganonym.classify.metrics.rates import fit_temperature, logits
 from ganonym.classify.model_folder import Card, check_new, keep_model, learned_model
 from ganonym.classify.model_key import key_place
-from ganonym.classify.progress import Tell
 from ganonym.classify.recipe import Chosen
 from ganonym.classify.studies.model import check_key, key_of, opened, unchecked
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, fold_remarks, gathered, reasons_of
 from ganonym.classify.system import Learner
 from ganonym.errors import UsageError
-from ganonym.types import Floats
+from ganonym.types import Floats, Progress
 
 FEW = 5
 """Of fewer people a mean says much of each."""
@@ -58,7 +57,7 @@ class Training:
 
 
 def train(
-    study: Study, folder: Path, key_file: Path | None = None, calibrate: bool = False, tell: Tell = UNHEARD
+    study: Study, folder: Path, key_file: Path | None = None, calibrate: bool = False, tell: Progress = UNHEARD
 ) -> Training:
     """Learn the study's recipe from all of its cases, and write the model to `folder`.
 
@@ -93,7 +92,7 @@ def train(
     return Training(choice.recipe.name, folder, place, card, few, len(cohort.left_out), remarks)
 
 
-def _temperature(method: Learner, seen: Seen, count: int, seed: int, tell: Tell) -> float:
+def _temperature(method: Learner, seen: Seen, count: int, seed: int, tell: Progress) -> float:
     chances = cross_validated(method, seen.inputs, seen.classes, seen.subjects, count, seed, tell=tell)
     return fit_temperature(logits(chances), seen.classes)
 
@@ -153,7 +152,7 @@ class Evaluation:
         }
 
 
-def evaluate(study: Study, tell: Tell = UNHEARD) -> Evaluation:
+def evaluate(study: Study, tell: Progress = UNHEARD) -> Evaluation:
     """Train and test the study's recipe in folds over people.
 
     Raises UsageError for what `chosen` and `gathered` refuse, and for classes that cannot be told apart in folds.
@@ -176,7 +175,7 @@ def evaluate(study: Study, tell: Tell = UNHEARD) -> Evaluation:
     return _evaluation(choice.recipe.name, cohort, seen, chances, study.seed, scaled, True, remarks)
 
 
-def evaluate_model(study: Study, folder: Path, key_file: Path | None = None, tell: Tell = UNHEARD) -> Evaluation:
+def evaluate_model(study: Study, folder: Path, key_file: Path | None = None, tell: Progress = UNHEARD) -> Evaluation:
     """Test the trained model in `folder` on the study's table; its `key_file` tells whether it has learned from them.
 
     Raises UsageError when it has, and as `opened` and `gathered` do.

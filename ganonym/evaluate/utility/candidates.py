@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias, Union
 
@@ -17,14 +17,14 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.release import Item
 from ganonym.evaluate.utility.four_cells import Candidate, Side
 from ganonym.evaluate.utility.inputs import UtilityInputs
+from ganonym.types import Progress
 
 Added: TypeAlias = Union[Learner, str]  # noqa: UP007
 """Anything with `learn`, or a recipe by name (`classify.recipe.recipe_names`), of which the small preset is taken."""
-Tell: TypeAlias = Callable[[str, int, int], None]
 
 
 def candidates(
-    added: Sequence[Added], items: Sequence[Item], inputs: UtilityInputs, jobs: int, tell: Tell
+    added: Sequence[Added], items: Sequence[Item], inputs: UtilityInputs, jobs: int, tell: Progress
 ) -> list[Candidate]:
     """Each classifier with what it sees of originals and of outputs, and the name by which the report calls it.
 
@@ -41,7 +41,7 @@ def candidates(
     return found
 
 
-def _published(name: str, items: Sequence[Item], jobs: int, tell: Tell) -> Candidate:
+def _published(name: str, items: Sequence[Item], jobs: int, tell: Progress) -> Candidate:
     recipe = load_recipe(name)
     settings = recipe.small
     foundation = read_foundation(bundled=settings.bundled_start) if settings.pretrained_start else {}
