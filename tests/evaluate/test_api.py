@@ -171,3 +171,12 @@ def test_what_an_anonymizer_raises_says_at_which_photo() -> None:
     with pytest.raises(ValueError, match="no filter for") as told:
         assess([np.zeros((8, 8, 3), np.uint8)], broken, policy="internal")
     assert told.value.__notes__ == ["The anonymizer raised this for the photo 000001.png."]
+
+
+def test_what_is_no_classifier_and_no_number_of_jobs_is_refused_before_any_work() -> None:
+    photos = [np.zeros((8, 8, 3), np.uint8)]
+    with pytest.raises(UsageError, match="3 is no classifier"):
+        assess(photos, photos, classifiers=[3], policy="internal")  # type: ignore[list-item]
+    for jobs in (0, -1):
+        with pytest.raises(UsageError, match=f"there cannot be {jobs} jobs"):
+            assess(photos, photos, jobs=jobs, policy="internal")
