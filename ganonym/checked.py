@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from ganonym.errors import UsageError
 
 LONGEST = 80  # characters of a wrong value that a message repeats
+MOST = 30  # mistakes that a message lists: more than any settings have
 
 
 class Checked(BaseModel):
@@ -50,7 +51,8 @@ def refusal(error: ValidationError, where: str, remedy: str = "", model: type[Ba
     mistakes = error.errors(include_url=False)
     if not remedy and model is not None and any(mistake["type"] == "extra_forbidden" for mistake in mistakes):
         remedy = f"Known are: {', '.join(model.model_fields)}."
-    return UsageError(f"{where}: {'; '.join(map(_sentence, mistakes))}.", remedy)
+    listed = [*map(_sentence, mistakes[:MOST]), *[f"and {len(mistakes) - MOST} more"] * (len(mistakes) > MOST)]
+    return UsageError(f"{where}: {'; '.join(listed)}.", remedy)
 
 
 def _sentence(mistake: ErrorDetails) -> str:

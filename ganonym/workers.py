@@ -5,7 +5,8 @@
     Workers(load, processes, ...)           a batch: loaded models in every process, several streams, peak memory
 
 Processes are started afresh (spawn), so nothing of the caller is copied into them. What is sent to them is pickled:
-functions are those of a module, or partials of such.
+functions are those of a module, or partials of such. As always with spawn, a script that is run as it stands is
+imported again by each of them, so that what it does must stand below `if __name__ == "__main__":`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, TimeoutError, wait
@@ -27,7 +29,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from ganonym.errors import EnvironmentFault, GanonymError, PhotoError
+from ganonym.errors import EnvironmentFault, GanonymError, PhotoError, UsageError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +47,15 @@ class Lost:
     detail: str
 
 
+GUARD = 'In a script, call ganonym below: if __name__ == "__main__":'
 _NO_MEMORY = Lost("memory", "not enough memory for it")
+
+
+def refuse_unguarded() -> None:
+    """Raises UsageError in a worker process that is not yet at work, but imports the script that started it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # what CPython's own refusal looks at
+        sys.tracebacklimit = 0  # this process ends by it, as many others will: one line of each
+        raise UsageError("this script begins anew in every worker process.", GUARD)
 
 
 def compute(work: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
@@ -172,6 +182,7 @@ class Workers(Generic[Tools]):
 
     def _submit(self, work: Callable[[Tools, Item], Result], item: Item) -> Future[Any]:
         if self._pool is None:
+            refuse_unguarded()
             resource_tracker.ensure_running()  # of the workers; started by the first of them, it would undo the mask
             self._pool = ProcessPool(
                 max_workers=self._processes,
@@ -210,7 +221,9 @@ class Workers(Generic[Tools]):
                 return self._await(self._submit(work, item))
             except BrokenProcessPool:
                 self.stop()
-        raise EnvironmentFault("worker processes die before they can work.", "Is memory short? Try --jobs 1.")
+        raise EnvironmentFault(
+            "worker processes die before they can work.", f"{GUARD} Otherwise: is memory short? Try fewer jobs."
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import pytest
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ganonym.checked import LONGEST, Checked, refusal
+from ganonym.checked import LONGEST, MOST, Checked, refusal
 from ganonym.errors import UsageError
 
 
@@ -87,3 +87,14 @@ def test_other_models_are_told_of_in_the_same_words() -> None:
     told = refusal(caught.value, "sizes.toml", "Mend the file.")
     assert str(told).startswith("sizes.toml: sizes.1 must be a valid integer")
     assert str(told).endswith("not 'two'. Mend the file.")
+
+
+def test_a_message_ends_after_thirty_mistakes() -> None:
+    class Marks(BaseModel):
+        values: tuple[int, ...]
+
+    with pytest.raises(ValidationError) as caught:
+        Marks(values=tuple("x" * 100))  # type: ignore[arg-type]
+    told = str(refusal(caught.value, "marks"))
+    assert told.count("must be a valid integer") == MOST
+    assert told.endswith("; and 70 more.")

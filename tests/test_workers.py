@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import count, islice
+from pathlib import Path
 
 import pytest
 
+from ganonym.batch.run import anonymize_folder
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.workers import Lost, Workers, compute, resident_peak
 
@@ -131,6 +135,28 @@ def test_processes_that_die_while_loading_are_an_environment_fault() -> None:
             list(workers.stream(slower_first, range(3)))
     finally:
         workers.stop()
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    script, call = tmp_path / "script.py", "list(compute(abs, [-3, 2], jobs=1 + 1))"
+    script.write_text(f"from ganonym.workers import compute\n{call}\n")
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    *children, last = [line for line in ended.stderr.splitlines() if line.startswith("ganonym.errors.")]
+    told = 'In a script, call ganonym below: if __name__ == "__main__":'
+    assert set(children) == {f"ganonym.errors.UsageError: this script begins anew in every worker process. {told}"}
+    assert last.startswith(f"ganonym.errors.EnvironmentFault: worker processes die before they can work. {told}")
+    script.write_text(f"from ganonym.workers import compute\nif __name__ == '__main__':\n    print({call})\n")
+    assert subprocess.run([sys.executable, script], capture_output=True, text=True).stdout == "[3, 2]\n"
+
+
+def test_a_release_is_not_begun_by_a_script_that_a_worker_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    with pytest.raises(UsageError, match="begins anew"):
+        anonymize_folder(tmp_path, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("broken", "told"), [(refuse, "the models are wrong"), (break_down, "cannot load the models")])

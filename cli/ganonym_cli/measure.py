@@ -95,7 +95,7 @@ def measure(
     raise typer.Exit(code)
 
 
-def _shown(person: Person, found: Measurements) -> Table:
+def _shown(person: Person, measurements: Measurements) -> Table:
     """For the terminal: the table, sides left to --json, and under it what speaks against reading too much into it."""
     from rich import box
 
@@ -103,7 +103,7 @@ def _shown(person: Person, found: Measurements) -> Table:
     from ganonym_cli.table import Table
 
     terms: dict[str, list[str]] = {}
-    for term in found.terms:
+    for term in measurements.terms:
         for key in term.measures:
             terms.setdefault(_both(key), []).append(f"{term.term} {term.hpo}, {term.reliability}")
     about = [person.name, person.sex or "", "" if person.age is None else f"{person.age:g} years"]
@@ -112,7 +112,7 @@ def _shown(person: Person, found: Measurements) -> Table:
         table.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
     table.add_column(SUGGESTS)
     lacking: dict[str, list[str]] = {}
-    for key, score in found.scores.items():
+    for key, score in measurements.scores.items():
         if _both(key) != key:
             continue
         if score.why:
@@ -121,11 +121,11 @@ def _shown(person: Person, found: Measurements) -> Table:
         centile = "" if score.percentile is None else f"{score.percentile:.1f}"
         suggested = "\n".join(dict.fromkeys(terms.get(key, [])))
         table.add_row(MEASUREMENTS[key].name, f"{score.value:.3g}", score.unit, z, centile, suggested)
-    notes = [f"In this photo {caveat}." for caveat in found.caveats]
-    notes += [found.refused] if found.refused else []
-    notes += [f"{term.term}: {'; '.join(term.caveats)}." for term in found.terms if term.caveats]
+    notes = [f"In this photo {caveat}." for caveat in measurements.caveats]
+    notes += [measurements.refused] if measurements.refused else []
+    notes += [f"{term.term}: {'; '.join(term.caveats)}." for term in measurements.terms if term.caveats]
     notes += [f"No z, {why}: {', '.join(keys)}." for why, keys in lacking.items() if why != "no norm"]
-    table.caption = "\n".join([*notes, found.remark])
+    table.caption = "\n".join([*notes, measurements.remark])
     table.caption_justify = "left"
     return table
 

@@ -27,9 +27,7 @@ Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, all else on stderr.", rich_help_panel="Common")
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Print errors only.", rich_help_panel="Common")]
-_SEED = typer.Option("--seed", min=0, help="Same seed, same bytes.", rich_help_panel="Common")
-Seed: TypeAlias = Annotated[int, _SEED]
-SeedIfGiven: TypeAlias = Annotated[int | None, _SEED]
+Seed: TypeAlias = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.", rich_help_panel="Common")]
 Jobs: TypeAlias = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Worker processes.", show_default="all cores", rich_help_panel="Common"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,6 @@ from ganonym.checked import Checked
 from ganonym.settings import Engine, Settings
 
 Method = Literal["blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite"]
-METHODS: tuple[Method, ...] = get_args(Method)
 SCALED = ("blur", "pixelate")
 FACE_ALONE = ("k-same-pixel", "composite")
 WEAKEST, STRONGEST = 0.1, 4.0

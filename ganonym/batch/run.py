@@ -21,7 +21,7 @@ from ganonym.pseudonym import key_mark, read_or_create_key
 from ganonym.release_plan import coverable
 from ganonym.settings import Settings
 from ganonym.types import JSON
-from ganonym.workers import resident_peak
+from ganonym.workers import refuse_unguarded, resident_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def run_batch(job: BatchJob, pipeline: Pipeline | None = None, progress: Progres
     bytes. Without `settings.resume` the release in OUT stays as it is until the new one is complete. Raises UsageError
     and EnvironmentFault; whatever is wrong with a single photo goes to quarantine instead.
     """
+    refuse_unguarded()
     started = time.perf_counter()
     pipeline = pipeline or _pipeline(job)
     tell = progress or (lambda _phase, _done, _total: None)

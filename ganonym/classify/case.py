@@ -78,8 +78,8 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
     is not among `names`.
 
     >>> from pathlib import Path
-    >>> found = roster([Case("1", Path("1"), "p", "b"), Case("2", Path("2"), "q", "a"), Case("3", Path("3"), "r")])
-    >>> found.names, found.classes.tolist(), found.subjects
+    >>> listed = roster([Case("1", Path("1"), "p", "b"), Case("2", Path("2"), "q", "a"), Case("3", Path("3"), "r")])
+    >>> listed.names, listed.classes.tolist(), listed.subjects
     (('a', 'b'), [1, 0], ('p', 'q'))
     """
     labelled = [case for case in cases if case.disorder is not None]

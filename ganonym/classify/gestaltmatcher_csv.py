@@ -90,15 +90,15 @@ def read_about(table: Path, images: Collection[str], label: str | None = None) -
     lacking = [name for name in (*METADATA, *([label] if label else [])) if name not in columns]
     if lacking:
         raise UsageError(f"{table} has no column {lacking[0]!r}.", f"It has {', '.join(columns)}.")
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     faults = []
     for row in rows:
         if row.text("image_id") in images:
             case = _metadata_case(row, None)
             value = case.sex if label in ("sex", "gender") else row.text(label) if label else case.disorder
-            found.setdefault(case.image, replace(case, disorder=value or None))
+            cases.setdefault(case.image, replace(case, disorder=value or None))
             faults += [f"line {row.line}: {fault}" for fault in row.wrong]
-    return found, faults
+    return cases, faults
 
 
 def _cases(rows: Sequence[Row], read: Callable[[Row], Case]) -> list[Case]:
@@ -148,39 +148,39 @@ def _manifest_cases(table: Path, images: Path, rows: Sequence[Row]) -> list[Case
     manifest = read_manifest(table).rows  # it raises its faults, all at once, before ours
     cases = []
     for row in rows:
-        found = manifest[image_path(row.cells["image"])]
+        own = manifest[image_path(row.cells["image"])]
         simulated = row.text("simulated").lower()
         present, absent = _terms(row, "hpo", "absent")
         if simulated not in _TRUE + _FALSE:
             row.wrong.append(f"simulated {simulated!r} is neither true nor false")
         cases.append(
             Case(
-                found.image,
-                _inside(row, images, found.image),
-                found.subject,
-                found.syndrome,
-                found.sex,
-                found.age,
-                found.ethnicity,
+                own.image,
+                _inside(row, images, own.image),
+                own.subject,
+                own.syndrome,
+                own.sex,
+                own.age,
+                own.ethnicity,
                 split=row.text("split") or None,
                 simulated=simulated in _TRUE,
                 present=present,
                 absent=absent,
-                face=found.face,
+                face=own.face,
             )
         )
     return cases
 
 
 def _terms(row: Row, present: str, absent: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    found = []
+    parts = []
     for name in (present, absent):
         terms = [term.strip() for term in re.split("[;,]", row.text(name)) if term.strip()]
         row.wrong += [f"{name} {term!r} is not like HP:0000316" for term in terms if not _TERM.fullmatch(term)]
-        found.append(tuple(dict.fromkeys(terms)))
-    both = {term for term in found[0] if term in found[1]}
-    row.wrong += [f"{term} is both present and absent" for term in found[0] if term in both]
-    valid, lacking = (tuple(term for term in part if _TERM.fullmatch(term) and term not in both) for part in found)
+        parts.append(tuple(dict.fromkeys(terms)))
+    both = {term for term in parts[0] if term in parts[1]}
+    row.wrong += [f"{term} is both present and absent" for term in parts[0] if term in both]
+    valid, lacking = (tuple(term for term in part if _TERM.fullmatch(term) and term not in both) for part in parts)
     return valid, lacking
 
 

@@ -62,14 +62,14 @@ def table_of(data: Path) -> Path:
     if not data.is_dir():
         return data
     folder = _tables(data)
-    found = _files(folder, ABOUT)
-    if len(found) != 1:
-        told = f"{len(found)} of them: {', '.join(path.name for path in found)}" if found else "nothing"
+    tables = _files(folder, ABOUT)
+    if len(tables) != 1:
+        told = f"{len(tables)} of them: {', '.join(path.name for path in tables)}" if tables else "nothing"
         raise UsageError(
             f"{data} is a folder. Looked for GestaltMatcher's {TABLES}/{ABOUT}….tsv in it, and found {told}.",
             "Give the table itself, and with --images the folder of its photographs.",
         )
-    return found[0]
+    return tables[0]
 
 
 def lists_of(data: Path) -> list[Path]:
@@ -80,9 +80,9 @@ def lists_of(data: Path) -> list[Path]:
     if not data.is_dir():
         return [data]
     folder = _tables(data)
-    found = [next((path for name in names for path in _files(folder, f"{name}_images")), None) for names in _LISTS]
-    found += [next(iter(_files(folder, f"{name}_images")), None) for name in _RARE]
-    pairs = [pair for pair in (found[:2], found[2:]) if None not in pair]
+    places = [next((path for name in names for path in _files(folder, f"{name}_images")), None) for names in _LISTS]
+    places += [next(iter(_files(folder, f"{name}_images")), None) for name in _RARE]
+    pairs = [pair for pair in (places[:2], places[2:]) if None not in pair]
     lists = [path for pair in pairs for path in pair if path is not None]
     versions = sorted({_version(path) for path in _files(folder, "gmdb_")})
     if len(versions) > 1:
@@ -182,9 +182,9 @@ def _names(names: Path | None, about: Path | None) -> tuple[Path | None, dict[st
 
 def _beside(table: Path, stem: str) -> Path | None:
     """The table called `stem` of the same version, in the folder of `table`; of any, where there is one only."""
-    found = _files(table.parent, stem)
-    same = [path for path in found if _version(path) == _version(table)]
-    return next(iter(same or (found if len(found) == 1 and not _version(table) else [])), None)
+    tables = _files(table.parent, stem)
+    same = [path for path in tables if _version(path) == _version(table)]
+    return next(iter(same or (tables if len(tables) == 1 and not _version(table) else [])), None)
 
 
 def _tables(data: Path) -> Path:
@@ -192,10 +192,10 @@ def _tables(data: Path) -> Path:
 
 
 def _files(folder: Path, stem: str) -> list[Path]:
-    found: Iterable[Path] = folder.glob(f"{stem}*")
-    return sorted(path for path in found if path.suffix.lower() in _SUFFIXES and path.is_file())
+    paths: Iterable[Path] = folder.glob(f"{stem}*")
+    return sorted(path for path in paths if path.suffix.lower() in _SUFFIXES and path.is_file())
 
 
 def _version(path: Path) -> str:
-    found = _VERSION.search(path.name)
-    return found.group(1) if found else ""
+    match = _VERSION.search(path.name)
+    return match.group(1) if match else ""

@@ -7,7 +7,7 @@ the system that is to learn.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from ganonym.checked import refusal
 from ganonym.classify import systems
 from ganonym.classify.system import CPU, Arrays, Configuration, System
 from ganonym.errors import UsageError
@@ -105,7 +106,7 @@ def parse_recipe(text: str, source: str) -> Recipe:
 
     >>> parse_recipe('name = "x"', "x.toml")
     Traceback (most recent call last):
-    ganonym.errors.UsageError: the recipe x.toml lacks paper, section, system, deviations, small, full. ...
+    ganonym.errors.UsageError: the recipe x.toml: paper is missing; section is missing; system is missing; ...
     """
     recipe, presets = _file(text, source), {}
     for size, settings in (("small", recipe.small), ("full", recipe.full)):
@@ -236,19 +237,4 @@ def _file(text: str, source: str) -> _File:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the recipe {source} is no TOML: {error}.") from error
     except ValidationError as error:
-        raise _refused(source, error) from None
-
-
-def _refused(source: str, error: ValidationError) -> UsageError:
-    faults: Mapping[str, list[str]] = {"missing": [], "extra_forbidden": [], "": []}
-    for mistake in error.errors():
-        names = faults.get(mistake["type"], faults[""])
-        names += [name for name in [str(mistake["loc"][0])] if name not in names]
-    if faults["missing"]:
-        return UsageError(
-            f"the recipe {source} lacks {', '.join(faults['missing'])}.", "Compare it with a recipe that comes along."
-        )
-    if faults["extra_forbidden"]:
-        names = sorted(faults["extra_forbidden"])
-        return UsageError(f"the recipe {source} has {', '.join(names)}, which means nothing.", "Is it misspelt?")
-    return UsageError(f"the recipe {source} has no proper {', '.join(faults[''])}.", "Texts, tables, a list of texts.")
+        raise refusal(error, f"the recipe {source}", "Compare it with a recipe that comes along.") from None

@@ -44,13 +44,13 @@ def read_rows(table: Path, wanted: Sequence[str] = CASE_COLUMNS) -> tuple[list[s
 
     Raises UsageError for what cannot be read or has a column twice; a row's own faults are in the row.
     """
-    found = read_table(table, wanted)
-    columns = list(found.columns)
+    content = read_table(table, wanted)
+    columns = list(content.columns)
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         raise UsageError(f"the table {table}, line 1: columns appear twice: {', '.join(twice)}.")
     rows: list[Row] = []
-    for line, cells in found.rows:
+    for line, cells in content.rows:
         row = Row(line, dict(zip(columns, cells, strict=False)))
         surplus = len(cells) - len(columns)
         if surplus:

@@ -235,15 +235,6 @@ def allowed_hits(subjects: int, limit: float) -> int:
     return int(np.searchsorted(binom.cdf(np.arange(subjects), subjects, limit), ALPHA, side="right")) - 1
 
 
-def subjects_needed(limit: float, hits: int) -> int:
-    """The fewest subjects among whom `hits` are allowed.
-
-    >>> [subjects_needed(0.05, hits) for hits in range(4)]
-    [59, 93, 124, 153]
-    """
-    return next((n for n in range(hits + 1, _MOST) if _bounded(hits, n, limit)), _MOST)
-
-
 def chance_of(allowed: int, subjects: int, gallery: int) -> float:
     """Probability of at most `allowed` hits by blind guesses of one in `gallery`."""
     from scipy.stats import binom

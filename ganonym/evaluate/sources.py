@@ -130,6 +130,9 @@ def _treated(photos: Path, images: Sequence[str], anonymize: Anonymize) -> Itera
             output = anonymize(rgb.copy())
         except PhotoError:
             continue  # withheld
+        except Exception as error:
+            error.add_note(f"The anonymizer raised this for the photo {image}.")
+            raise
         if output is not None:
             yield image, rgb_of(output, f"the output of {image}")
 

@@ -18,7 +18,6 @@ Measure = Callable[[Points], Floats]
 
 RIGHT_LIDS, LEFT_LIDS = (37, 38, 40, 41), (43, 44, 46, 47)
 HAIRLINE = slice(LANDMARKS, -4)
-BRIDGE = slice(-4, None)
 _BRIDGE_SIDES = ((27, 39, 0.45), (27, 42, 0.45), (28, 39, 0.4), (28, 42, 0.4))
 
 

@@ -64,32 +64,9 @@ def audit_shapes(originals: Floats, outputs: Floats, owners: Floats, bound: floa
     return audit
 
 
-def epsilon_lower_bound(hits: int, false_alarms: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """The least ε·t consistent with a distinguisher's record, in nats; 0 when it proves nothing.
-
-    It named the first of two shapes in `hits` of `trials` outputs of the first, and in `false_alarms` of as many of the
-    second. Under ε-metric privacy at distance t the rates differ by a factor exp(ε·t) at most, both ways round; each
-    is bounded by Clopper and Pearson at half of the error (Jagielski et al. 2020). A mechanism that declares less than
-    this is refuted.
-
-    >>> epsilon_lower_bound(50, 50, 100), round(epsilon_lower_bound(1000, 0, 1000), 2)
-    (0.0, 4.88)
-    """
-    one_sided = 1.0 - (1.0 - confidence) / 2.0
-    ratios = (
-        _lower_bound(hits, trials, one_sided) / _upper_bound(false_alarms, trials, one_sided),
-        _lower_bound(trials - false_alarms, trials, one_sided) / _upper_bound(trials - hits, trials, one_sided),
-    )
-    return max(0.0, *(math.log(ratio) if ratio > 0 else 0.0 for ratio in ratios))
-
-
 def _lower_bound(hits: float, n: int, confidence: float = CONFIDENCE) -> float:
     """Exact one-sided lower confidence bound of a rate; fractional hits are rounded down."""
     from scipy.special import betaincinv
 
     whole = math.floor(round(hits, 9))
     return float(betaincinv(whole, n - whole + 1, 1.0 - confidence)) if whole else 0.0
-
-
-def _upper_bound(hits: int, n: int, confidence: float) -> float:
-    return 1.0 - _lower_bound(n - hits, n, confidence)

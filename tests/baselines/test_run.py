@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganonym.baselines.made_faces import align_face
-from ganonym.baselines.methods import METHODS, BaselineSettings, Method
+from ganonym.baselines.methods import BaselineSettings, Method
 from ganonym.baselines.treat import Treatment, aligned, treat
 from ganonym.batch.audit import audit_release
 from ganonym.batch.job import BatchJob
@@ -77,7 +78,7 @@ def pixels(path: Path) -> RGB:
         return np.asarray(picture)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", get_args(Method))
 def test_treated_or_in_quarantine(go: Go, folder: Path, tmp_path: Path, method: Method) -> None:
     out = tmp_path / "out"
     more = {"k": 2} if method == "k-same-pixel" else {}

@@ -162,3 +162,12 @@ def test_a_recipe_that_there_is_not_is_told_before_any_work() -> None:
 def test_an_option_that_there_is_not_is_told() -> None:
     with pytest.raises(TypeError, match="no option speed"):
         assess([], [], speed=3)  # type: ignore[call-arg]
+
+
+def test_what_an_anonymizer_raises_says_at_which_photo() -> None:
+    def broken(rgb: RGB) -> RGB:
+        raise ValueError(f"no filter for {rgb.shape}")
+
+    with pytest.raises(ValueError, match="no filter for") as told:
+        assess([np.zeros((8, 8, 3), np.uint8)], broken, policy="internal")
+    assert told.value.__notes__ == ["The anonymizer raised this for the photo 000001.png."]

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from ganonym.errors import GuaranteeBroken
 from ganonym.faces.shape import ShapeModel, join, split
 from ganonym.privacy import ksame
-from ganonym.privacy.audit import audit_shapes, epsilon_lower_bound
+from ganonym.privacy.audit import audit_shapes
 from ganonym.privacy.expression import repartitioned
 from ganonym.privacy.ksame import GroupMean
 from ganonym.privacy.privatize import privatize
@@ -105,14 +105,3 @@ def test_exact_shapes_name_everybody_and_what_is_not_released_nobody(model: Shap
     assert (exact.audit.hits, exact.audit.bound) == (12.0, 1.0)
     rare = [replace(face, label="rare") for face in cohort(model, 4)]
     assert privatize(rare, model, PrivacySettings(k=5), manifest=True).audit is None
-
-
-@given(st.integers(1, 400), st.data())
-def test_epsilon_is_never_proved_beyond_the_record(trials: int, data: st.DataObject) -> None:
-    hits, false = (data.draw(st.integers(0, trials)) for _ in range(2))
-    proved = epsilon_lower_bound(hits, false, trials)
-    assert proved >= 0
-    if 0 < false < trials and 0 < hits < trials:
-        rates = (hits / false, (trials - false) / (trials - hits))
-        assert proved <= max(0.0, *np.log(rates)) + 1e-9
-    assert epsilon_lower_bound(false, false, trials) == 0.0

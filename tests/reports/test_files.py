@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from invented import invented
 
 from ganonym.errors import UsageError
+from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
-from ganonym.evaluate.report.files import json_schema, read_assessment, salted, to_json, trials_file, write_assessment
+from ganonym.evaluate.report.files import read_assessment, salted, to_json, trials_file, write_assessment
 from ganonym.evaluate.scores import Scores
 
 SALT = bytes(range(32))
@@ -71,7 +72,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_the_schema_knows_every_field() -> None:
-    schema = json.loads(json_schema())
+    schema = Assessment.model_json_schema()
     assert set(schema["properties"]) == set(json.loads(to_json(invented())))
     assert schema["additionalProperties"] is False
 

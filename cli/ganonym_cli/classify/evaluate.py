@@ -96,17 +96,17 @@ def evaluate(
             given = {"--preset": preset != "small", "--set": bool(changes), "--folds": folds != FOLDS}
             if refused := ", ".join(name for name, there in given.items() if there):
                 raise UsageError(f"{refused}: {what} is trained already.", "Give a recipe to train another.")
-            found = studies.evaluate_model(study, Path(what), key_file, advance)
+            evaluation = studies.evaluate_model(study, Path(what), key_file, advance)
         elif key_file is not None:
             raise UsageError("--key-file is of a trained model; a recipe is tested in folds.", "Leave it out.")
         else:
-            found = studies.evaluate(replace(study, recipe=load_recipe(what)), advance)
-    tell(output, found)
+            evaluation = studies.evaluate(replace(study, recipe=load_recipe(what)), advance)
+    tell(output, evaluation)
 
 
-def tell(output: Output, found: Evaluation) -> None:
+def tell(output: Output, evaluation: Evaluation) -> None:
     """Rates over all classes and of each against the rest, as tables or JSON."""
-    rates, scaled = found.rated, found.tempered
+    rates, scaled = evaluation.rated, evaluation.tempered
     whole = Table("rate", "value", "95 % interval", prose=["rate"])
     rows = {f"macro top-{k}": rate for k, rate in rates.top.items()}
     rows |= {"accuracy": rates.accuracy, "macro F1": rates.f1, "calibration error": rates.calibration}
@@ -117,7 +117,7 @@ def tell(output: Output, found: Evaluation) -> None:
     for name, rate in rows.items():
         whole.add_row(name, marked(f"{rate.value:.3f}", rates.few_people), f"{rate.low:.3f} to {rate.high:.3f}")
     single = Table("class", "people", "sensitivity", "specificity", "PPV", "NPV", "F1", "AUROC")
-    for label, row in zip(found.names, rates.classes, strict=True):
+    for label, row in zip(evaluation.names, rates.classes, strict=True):
         shown: dict[str, Estimate | None] = {name: getattr(row, name) for name in _RATES}
         cells = [
             "–"
@@ -127,7 +127,7 @@ def tell(output: Output, found: Evaluation) -> None:
         ]
         single.add_row(label, str(row.affected), *cells)
     few = rates.few_people or any(row.few_people for row in rates.classes)
-    left = f"; {len(found.left_out)} photographs left out" if found.left_out else ""
-    said = f"{simulated(found.simulated)}{rates.photos} tested, {rates.subjects} people{left}."
-    say(output, found.remarks)
-    output.result(found.payload(), f"{found.name}: {said}", whole, single, *star(few))
+    left = f"; {len(evaluation.left_out)} photographs left out" if evaluation.left_out else ""
+    said = f"{simulated(evaluation.simulated)}{rates.photos} tested, {rates.subjects} people{left}."
+    say(output, evaluation.remarks)
+    output.result(evaluation.payload(), f"{evaluation.name}: {said}", whole, single, *star(few))

@@ -108,14 +108,14 @@ def match(
     )
     study = studies.GalleryStudy(tuple(gallery), images, encoders, encodings, workers(jobs), cache_at(cache))
     with output.progress() as advance:
-        found = studies.match(study, photos, top, advance)
+        matched = studies.match(study, photos, top, advance)
     table = Table("photograph", "disorder", "distance", "nearest photograph")
-    for image, nearest in found.photos.items():
+    for image, nearest in matched.photos.items():
         for place, row in enumerate(nearest):
             table.add_row("" if place else image, row.disorder, f"{row.distance:.3f}", row.case.image)
-    say(output, found.remarks)
-    output.result(found.payload(), table)
-    if found.left_out:
+    say(output, matched.remarks)
+    output.result(matched.payload(), table)
+    if matched.left_out:
         raise typer.Exit(1)
 
 
@@ -172,23 +172,25 @@ def retrieve(
     )
     study = gallery.GalleryStudy(tuple(data), images, encoders, encodings, workers(jobs), cache_at(cache))
     with output.progress() as advance:
-        found = studies.retrieve(study, studies.Protocol(frequent, splits, pool, seed), advance)
-    say(output, found.remarks)
+        retrieval = studies.retrieve(study, studies.Protocol(frequent, splits, pool, seed), advance)
+    say(output, retrieval.remarks)
     drawn = f"Splits drawn (seed {seed}); frequent: more than {frequent} patients"
-    counted = f"{found.photos} photographs, {found.subjects} people; {len(found.left_out)} photographs left out."
+    counted = (
+        f"{retrieval.photos} photographs, {retrieval.subjects} people; {len(retrieval.left_out)} photographs left out."
+    )
     output.result(
-        found.payload(),
-        f"{simulated(found.simulated)}{'Published splits' if found.given else drawn}. {counted}",
-        shown(found.accuracies),
-        *star(any(accuracy.few_people for accuracy in found.accuracies)),
+        retrieval.payload(),
+        f"{simulated(retrieval.simulated)}{'Published splits' if retrieval.given else drawn}. {counted}",
+        shown(retrieval.accuracies),
+        *star(any(accuracy.few_people for accuracy in retrieval.accuracies)),
     )
 
 
-def shown(found: Sequence[Accuracy]) -> Table:
+def shown(accuracies: Sequence[Accuracy]) -> Table:
     """A row a setting, test/gallery; "–" where the gallery has no more disorders than the list."""
-    ranks = sorted({k for row in found for k in row.top})
+    ranks = sorted({k for row in accuracies for k in row.top})
     table = Table("setting", "tested", "gallery", "disorders", *(f"top-{k}" for k in ranks))
-    for row in found:
+    for row in accuracies:
         rates = [row.top.get(k) for k in ranks]
         cells = [
             "–" if rate is None else marked(f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]", row.few_people)
@@ -242,22 +244,22 @@ def fewshot(
     )
     plan = studies.Episodes(Shape(ways, shots, queries), episodes, frequent, tuple(base or ()))
     with output.progress() as advance:
-        found = studies.fewshot(study, plan, advance)
-    compared = found.compared
+        result = studies.fewshot(study, plan, advance)
+    compared = result.compared
     table = Table("learner", "accuracy", "over episodes", "over people")
     for name, accuracy in compared.learners:
         intervals = (accuracy.over_episodes, accuracy.over_subjects)
         spans = (f"{interval.low:.3f} to {interval.high:.3f}" for interval in intervals)
-        table.add_row(name, marked(f"{accuracy.over_episodes.value:.3f}", found.few_people), *spans)
+        table.add_row(name, marked(f"{accuracy.over_episodes.value:.3f}", result.few_people), *spans)
     for name, _ in compared.not_run:
         table.add_row(name, "not run")
-    say(output, found.remarks)
+    say(output, result.remarks)
     output.result(
-        found.payload(),
-        f"{simulated(found.simulated)}{ways} ways, {shots} shots, {queries} queries of people; "
+        result.payload(),
+        f"{simulated(result.simulated)}{ways} ways, {shots} shots, {queries} queries of people; "
         f"chance {compared.chance:.3f}.",
-        f"{len(found.base)} base classes: {', '.join(found.base) or 'none'}",
-        f"{len(found.novel)} novel classes: {', '.join(found.novel)}",
+        f"{len(result.base)} base classes: {', '.join(result.base) or 'none'}",
+        f"{len(result.novel)} novel classes: {', '.join(result.novel)}",
         table,
-        *star(found.few_people),
+        *star(result.few_people),
     )

@@ -81,23 +81,23 @@ def grade(
         cache=cache_at(cache),
     )
     with output.progress() as advance:
-        found = studies.grade(study, level or (), signs, advance)
-    names = [f"called {level.name}" for level in found.levels]
+        grading = studies.grade(study, level or (), signs, advance)
+    names = [f"called {level.name}" for level in grading.levels]
     table = Table("level", "photographs", "people", *names, "sensitivity", "specificity")
-    for row in found.levels:
+    for row in grading.levels:
         rates = {"sensitivity": row.sensitivity, "specificity": row.specificity}
         cells = [
             marked("nan" if rate is None else f"{rate:.2f}", name in row.few_people) for name, rate in rates.items()
         ]
         table.add_row(row.name, str(row.photos), str(row.people), *map(str, row.called), *cells)
-    say(output, found.remarks)
+    say(output, grading.remarks)
     output.result(
-        found.payload(),
-        f"{found.name}: {simulated(found.simulated)}{found.photos} photographs, {found.subjects} people; "
-        f"{len(found.left_out)} photographs left out.",
-        f"quadratic kappa {with_interval(found.kappa, found.few_people)}: 0 is chance, 1 full agreement.",
+        grading.payload(),
+        f"{grading.name}: {simulated(grading.simulated)}{grading.photos} photographs, {grading.subjects} people; "
+        f"{len(grading.left_out)} photographs left out.",
+        f"quadratic kappa {with_interval(grading.kappa, grading.few_people)}: 0 is chance, 1 full agreement.",
         table,
-        *star(any(row.few_people for row in found.levels)),
+        *star(any(row.few_people for row in grading.levels)),
         *(["Levels are numbers of signs: they test the method and say nothing of risk."] if signs else []),
     )
 
@@ -124,13 +124,13 @@ def composite(
     output = Output(as_json, quiet)
     study = Study(data, images, label=label, only=tuple(only or ()), jobs=workers(jobs), cache=cache_at(cache))
     with output.progress() as advance:
-        found = composites(study, out, against, advance)
-    maps = ["largest shift", "mean luma"] if found.limit else []
+        result = composites(study, out, against, advance)
+    maps = ["largest shift", "mean luma"] if result.limit else []
     table = Table("class", "people", "photographs", "file", *maps)
-    for picture in found.pictures:
+    for picture in result.pictures:
         cells = [picture.name, str(picture.people), str(picture.photos), picture.path.name]
         if picture.shift_px is not None and picture.luma is not None:
             cells += [f"{picture.shift_px:.1f} px", f"{picture.luma:+.1f}"]
         table.add_row(*cells)
-    say(output, found.remarks)
-    output.result(found.payload(), f"{simulated(found.simulated)}{len(found.pictures)} composites: {out}", table)
+    say(output, result.remarks)
+    output.result(result.payload(), f"{simulated(result.simulated)}{len(result.pictures)} composites: {out}", table)

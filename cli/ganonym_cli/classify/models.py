@@ -119,14 +119,14 @@ def predict(
     output = Output(as_json, quiet)
     studies.check_photos(photos)
     opened = studies.opened(model, Encoder(encoder, sha256), device)
-    found = studies.predict(opened.model, photos, top, workers(jobs), cache_at(cache))
+    predictions = studies.predict(opened.model, photos, top, workers(jobs), cache_at(cache))
     table = Table("photograph", "class", "probability")
-    for image, classes in found.photos.items():
+    for image, classes in predictions.photos.items():
         for place, (name, chance) in enumerate(classes):
             table.add_row("" if place else image, name, f"{chance:.2f}")
-    say(output, (*opened.remarks, *found.remarks))
-    output.result(found.payload(), table)
-    if found.left_out:
+    say(output, (*opened.remarks, *predictions.remarks))
+    output.result(predictions.payload(), table)
+    if predictions.left_out:
         raise typer.Exit(1)
 
 
@@ -156,9 +156,9 @@ def explain(
         raise UsageError(f"--out {out} is the photograph itself.", "Name another file.")
     refuse_existing("--out", out)
     opening = opened(model, Encoder(encoder, sha256), "cpu")
-    found = explained(opening.model, photo, name, cache_at(cache))
-    write_private(out, encode_png(found.picture))
+    explanation = explained(opening.model, photo, name, cache_at(cache))
+    write_private(out, encode_png(explanation.picture))
     table = Table("region", "share of the map")
-    for region, share in found.shares.items():
+    for region, share in explanation.shares.items():
         table.add_row(region, f"{share:.2f}")
-    output.result({"class": found.name, "picture": str(out), "shares": dict(found.shares)}, table)
+    output.result({"class": explanation.name, "picture": str(out), "shares": dict(explanation.shares)}, table)

@@ -99,8 +99,8 @@ def screen(
         cache=cache_at(cache),
     )
     with output.progress() as advance:
-        found = studies.screen(study, rule, terms, advance)
-    _tell(output, found)
+        screening = studies.screen(study, rule, terms, advance)
+    _tell(output, screening)
 
 
 def dysmorphism(
@@ -145,8 +145,8 @@ def dysmorphism(
         cache=cache_at(cache),
     )
     with output.progress() as advance:
-        found = studies.dysmorphism(study, unaffected, advance)
-    parted = found.separations
+        result = studies.dysmorphism(study, unaffected, advance)
+    parted = result.separations
     scores = {
         "unaffected_class": (f"1 − probability of {unaffected}", "patients and unaffected people"),
         "result_list": ("look of the ranked list", "patients; lists of both"),
@@ -155,12 +155,12 @@ def dysmorphism(
     table = Table("score", "learned from", "AUROC [95 % interval]", prose=["score", "learned from"])
     for key, (score, learned) in scores.items():
         table.add_row(score, learned, with_interval(getattr(parted, key), parted.few_people))
-    say(output, found.remarks)
+    say(output, result.remarks)
     output.result(
-        found.payload(),
-        f"{found.name}, patients against {unaffected}: {simulated(found.simulated)}{parted.photos} tested, "
+        result.payload(),
+        f"{result.name}, patients against {unaffected}: {simulated(result.simulated)}{parted.photos} tested, "
         f"{parted.patients} patients of {parted.disorders} disorders and {parted.unaffected} unaffected people; "
-        f"{len(found.left_out)} photographs left out.",
+        f"{len(result.left_out)} photographs left out.",
         table,
         "0.5 says nothing, 1 parts them; everybody is scored by what learned from other people. The ranked list is of "
         "disorders only, for unaffected people too; its look is judged by a logistic regression on its probabilities, "
@@ -169,20 +169,21 @@ def dysmorphism(
     )
 
 
-def _tell(output: Output, found: Screening) -> None:
-    rule, terms, screened = found.rule, found.terms, found.screened
+def _tell(output: Output, screening: Screening) -> None:
+    rule, terms, screened = screening.rule, screening.terms, screening.screened
     aim = rule.by if rule.by == "youden" else f"{rule.by} of at least {rule.target:g}"
     who = screened.any_angle
     nod = "" if terms.pitch is None else f" or nods by more than {terms.pitch:g}"
     left = len(screened.angles.left)
     turned = f"{left} photographs not frontal: the head turns by more than {terms.yaw:g} degrees{nod}"
-    say(output, found.remarks)
+    say(output, screening.remarks)
     output.result(
-        found.payload(),
-        f"{found.name}, {found.positive} against all else: {simulated(found.simulated)}{who.photos} photographs of "
-        f"{who.patients} patients and {who.others} others, rate called by what learned from other people.",
+        screening.payload(),
+        f"{screening.name}, {screening.positive} against all else: {simulated(screening.simulated)}"
+        f"{who.photos} photographs of {who.patients} patients and {who.others} others, "
+        "rate called by what learned from other people.",
         _table(screened),
-        f"{turned}; {len(found.left_out)} photographs left out.",
+        f"{turned}; {len(screening.left_out)} photographs left out.",
         f"Thresholds of the folds, for {aim}: " + ", ".join(map(_threshold, screened.thresholds)) + ".",
         "PPV and NPV are those of this study, whose share of patients is its own: they say nothing of practice. "
         "Give --prevalence."
@@ -192,9 +193,9 @@ def _tell(output: Output, found: Screening) -> None:
     )
 
 
-def _table(found: Screened) -> Table:
+def _table(screened: Screened) -> Table:
     table = Table("rate [95 % interval]", "any angle", "frontal")
-    columns = [_cells(found.any_angle), {} if found.frontal is None else _cells(found.frontal)]
+    columns = [_cells(screened.any_angle), {} if screened.frontal is None else _cells(screened.frontal)]
     for name, cell in columns[0].items():
         table.add_row(name, cell, columns[1].get(name, "no patients, or no others"))
     return table

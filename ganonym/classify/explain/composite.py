@@ -65,9 +65,9 @@ def composite(portraits: Sequence[Portrait], subjects: Sequence[str]) -> Composi
     return Composite(_levels(_mean_face(portraits, owners, points)), points, int(owners.max()) + 1)
 
 
-def in_shape(found: Composite, points: Points) -> RGB:
+def in_shape(face: Composite, points: Points) -> RGB:
     """The composite brought to the shape `points` (68, 2), (256, 256, 3) uint8."""
-    return _levels(_brought(found.rgb, found.points, _raster(points)))
+    return _levels(_brought(face.rgb, face.points, _raster(points)))
 
 
 def difference(
@@ -177,33 +177,33 @@ def inside(points: Points) -> NDArray[np.bool_]:
     return np.asarray(Delaunay(points).find_simplex(np.stack([x, y], axis=-1)) >= 0)
 
 
-def limit_of(found: Sequence[Difference]) -> float:
+def limit_of(differences: Sequence[Difference]) -> float:
     """The one scale of several maps: the largest difference in luma within a face, grey levels; at least 1.
 
     Outside of the face hair and background differ more than skin does, by chance; there colours are cut off.
     """
-    return max([1.0, *(float(np.abs(difference.luma[inside(difference.points)]).max()) for difference in found)])
+    return max([1.0, *(float(np.abs(difference.luma[inside(difference.points)]).max()) for difference in differences)])
 
 
-def drawn(patients: Composite, found: Difference, limit: float) -> RGB:
+def drawn(patients: Composite, change: Difference, limit: float) -> RGB:
     """The composite of patients in pale grey, (824, 768, 3) uint8, tinted by the difference in luma up to ±`limit`.
 
     Both are in the shape half-way between patients and controls. The outline is the controls' mean shape; from it
     arrows point to where the patients' landmarks lie, drawn 3 times as long as they are. The strip below says the
     scale. Deterministic.
     """
-    pale = _PALEST + grey(in_shape(patients, found.points)) * ((255 - _PALEST) / 255)
-    tinted = (pale[..., None] * (heat(found.luma, limit) / 255.0)).round().astype(np.uint8)
+    pale = _PALEST + grey(in_shape(patients, change.points)) * ((255 - _PALEST) / 255)
+    tinted = (pale[..., None] * (heat(change.luma, limit) / 255.0)).round().astype(np.uint8)
     side = CANVAS * ENLARGED
     sheet = Image.new("RGB", (side, side + _STRIP), PAPER)
     sheet.paste(Image.fromarray(tinted).resize((side, side), Image.Resampling.BICUBIC))
     draw = ImageDraw.Draw(sheet)
     # Pillow counts from pixel corners, landmarks from pixel centres.
-    controls = (found.points - found.shift / 2 + 0.5) * ENLARGED - 0.5
+    controls = (change.points - change.shift / 2 + 0.5) * ENLARGED - 0.5
     for landmarks, closed in _LINES:
         line = controls[[*landmarks, *([landmarks[0]] if closed else [])]]
         draw.line([(x, y) for x, y in line.tolist()], OTHERS, 1)
-    for start, step in zip(controls, found.shift * ENLARGED * LENGTHENED, strict=True):
+    for start, step in zip(controls, change.shift * ENLARGED * LENGTHENED, strict=True):
         _arrow(draw, start, step)
     _legend(sheet, draw, limit)
     return np.asarray(sheet)

@@ -187,13 +187,13 @@ def _on_part(heat: Floats, matrix: Floats, corner: tuple[int, int], size: tuple[
     place = apply(matrix, np.array([corner], np.float64))[0]
     # Pillow counts from pixel corners, matrices from pixel centres.
     shift = place + 0.5 - matrix[:, :2] @ np.array([0.5, 0.5])
-    found = Image.fromarray(heat.astype(np.float32)).transform(
+    part = Image.fromarray(heat.astype(np.float32)).transform(
         (size[1], size[0]),
         Image.Transform.AFFINE,
         np.column_stack([matrix[:, :2], shift]).ravel().tolist(),
         Image.Resampling.BILINEAR,
     )
-    return np.asarray(found, np.float64)
+    return np.asarray(part, np.float64)
 
 
 Scores: TypeAlias = Callable[[Tensor], Tensor]

@@ -134,8 +134,8 @@ def pool(classes: Index, subjects: Sequence[str], shape: Shape, among: Sequence[
 
     Raises UsageError when fewer than `shape.ways` classes have the subjects that an episode takes.
 
-    >>> found = pool(np.array([0, 0, 1, 1, 2]), ["a", "b", "c", "d", "e"], Shape(ways=2, shots=1, queries=1))
-    >>> found.classes.tolist(), found.left_out
+    >>> drawn_from = pool(np.array([0, 0, 1, 1, 2]), ["a", "b", "c", "d", "e"], Shape(ways=2, shots=1, queries=1))
+    >>> drawn_from.classes.tolist(), drawn_from.left_out
     ([0, 1], (2,))
     """
     if len(classes) != len(subjects):

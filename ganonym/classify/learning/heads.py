@@ -1,8 +1,7 @@
 """Heads that turn embeddings into classes: softmax, ArcFace (Deng et al. 2019) and CosFace (Wang et al. 2018).
 
-The margins are trained with pytorch-metric-learning. What its losses compute is written out here once more, in ten
-lines, for loops that need what the library does not offer (weights of classes, heads of several silos); a test holds
-both equal.
+The margins are trained with pytorch-metric-learning; a test holds its losses equal to the papers' formulas. CosFace is
+also written out, for networks that are trained without that library.
 
 Published face recognizers separate 10⁵ people with a scale of 64. With some twenty classes of some fifty photographs
 such a scale does not train: hence 30 here (16 … 30 serve), and cross-entropy as the arm to compare with.
@@ -117,23 +116,6 @@ def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
     tensor([[0.6000, 0.8000]])
     """
     return functional.normalize(embeddings, dim=1) @ functional.normalize(weights, dim=0)
-
-
-def arcface_logits(likeness: Tensor, classes: Tensor, margin: float = ARCFACE_MARGIN, scale: float = SCALE) -> Tensor:
-    """Training logits (n, c) of cosines (n, c): s · cos(θ + m) at the own class (n,), m in degrees, else s · cos θ.
-
-    Where θ + m passes 180° the cosine would grow again: there s · (cos θ − m · sin m), with m in radians (Deng et al.
-    2019, their code). Finite gradients also where a cosine is ±1, as the sine is kept off 0.
-
-    >>> arcface_logits(torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 60.0, 10.0).round(decimals=2)
-    tensor([[5., 0.]])
-    """
-    radians = math.radians(margin)
-    own = likeness.gather(1, classes[:, None])
-    sine = (1 - own.square()).clamp_min(torch.finfo(likeness.dtype).eps ** 2).sqrt()
-    turned = own * math.cos(radians) - sine * math.sin(radians)
-    far = own < math.cos(math.pi - radians)
-    return scale * likeness.scatter(1, classes[:, None], torch.where(far, own - radians * math.sin(radians), turned))
 
 
 def cosface_logits(likeness: Tensor, classes: Tensor, margin: float = COSFACE_MARGIN, scale: float = SCALE) -> Tensor:

@@ -164,8 +164,8 @@ def measurements(
     ValueError when the landmarks are not of a face, or millimetres lack their scale.
 
     >>> square = np.zeros((68, 2)); square[[36, 39, 42, 45], 0] = -4, -1, 1, 4
-    >>> with np.errstate(all="ignore"): found = measurements(square, "interocular")
-    >>> [round(float(found[key]), 9) for key in ("ENEN", "PFLEN left", "PFLEN/ENEN")]
+    >>> with np.errstate(all="ignore"): values = measurements(square, "interocular")
+    >>> [round(float(values[key]), 9) for key in ("ENEN", "PFLEN left", "PFLEN/ENEN")]
     [0.25, 0.375, 1.5]
     """
     face = levelled(points)

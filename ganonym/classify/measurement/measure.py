@@ -139,10 +139,10 @@ def measure(
 
     >>> from ganonym.phantom.cohort import phantom_cohort
     >>> photo = next(phantom_cohort(1, photos=1, seed=0)).rgb  # a drawn face of nobody
-    >>> found = measure(photo, age=10, sex="female")
-    >>> found.unit, found.scores["ENEN"].norm.ages, 0.15 < found.scores["ENEN"].value < 0.35
+    >>> face = measure(photo, age=10, sex="female")
+    >>> face.unit, face.scores["ENEN"].norm.ages, 0.15 < face.scores["ENEN"].value < 0.35
     ('face width', 'female, age 10 only', True)
-    >>> found.to_frame().columns.tolist()
+    >>> face.to_frame().columns.tolist()
     ['measure', 'name', 'value', 'unit', 'z', 'percentile', 'terms']
     """
     against = comparison(age=age, sex=sex, ancestry=ancestry, norms=norms, unit=unit, mm_per_px=mm_per_px)
@@ -225,11 +225,11 @@ def landmarks_of(
     The face is the chosen one, or without a choice the largest. Raises EnvironmentFault when a worker dies, weights
     lack, or the cache cannot be written.
     """
-    found: list[Points | PhotoError] = []
+    landmarks: list[Points | PhotoError] = []
     for points in in_workers(partial(_look, cache=cache), photos, _name, jobs, PATIENCE):
-        found.append(points)
-        tell("measure", len(found), len(photos))
-    return found
+        landmarks.append(points)
+        tell("measure", len(landmarks), len(photos))
+    return landmarks
 
 
 def scale_as_read(path: Path, mm_per_px: float | None) -> float | None:

@@ -140,8 +140,8 @@ def norm_of(
     """
     both = key.removesuffix(" right").removesuffix(" left")
     if both != key and not any(norm.measure == key for norm in norms):
-        found = norm_of(norms, both, unit, age, sex, ancestry)
-        return found if isinstance(found, Refusal) else replace(found, measure=key)
+        mean_norm = norm_of(norms, both, unit, age, sex, ancestry)
+        return mean_norm if isinstance(mean_norm, Refusal) else replace(mean_norm, measure=key)
     wanted = unit_of(key, unit)
     direct = _fitting(norms, key, wanted, age, sex, ancestry)
     if isinstance(direct, Norm):
@@ -201,14 +201,14 @@ def scores(
     ancestry: str | None = None,
 ) -> dict[str, Score]:
     """Each measured value (`measurements` in `unit`) against the norm that fits the person best."""
-    found = {}
+    compared = {}
     for key, value in values.items():
         norm = norm_of(norms, key, unit, age, sex, ancestry)
         if isinstance(norm, Refusal):
-            found[key] = Score(value, unit_of(key, unit), why=norm.detail)
+            compared[key] = Score(value, unit_of(key, unit), why=norm.detail)
         else:
-            found[key] = Score(value, norm.unit, z_score(value, norm), percentile(value, norm), norm)
-    return found
+            compared[key] = Score(value, norm.unit, z_score(value, norm), percentile(value, norm), norm)
+    return compared
 
 
 BANDS = (0.0, 2.0, 6.0, 12.0, 18.0, 40.0, OLDEST)

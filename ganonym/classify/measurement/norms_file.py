@@ -82,10 +82,10 @@ def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _as_number(text: str) -> float:
-    found = number(text)
-    if found is None:
+    value = number(text)
+    if value is None:
         raise ValueError(f"{text!r} is not a number")
-    return found
+    return value
 
 
 def _norm(row: Mapping[str, Any]) -> Norm:

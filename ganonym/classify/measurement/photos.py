@@ -151,18 +151,18 @@ def write_files(readings: Sequence[Reading], against: Comparison, outputs: Outpu
         written.append(outputs.save_norms)
     if outputs.draw is not None and len(readings) > 1:
         make_folder(outputs.draw, 0o700)
-    for number, (person, found) in enumerate(good, start=1):
+    for number, (person, measurements) in enumerate(good, start=1):
         if outputs.draw is not None:
             several = len(readings) > 1
             path = outputs.draw / f"{number:04d}-{person.path.stem}.png" if several else outputs.draw
-            write_private(path, _picture(person, found))
+            write_private(path, _picture(person, measurements))
             written.append(path)
     if outputs.charts is not None:
         make_folder(outputs.charts, 0o700)
-        for person, found in good:
-            for key in [key for key, score in found.scores.items() if score.z is not None]:
+        for person, measurements in good:
+            for key in [key for key, score in measurements.scores.items() if score.z is not None]:
                 path = outputs.charts / _chart_name(key)
-                value = found.scores[key].value
+                value = measurements.scores[key].value
                 chart = percentile_chart(against.norms, key, against.unit, person.sex, person.age, value)
                 write_private(path, chart)
                 written.append(path)
@@ -180,12 +180,12 @@ def _reading(person: Person, points: Points | PhotoError, against: Comparison) -
 
 
 def _norms_of(good: Sequence[tuple[Person, Measurements]], against: Comparison) -> str:
-    kept = [(person, found) for person, found in good if not found.refused]
+    kept = [(person, measurements) for person, measurements in good if not measurements.refused]
     if not kept:
         raise UsageError("no photo is frontal enough for norms.", "Use frontal photos of controls.")
     divisor = _DIVISORS[against.unit]
     keys = [key for key in MEASUREMENTS if key != divisor]  # a length over itself is one in everybody
-    values = {key: np.array([found.scores[key].value for _, found in kept]) for key in keys}
+    values = {key: np.array([measurements.scores[key].value for _, measurements in kept]) for key in keys}
     try:
         norms = cohort_norms(
             values,
@@ -202,13 +202,13 @@ def _norms_of(good: Sequence[tuple[Person, Measurements]], against: Comparison) 
     return norms_toml(norms)
 
 
-def _picture(person: Person, found: Measurements) -> bytes:
+def _picture(person: Person, measurements: Measurements) -> bytes:
     terms: dict[str, list[str]] = {}
-    for term in found.terms:
+    for term in measurements.terms:
         for key in term.measures:
             terms.setdefault(key, []).append(term.term)
     marked = {key: ", ".join(names) for key, names in terms.items()}
-    picture = drawn(read_photo(person.path.parent, person.path.name)[0], found.points, marked)
+    picture = drawn(read_photo(person.path.parent, person.path.name)[0], measurements.points, marked)
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG")
     return buffer.getvalue()

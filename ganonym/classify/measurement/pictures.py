@@ -78,12 +78,12 @@ def percentile_chart(
 def spans_of(norms: Sequence[Norm], key: str, unit: Unit, sex: Sex | None) -> list[Norm]:
     """The norm of each range of ages that the norms tell apart, in order: what `norm_of` says in the middle of each."""
     edges = sorted({edge for norm in norms for edge in (norm.low, norm.high)})
-    found: list[Norm] = []
+    spans: list[Norm] = []
     for low, high in pairwise(edges):
         norm = norm_of(norms, key, unit, (low + high) / 2, sex)
-        if not isinstance(norm, Refusal) and norm not in found:
-            found.append(norm)
-    return found
+        if not isinstance(norm, Refusal) and norm not in spans:
+            spans.append(norm)
+    return spans
 
 
 def _sources(spans: Sequence[Norm]) -> str:

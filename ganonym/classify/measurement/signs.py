@@ -38,8 +38,8 @@ class Criterion:
         return sum(z[measure] for measure in self.measures) / len(self.measures)
 
     def holds(self, z: Mapping[str, float]) -> bool:
-        found = self.z(z)
-        return found > self.above if self.above is not None else self.below is not None and found < self.below
+        score = self.z(z)
+        return score > self.above if self.above is not None else self.below is not None and score < self.below
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -
         return refusal
     z = {key: score.z for key, score in scores.items() if score.z is not None}
     spoilers = {} if conditions is None else conditions.spoilers()
-    found: list[tuple[float, Suggestion]] = []
+    suggestions: list[tuple[float, Suggestion]] = []
     for sign in signs():
         if any(key not in z for key in sign.measures):
             continue
@@ -111,14 +111,14 @@ def suggest(scores: Mapping[str, Score], conditions: Conditions | None = None) -
                 caveats = (*caveats, "published norms are not of landmarks in photographs")
             reliability = "low" if caveats else sign.reliability
             notes = (*caveats, sign.note) if sign.note else caveats
-            found.append(
+            suggestions.append(
                 (
                     sign.strength(z),
                     Suggestion(sign.hpo, sign.term, sign.tests[0].z(z), sign.measures, reliability, notes),
                 )
             )
-    found.sort(key=lambda pair: (RELIABILITIES.index(pair[1].reliability), -pair[0]))
-    return [suggestion for _, suggestion in found]
+    suggestions.sort(key=lambda pair: (RELIABILITIES.index(pair[1].reliability), -pair[0]))
+    return [suggestion for _, suggestion in suggestions]
 
 
 def caveats_of(measures: Sequence[str], spoilers: Mapping[Spoiler, str]) -> tuple[str, ...]:
@@ -157,18 +157,18 @@ class Conditions:
 
     def spoilers(self) -> dict[Spoiler, str]:
         """What makes measurements unreliable here, each with its sentence."""
-        found: dict[Spoiler, str] = {}
+        sentences: dict[Spoiler, str] = {}
         if abs(self.pose.yaw) > YAW:
-            found["yaw"] = f"the head is turned by {abs(self.pose.yaw):.0f}°, which shortens widths"
+            sentences["yaw"] = f"the head is turned by {abs(self.pose.yaw):.0f}°, which shortens widths"
         if abs(self.pose.pitch) > PITCH:
-            found["pitch"] = f"the head is tilted by {abs(self.pose.pitch):.0f}°, which shortens heights"
+            sentences["pitch"] = f"the head is tilted by {abs(self.pose.pitch):.0f}°, which shortens heights"
         if self.gap > GAP:
-            found["open mouth"] = "the mouth is open"
+            sentences["open mouth"] = "the mouth is open"
         if self.smile > SMILE:
-            found["smile"] = "the mouth is as in a smile"
+            sentences["smile"] = "the mouth is as in a smile"
         if self.lids < LID_GAP:
-            found["blink"] = "an eye may be closed"
-        return found
+            sentences["blink"] = "an eye may be closed"
+        return sentences
 
     def refusal(self) -> Refusal | None:
         """Why nothing should be concluded from this photograph; None where it is frontal enough."""

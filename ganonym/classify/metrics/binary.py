@@ -63,8 +63,8 @@ def share(
     if not len(hits):
         return None
     if len(set(subjects)) == len(subjects):
-        found = proportion(float(hits.sum()), len(hits), confidence)
-        return Estimate(value=found.value, low=found.low, high=found.high)
+        exact = proportion(float(hits.sum()), len(hits), confidence)
+        return Estimate(value=exact.value, low=exact.low, high=exact.high)
     return subject_bootstrap(lambda photos: float(hits[photos].mean()), subjects, rng, rounds, confidence=confidence)
 
 
@@ -216,12 +216,12 @@ def one_vs_rest(
 
     `chances` (n, count) are the scores of the AUROC.
     """
-    found = []
+    rates = []
     for number in range(count):
         score = None if chances is None else chances[:, number]
-        found.append(binary(classes == number, predicted == number, subjects, rng, score, rounds=rounds))
+        rates.append(binary(classes == number, predicted == number, subjects, rng, score, rounds=rounds))
         report("rates", number + 1, count)
-    return found
+    return rates
 
 
 def _f1(truth: Flags, called: Flags, subjects: Sequence[str], rng: np.random.Generator, rounds: int) -> Estimate:

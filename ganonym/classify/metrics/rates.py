@@ -169,13 +169,13 @@ def fit_temperature(scores: Floats, classes: NDArray[np.intp]) -> float:
 
     if not len(classes) or not np.isfinite(scores).all():
         raise ValueError("a temperature needs photos, and scores that are finite")
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log: negative_log_likelihood(scores, classes, float(np.exp(log))),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
 def cross_scaled(scores: Floats, classes: NDArray[np.intp], folds: NDArray[np.intp]) -> Floats:

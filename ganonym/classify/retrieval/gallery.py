@@ -93,8 +93,8 @@ def look(
         reasons |= {image: stored.blind[digest] for image, digest in digests.items() if digest in stored.blind}
     else:
         paths, choices = [case.path for case in labelled.values()], [case.face for case in labelled.values()]
-        found = portraits(paths, ensemble.crops, jobs, tell, cache, choices)
-        for image, face in zip(labelled, found, strict=True):
+        portraits_read = portraits(paths, ensemble.crops, jobs, tell, cache, choices)
+        for image, face in zip(labelled, portraits_read, strict=True):
             if isinstance(face, Portrait):
                 faces[image] = face
             else:
@@ -111,27 +111,27 @@ def encoded(looked: Looked, ensemble: Ensemble, file: Path | None = None, tell: 
         row = {digest: index for index, digest in enumerate(stored.photos)}
         rows = np.array([row[looked.digests[image]] for image in images], dtype=np.intp)
         return Encodings(tuple(images), tuple(array[rows] for array in stored.vectors))
-    found = encode(images, [looked.faces[image] for image in images], ensemble.members, ensemble.variants, tell)
+    encodings = encode(images, [looked.faces[image] for image in images], ensemble.members, ensemble.variants, tell)
     if file is not None:
         first = {looked.digests[image]: index for index, image in reversed([*enumerate(images)])}
         rows = np.array([*first.values()], dtype=np.intp)
         blind = {looked.digests[image]: reason for image, reason in looked.left_out if image in looked.digests}
-        new = Stored(tuple(first), tuple(array[rows] for array in found.vectors), blind)
+        new = Stored(tuple(first), tuple(array[rows] for array in encodings.vectors), blind)
         write_encodings(file, new, ensemble.members, ensemble.variants)
-    return found
+    return encodings
 
 
 def _once(cases: Sequence[Case]) -> dict[str, Case]:
     """Each image once: splits name it again and again."""
-    found: dict[str, Case] = {}
+    cases_by_image: dict[str, Case] = {}
     for case in cases:
-        first = found.setdefault(case.image, case)
+        first = cases_by_image.setdefault(case.image, case)
         if (first.path, first.subject, first.disorder) != (case.path, case.subject, case.disorder):
             raise UsageError(
                 f"image {case.image!r} is said to be two photographs, or to show two people or disorders.",
                 "Give each photograph a name of its own.",
             )
-    return found
+    return cases_by_image
 
 
 def _digest(case: Case) -> str:

@@ -101,7 +101,7 @@ def published(cases: Sequence[Case]) -> Plan:
             f"{len(wrong)} cases are in no published gallery or test: {', '.join(wrong[:_LISTED])}.",
             'Write train, val, gallery or test, or "gallery 3" and "test 3" of a random split.',
         )
-    found = {}
+    split_of = {}
     for number, parts in roles.items():
         split = Split(*(np.array(parts[name], dtype=np.intp) for name in ("gallery", "test")))
         name = f"split {number}" if number else "the split of frequent disorders"
@@ -110,9 +110,9 @@ def published(cases: Sequence[Case]) -> Plan:
         images = [cases[index].image for index in (*parts["gallery"], *parts["test"])]
         if len(set(images)) < len(images):
             raise UsageError(f"{name} holds {len(images) - len(set(images))} images twice.", "Read each list once.")
-        found[number] = split
-    frequent = found.pop("", None)
-    plan = Plan(frequent, tuple(found[number] for number in sorted(found, key=int)))
+        split_of[number] = split
+    frequent = split_of.pop("", None)
+    plan = Plan(frequent, tuple(split_of[number] for number in sorted(split_of, key=int)))
     always = [] if frequent is None else [frequent]
     for splits in ([*always], *([*always, split] for split in plan.rare)):
         _no_leak(cases, splits)

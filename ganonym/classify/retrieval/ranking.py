@@ -104,12 +104,12 @@ def fused(vectors: Sequence[Floats], groups: NDArray[np.intp]) -> tuple[Floats, 
     The rows are averaged as they come from the encoder, as GestaltMatcher's multi-image evaluation does.
     """
     number = np.bincount(groups).astype(float)[:, None]
-    found = []
+    means = []
     for array in vectors:
         total = np.zeros((len(number), array.shape[1]))
         np.add.at(total, groups, array)
-        found.append(total / number)
-    return tuple(found)
+        means.append(total / number)
+    return tuple(means)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ Search: TypeAlias = Callable[[Rows, Rows], tuple[Rows, Ranking]]
 def nearest_case(distances: Floats, disorders: Rows) -> Ranking:
     """Disorders by their closest photo: the gallery (m,) sorted by `distances` (n, m), each disorder's first hit kept.
 
-    >>> found = nearest_case(np.array([[0.3, 0.1, 0.2]]), np.array([7, 4, 7]))
-    >>> found.disorders.tolist(), found.score.tolist(), found.nearest.tolist()
+    >>> ranking = nearest_case(np.array([[0.3, 0.1, 0.2]]), np.array([7, 4, 7]))
+    >>> ranking.disorders.tolist(), ranking.score.tolist(), ranking.nearest.tolist()
     ([[4, 7]], [[0.1, 0.2]], [[1, 2]])
     """
     names, nearest = _nearest(distances, disorders)
@@ -266,11 +266,11 @@ def matches(probes: Encodings, gallery: Encodings, cases: Sequence[Case], top: i
     number = {name: index for index, name in enumerate(names)}
     disorders = np.array([number[str(case.disorder)] for case in cases], dtype=np.intp)
     distances = ensemble_distances(probes.of(probes.images), gallery.of([case.image for case in cases]))
-    found = nearest_case(distances, disorders)
+    ranking = nearest_case(distances, disorders)
     return [
         [
             Match(names[disorder], float(score), cases[row])
             for disorder, score, row in zip(names_of[:top], scores[:top], nearest[:top], strict=True)
         ]
-        for names_of, scores, nearest in zip(found.disorders, found.score, found.nearest, strict=True)
+        for names_of, scores, nearest in zip(ranking.disorders, ranking.score, ranking.nearest, strict=True)
     ]

@@ -118,8 +118,8 @@ class Separations(Model):
 def check_groups(classes: NDArray[np.intp], subjects: Sequence[str], count: int, unaffected: int) -> NDArray[np.intp]:
     """How many people (2,) are unaffected and patients. Raises UsageError where they cannot be parted."""
     people = np.zeros(2, np.intp)
-    found = subjects_of((classes != unaffected).astype(np.intp), subjects)
-    people[: len(found)] = found
+    numbers = subjects_of((classes != unaffected).astype(np.intp), subjects)
+    people[: len(numbers)] = numbers
     if count < 3:
         raise UsageError("a list of one disorder looks the same for everybody.", "Give two disorders or more.")
     if people.min() < 2:

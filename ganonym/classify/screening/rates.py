@@ -77,11 +77,11 @@ def ratios(
     >>> above.value is None, below.value
     (True, 0.5)
     """
-    found = [
+    rates = [
         share(hits[of], [subjects[row] for row in np.flatnonzero(of).tolist()], rng, rounds, 0.975)
         for of, hits in ((truth, called), (~truth, ~called))
     ]
-    sensitivity, specificity = found
+    sensitivity, specificity = rates
     if sensitivity is None or specificity is None:
         raise ValueError("likelihood ratios compare patients with controls")
     return (
@@ -220,23 +220,23 @@ def _rates(
     truth, calls = positive[photos], called.positive[photos]
     people = [subjects[photo] for photo in photos.tolist()]
     rng = np.random.default_rng(seed)
-    found = binary(truth, calls, people, rng, called.scores[photos], terms.prevalence, terms.rounds)
+    rates = binary(truth, calls, people, rng, called.scores[photos], terms.prevalence, terms.rounds)
     above, below = ratios(truth, calls, people, rng, terms.rounds)
-    told = found if found.prevalent is None else found.prevalent
+    told = rates if rates.prevalent is None else rates.prevalent
     return ScreeningRates(
         photos=len(photos),
-        patients=found.affected,
-        others=found.others,
+        patients=rates.affected,
+        others=rates.others,
         prevalence=terms.prevalence,
-        sensitivity=_defined(found.sensitivity),
-        specificity=_defined(found.specificity),
-        accuracy=_defined(found.accuracy),
+        sensitivity=_defined(rates.sensitivity),
+        specificity=_defined(rates.specificity),
+        accuracy=_defined(rates.accuracy),
         ppv=told.ppv,
         npv=told.npv,
         positive_ratio=above,
         negative_ratio=below,
-        auroc=_defined(found.auroc),
-        few_people=found.few_people,
+        auroc=_defined(rates.auroc),
+        few_people=rates.few_people,
     )
 
 

@@ -101,7 +101,7 @@ def file_names(names: Sequence[str], suffix: str = ".png") -> dict[str, str]:
     {'Noonan syndrome 1/2': 'Noonan-syndrome-1-2.png', 'noonan syndrome 1-2': 'noonan-syndrome-1-2-2.png', '../..': \
 'class.png', 'CON': 'CON-2.png'}
     """
-    taken, found = set(_DEVICES), {}
+    taken, files = set(_DEVICES), {}
     for name in names:
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:_LONGEST] or "class"
@@ -110,8 +110,8 @@ def file_names(names: Sequence[str], suffix: str = ".png") -> dict[str, str]:
             number += 1
             chosen = f"{stem}-{number}"
         taken.add(chosen.lower())
-        found[name] = chosen + suffix
-    return found
+        files[name] = chosen + suffix
+    return files
 
 
 def _side(cohort: Cohort, name: str) -> tuple[list[Portrait], list[str]]:
@@ -190,14 +190,14 @@ def composites(study: Study, out: Path, against: str | None = None, tell: Tell =
 
     others = () if against is None else (against,)
     wanted = replace(study, only=(*study.only, *others) if study.only else ())
-    found = gathered(wanted, check, [CanvasCrop()], tell=tell)
-    faces = class_faces(found.cohort, against, study.only, tell)
+    gathering = gathered(wanted, check, [CanvasCrop()], tell=tell)
+    faces = class_faces(gathering.cohort, against, study.only, tell)
     differences = [face.difference for face in faces.faces if face.difference is not None]
     limit = limit_of(differences) if differences else None
     files = file_names([face.name for face in faces.faces])
     pictures = tuple(_written(face, out, files[face.name], limit) for face in faces.faces)
-    remarks = (*found.remarks, *_remarks(pictures, faces.left_out, against, limit))
-    cohort = found.cohort
+    remarks = (*gathering.remarks, *_remarks(pictures, faces.left_out, against, limit))
+    cohort = gathering.cohort
     return Composites(pictures, against, limit, faces.left_out, cohort.simulated, cohort.left_out, remarks)
 
 

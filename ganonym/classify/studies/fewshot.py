@@ -57,39 +57,39 @@ class FewShot:
     @property
     def remarks(self) -> list[Remark]:
         """What happened to photographs, and which classes and learners took no part."""
-        found, shape, texts = self.compared, self.compared.shape, []
+        compared, shape, texts = self.compared, self.compared.shape, []
         if self.classes_left_out:
             people = _listed(self.classes_left_out)
             texts.append(f"Left out, with fewer than {shape.shots} + {shape.queries} people: {people}")
         if self.base and self.idle_base:
             texts.append(f"Base classes in no training episode, with too few people: {_listed(self.idle_base)}")
-        if found.not_run:
-            texts.append(f"Not run, as {found.not_run[0][1]}: {', '.join(name for name, _ in found.not_run)}")
+        if compared.not_run:
+            texts.append(f"Not run, as {compared.not_run[0][1]}: {', '.join(name for name, _ in compared.not_run)}")
         return [*self.told, *(Remark(text, warning=True) for text in texts), Remark(_SPANS)]
 
     def payload(self) -> dict[str, Any]:
         """For JSON."""
-        found = self.compared
+        compared = self.compared
         learners = {
             name: {
                 "episodes": accuracy.episodes,
                 "over_episodes": accuracy.over_episodes.model_dump(),
                 "over_subjects": accuracy.over_subjects.model_dump(),
             }
-            for name, accuracy in found.learners
+            for name, accuracy in compared.learners
         }
         return {
             "simulated": self.simulated,
-            **_shape(found.shape),
-            "chance": found.chance,
+            **_shape(compared.shape),
+            "chance": compared.chance,
             "base": dict(self.base),
             "novel": dict(self.novel),
             "few_people": self.few_people,
             "classes_left_out": dict(self.classes_left_out),
             "base_not_in_episodes": dict(self.idle_base),
-            "training": None if found.training is None else _shape(found.training),
+            "training": None if compared.training is None else _shape(compared.training),
             "learners": learners,
-            "not_run": dict(found.not_run),
+            "not_run": dict(compared.not_run),
             "left_out": reasons_of(self.left_out),
         }
 
@@ -108,14 +108,14 @@ def fewshot(study: Study, episodes: Episodes, tell: Tell = UNHEARD) -> FewShot:
     foundation = read_foundation(study.encoder.path, study.encoder.sha256)
     device, remarks = device_of(study.device)
     look = embedded(foundation, device)
-    found = gathered(study, check, look.crops, tell=tell)
-    cohort = found.cohort
+    gathering = gathered(study, check, look.crops, tell=tell)
+    cohort = gathering.cohort
     embeddings, base = look(cohort.portraits), _base(cohort, episodes)
     with heard(tell):
         compared = compare(
             embeddings, cohort.classes, cohort.subjects, base, episodes.shape, study.seed, episodes.number
         )
-    return _result(cohort, compared, (*remarks, *found.remarks))
+    return _result(cohort, compared, (*remarks, *gathering.remarks))
 
 
 def _result(cohort: Cohort, compared: Compared, told: tuple[Remark, ...]) -> FewShot:

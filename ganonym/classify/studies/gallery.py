@@ -90,9 +90,9 @@ class Matched:
                     "image": match.case.image,
                     "subject": match.case.subject,
                 }
-                for match in found
+                for match in matches_of_photo
             ]
-            for image, found in self.photos.items()
+            for image, matches_of_photo in self.photos.items()
         }
         left_out = reasons_of(self.left_out, "photo")
         simulated = self.gallery.simulated
@@ -117,13 +117,13 @@ def match(study: GalleryStudy, photos: Sequence[Path], top: int = 5, tell: Tell 
         refuse_nobody(gallery)
         there = encoded(gallery, ensemble, study.encodings, tell)
         probes = look(asked, ensemble, None, study.jobs, cache=study.cache)
-        found = matches(encoded(probes, ensemble), there, gallery.cases, top)
+        nearest = matches(encoded(probes, ensemble), there, gallery.cases, top)
     remarks += kept(study.encodings, gallery)
     remarks += left_out_remarks(gallery.left_out)
     remarks += [Remark(f"{image}: {reason}", warning=True) for image, reason in probes.left_out]
     if gallery.simulated:
         remarks.append(Remark("The gallery holds SIMULATED syndromes."))
-    by_photo = {case.image: row for case, row in zip(probes.cases, found, strict=True)}
+    by_photo = {case.image: row for case, row in zip(probes.cases, nearest, strict=True)}
     return Matched(by_photo, probes.left_out, gallery, ensemble, tuple(remarks))
 
 
@@ -152,17 +152,17 @@ def ensemble_of(encoders: Encoders) -> tuple[Ensemble, list[Model], list[Remark]
     place, told = device_of(encoders.device)
     remarks = [*told]
     trained = [members.of_model(folder, readers, place) for folder in encoders.models]
-    found = [member for member, _ in trained]
-    found += [members.of_file(path, sha256, place) for path, sha256 in encoders.files]
-    found += [members.of_onnx(path, sha256) for path, sha256 in encoders.onnx]
-    if not found:
-        found = [members.bundled(place)]
+    encoders_read = [member for member, _ in trained]
+    encoders_read += [members.of_file(path, sha256, place) for path, sha256 in encoders.files]
+    encoders_read += [members.of_onnx(path, sha256) for path, sha256 in encoders.onnx]
+    if not encoders_read:
+        encoders_read = [members.bundled(place)]
         text = "The bundled encoder learned to tell virtual people apart; it has seen no patient, no syndrome."
         remarks.append(Remark(text))
     if any(model.card.simulated for _, model in trained):
         remarks.append(Remark("A model learned from SIMULATED syndromes: it knows nothing of patients."))
     variants = VARIANTS if encoders.variants else VARIANTS[:1]
-    return Ensemble(tuple(found), variants), [model for _, model in trained], remarks
+    return Ensemble(tuple(encoders_read), variants), [model for _, model in trained], remarks
 
 
 def refuse_nobody(looked: Looked) -> None:

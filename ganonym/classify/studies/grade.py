@@ -103,8 +103,8 @@ def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, te
         choice.check(cohort)
 
     with remembered(told):
-        found = gathered_cases(cases, study, check, choice.system.look.crops, names, tell)
-    cohort = found.cohort
+        gathering = gathered_cases(cases, study, check, choice.system.look.crops, names, tell)
+    cohort = gathering.cohort
     seen = choice.system.look(cohort)
     chances = cross_validated(
         choice.system.method, seen.inputs, seen.classes, seen.subjects, len(names), study.seed, study.folds, tell
@@ -120,7 +120,7 @@ def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, te
         levels=tuple(_levels(names, seen, called)),
         simulated=cohort.simulated,
         left_out=cohort.left_out,
-        remarks=(*device_remarks, *told, *found.remarks, *fold_remarks(cohort, study.folds)),
+        remarks=(*device_remarks, *told, *gathering.remarks, *fold_remarks(cohort, study.folds)),
     )
 
 
@@ -131,8 +131,8 @@ def by_signs(cases: Sequence[Case], text: str) -> tuple[list[Case], tuple[str, .
 
     >>> from pathlib import Path
     >>> case = Case("1", Path("1"), "p", present=("HP:0000316", "HP:0000343"))
-    >>> found, levels = by_signs([case], "1,5")
-    >>> found[0].disorder, levels
+    >>> cases, levels = by_signs([case], "1,5")
+    >>> cases[0].disorder, levels
     ('1 to 4 signs', ('0 signs', '1 to 4 signs', '5 signs and more'))
     """
     try:

@@ -77,7 +77,7 @@ class Retrieval:
             "pool": self.protocol.pool,
             "photos": self.photos,
             "subjects": self.subjects,
-            "settings": {found.setting: found.model_dump(exclude={"setting"}) for found in self.accuracies},
+            "settings": {accuracy.setting: accuracy.model_dump(exclude={"setting"}) for accuracy in self.accuracies},
             "left_out": reasons_of(self.left_out),
             "learnable": list(self.learnable),
         } | ensemble_payload(self.ensemble)
@@ -105,11 +105,11 @@ def retrieve(study: GalleryStudy, protocol: Protocol, tell: Tell = UNHEARD) -> R
         refuse_nobody(looked)
         cases = looked.cases
         plan = planned(cases, given, protocol)
-        if not given:  # drawn among those in whom a face was found
+        if not given:  # drawn among those in whom a face was accuracies
             heard = refuse_learned(trained, cases, plan)
         there = encoded(looked, ensemble, study.encodings, tell)
         rng = np.random.default_rng((protocol.seed, 1))
-        found = rated(plan, cases, there, rng, POOLS[protocol.pool])
+        accuracies = rated(plan, cases, there, rng, POOLS[protocol.pool])
     remarks += heard
     if not given and any(case.split for case in everything):
         text = "Some photographs have no split in the table: the splits are drawn, none of the table's is used."
@@ -118,7 +118,7 @@ def retrieve(study: GalleryStudy, protocol: Protocol, tell: Tell = UNHEARD) -> R
     remarks += [*kept(study.encodings, looked), *left_out_remarks(left_out)]
     alone = set(plan.left_out)
     return Retrieval(
-        accuracies=tuple(found),
+        accuracies=tuple(accuracies),
         protocol=protocol,
         given=given,
         known_unseen=all(key_of(folder) is not None for folder in study.encoders.models),

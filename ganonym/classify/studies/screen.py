@@ -30,19 +30,19 @@ class Screening:
 
     def payload(self) -> dict[str, Any]:
         """For JSON, which has no infinity: a threshold of null calls nobody positive."""
-        found = self.screened
+        screened = self.screened
         target = None if self.rule.by == "youden" else self.rule.target
         return {
             "name": self.name,
             "simulated": self.simulated,
             "positive": self.positive,
             "threshold": {"rule": self.rule.by, "target": target},
-            "thresholds": [None if value == float("inf") else value for value in found.thresholds],
-            "any_angle": found.any_angle.model_dump(),
-            "frontal": found.frontal and found.frontal.model_dump(),
+            "thresholds": [None if value == float("inf") else value for value in screened.thresholds],
+            "any_angle": screened.any_angle.model_dump(),
+            "frontal": screened.frontal and screened.frontal.model_dump(),
             "yaw": self.terms.yaw,
             "pitch": self.terms.pitch,
-            "not_frontal": len(found.angles.left),
+            "not_frontal": len(screened.angles.left),
             "left_out": reasons_of(self.left_out),
         }
 
@@ -89,8 +89,8 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
         check_people(cohort.classes == 1, cohort.subjects, study.seed, study.folds, study.folds)
         choice.check(cohort)
 
-    found = gathered(study, check, choice.system.look.crops, tell=tell)
-    cohort = found.cohort
+    gathering = gathered(study, check, choice.system.look.crops, tell=tell)
+    cohort = gathering.cohort
     seen = choice.system.look(cohort)
     poses = [portrait.pose for portrait in cohort.portraits]
     method = BinaryScreening(choice.system.method, rule, study.folds)
@@ -98,7 +98,7 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Tell =
         screened = assess_in_folds(
             method, seen.inputs, seen.classes == 1, seen.subjects, poses, study.seed, study.folds, terms
         )
-    remarks = (*device_remarks, *found.remarks)
+    remarks = (*device_remarks, *gathering.remarks)
     name, positive = choice.recipe.name, study.positive
     return Screening(name, positive, rule, terms, screened, cohort.simulated, cohort.left_out, remarks)
 
@@ -116,9 +116,9 @@ def dysmorphism(study: Study, unaffected: str, tell: Tell = UNHEARD) -> Dysmorph
         check_groups(cohort.classes, cohort.subjects, len(cohort.names), cohort.names.index(unaffected))
         choice.check(cohort)
 
-    found = gathered(study, check, choice.system.look.crops, tell=tell)
-    cohort = found.cohort
+    gathering = gathered(study, check, choice.system.look.crops, tell=tell)
+    cohort = gathering.cohort
     seen, place = choice.system.look(cohort), cohort.names.index(unaffected)
     parted = separations(choice.system.method, seen, len(cohort.names), place, study.seed, study.folds, tell)
-    remarks = (*device_remarks, *found.remarks)
+    remarks = (*device_remarks, *gathering.remarks)
     return Dysmorphism(choice.recipe.name, unaffected, parted, cohort.simulated, cohort.left_out, remarks)

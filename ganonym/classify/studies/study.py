@@ -107,10 +107,10 @@ def gathered(
         if few:
             text = f"{len(few)} photographs left out: their classes have fewer than {study.at_least} people."
             remarks.append(Remark(text, warning=True))
-        found = gathered_cases(enough, study, check, crops, names, tell)
+        gathering = gathered_cases(enough, study, check, crops, names, tell)
     left = tuple((case.image, f"its class has fewer than {study.at_least} people") for case in few)
-    cohort = replace(found.cohort, left_out=(*found.cohort.left_out, *left))
-    return Gathered(cohort, (*remarks, *found.remarks))
+    cohort = replace(gathering.cohort, left_out=(*gathering.cohort.left_out, *left))
+    return Gathered(cohort, (*remarks, *gathering.remarks))
 
 
 def gathered_cases(
@@ -147,12 +147,12 @@ def cases_of(
     cases: list[Case] = []
     remarks: list[Remark] = []
     for table in [path for data in tables for path in (lists_of(data) if splits else [table_of(data)])]:
-        found = read_data(table, images, label)
-        remarks += [Remark(f"{table.name}: {note}.") for note in found.notes]
-        remarks += [Remark(f"{table.name}: {fault}", warning=True) for fault in found.faults[:_LISTED]]
-        if (more := len(found.faults) - _LISTED) > 0:
+        content = read_data(table, images, label)
+        remarks += [Remark(f"{table.name}: {note}.") for note in content.notes]
+        remarks += [Remark(f"{table.name}: {fault}", warning=True) for fault in content.faults[:_LISTED]]
+        if (more := len(content.faults) - _LISTED) > 0:
             remarks.append(Remark(f"{table.name}: … and {more} more faults of its metadata", warning=True))
-        cases += found.cases
+        cases += content.cases
     return cases, remarks
 
 

@@ -78,8 +78,8 @@ def train(
         (check_folds if calibrate else check_two)(cohort)
         choice.check(cohort)
 
-    found = gathered(study, check, choice.system.look.crops, tell=tell)
-    cohort = found.cohort
+    gathering = gathered(study, check, choice.system.look.crops, tell=tell)
+    cohort = gathering.cohort
     seen = choice.system.look(cohort)
     temperature = _temperature(choice.system.method, seen, len(cohort.names), study.seed, tell) if calibrate else 1.0
     tell("train", 0, 1)
@@ -89,7 +89,7 @@ def train(
     card = keep_model(folder, place, model, cohort.cases)
     people = people_of(cohort).items() if choice.configuration.keeps_means else ()
     few = tuple(name for name, number in people if number < FEW)
-    remarks = (*device_remarks, *found.remarks, *_remarks(choice, cohort, few, place))
+    remarks = (*device_remarks, *gathering.remarks, *_remarks(choice, cohort, few, place))
     return Training(choice.recipe.name, folder, place, card, few, len(cohort.left_out), remarks)
 
 
@@ -165,14 +165,14 @@ def evaluate(study: Study, tell: Tell = UNHEARD) -> Evaluation:
         check_folds(cohort)
         choice.check(cohort)
 
-    found = gathered(study, check, choice.system.look.crops, tell=tell)
-    cohort = found.cohort
+    gathering = gathered(study, check, choice.system.look.crops, tell=tell)
+    cohort = gathering.cohort
     seen = choice.system.look(cohort)
     chances = cross_validated(
         method, seen.inputs, seen.classes, seen.subjects, len(cohort.names), study.seed, study.folds, tell
     )
     scaled = tempered(chances, seen.classes, seen.subjects, study.seed, study.folds)
-    remarks = (*device_remarks, *found.remarks, *fold_remarks(cohort, study.folds))
+    remarks = (*device_remarks, *gathering.remarks, *fold_remarks(cohort, study.folds))
     return _evaluation(choice.recipe.name, cohort, seen, chances, study.seed, scaled, True, remarks)
 
 
@@ -194,10 +194,10 @@ def evaluate_model(study: Study, folder: Path, key_file: Path | None = None, tel
                 "Test it on other people; if they only have the same ids, give them ids of their own.",
             )
 
-    found = gathered(study, unseen, model.look.crops, model.card.names, tell)
-    seen, chances = model.chances(found.cohort)
-    remarks = (*opening.remarks, *found.remarks, *([] if key is not None else [unchecked(folder)]))
-    return _evaluation(model.recipe.name, found.cohort, seen, chances, study.seed, None, key is not None, remarks)
+    gathering = gathered(study, unseen, model.look.crops, model.card.names, tell)
+    seen, chances = model.chances(gathering.cohort)
+    remarks = (*opening.remarks, *gathering.remarks, *([] if key is not None else [unchecked(folder)]))
+    return _evaluation(model.recipe.name, gathering.cohort, seen, chances, study.seed, None, key is not None, remarks)
 
 
 def _evaluation(

@@ -160,7 +160,7 @@ def level_rates(predicted: NDArray[np.intp], levels: NDArray[np.intp], count: in
 
     A photo that was not called counts against the sensitivity of its level, and against the specificity of no level.
 
-    >>> [each.sensitivity for each in level_rates(np.array([0, 1, 1, -1]), np.array([0, 0, 1, 2]), 3)]
+    >>> [rate.sensitivity for rate in level_rates(np.array([0, 1, 1, -1]), np.array([0, 0, 1, 2]), 3)]
     [0.5, 1.0, 0.0]
     """
     rates = []

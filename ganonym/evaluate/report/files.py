@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from ganonym.checked import refusal
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.evaluate.assessment import SCHEMA_VERSION, Assessment
 from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.types import Floats
 
 NAME = "assessment.json"
-_SHOWN = 5
 
 
 def to_json(assessment: Assessment) -> bytes:
@@ -69,16 +69,7 @@ def read_assessment(path: Path) -> Assessment:
     try:
         return Assessment.model_validate_json(json.dumps(found))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        more = [f"… and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-        listed = "; ".join([*faults[:_SHOWN], *more])
-        raise UsageError(f"the assessment {file} does not fit the schema: {listed}.", again) from error
-
-
-def json_schema() -> bytes:
-    """JSON Schema (draft 2020-12) of assessment.json, in the same form as `to_json`."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Assessment.model_json_schema()}
-    return (json.dumps(schema, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+        raise refusal(error, f"the assessment {file} does not fit the schema", again) from error
 
 
 def _refuse(constant: str) -> float:

@@ -136,11 +136,6 @@ def mean_of(values: Floats) -> Statistic:
     return lambda photos: float(values[photos].mean())
 
 
-def median_of(values: Floats) -> Statistic:
-    """Median of values (n,)."""
-    return lambda photos: float(np.median(values[photos]))
-
-
 def limits_of_agreement(differences: Floats) -> tuple[float, float]:
     """Bland and Altman's (1986) 95 % limits: mean ± 1.96 SD of differences (n,), n ≥ 2."""
     half = 1.96 * float(differences.std(ddof=1))

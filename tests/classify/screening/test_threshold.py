@@ -112,8 +112,8 @@ def test_nothing_in_the_interface_takes_scores_or_test_photos() -> None:
     """Choosing on the test set is not possible: no rule takes scores, no rating takes a rule or a threshold."""
     own = {
         name
-        for name, each in vars(threshold).items()
-        if isinstance(each, FunctionType) and each.__module__ == threshold.__name__
+        for name, value in vars(threshold).items()
+        if isinstance(value, FunctionType) and value.__module__ == threshold.__name__
     }
     assert {name for name in own if not name.startswith("_")} == {"check_dealt", "choose_threshold"}
     assert not {"scores", "predictor", "screen"} & set(inspect.signature(choose_threshold).parameters)

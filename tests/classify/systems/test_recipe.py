@@ -61,11 +61,11 @@ def test_faults_of_a_recipe_are_named() -> None:
     good = parse_recipe(GOOD, "good.toml")
     assert (good.small, good.preset("full")) == (ScreeningConfiguration(strength=0.5), good.full)
     for text, said in (
-        (GOOD.replace('paper = "y"\n', ""), "lacks paper"),
-        (GOOD + "\n[medium]\n", "medium"),
-        (GOOD.replace('"y"', "3"), "no proper paper"),
-        (GOOD.replace('"y"', '" "'), "no proper paper"),
-        (GOOD.replace('["none"]', "[1]"), "no proper deviations"),
+        (GOOD.replace('paper = "y"\n', ""), "bad.toml: paper is missing"),
+        (GOOD + "\n[medium]\n", "unknown medium"),
+        (GOOD.replace('"y"', "3"), "paper must be a valid string, not 3"),
+        (GOOD.replace('"y"', '" "'), "paper: String should have at least 1 character"),
+        (GOOD.replace('["none"]', "[1]"), r"deviations\.0 must be a valid string, not 1"),
         ("name = ", "no TOML"),
         (GOOD.replace("= 0.5", "= -1"), r"bad.toml, preset small: .*strength is -1\. .*a number above 0"),
         (GOOD.replace("strength = 1\n", "depth = 1\n"), "preset full: .*lack strength; they have depth"),
