@@ -154,7 +154,7 @@ def test_interruption_says_what_resumes_only_where_it_does(ganonym: Run, monkeyp
 
 def test_ctrl_c_ends_workers_frees_the_lock_and_the_same_command_resumes(ganonym: Run, tmp_path: Path) -> None:
     """As a terminal sends it: to every process of the group."""
-    write_cohort(tmp_path / "photos", cohort_of(8, 1, 3), 1, lambda *_: None)
+    write_cohort(tmp_path / "photos", cohort_of(32, 1, 3), 1, lambda *_: None)
     out = tmp_path / "out"
     command = ["anonymize", str(tmp_path / "photos"), str(out), "-k", "3", "--json"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
