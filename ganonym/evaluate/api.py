@@ -15,7 +15,7 @@ from ganonym.evaluate.assess import assess_release
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.compare import Comparison, compare, trials_in
-from ganonym.evaluate.inputs import Options, read_input, trial_salt
+from ganonym.evaluate.inputs import Options, check_choices, read_input, trial_salt
 from ganonym.evaluate.report.pages import write_comparison
 from ganonym.evaluate.report.write import refuse_place, write_reports
 from ganonym.evaluate.sources import Originals, People, Released, as_files, originals_as_folder, people_as_manifest
@@ -60,9 +60,8 @@ def assess(
     Traceback (most recent call last):
     ganonym.errors.UsageError: 0 outputs are given for 1 photos. Give None for a withheld one.
     """
-    if unknown := set(options) - set(Options.__annotations__):
-        raise TypeError(f"assess has no option {', '.join(sorted(unknown))}")
     require("assess", "an assessment")
+    check_choices(options, attackers, classifiers)
     limits = policy if isinstance(policy, Policy) else load_policy(policy)
     tell = options.get("progress", lambda *_: None)
     if out is not None:

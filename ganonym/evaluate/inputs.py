@@ -19,7 +19,7 @@ from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Files
-from ganonym.evaluate.suite import SUITE, installed
+from ganonym.evaluate.suite import SUITE, installed, suite
 from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
 from ganonym.evaluate.verdict.policy import Policy
@@ -92,6 +92,22 @@ class AssessmentInput:
     jobs: int = 1
 
 
+def check_choices(options: Options, attackers: Sequence[Attacker], classifiers: Sequence[Added]) -> None:
+    """Raises UsageError for what can be told to be wrong before any photo is read or treated."""
+    if unknown := set(options) - set(Options.__annotations__):
+        raise TypeError(f"assess has no option {', '.join(sorted(unknown))}")
+    suite(attackers=attackers)
+    for classifier in classifiers:
+        if isinstance(classifier, str):
+            load_recipe(classifier)
+        elif not callable(getattr(classifier, "learn", None)):
+            raise UsageError(f"{classifier!r} is no classifier.", "Give the name of a recipe, or what has `learn`.")
+    if options.get("jobs", 1) < 1:
+        raise UsageError(f"there cannot be {options.get('jobs')} jobs.", "Give 1, or more.")
+    if options.get("seed", 0) < 0:
+        raise UsageError(f"the seed is {options.get('seed')}.", "Give 0, or more.")
+
+
 def read_input(
     files: Files,
     policy: Policy,
@@ -100,13 +116,6 @@ def read_input(
     classifiers: Sequence[Added] = (),
 ) -> AssessmentInput:
     """Read and pair everything that is named. Raises UsageError and EnvironmentFault."""
-    for classifier in classifiers:
-        if isinstance(classifier, str):
-            load_recipe(classifier)  # a name that there is not is told before any work
-        elif not callable(getattr(classifier, "learn", None)):
-            raise UsageError(f"{classifier!r} is no classifier.", "Give the name of a recipe, or what has `learn`.")
-    if options.get("jobs", 1) < 1:
-        raise UsageError(f"there cannot be {options.get('jobs')} jobs.", "Give 1, or more.")
     distinct, mock, donors = options.get("distinct"), options.get("mock"), options.get("donors")
     further, seed = options.get("distractors"), options.get("seed", 0)
     release = read_release(

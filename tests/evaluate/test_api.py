@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,10 +174,20 @@ def test_what_an_anonymizer_raises_says_at_which_photo() -> None:
     assert told.value.__notes__ == ["The anonymizer raised this for the photo 000001.png."]
 
 
-def test_what_is_no_classifier_and_no_number_of_jobs_is_refused_before_any_work() -> None:
-    photos = [np.zeros((8, 8, 3), np.uint8)]
-    with pytest.raises(UsageError, match="3 is no classifier"):
-        assess(photos, photos, classifiers=[3], policy="internal")  # type: ignore[list-item]
-    for jobs in (0, -1):
-        with pytest.raises(UsageError, match=f"there cannot be {jobs} jobs"):
-            assess(photos, photos, jobs=jobs, policy="internal")
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ({"classifiers": [3]}, "3 is no classifier"),
+        ({"classifiers": ["astrology"]}, "there is no recipe 'astrology'"),
+        ({"attackers": ["x"]}, "is no attacker"),
+        ({"jobs": 0}, "there cannot be 0 jobs"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"policy": "lenient"}, "no policy called 'lenient'"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_before_a_photo_is_treated(choice: dict[str, Any], told: str) -> None:
+    treated: list[RGB] = []
+
+    with pytest.raises(UsageError, match=told):
+        assess([np.zeros((8, 8, 3), np.uint8)], treated.append, **{"policy": "internal", **choice})  # type: ignore[arg-type]
+    assert treated == []
