@@ -121,29 +121,30 @@ def compare(
     """
     if len(assessments) < 2:
         raise UsageError(f"{len(assessments)} assessments leave nothing to compare.", "Name two or more.")
-    same = len({each.provenance.originals for each in assessments.values()}) == 1
+    same = len({assessment.provenance.originals for assessment in assessments.values()}) == 1
     if not same and not different_data:
         raise UsageError(
             "the assessments are of different originals, so their rates say nothing about each other.",
             "Assess the same photographs with the same manifest, or say --different-data.",
         )
-    for name, each in assessments.items():
-        if not each.findings:
+    for name, assessment in assessments.items():
+        if not assessment.findings:
             raise UsageError(f"the assessment {name} has no findings.", "Leave it out, or run ganonym assess again.")
-        if measure is not None and utility_of(each, measure) is None:
+        if measure is not None and utility_of(assessment, measure) is None:
             raise UsageError(f"the assessment {name} does not measure {measure!r}.", "Choose another --measure.")
     measure = measure or measure_of(list(assessments.values()))
-    found = {name: _strongest(each) for name, each in assessments.items()}
-    classes = {name: wording.privacy_class(each.rank1.upper) for name, each in found.items()}
-    uses = {name: _estimate(each, measure) for name, each in assessments.items()}
+    found = {name: _strongest(assessment) for name, assessment in assessments.items()}
+    classes = {name: wording.privacy_class(finding.rank1.upper) for name, finding in found.items()}
+    uses = {name: _estimate(assessment, measure) for name, assessment in assessments.items()}
     runs = []
-    for name, each in assessments.items():
+    for name, assessment in assessments.items():
         risk, use = found[name].rank1, uses[name]
         rivals = [other for rival in uses if classes[rival] == classes[name] and (other := uses[rival]) is not None]
         runs.append(
             Run(
-                name=name, verdict=each.verdict, simulated=each.simulated, subjects=each.counts.subjects,
-                released=each.counts.released, photos=each.counts.photos, attacker=found[name].attacker,
+                name=name, verdict=assessment.verdict, simulated=assessment.simulated,
+                subjects=assessment.counts.subjects, released=assessment.counts.released,
+                photos=assessment.counts.photos, attacker=found[name].attacker,
                 setting=found[name].setting, risk=risk, privacy_class=classes[name],
                 privacy_place=Place(
                     best=1 + sum(other.rank1.high < risk.low for other in found.values()),
@@ -227,10 +228,10 @@ def _notes(assessments: Mapping[str, Assessment], same: bool, measure: str | Non
     notes = []
     if not same:
         notes.append("The runs are of different originals: differences may be the people's, not the methods'.")
-    attacked = {frozenset((f.attacker, f.setting) for f in each.findings) for each in assessments.values()}
+    attacked = {frozenset((f.attacker, f.setting) for f in assessment.findings) for assessment in assessments.values()}
     if len(attacked) > 1:
         notes.append("The runs were not attacked by the same attackers in the same settings.")
-    if len({each.protocol for each in assessments.values()}) > 1:
+    if len({assessment.protocol for assessment in assessments.values()}) > 1:
         notes.append("The runs follow different versions of the protocol.")
     if measure is None:
         notes.append("There is no measure of usefulness that all runs have.")
@@ -273,7 +274,7 @@ def difference(risks: Mapping[str, float], reference: Mapping[str, float]) -> tu
     names = sorted(set(risks) & set(reference))
     if not names:
         return None
-    one, other = (np.array([each[name] for name in names]) for each in (risks, reference))
+    one, other = (np.array([side[name] for name in names]) for side in (risks, reference))
 
     def mean(values: NDArray[np.float64], people: NDArray[np.intp]) -> float:
         return float(values[people].mean())

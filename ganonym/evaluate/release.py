@@ -113,9 +113,9 @@ def read_release(
 
 def _from_list(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[str, str]:
     rows = [{name: image_path(cell) for name, cell in row.items()} for row in _read(path, ("source", "output"))]
-    known = set(pictures)
+    names = set(pictures)
     faults = [f"{row['source']!r} is not in the manifest" for row in rows if row["source"] not in listed.rows]
-    faults += [f"{row['output']!r} is no picture of the release" for row in rows if row["output"] not in known]
+    faults += [f"{row['output']!r} is no picture of the release" for row in rows if row["output"] not in names]
     for column in ("source", "output"):
         counts = Counter(row[column] for row in rows)
         faults += [f"{name!r} is listed {count} times as {column}" for name, count in counts.items() if count > 1]
@@ -126,12 +126,12 @@ def _from_list(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[st
 
 def _from_keymap(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[str, str]:
     """Bystanders of a photo have a subject of their own in the keymap: the manifest's subject picks its face."""
-    known = set(pictures)
+    names = set(pictures)
     found: dict[str, str] = {}
     for row in _read(path, ("source", "output", "subject")):
         source = listed.rows.get(row["source"])
         if source is not None and source.subject == row["subject"] and row["source"] not in found:
-            if row["output"] not in known:
+            if row["output"] not in names:
                 raise UsageError(f"{path} names {row['output']!r}, which is not there.", "Run anonymize again.")
             found[row["source"]] = row["output"]
     return found

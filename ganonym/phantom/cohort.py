@@ -70,9 +70,9 @@ def cohort_of(people: int | Mapping[str, int], photos: int, seed: int, severity:
     """
     if isinstance(people, int):
         return Cohort(people, None, photos, seed, severity)
-    known = (*load_syndromes(), CONTROL)
-    if unknown := [group for group in people if group not in known]:
-        raise UsageError(f"syndrome {unknown[0]!r} is unknown.", f"Known are: {', '.join(known)}.")
+    groups = (*load_syndromes(), CONTROL)
+    if unknown := [group for group in people if group not in groups]:
+        raise UsageError(f"syndrome {unknown[0]!r} is unknown.", f"Known are: {', '.join(groups)}.")
     return Cohort(sum(people.values()), tuple(people.items()), photos, seed, severity)
 
 

@@ -157,11 +157,11 @@ def _erase(
     photo = rgb.astype(np.float32)
     solid = anchors >= _SOLID
     photo[solid] = placed[solid]
-    known = ~erased | solid
+    given = ~erased | solid
     parts, _ = label(erased)
     for rows, columns in find_objects(parts):
         window = np.s_[max(rows.start - 2, 0) : rows.stop + 2, max(columns.start - 2, 0) : columns.stop + 2]
-        photo[window] = fill(photo[window], known[window])
+        photo[window] = fill(photo[window], given[window])
     return photo
 
 

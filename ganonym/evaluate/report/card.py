@@ -70,13 +70,13 @@ def utility_rows(assessment: Assessment) -> Table:
     """Measures of utility on originals and released pictures."""
     rows: list[tuple[str, ...]] = [
         (
-            f"{each.family}: {each.name}", "–" if each.original is None else number(each.original.value),
-            "–" if each.released is None else number(each.released.value),
-            "–" if each.difference is None
-            else f"{number(each.difference.value)} [{number(each.difference.low)}, {number(each.difference.high)}]",
-            each.decision,
+            f"{row.family}: {row.name}", "–" if row.original is None else number(row.original.value),
+            "–" if row.released is None else number(row.released.value),
+            "–" if row.difference is None
+            else f"{number(row.difference.value)} [{number(row.difference.low)}, {number(row.difference.high)}]",
+            row.decision,
         )
-        for each in assessment.utility
+        for row in assessment.utility
     ]  # fmt: skip
     return ("measure", "original", "released", "difference", "decision"), rows
 

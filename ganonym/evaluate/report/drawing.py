@@ -90,7 +90,7 @@ def to_svg(axes: Axes, name: str, title: str, alone: bool = False) -> str:
 
 
 def _colours() -> str:
-    light, dark = (";".join(f"--{name}:{value}" for name, value in each.items()) for each in (LIGHT, DARK))
+    light, dark = (";".join(f"--{name}:{value}" for name, value in palette.items()) for palette in (LIGHT, DARK))
     return f":root{{{light}}}svg{{background:var(--paper)}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 

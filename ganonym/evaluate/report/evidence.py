@@ -132,15 +132,15 @@ def shown_groups(groups: Sequence[GroupFinding], named: frozenset[str] = frozens
         rows = [group for group in groups if group.column == column]
         sizes = {row.group: row.subjects for row in rows}
         hidden = {name for name, size in sizes.items() if size < MINIMUM_CELL}
-        for name in sorted(sizes, key=lambda each: sizes[each]):
-            if not hidden or sum(sizes[each] for each in hidden) >= MINIMUM_CELL:
+        for name in sorted(sizes, key=lambda group: sizes[group]):
+            if not hidden or sum(sizes[group] for group in hidden) >= MINIMUM_CELL:
                 break
             hidden.add(name)
         shown = [row for row in rows if row.group not in hidden]
         title = wording.COLUMNS.get(column, "Other column")
-        for number, each in enumerate(shown, start=1):
-            name = each.group if _may_be_named(each, named) else f"group {number}"
-            columns.setdefault(title, []).append(ShownGroup(name, each if each.rank1 is not None else None))
+        for number, row in enumerate(shown, start=1):
+            name = row.group if _may_be_named(row, named) else f"group {number}"
+            columns.setdefault(title, []).append(ShownGroup(name, row if row.rank1 is not None else None))
         if hidden:
             columns.setdefault(title, []).append(ShownGroup("groups too small to be shown", None))
     return columns

@@ -52,9 +52,9 @@ def attackers(
                 f"limit {percent(limit, 0)}", (limit, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
                 textcoords="offset points", ha="center", fontsize=10,
             )  # fmt: skip
-        for row, each in enumerate(findings):
+        for row, finding in enumerate(findings):
             axes.annotate(
-                f"≤ {percent(each.rank1.upper)}", (1, row), xycoords=("axes fraction", "data"), xytext=(44, 0),
+                f"≤ {percent(finding.rank1.upper)}", (1, row), xycoords=("axes fraction", "data"), xytext=(44, 0),
                 textcoords="offset points", ha="right", va="center", fontsize=10, color=INK,
             )  # fmt: skip
         axes.set_yticks(rows, [_short(label(finding)) for finding in findings], color=INK)
@@ -79,8 +79,8 @@ def cmc(findings: Sequence[Finding], name: str, label: Named) -> str:
     places = max(len(f.cmc) for f in findings)
     first = strongest(findings)
     with canvas(310, left=42, right=122, top=10) as axes:
-        for each in findings:
-            _curve(axes, np.arange(1.0, len(each.cmc) + 1), np.array(each.cmc), each is first)
+        for finding in findings:
+            _curve(axes, np.arange(1.0, len(finding.cmc) + 1), np.array(finding.cmc), finding is first)
         guess = [min(1.0, place / findings[0].gallery) for place in range(1, places + 1)]
         axes.plot(range(1, places + 1), guess, color=INK, linewidth=1, dashes=(2, 2))
         top = min(1.0, max(max(f.cmc) for f in findings) * 1.12)
@@ -105,9 +105,9 @@ def det(findings: Sequence[Finding], name: str, label: Named) -> str:
     first = strongest(shown)
     low, high = float(norm.ppf(_PROBITS[0])), float(norm.ppf(_PROBITS[-1]))
     with canvas(310, left=42, right=14, top=10) as axes:
-        for each in shown:
-            points = norm.ppf(np.clip(np.array(each.det), 1e-6, 1 - 1e-6))
-            _curve(axes, points[:, 0], points[:, 1], each is first)
+        for finding in shown:
+            points = norm.ppf(np.clip(np.array(finding.det), 1e-6, 1 - 1e-6))
+            _curve(axes, points[:, 0], points[:, 1], finding is first)
         axes.plot([low, high], [-low, -high], color=INK, linewidth=1, dashes=(2, 2))
         axes.annotate("blind guesses", (1.0, -1.0), xytext=(4, 3), textcoords="offset points", fontsize=10, color=MUTED)
         if first is not None:
@@ -118,7 +118,7 @@ def det(findings: Sequence[Finding], name: str, label: Named) -> str:
                 ha="right", va="top", fontsize=10, color=ACCENT,
             )  # fmt: skip
         ticks = norm.ppf(_PROBITS)
-        shown_ticks = [f"{100 * each:g}" for each in _PROBITS]
+        shown_ticks = [f"{100 * share:g}" for share in _PROBITS]
         axes.set_xticks(ticks, shown_ticks)
         axes.set_yticks(ticks, shown_ticks)
         axes.set_xlim(low, high)

@@ -44,8 +44,8 @@ def render(template: str, figures: Mapping[str, Svg | Mapping[str, Svg]], **valu
         return None if svg is None else Markup(svg)
 
     drawn = {
-        key: {name: safe(svg) for name, svg in each.items()} if isinstance(each, Mapping) else safe(each)
-        for key, each in figures.items()
+        key: {name: safe(svg) for name, svg in figure.items()} if isinstance(figure, Mapping) else safe(figure)
+        for key, figure in figures.items()
     }
     return _environment().get_template(template).render(figures=drawn, **values)
 
@@ -117,7 +117,9 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
     worst = [group[0] for group in groups.values()]
     measure = measure_of([assessment])
     points = [] if measure is None else [*points_of(assessment, "this release", measure), *references]
-    end = max((figures.axis_end(each, limit_of(assessment, setting)) for setting, each in groups.items()), default=1.0)
+    end = max(
+        (figures.axis_end(listed, limit_of(assessment, setting)) for setting, listed in groups.items()), default=1.0
+    )
     drawn = {
         "attackers": {
             setting: figures.attackers(found, limit_of(assessment, setting), f"attackers-{index}", _attacker, end)
@@ -142,9 +144,9 @@ def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), refer
 def _strongest_by_setting(findings: Sequence[Finding]) -> list[Finding]:
     """Of every setting, the finding with the highest bound."""
     best: dict[str, Finding] = {}
-    for each in findings:
-        if each.setting not in best or each.rank1.upper > best[each.setting].rank1.upper:
-            best[each.setting] = each
+    for finding in findings:
+        if finding.setting not in best or finding.rank1.upper > best[finding.setting].rank1.upper:
+            best[finding.setting] = finding
     return list(best.values())
 
 

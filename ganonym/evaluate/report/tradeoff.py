@@ -33,9 +33,9 @@ class Point:
 
 def measure_of(assessments: Sequence[Assessment]) -> str | None:
     """The first measure of utility that all have, one with a margin before others; None when there is no such."""
-    known = [{row.name: row for row in one.utility if row.released is not None} for one in assessments]
-    shared = [name for name in known[0] if all(name in one for one in known)] if known else []
-    return next((name for name in shared if known[0][name].margin is not None), next(iter(shared), None))
+    measures = [{row.name: row for row in one.utility if row.released is not None} for one in assessments]
+    shared = [name for name in measures[0] if all(name in one for one in measures)] if measures else []
+    return next((name for name in shared if measures[0][name].margin is not None), next(iter(shared), None))
 
 
 def utility_of(assessment: Assessment, measure: str) -> Utility | None:

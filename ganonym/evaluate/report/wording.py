@@ -142,12 +142,12 @@ def number(value: float) -> str:
 def by_setting(assessment: Assessment) -> dict[str, list[Finding]]:
     """Findings by setting, settings in the protocol's order, the strongest attacker first."""
     found: dict[str, list[Finding]] = {setting: [] for setting in SETTINGS}
-    for each in assessment.findings:
-        found.setdefault(each.setting, []).append(each)
+    for finding in assessment.findings:
+        found.setdefault(finding.setting, []).append(finding)
     return {
-        setting: sorted(each, key=lambda one: (-one.rank1.upper, -one.rank1.value, one.attacker))
-        for setting, each in found.items()
-        if each
+        setting: sorted(findings, key=lambda one: (-one.rank1.upper, -one.rank1.value, one.attacker))
+        for setting, findings in found.items()
+        if findings
     }
 
 

@@ -110,8 +110,8 @@ def structure(one: Floats, other: Floats) -> tuple[Floats, Floats]:
 
     Half a window at the border is left out, as in scikit-image's `gaussian_weights`.
     """
-    means = [gaussian_filter(each, 1.5, truncate=3.5) for each in (one, other, one * one, other * other, one * other)]
-    mean, mean2, square, square2, product = (each[5:-5, 5:-5] for each in means)
+    means = [gaussian_filter(field, 1.5, truncate=3.5) for field in (one, other, one * one, other * other, one * other)]
+    mean, mean2, square, square2, product = (blurred[5:-5, 5:-5] for blurred in means)
     covariance, variances = product - mean * mean2, square - mean**2 + square2 - mean2**2
     contrast = (2 * covariance + _C2) / (variances + _C2)
     return (2 * mean * mean2 + _C1) / (mean**2 + mean2**2 + _C1) * contrast, contrast
@@ -184,9 +184,9 @@ def pictures(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utilit
     for field, (name, note) in MEASURES.items():
         found = [None if pair is None else getattr(pair, field) for pair in inputs.agreement]
         values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
-        known = np.isfinite(values)
-        if not known.any():
+        measured = np.isfinite(values)
+        if not measured.any():
             yield not_evaluated(PICTURE, name, "No released picture has its original's size, or no face was found.")
             continue
-        subjects = [subject for subject, keep in zip(inputs.subjects, known, strict=True) if keep]
-        yield reported(PICTURE, name, mean_of(values[known]), subjects, rng, note=note)
+        subjects = [subject for subject, keep in zip(inputs.subjects, measured, strict=True) if keep]
+        yield reported(PICTURE, name, mean_of(values[measured]), subjects, rng, note=note)

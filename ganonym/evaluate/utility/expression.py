@@ -57,7 +57,7 @@ def _labels(inputs: UtilityInputs, rng: np.random.Generator, seed: int) -> Itera
     subjects = [inputs.subjects[index] for index in photos]
     sides = []
     for points in (inputs.original_points, inputs.released_points):
-        seen = [each for index in photos if (each := points[index]) is not None]
+        seen = [face for index in photos if (face := points[index]) is not None]
         found = np.array([points[index] is not None for index in photos], dtype=bool)
         rows = np.zeros((len(photos), len(load_shape().expression_sd) + 2))
         if seen:

@@ -122,10 +122,10 @@ def distances(inputs: UtilityInputs, rng: np.random.Generator) -> Iterator[Utili
     if inputs.perceptual is None or not np.isfinite(inputs.perceptual).any():
         yield not_evaluated(REALISM, "LPIPS", f"It was not measured. {REMEDY}")
         return
-    known = np.isfinite(inputs.perceptual)
-    subjects = [subject for subject, keep in zip(inputs.subjects, known, strict=True) if keep]
+    measured = np.isfinite(inputs.perceptual)
+    subjects = [subject for subject, keep in zip(inputs.subjects, measured, strict=True) if keep]
     note = "Distance of each released face from its original; 0 is a copy."
-    yield reported(REALISM, "LPIPS", mean_of(inputs.perceptual[known]), subjects, rng, note=note)
+    yield reported(REALISM, "LPIPS", mean_of(inputs.perceptual[measured]), subjects, rng, note=note)
 
 
 def _kid(inputs: UtilityInputs, rng: np.random.Generator) -> Utility:
@@ -134,20 +134,20 @@ def _kid(inputs: UtilityInputs, rng: np.random.Generator) -> Utility:
         return not_evaluated(REALISM, name, "Features were not computed.")
     width = inputs.original_features.shape[1]
     before, after = (features * np.sqrt(width) for features in (inputs.original_features, inputs.released_features))
-    known = np.isfinite(before).all(axis=1), np.isfinite(after).all(axis=1)
-    if min(each.sum() for each in known) < FEWEST_FACES:
+    finite = np.isfinite(before).all(axis=1), np.isfinite(after).all(axis=1)
+    if min(side.sum() for side in finite) < FEWEST_FACES:
         return not_evaluated(REALISM, name, f"Fewer than {FEWEST_FACES} faces on one side.")
     people = sorted(set(inputs.subjects))
     half = set(rng.permutation(people)[: len(people) // 2].tolist())
     mine = np.array([subject in half for subject in inputs.subjects])
-    one, other = before[known[0] & mine], before[known[0] & ~mine]
+    one, other = before[finite[0] & mine], before[finite[0] & ~mine]
     floor = _estimate(one, other, rng) if min(len(one), len(other)) >= FEWEST_FACES // 2 else None
     note = "The original's value is between two halves of the originals. A face encoder's view: identity, not pores."
     return Utility(
         family=REALISM,
         name=name,
         original=floor,
-        released=_estimate(before[known[0]], after[known[1]], rng),
+        released=_estimate(before[finite[0]], after[finite[1]], rng),
         difference=None,
         margin=None,
         decision="reported",

@@ -69,15 +69,15 @@ def four_cells(
         for cell in CELLS[::3]:  # OO and AA: one training each, tested on both sides
             source = sides[cell[0]]
             rows = train[source.found[train]]
-            known = np.bincount(classes[rows], minlength=count) > 1
-            rows = rows[known[classes[rows]]]
-            if known.sum() < 2:
+            learned = np.bincount(classes[rows], minlength=count) > 1
+            rows = rows[learned[classes[rows]]]
+            if learned.sum() < 2:
                 continue
             predict = classifier.learn(source.inputs[rows], classes[rows], count, seed)
             for target, side in sides.items():
                 seen = test[side.found[test]]
                 if len(seen):
-                    record(calls[_cell(cell[0] + target)], seen, predict(side.inputs[seen]), classes[seen], known)
+                    record(calls[_cell(cell[0] + target)], seen, predict(side.inputs[seen]), classes[seen], learned)
     return calls
 
 

@@ -151,7 +151,7 @@ def repeatability(values: Floats, subjects: Sequence[str], rng: np.random.Genera
     pairs: dict[str, list[int]] = {}
     for index, subject in enumerate(subjects):
         pairs.setdefault(subject, []).append(index)
-    rows = np.array([each[:2] for each in pairs.values() if len(each) > 1], dtype=np.intp).reshape(-1, 2)
+    rows = np.array([photos[:2] for photos in pairs.values() if len(photos) > 1], dtype=np.intp).reshape(-1, 2)
     if len(rows) < FEWEST:
         return None
     # One entry per subject, so that the resampled unit is the pair.

@@ -154,7 +154,7 @@ def _controls(controls: Sequence[Control]) -> Judgement:
     limit = "every blocking control holds"
     failed = [control for control in controls if control.blocks and not control.holds]
     if failed:
-        reasons = [f"{each.id} {each.name}: {each.detail}" for each in failed]
+        reasons = [f"{control.id} {control.name}: {control.detail}" for control in failed]
         return Judgement("INCONCLUSIVE", limit, f"{len(failed)} do not hold", "; ".join(reasons))
     missing = [name for name in NEEDED_CONTROLS if not any(control.id.startswith(name) for control in controls)]
     if missing:
@@ -215,7 +215,7 @@ def _utility(utility: Sequence[Utility]) -> Judgement:
     if not any(counted.values()):
         return Judgement("NOT EVALUATED", "", "", "no measure with a margin")
     state: State = "FAIL" if counted["lost"] else "INCONCLUSIVE" if counted["undecided"] else "PASS"
-    lost = ", ".join(f"{each.family} {each.name}" for each in utility if each.decision == "lost")
+    lost = ", ".join(f"{row.family} {row.name}" for row in utility if row.decision == "lost")
     found = ", ".join(f"{count} {name}" for name, count in counted.items() if count)
     return Judgement(state, "every measure with a margin is kept", found, f"lost: {lost}" if lost else "")
 
@@ -243,7 +243,7 @@ def headline(gates: Sequence[Gate], findings: Sequence[Finding], policy: Policy,
         return f"{opening}the assessment's own controls do not hold, so nothing below is proof. {reason}.{more}"
     if state == "PASS":
         limited = "" if any(finding.setting == PARROT for finding in findings) else " (limited: no mock run)"
-        gate = next((each for each in gates if each.id == "G2" and each.state == "PASS"), None)
+        gate = next((candidate for candidate in gates if candidate.id == "G2" and candidate.state == "PASS"), None)
         told = f"no tested attack exceeded the limit ({gate.limit})" if gate else "no gate that blocks failed"
         worst = f"; worst: {gate.found}" if gate else ""
         until = f"Valid until {valid_until.isoformat()} for attacks of {PROTOCOL}."

@@ -31,22 +31,24 @@ def rates(findings: Sequence[Finding], rule: RateRule) -> Judgement:
     advantage = () if rule.advantage is None else (f"advantage over chance ≤ {rule.advantage:g}",)
     limit = " and ".join((*rate, *advantage))
     judged = [(finding, _limit(finding, rule)) for finding in findings]
-    limited = [(each, most) for each, most in judged if most is not None]
+    limited = [(finding, most) for finding, most in judged if most is not None]
     if not limited:
         reason = "no limit is set" if findings else "no attacker was run in this setting"
         return Judgement("NOT EVALUATED", limit, "", reason)
-    p_values = holm([exceeds(each.rank1.value * each.rank1.n, each.rank1.n, most) for each, most in limited])
-    works = [each for (each, _), p in zip(limited, p_values, strict=True) if p <= ALPHA]
+    p_values = holm(
+        [exceeds(finding.rank1.value * finding.rank1.n, finding.rank1.n, most) for finding, most in limited]
+    )
+    works = [finding for (finding, _), p in zip(limited, p_values, strict=True) if p <= ALPHA]
     worst, _ = max(limited, key=lambda pair: (pair[0].rank1.upper - pair[1], pair[0].rank1.value))
     found = f"{worst.attacker}, {worst.setting}: {worst.rank1.value:.3f}, at most {worst.rank1.upper:.3f}"
     if works:
-        cheapest = min(works, key=lambda each: (cost(each.tier), -each.rank1.value))
+        cheapest = min(works, key=lambda finding: (cost(finding.tier), -finding.rank1.value))
         reason = (
             f"{len(works)} of {len(limited)} attacks exceed the limit (Holm, 5 %), the cheapest: {cheapest.attacker} "
             f"(tier {cheapest.tier}), {cheapest.setting}, {cheapest.rank1.value:.3f}"
         )
         return Judgement("FAIL", limit, found, reason)
-    if not all(_keeps(each, rule) for each, _ in limited):
+    if not all(_keeps(finding, rule) for finding, _ in limited):
         reason = f"the interval of {worst.attacker} reaches beyond the limit ({worst.rank1.n} subjects)"
         return Judgement("INCONCLUSIVE", limit, found, reason)
     return Judgement("PASS", limit, found, "")
@@ -79,7 +81,7 @@ def excesses(inferences: Sequence[Inference], most: float) -> Judgement:
     limit = f"≤ {most:g} beyond what is public"
     if not inferences:
         return Judgement("NOT EVALUATED", limit, "", "nothing to infer was evaluated", inapplicable=True)
-    worst = max(inferences, key=lambda each: each.excess_upper)
+    worst = max(inferences, key=lambda inference: inference.excess_upper)
     found = f"{worst.name}: {worst.excess.value:+.3f}, at most {worst.excess_upper:+.3f}"
     sure = [inference.name for inference in inferences if inference.excess.low > most]
     if sure:
