@@ -78,6 +78,14 @@ class Finding(Model):
     crowds: tuple[Crowd, ...]
     linkability: Estimate | None = None
 
+    def __str__(self) -> str:
+        """Who named how many, with the exact 95 % interval, in one line; all numbers are in `repr`."""
+        rate = self.rank1
+        return (
+            f"{self.attacker}, {self.setting}: {rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}] of {rate.n} subjects "
+            f"named, chance {self.chance:.3f}"
+        )
+
 
 class Inference(Model):
     """What released pictures tell of an attribute: balanced accuracy, beside a control that sees only what is public.

@@ -46,6 +46,13 @@ def test_a_frame_holds_a_row_of_every_run_in_order() -> None:
     assert alike["utility"].isna().all()
 
 
+def test_a_finding_prints_as_one_line() -> None:
+    worst = RUNS["none"].worst
+    assert str(worst).startswith(f"{worst.attacker}, {worst.setting}: {worst.rank1.value:.3f} [")
+    assert str(worst).endswith(f"] of {worst.rank1.n} subjects named, chance {worst.chance:.3f}")
+    assert "crowds=" in repr(worst)
+
+
 def test_utility_is_ranked_within_a_privacy_class() -> None:
     found = compare(RUNS)
     places = {each.name: each.utility_place for each in found.runs}
