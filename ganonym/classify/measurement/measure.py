@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import default_backends, find_faces
 from ganonym.photos.decode import shrunk_by
 from ganonym.subjects import FaceChoice, choose_face
-from ganonym.types import RGB, Face, Points, Progress, Refusal, Sex
+from ganonym.types import JSON, RGB, Face, Points, Progress, Refusal, Sex
 from ganonym.workers import in_workers
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Measurements:
         ]
         return pandas.DataFrame(rows).astype({"z": float, "percentile": float})
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """All but the landmarks, for JSON."""
         measured = {
             key: {"value": score.value, "unit": score.unit, "z": score.z, "percentile": score.percentile}

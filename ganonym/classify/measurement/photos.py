@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,7 +23,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.formats import ACCEPTED
 from ganonym.photos.source import walk
 from ganonym.subjects import FaceChoice
-from ganonym.types import Points, Progress, Sex
+from ganonym.types import JSON, Points, Progress, Sex
 
 _DIVISORS = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}
 
@@ -52,7 +51,7 @@ class Reading:
     measured: Measurements | None
     failed: str = ""
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         if self.measured is None:
             return {"photo": self.person.name, "error": self.failed}

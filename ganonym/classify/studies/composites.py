@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from ganonym.classify.studies.study import UNHEARD, Remark, Study, gathered, rea
 from ganonym.errors import UsageError
 from ganonym.files import make_folder, write_output
 from ganonym.photos.encode import encode_png
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 _LONGEST = 80
 # Windows takes these for devices, with any suffix.
@@ -135,7 +134,7 @@ class Picture:
     shift_px: float | None = None
     luma: float | None = None
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         row = {"people": self.people, "photos": self.photos, "composite": str(self.path)}
         if self.difference is None:
@@ -162,7 +161,7 @@ class Composites:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         return {
             "simulated": self.simulated,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ganonym.classify.case import Classed, people_of
 from ganonym.classify.cohort import Cohort, embedded
@@ -17,7 +16,7 @@ from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 _SPANS = "Intervals are of 95 %; those over people are over the people asked for, not over those learned from."
 
@@ -68,7 +67,7 @@ class FewShot:
             texts.append(f"Not run, as {compared.not_run[0][1]}: {', '.join(name for name, _ in compared.not_run)}")
         return [*self.told, *(Remark(text, warning=True) for text in texts), Remark(_SPANS)]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         compared = self.compared
         learners = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ganonym.classify.case import Case, roster
 from ganonym.classify.encoders import read_foundation
@@ -27,7 +27,7 @@ from ganonym.classify.studies.study import (
 from ganonym.classify.system import Arrays
 from ganonym.errors import UsageError
 from ganonym.faces.cache import FaceCache
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Matched:
     ensemble: Ensemble
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         cases = self.gallery.cases
         gallery = {
@@ -180,7 +180,7 @@ def kept(file: Path | None, looked: Looked) -> list[Remark]:
     return [] if file is None else [Remark(f"{file} is {state}: {PERSONAL}.")]
 
 
-def ensemble_payload(ensemble: Ensemble) -> dict[str, Any]:
+def ensemble_payload(ensemble: Ensemble) -> JSON:
     """For JSON."""
     encoders = [{"name": member.encoder.name, "digest": member.digest} for member in ensemble.members]
     return {"encoders": encoders, "views": len(ensemble.variants)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from ganonym.classify.studies.study import (
 from ganonym.classify.systems.ordinal import level_rates, levels_by_signs, median_level, quadratic_kappa
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import Estimate, few, subject_bootstrap
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Grading:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         levels = {
             level.name: {

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ganonym.errors import UsageError
 from ganonym.faces.align import apply
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.pseudonym import read_key
-from ganonym.types import RGB, Points
+from ganonym.types import JSON, RGB, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Predictions:
         remarks = [Remark(f"{image}: {reason}", warning=True) for image, reason in self.left_out]
         return remarks + [Remark("The model learned from SIMULATED syndromes.")] * self.simulated
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         photos = {
             image: [{"name": name, "probability": chance} for name, chance in classes]

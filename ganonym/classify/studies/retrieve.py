@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ from ganonym.classify.studies.study import (
     remembered,
 )
 from ganonym.errors import UsageError
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 ALONE = "no second patient has its disorder"
 
@@ -68,7 +67,7 @@ class Retrieval:
     ensemble: Ensemble
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         return {
             "simulated": self.simulated,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ganonym.classify.case import Classed
 from ganonym.classify.progress import heard
@@ -13,7 +12,7 @@ from ganonym.classify.screening.threshold import Rule
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, gathered, reasons_of
 from ganonym.classify.systems.screening import YOUDEN, BinaryScreening, assess_in_folds, check_people
 from ganonym.errors import UsageError
-from ganonym.types import Progress
+from ganonym.types import JSON, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Screening:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON, which has no infinity: a threshold of null calls nobody positive."""
         screened = self.screened
         target = None if self.rule.by == "youden" else self.rule.target
@@ -59,7 +58,7 @@ class Dysmorphism:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         return {
             "name": self.name,

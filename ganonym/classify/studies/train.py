@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ganonym.classify.case import Classed, Roster, check_folds, check_two, people_of
 from ganonym.classify.cohort import Cohort, Seen
@@ -20,7 +19,7 @@ from ganonym.classify.studies.model import check_key, key_of, opened, unchecked
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, fold_remarks, gathered, reasons_of
 from ganonym.classify.system import Learner
 from ganonym.errors import UsageError
-from ganonym.types import Floats, Progress
+from ganonym.types import JSON, Floats, Progress
 
 FEW = 5
 """Of fewer people a mean says much of each."""
@@ -41,7 +40,7 @@ class Training:
     left_out: int
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         return {
             "model": str(self.folder),
@@ -132,7 +131,7 @@ class Evaluation:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...] = ()
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JSON:
         """For JSON."""
         return {
             "name": self.name,
