@@ -27,7 +27,7 @@ from scipy.spatial.distance import pdist
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.descriptor import describe
 from ganonym.faces.encoder import encode, load_encoder
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.synthesis.quality import bands, kernel_distance
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import RGB, Floats, Points
@@ -52,7 +52,7 @@ class Measured:
 
 
 def measure(pictures: Sequence[RGB], requested: Sequence[Points]) -> Measured:
-    detector, landmarks = default_backends()
+    detector, landmarks = reading_backends()
     errors, descriptors = [], []
     for rgb, points in zip(pictures, requested, strict=True):
         faces = find_faces(rgb, detector, landmarks)

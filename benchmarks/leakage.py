@@ -30,7 +30,7 @@ from ganonym.evaluate.attackers.recognizers import DLIB
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import People, Photos
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import judge_backends
 from ganonym.photos.decode import read_photo
 
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -64,7 +64,7 @@ def photos_of(data: Path, folder: str) -> list[Photo]:
 
 
 def read_samples(root: Path, names: Sequence[str]) -> list[Sample]:
-    backends = default_backends()
+    backends = judge_backends()
     return [sample for name in names for sample in locate([read_photo(root, name)[0]], *backends)]
 
 

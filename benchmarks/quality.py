@@ -32,7 +32,7 @@ from ganonym.evaluate.pictures import Measured, measure_pictures, on_neutral_bac
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.encoder import Encoder, encode, load_encoder
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.faces.landmark_network import NetworkLandmarks
 from ganonym.faces.shape import normalize, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
@@ -66,7 +66,7 @@ class Photographs:
 
 def photographs(folder: str, model: AppearanceModel, limit: int, one_each: bool = False) -> Photographs:
     """The first `limit` photographs of a set in which a face is found, or people with `one_each`."""
-    detector, landmarks = default_backends()
+    detector, landmarks = reading_backends()
     found = Photographs([], [], [], [])
     for photo in photos_of(DATA, folder):
         if len(found.people) >= limit or (one_each and photo.subject in found.people):
@@ -202,7 +202,7 @@ def main() -> None:
     arguments = parser.parse_args()
     synthesizer, count = load_synthesizer(arguments.generator), arguments.count
     model, encoder = synthesizer.model, load_encoder()
-    detector, landmarks = default_backends()
+    detector, landmarks = reading_backends()
     if arguments.network:
         landmarks = NetworkLandmarks()
     look = partial(measure_pictures, model=model, detector=detector, landmarks=landmarks, encoder=encoder)

@@ -22,7 +22,7 @@ from ganonym.classify.recipe import Chosen, Encoder, Preset, chosen_system, load
 from ganonym.classify.studies.model import Explained, explained, explained_face
 from ganonym.classify.system import CPU, Configuration
 from ganonym.errors import PhotoError, UsageError
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.types import RGB
 
 Photo: TypeAlias = str | Path | RGB | Image.Image
@@ -148,7 +148,7 @@ class Classifier:
         if isinstance(photo, str | Path):
             return explained(self.model, Path(photo), label)
         rgb = _rgb(photo)
-        faces = find_faces(rgb, *default_backends())
+        faces = find_faces(rgb, *reading_backends())
         if not faces:
             raise UsageError("no face was found in the photo.", "Use a frontal photograph of one person.")
         return explained_face(self.model, rgb, faces[0].points, "the photo", label)
@@ -214,7 +214,7 @@ def _portraits(photos: Sequence[Photo], crops: tuple[Crop, ...], jobs: int) -> l
 
 
 def _portrait(rgb: RGB, crops: tuple[Crop, ...]) -> Portrait | None:
-    faces = find_faces(rgb, *default_backends())
+    faces = find_faces(rgb, *reading_backends())
     return portrait_at(rgb, faces[0].points, crops) if faces else None
 
 

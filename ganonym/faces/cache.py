@@ -26,7 +26,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.photos.decode import decode
 from ganonym.photos.source import read_bytes
 from ganonym.types import LANDMARKS, RGB, Box, Face
@@ -77,7 +77,7 @@ class FaceCache:
         known = self._read(path, name, size)
         if known is not None:
             return known
-        found = find_faces(rgb, *default_backends())
+        found = find_faces(rgb, *reading_backends())
         self._write(path, name, _entry_of(found, size))
         return found
 
@@ -147,12 +147,12 @@ def read_faces(path: Path, known: FaceCache | None = None) -> tuple[RGB, list[Fa
     """
     data = read_bytes(path.parent, path.name)
     rgb = decode(data, path.name)
-    return rgb, find_faces(rgb, *default_backends()) if known is None else known.faces(data, rgb)
+    return rgb, find_faces(rgb, *reading_backends()) if known is None else known.faces(data, rgb)
 
 
 def finder() -> str:
     """What finds faces on this machine: versions, detector and landmarks with their settings and weights."""
-    detector, landmarks = default_backends()
+    detector, landmarks = reading_backends()
     versions = ", ".join(f"{name} {version(name)}" for name in ("ganonym", "dlib-bin", "onnxruntime"))
     networks = [verified_path(name) for name in ("blazeface_short", "blazeface_full", "face_mesh")]  # of the detector
     files = [_digest_once(path) for path in (*networks, *landmarks.weights_files)]

@@ -19,16 +19,21 @@ from ganonym.types import RGB, Box, Face, Points
 
 
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
-    """The detector and the landmark model that find the faces of a release on this machine.
+    """The detector and the landmark model that find the faces of a release on this machine: the maker's.
 
     dlib, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights. Raises
     EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked for.
-    `free_backends` are those that may be used for everything.
+    `free_backends`, which may be used for everything, are to take its place (docs/adr/0018-free-finder.md).
     """
-    folder = weights or (Path(os.environ["GANONYM_WEIGHTS"]) if os.environ.get("GANONYM_WEIGHTS") else None)
-    if folder is not None and fan.present(folder):
-        return DlibDetector(), fan.load(folder)
-    return judge_backends()
+    return _fan_backends(weights) or judge_backends()
+
+
+def reading_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
+    """What finds the faces that classifiers read, that are measured, and that the trainer learns from.
+
+    dlib, on whose points the bundled classifiers, galleries and generator were fitted; FAN as in `default_backends`.
+    """
+    return _fan_backends(weights) or judge_backends()
 
 
 def free_backends() -> tuple[Detector, LandmarkModel]:
@@ -39,6 +44,11 @@ def free_backends() -> tuple[Detector, LandmarkModel]:
 def judge_backends() -> tuple[Detector, LandmarkModel]:
     """What finds faces and landmarks for attackers and judges: dlib, which shares nothing with the free ones."""
     return DlibDetector(), DlibLandmarks()
+
+
+def _fan_backends(weights: Path | None) -> tuple[Detector, LandmarkModel] | None:
+    folder = weights or (Path(os.environ["GANONYM_WEIGHTS"]) if os.environ.get("GANONYM_WEIGHTS") else None)
+    return (DlibDetector(), fan.load(folder)) if folder is not None and fan.present(folder) else None
 
 
 def find_faces(

@@ -31,7 +31,7 @@ from ganonym.classify.recipe import load_recipe, recipe_names
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply, compose
 from ganonym.faces.aligned import upright
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import RGB, Floats, Points
 
@@ -166,7 +166,7 @@ def faced(name: str) -> tuple[RGB, Points]:
         photo = np.asarray(Image.fromarray(photo).rotate(20, Image.Resampling.BICUBIC))
     if name == "large":
         photo = np.asarray(Image.fromarray(photo).resize((2048, 2048), Image.Resampling.LANCZOS))
-    return photo, find_faces(photo, *default_backends())[0].points
+    return photo, find_faces(photo, *reading_backends())[0].points
 
 
 PHOTOS = ["small", "border", "turned", "large"]

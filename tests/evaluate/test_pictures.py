@@ -18,7 +18,7 @@ from ganonym.evaluate.pictures import (
 )
 from ganonym.faces.appearance import AppearanceModel, load_appearance, sample_identity
 from ganonym.faces.encoder import load_encoder
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import judge_backends
 from ganonym.faces.shape import from_canvas, join, load_shape, normalize, split, to_canvas
 from ganonym.synthesis.quality import bands
 from ganonym.synthesis.synthesizer import plain_surrogate
@@ -48,7 +48,7 @@ def pictures(asked: list[PrivateFace], model: AppearanceModel) -> list[RGB]:
 
 
 def look(pictures: list[RGB], points: list[Points], model: AppearanceModel) -> Measured:
-    return measure_pictures(pictures, points, model, *default_backends(), load_encoder())
+    return measure_pictures(pictures, points, model, *judge_backends(), load_encoder())
 
 
 def test_faces_are_found_where_they_were_asked_for(

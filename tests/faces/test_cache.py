@@ -20,7 +20,7 @@ from PIL import Image
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.cache import FaceCache, _entry_of, _make_key, open_cache, read_faces
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.photos.decode import decode
 from ganonym.types import Face
 
@@ -51,7 +51,7 @@ def same(one: list[Face], other: list[Face]) -> bool:
 
 @pytest.fixture(scope="module")
 def found() -> list[Face]:
-    return find_faces(decode(PHOTO, "a.png"), *default_backends())
+    return find_faces(decode(PHOTO, "a.png"), *reading_backends())
 
 
 @pytest.fixture

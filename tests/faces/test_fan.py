@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from ganonym.errors import EnvironmentFault
 from ganonym.faces import fan
 from ganonym.faces.align import apply
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import default_backends, reading_backends
 from ganonym.faces.landmarks import DlibLandmarks
 from ganonym.types import Box
 from ganonym.weights import sha256_file
@@ -70,6 +70,10 @@ def test_absent_weights_mean_dlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert isinstance(default_backends()[1], DlibLandmarks)
     assert isinstance(default_backends(tmp_path)[1], DlibLandmarks)
     assert isinstance(default_backends(tmp_path / "nowhere")[1], DlibLandmarks)
+
+
+def test_readers_take_fan_too(folder: Path) -> None:
+    assert reading_backends(folder) == default_backends(folder)
 
 
 def test_missing_file_means_dlib(folder: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.descriptor import describe
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.faces.shape import to_canvas
 from ganonym.phantom.cohort import PhantomPhoto, phantom_cohort
 from ganonym.phantom.people import sample_person
@@ -29,7 +29,7 @@ def cohort() -> list[PhantomPhoto]:
 
 @pytest.fixture(scope="module")
 def faces(cohort: list[PhantomPhoto]) -> list[Face | None]:
-    detector, landmarks = default_backends()
+    detector, landmarks = judge_backends()
     return [next(iter(find_faces(photo.rgb, detector, landmarks)), None) for photo in cohort]
 
 
@@ -128,8 +128,8 @@ def test_the_face_is_placed_by_scale_roll_and_shift(model: AppearanceModel) -> N
     moment = still(roll=9.0, scale=1.6, shift=np.array([14.0, -9.0]))
     photo = take_photo(person, moment, model, np.random.default_rng(0))
     assert (photo[:5] == round(0.5 * 255)).all()  # the backdrop, without noise
-    ((face),) = find_faces(photo, *default_backends())
-    (upright,) = find_faces(take_photo(person, still(), model, np.random.default_rng(0)), *default_backends())
+    ((face),) = find_faces(photo, *judge_backends())
+    (upright,) = find_faces(take_photo(person, still(), model, np.random.default_rng(0)), *judge_backends())
     angle = np.radians(9.0)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = (PHOTO - 1) / 2

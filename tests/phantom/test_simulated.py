@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.faces.measures import AXES
 from ganonym.faces.shape import normalize
 from ganonym.phantom.cohort import PhantomPhoto, PhantomShape, Studio, cohort_of, phantom_cohort, phantom_shapes
@@ -81,7 +81,7 @@ def test_a_person_keeps_the_signs_and_only_visible_ones_are_told(photos: list[Ph
 
 
 def test_the_landmarks_are_where_a_detector_finds_them(photos: list[PhantomPhoto]) -> None:
-    detector, landmarks = default_backends()
+    detector, landmarks = judge_backends()
     errors = []
     for photo in photos:
         if faces := find_faces(photo.rgb, detector, landmarks):

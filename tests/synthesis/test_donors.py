@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from ganonym.faces.descriptor import describe
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.decode import read_photo
 from ganonym.synthesis.synthesizer import load_synthesizer
@@ -28,7 +28,7 @@ SAMPLES = 30
 
 
 def described(photos: Iterable[RGB]) -> Floats:
-    detector, landmarks = default_backends()
+    detector, landmarks = judge_backends()
     found = []
     for rgb in photos:
         faces = find_faces(rgb, detector, landmarks)

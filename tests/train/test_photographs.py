@@ -14,7 +14,7 @@ from skimage.color import rgb2lab
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import AppearanceModel, boundary_of, load_appearance, sample_texture, texture_of
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.faces.tone import skin_colour
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.types import RGB, Floats
@@ -59,7 +59,7 @@ def relit(rgb: RGB, gain: Floats) -> RGB:
 @pytest.fixture(scope="module")
 def photo() -> TrainingPhoto:
     rgb = next(iter(phantom_cohort(1, 1, seed=3))).rgb
-    points = find_faces(rgb, *default_backends())[0].points
+    points = find_faces(rgb, *reading_backends())[0].points
     return TrainingPhoto("nobody.png", "nobody", False, None, None, rgb, points)
 
 

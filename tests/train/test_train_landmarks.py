@@ -212,13 +212,13 @@ def test_bending_without_waves_is_affine() -> None:
 
 
 def test_londons_templates_lie_where_dlib_sees_the_same_places(london_folder: Path) -> None:
-    from ganonym.faces.find import default_backends, find_faces
+    from ganonym.faces.find import find_faces, reading_backends
     from ganonym.photos.decode import read_photo
 
     manual, errors = manual_points(london_folder.parent), []
     for subject in sorted(manual)[:5]:
         rgb, _ = read_photo(london_folder, f"{subject.removeprefix('london-')}_neutral.jpg")
-        points = find_faces(rgb, *default_backends())[0].points
+        points = find_faces(rgb, *reading_backends())[0].points
         errors.append(np.linalg.norm(manual[subject] - points, axis=1) / np.linalg.norm(points[36] - points[45]))
     assert np.nanmean(errors) < 0.04
     assert np.nanmax(np.mean(errors, axis=0)[17:]) < 0.08

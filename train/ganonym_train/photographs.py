@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from ganonym.errors import UsageError
 from ganonym.faces.appearance import boundary_of
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.faces.tone import ita_degrees, lab_of_linear, linear_of, skin_colour
 from ganonym.faces.warp import Raster
 from ganonym.photos.decode import read_photo
@@ -53,7 +53,7 @@ def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         raise UsageError(f"{manifest} does not exist.", "Point --data at a folder with manifest.csv; see checkpoints/.")
-    detector, landmarks = default_backends()
+    detector, landmarks = reading_backends()
     with manifest.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         absent = COLUMNS - set(reader.fieldnames or ())

@@ -21,7 +21,7 @@ from ganonym.classify.measurement.signs import Conditions, Suggestion, condition
 from ganonym.errors import PhotoError, UsageError
 from ganonym.extras import require
 from ganonym.faces.cache import FaceCache, read_faces
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, reading_backends
 from ganonym.photos.decode import shrunk_by
 from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import JSON, RGB, Face, Points, Progress, Refusal, Sex
@@ -153,7 +153,7 @@ def measure(
     rgb = photo if isinstance(photo, np.ndarray) else np.asarray(photo.convert("RGB"))
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise UsageError(f"an array {rgb.shape} of {rgb.dtype} is no photo.", "Give RGB, (h, w, 3) uint8.")
-    return measured(_face(find_faces(rgb, *default_backends()), "the array", None).points, against, against.mm_per_px)
+    return measured(_face(find_faces(rgb, *reading_backends()), "the array", None).points, against, against.mm_per_px)
 
 
 def comparison(

@@ -24,7 +24,7 @@ from ganonym.classify.retrieval.encode import Member, Variant, encode
 from ganonym.classify.retrieval.ranking import Encodings
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.cache import FaceCache
-from ganonym.faces.find import default_backends
+from ganonym.faces.find import reading_backends
 from ganonym.files import write_private
 from ganonym.types import Floats, Progress
 from ganonym.weights import read_tensors, sha256_file
@@ -206,7 +206,7 @@ def _made_by(members: Sequence[Member], variants: Sequence[Variant]) -> dict[str
     return {
         "format": FORMAT,
         "version": version("ganonym"),
-        "landmarks": type(default_backends()[1]).__name__,
+        "landmarks": type(reading_backends()[1]).__name__,
         "encoders": [member.digest for member in members],
         "views": [[variant.flip, variant.grey] for variant in variants],
     }

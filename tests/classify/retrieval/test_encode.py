@@ -125,7 +125,7 @@ def test_what_others_made_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "other", "said"),
-    [("version", lambda _: "0.0.0", "version"), ("default_backends", lambda: (None, object()), "landmarks")],
+    [("version", lambda _: "0.0.0", "version"), ("reading_backends", lambda: (None, object()), "landmarks")],
 )
 def test_what_another_version_or_other_landmarks_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: Callable[..., object], said: str

@@ -12,7 +12,7 @@ from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.features import PerceptualDistance, face_features, lpips_weights
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
 from ganonym.evaluate.utility.landmarks import landmark_noise
-from ganonym.faces.find import default_backends, find_faces
+from ganonym.faces.find import find_faces, judge_backends
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.types import RGB, Box, Points
 from ganonym.weights import sha256_file
@@ -21,7 +21,7 @@ from ganonym.weights import sha256_file
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
     photos = list(phantom_cohort(2, 2, seed=4))
-    return [Sample(photo.rgb, find_faces(photo.rgb, *default_backends())[0].points) for photo in photos]
+    return [Sample(photo.rgb, find_faces(photo.rgb, *judge_backends())[0].points) for photo in photos]
 
 
 class Shifted:
@@ -55,7 +55,7 @@ def test_noise_of_a_model_that_errs_by_a_known_amount(samples: list[Sample]) -> 
 
 
 def test_noise_of_the_real_model_is_small_and_not_zero(samples: list[Sample]) -> None:
-    model = default_backends()[1]
+    model = judge_backends()[1]
     found = [landmark_noise(sample, model) for sample in samples]
     assert min(found) > 0.001
     assert max(found) < 0.08
