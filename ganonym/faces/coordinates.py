@@ -7,7 +7,6 @@ averaged), nor does hair over the face (what it hides is guessed from what is se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
