@@ -18,6 +18,7 @@ from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
 from ganonym.faces.shape import normalize
 from ganonym.faces.tone import ita_degrees
+from ganonym.privacy.kept import YOUTH
 from ganonym.privacy.population import public_patients
 from ganonym.types import Floats, Sex
 from ganonym_train.photographs import TrainingPhoto, training_photographs
@@ -25,8 +26,6 @@ from ganonym_train.photographs import TrainingPhoto, training_photographs
 RIDGE = 0.3
 SHRINKAGE = 0.1
 """This share of the covariance is its diagonal: hundreds of photographs do not fix thousands of correlations."""
-YOUTH = 5.0
-"""Years added before the logarithm: a child's face changes in a year as much as an adult's in ten."""
 
 
 def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
@@ -45,7 +44,9 @@ def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
         photos.append(photo)
     log(f"{len(photos)} photographs of {len({photo.subject for photo in photos})} people")
     arrays = fit_kept(np.array(rows), np.array(tones), photos, model)
-    names = [*(f"sign {number + 1}" for number in range(len(arrays["axes"]) - 3)), "tone", "age", "sex"]
+    directions = len(model.shape.expression_sd)
+    signs = len(arrays["axes"]) - directions - 3
+    names = [*_numbered("sign", signs), "tone", "age", "sex", *_numbered("expression", directions)]
     single = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
     save_file(single, output, metadata={"kind": "kept", "names": ",".join(names)})
 
@@ -53,8 +54,7 @@ def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
 def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: AppearanceModel) -> dict[str, Floats]:
     """Axes (d, D) of population SD 1, and mean (D,) and covariance (D, D) of the population, from rows (n, D).
 
-    `scales` (3, 2) are mean and SD of ITA, of the logarithm of age and of sex (1 female), by which given values become
-    coordinates.
+    `tones` (n,) ITA in degrees. `scales` (2, 2) are mean and SD of log(age + 5) and of sex (1 female).
     """
     ages = np.array([np.nan if photo.age is None else np.log(photo.age + YOUTH) for photo in photos])
     sexes = np.array([_sign(photo.sex) for photo in photos])
@@ -64,15 +64,20 @@ def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: Ap
     whole = skin.copy()
     whole[:identities] = True
     signs = public_patients(model.shape).projection * model.shape.identity_sd[:, None]
-    axes = np.zeros((signs.shape[1] + 3, rows.shape[1]))
-    axes[:-3, :identities] = signs.T
-    axes[-3] = _ridge(rows, tones, skin)
-    axes[-2] = _ridge(rows, ages, whole)
-    axes[-1] = _ridge(rows, sexes, whole)
+    read = [_ridge(rows, tones, skin), _ridge(rows, ages, whole), _ridge(rows, sexes, whole)]
     people = _person_means(rows, photos)
-    axes /= (people @ axes.T).std(axis=0)[:, None]
-    scales = np.array([[np.nanmean(known), np.nanstd(known)] for known in (tones, ages, sexes)])
+    lasting = np.concatenate([np.pad(signs.T, ((0, 0), (0, rows.shape[1] - identities))), read])
+    lasting /= (people @ lasting.T).std(axis=0)[:, None]
+    expressions = (
+        np.eye(rows.shape[1])[identities + COMPONENTS :] / rows[:, identities + COMPONENTS :].std(axis=0)[:, None]
+    )
+    axes = np.concatenate([lasting, expressions])
+    scales = np.array([[np.nanmean(given), np.nanstd(given)] for given in (ages, sexes)])
     return {"axes": axes, "mean": people.mean(axis=0), "covariance": _covariance(rows, identities), "scales": scales}
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name} {number + 1}" for number in range(count)]
 
 
 def _row(photo: TrainingPhoto, model: AppearanceModel) -> Floats:
