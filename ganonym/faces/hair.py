@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +31,8 @@ def hidden_by_hair(textures: NDArray[np.float32], reference: Points, raster: Ras
     `textures` (n, p, 3) RGB in 0…1 over `raster`; `reference` (n, 2) its warp points. Skin is what the
     cheeks, the nose and the middle of the forehead show, shading included.
     """
-    height = np.clip((reference[33, 1] - raster.pixels // raster.size) / 20, 0, 1)
-    edge = ~_area([boundary_of(reference, (len(reference) - LANDMARKS - 17) // 2)], raster, grow=-EDGE)
-    upper = np.maximum(height, edge)
-    inner = _area([reference[list(INNER)]], raster, grow=3)
-    # Soft as well: a hard edge at the ends of the brows shows as a tick in every face.
-    border = np.ones(raster.size * raster.size, dtype=np.float32)
-    border[raster.pixels] = ~inner
-    outside = ndimage.gaussian_filter(border.reshape(raster.size, raster.size), 3.0).ravel()[raster.pixels]
+    upper, outside, inner, skin = _regions(reference.tobytes(), raster)
     brow = int(reference[17:27, 1].min()) - 6
-    skin = _area([reference[list(outline)] for outline in SKIN], raster)
     masks = np.empty(textures.shape[:2], dtype=np.float32)
     for index, texture in enumerate(textures):
         colours = np.log(texture + 0.03)
@@ -55,6 +48,23 @@ def hidden_by_hair(textures: NDArray[np.float32], reference: Points, raster: Ras
         soft = ndimage.gaussian_filter(grown.astype(np.float32), 2.0)
         masks[index] = soft.ravel()[raster.pixels] * upper * outside
     return masks
+
+
+@lru_cache(maxsize=4)
+def _regions(
+    outline: bytes, raster: Raster
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of every covered pixel (p,): how far up it counts, how far outside, whether in the face, whether skin."""
+    reference = np.frombuffer(outline).reshape(-1, 2)
+    height = np.clip((reference[33, 1] - raster.pixels // raster.size) / 20, 0, 1)
+    edge = ~_area([boundary_of(reference, (len(reference) - LANDMARKS - 17) // 2)], raster, grow=-EDGE)
+    inner = _area([reference[list(INNER)]], raster, grow=3)
+    # Soft as well: a hard edge at the ends of the brows shows as a tick in every face.
+    border = np.ones(raster.size * raster.size, dtype=np.float32)
+    border[raster.pixels] = ~inner
+    outside = ndimage.gaussian_filter(border.reshape(raster.size, raster.size), 3.0).ravel()[raster.pixels]
+    skin = _area([reference[list(corners)] for corners in SKIN], raster)
+    return np.maximum(height, edge), outside, inner, skin
 
 
 def fill_hidden(textures: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:

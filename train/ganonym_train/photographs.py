@@ -13,7 +13,7 @@ from ganonym.faces.light import in_daylight
 from ganonym.photos.decode import read_photo
 from ganonym.types import RGB, Points, Sex
 
-TRAINING_SETS = ("london", "synthetic")
+TRAINING_SETS = ("london", "synthetic", "generated", "emotions")
 SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
 COLUMNS = {"path", "set", "subject", "expression", "sex", "age"}
 
