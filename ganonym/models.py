@@ -8,6 +8,7 @@ import numpy as np
 
 from ganonym.errors import PhotoError
 from ganonym.faces.aligned import face_thumbnail
+from ganonym.faces.coordinates import read_texture, row_of
 from ganonym.faces.descriptor import describe, same_person
 from ganonym.faces.detect import Detector, DlibDetector
 from ganonym.faces.everybody import find_everybody
@@ -65,25 +66,27 @@ def analyse(rgb: RGB, source: str, models: Models) -> list[FaceRecord]:
         raise PhotoError("no-face", f"{source!r} shows no face that can be found.", "Crop it closer, or leave it out.")
     descriptors = [describe(rgb, face.points) for face in faces] if models.recognizer or len(faces) > 1 else []
     people = same_person(np.array(descriptors)) if len(faces) > 1 else [0]
-    records = []
+    model, records = models.synthesizer.model, []
     for index, (face, person) in enumerate(zip(faces, people, strict=True)):
         tone, refusal = _tone(rgb, face)
         refusal = _refusal(face, source) or refusal
         if index >= len(seen.faces):
             refusal = Refusal("doubtful", f"a face in {source!r} is seen by one of two detectors only.")
+        shape = normalize(face.points, model.shape)
         records.append(
             FaceRecord(
                 source=source,
                 index=index,
                 box=face.box,
                 points=face.points,
-                shape=normalize(face.points, models.synthesizer.model.shape),
+                shape=shape,
                 pose=estimate_pose(face.points),
                 tone=tone,
                 thumbnail=face_thumbnail(rgb, face.points),
                 descriptor=descriptors[index] if models.recognizer else None,
                 person=person,
                 refusal=refusal,
+                row=None if refusal else row_of(shape, read_texture(rgb, face.points, model), model),
             )
         )
     return records

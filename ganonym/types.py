@@ -80,6 +80,7 @@ class FaceRecord:
     aligned face, kept only so that the verifier can prove that the output is not a copy. `descriptor` is dlib's
     128-D identity descriptor, present only with `--verify recognizer`. Faces of one photo with the same `person` are
     one person to the recognizer. `refusal` says why a face cannot be synthesized; it may be the subject's all the same.
+    `row` (D,) are the face's coordinates in SD (`ganonym.faces.coordinates`), None where it shows no skin.
     """
 
     source: str
@@ -93,6 +94,7 @@ class FaceRecord:
     descriptor: Floats | None = None
     person: int = 0
     refusal: Refusal | None = None
+    row: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class PrivateFace:
 
     `points` is the privatized shape on the canvas, (68, 2) pixels; `tone` the ITA class or None when dropped; `sex`
     and `age` only ever come from the steward's manifest (`age` in years, the middle of a ten-year band). `seed` is a
-    keyed hash of the output's name, so it carries nothing of the photograph.
+    keyed hash of the output's name, so it carries nothing of the photograph. `texture` (q,) are privatized texture
+    coefficients in SD; where None, a texture is drawn from the seed for these points, tone, sex and age.
     """
 
     points: Points
@@ -109,6 +112,7 @@ class PrivateFace:
     sex: Sex | None
     age: float | None
     seed: int
+    texture: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,17 @@ def appearance(
 
 
 @app.command()
+def kept(data: Data, out: Out = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Axes of tone, age, sex and signs that a release keeps, and the population's covariance."""
+    from ganonym_train.kept import train_kept
+
+    output = Output(as_json, quiet)
+    file = _file(out, "kept")
+    train_kept(data, file, output.note)
+    _tell(output, "kept", file)
+
+
+@app.command()
 def phenotype(
     out: Out = None,
     people: Annotated[int, typer.Option("--people", min=1, help="Virtual patients of each syndrome.")] = 400,

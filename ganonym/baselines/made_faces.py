@@ -10,10 +10,10 @@ import torch
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel, attributes, texture_of
 from ganonym.faces.condition import condition
+from ganonym.faces.coordinates import COMPONENTS as TEXTURE_COMPONENTS
 from ganonym.faces.shape import normalize, split, to_canvas
 from ganonym.privacy.ksame import GroupMean, k_same
 from ganonym.synthesis.generator import compose
-from ganonym.synthesis.synthesizer import COMPONENTS as TEXTURE_COMPONENTS
 from ganonym.synthesis.synthesizer import without_green
 from ganonym.types import CANVAS, RGB, Floats, Points, Refusal, luma
 

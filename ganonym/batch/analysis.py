@@ -128,6 +128,7 @@ def _pack(face: FaceRecord) -> JSON:
         "descriptor": None if face.descriptor is None else face.descriptor.tolist(),
         "person": face.person,
         "refusal": None if face.refusal is None else asdict(face.refusal),
+        "row": None if face.row is None else face.row.tolist(),
     }
 
 
@@ -146,4 +147,5 @@ def _unpack(source: str, kept: JSON) -> FaceRecord:
         descriptor=None if descriptor is None else np.array(descriptor, dtype=np.float64),
         person=kept["person"],
         refusal=None if kept["refusal"] is None else Refusal(**kept["refusal"]),
+        row=None if kept["row"] is None else np.array(kept["row"], dtype=np.float64),
     )

@@ -32,7 +32,7 @@ LOWER_LIP = ((58, 67), (57, 66), (56, 65))
 ITA_CENTRES = (65.0, 48.0, 34.5, 19.0, -10.0, -45.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AppearanceModel:
     """A population of faces.
 

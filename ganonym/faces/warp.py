@@ -14,7 +14,7 @@ from ganonym.types import Floats
 Triangles = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Raster:
     """Which triangle covers each pixel, and where in it: computed once per frame, reused for any source points.
 

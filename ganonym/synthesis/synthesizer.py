@@ -15,23 +15,28 @@ from numpy.typing import NDArray
 from ganonym.errors import EnvironmentFault
 from ganonym.faces.appearance import AppearanceModel, attributes, load_appearance, sample_texture, texture_of
 from ganonym.faces.condition import condition
+from ganonym.faces.coordinates import COMPONENTS
 from ganonym.faces.shape import from_canvas, split
 from ganonym.synthesis.generator import Generator, compose
 from ganonym.types import RGB, Floats, PrivateFace
 from ganonym.weights import read_tensors, verified_path
 
-# The generator was trained to add what these leading components leave out.
-COMPONENTS = 40
+REDRAWN = 0.2
+"""A further attempt moves each texture coordinate by about so many SD."""
 # In a face by daylight nothing is much greener than it is red; blue irises are bluer.
 LEAST_RED = 0.95
 
 
 def surrogate_coefficients(face: PrivateFace, model: AppearanceModel, attempt: int = 0) -> Floats:
-    """Texture coefficients (40,) for a privatized face, drawn from its seed; `attempt` gives another draw.
+    """Texture coefficients (40,) for a privatized face; `attempt` gives another draw from its seed.
 
-    The expression comes from the privatized points, which are already public; unknown attributes are drawn.
+    Those of `face` where it has any, at a further attempt moved a little; else drawn, with the expression of the
+    privatized points, which are already public, and unknown attributes drawn as well.
     """
     rng = np.random.default_rng([face.seed, attempt])
+    if face.texture is not None:
+        moved = REDRAWN * np.clip(rng.standard_normal(COMPONENTS), -2.0, 2.0) if attempt else 0.0
+        return np.asarray((face.texture + moved) * model.texture_sd[:COMPONENTS])
     expression = split(from_canvas(face.points), model.shape)[1]
     scores, given = attributes(expression, face.tone, face.sex, face.age, model)
     scores = np.where(given, scores, np.clip(rng.standard_normal(len(scores)), -1.5, 1.5))

@@ -19,11 +19,12 @@ from torch.nn import functional
 from ganonym.errors import UsageError
 from ganonym.faces.align import apply, invert, similarity
 from ganonym.faces.appearance import warp_points
+from ganonym.faces.hair import fill_hidden, hidden_by_hair
 from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, split, to_canvas
 from ganonym.faces.tone import ita_degrees
 from ganonym.faces.warp import Raster, backward_map, rasterize, sample
 from ganonym.types import CANVAS, RGB, Floats, Points, Sex
-from ganonym_train.photographs import TrainingPhoto, daylight, fill_hidden, hidden_by_hair, training_photographs
+from ganonym_train.photographs import TrainingPhoto, daylight, training_photographs
 
 IDENTITY_COMPONENTS = 40
 EXPRESSION_DIRECTIONS = 4

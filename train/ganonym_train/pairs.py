@@ -31,13 +31,15 @@ from ganonym.faces.appearance import (
     warp_points,
 )
 from ganonym.faces.condition import condition
+from ganonym.faces.coordinates import COMPONENTS
+from ganonym.faces.hair import fill_hidden, hidden_by_hair
 from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
-from ganonym.synthesis.synthesizer import COMPONENTS, surrogate_condition
+from ganonym.synthesis.synthesizer import surrogate_condition
 from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
 from ganonym_train.appearance import MIRROR, extract_texture, photo_warp_points
 from ganonym_train.distributed import Ranks
-from ganonym_train.photographs import daylight, fill_hidden, hidden_by_hair, training_photographs
+from ganonym_train.photographs import daylight, training_photographs
 
 JITTER = 0.25
 REAL, MORPH = 5, 1  # of each 8 items; the rest are samples

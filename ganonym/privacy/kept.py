@@ -1,0 +1,106 @@
+"""What a release keeps of a face: linear axes of its coordinates, and the public population they are measured in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ganonym.errors import EnvironmentFault
+from ganonym.types import Floats, Sex
+from ganonym.weights import read_tensors, verified_path
+
+WEIGHTS: Mapping[str, float] = {"signs": 1.0, "tone": 3.0, "age": 2.0, "sex": 2.0, "expression": 1.0}
+"""How much each kind of axis counts when groups are formed, in SD of the population (fidelity study, §3)."""
+
+YOUTH = 5.0
+"""Years added before the logarithm: a child's face changes in a year as much as an adult's in ten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptSpace:
+    """What a release keeps of rows x (D,), see `ganonym.faces.coordinates`.
+
+    `names` (d) "sign 1" … "tone", "age", "sex", "expression 1" …; kept coordinates are (x - mean) @ axes.T, of SD 1 in
+    the population; `axes` (d, D); `weights` (d,) > 0 for grouping; `mean` (D,) and `covariance` (D, D) of the public
+    population. `scales` has mean and SD of log(age + 5) and of sex (1 female), by which given values become
+    coordinates. What is not kept has no axis here.
+    """
+
+    names: tuple[str, ...]
+    axes: Floats
+    weights: Floats
+    mean: Floats
+    covariance: Floats
+    scales: Mapping[str, tuple[float, float]]
+
+    def coordinates(self, rows: Floats) -> Floats:
+        """Kept coordinates (n, d) of rows (n, D), in SD of the population."""
+        return np.asarray((rows - self.mean) @ self.axes.T)
+
+    @property
+    def pull(self) -> Floats:
+        """(D, d): how a row moves, by the population's regression, when a kept coordinate moves by one."""
+        moved = self.covariance @ self.axes.T
+        return np.asarray(moved @ np.linalg.pinv(self.axes @ moved))
+
+    def without(self, kind: str) -> KeptSpace:
+        """The space without the axes of a kind: "expression" where it is left to a budget."""
+        left = [place for place, name in enumerate(self.names) if name.split()[0] != kind]
+        names = tuple(self.names[place] for place in left)
+        return replace(self, names=names, axes=self.axes[left], weights=self.weights[left])
+
+
+def kept_space(
+    keep: Sequence[str] = tuple(WEIGHTS), weights: Mapping[str, float] = WEIGHTS, path: Path | None = None
+) -> KeptSpace:
+    """The bundled axes of the kinds in `keep`, verified; or those of the safetensors file at `path`.
+
+    Raises EnvironmentFault.
+
+    >>> kept_space(("tone", "age")).names
+    ('tone', 'age')
+    """
+    space = _load(path or verified_path("kept"))
+    kinds = ["signs" if name.startswith("sign ") else name.split()[0] for name in space.names]
+    left = [place for place, kind in enumerate(kinds) if kind in keep]
+    return replace(
+        space,
+        names=tuple(space.names[place] for place in left),
+        axes=space.axes[left],
+        weights=np.array([weights[kinds[place]] for place in left]),
+    )
+
+
+def with_given(row: Floats, space: KeptSpace, age: float | None, sex: Sex | None) -> Floats:
+    """`row` (D,) moved as the population goes so that its age and sex are the given ones, where these are kept.
+
+    `age` in years. What a steward knows is surer than what a face shows.
+    """
+    known = {
+        "age": None if age is None else float(np.log(age + YOUTH)),
+        "sex": None if sex is None else float(sex == "female"),
+    }
+    moved = row - space.mean
+    for name, value in known.items():
+        if value is not None and name in space.names:
+            place = space.names.index(name)
+            middle, spread = space.scales[name]
+            axis = space.axes[place]
+            along = space.covariance @ axis / (axis @ space.covariance @ axis)
+            moved = moved + along * ((value - middle) / spread - float(moved @ axis))
+    return np.asarray(moved + space.mean)
+
+
+@cache
+def _load(path: Path) -> KeptSpace:
+    arrays, metadata = read_tensors(path)
+    if metadata.get("kind") != "kept":
+        raise EnvironmentFault(f"{path} holds no kept axes.", "Fit them: ganonym train kept")
+    double = {name: array.astype(np.float64) for name, array in arrays.items()}
+    scales = {name: (float(mean), float(sd)) for name, (mean, sd) in zip(("age", "sex"), double["scales"], strict=True)}
+    names = tuple(metadata["names"].split(","))
+    return KeptSpace(names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales)
