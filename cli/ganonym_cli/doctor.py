@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from ganonym.configuration import explained
 from ganonym.errors import EnvironmentFault
 from ganonym.extras import MODULES, absent
-from ganonym.settings import Settings, explained
+from ganonym.settings import Settings
 from ganonym_cli.console import Output
 from ganonym_cli.options import ANONYMIZE, Given, Json, Profile, Quiet, settings_options, sources_of
 from ganonym_cli.table import Table
@@ -35,7 +36,8 @@ DLIB_MODELS = ("shape_predictor_68_face_landmarks.dat", "dlib_face_recognition_r
 LICENCES = (
     (
         "dlib 68-point predictor",
-        "trained on iBUG 300-W, which excludes commercial use; for that, bring another backend",
+        "trained on iBUG 300-W, which excludes commercial use; judges, attackers and classifiers use it, "
+        "what makes a release does not",
     ),
     ("London set", "part of the weights' training data: CC-BY 4.0, credit DeBruine & Jones (2017)"),
 )
@@ -214,4 +216,6 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_shown(part)}' for name, part in value.items())}}}"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -65,8 +65,11 @@ def test_outputs_hold_what_the_pipeline_makes_of_the_privatized_face(
 
 
 def test_nothing_shareable_tells_a_name(photos: Path, key_file: Path, tmp_path: Path, contents: Contents) -> None:
-    run_batch(BatchJob(photos, tmp_path / "out", SERIAL, key_file=key_file), PIPELINE)
-    shared = {name: data for name, data in contents(tmp_path / "out").items() if not name.startswith("private/")}
+    linked = SERIAL.changed(link="subject")
+    run_batch(BatchJob(photos, tmp_path / "out", linked, key_file=key_file), PIPELINE)
+    run_batch(BatchJob(photos, tmp_path / "lone", SERIAL, key_file=key_file), PIPELINE)
+    every = contents(tmp_path / "out") | {f"lone/{name}": data for name, data in contents(tmp_path / "lone").items()}
+    shared = {name: data for name, data in every.items() if "private/" not in name}
     assert any("/" in name.removeprefix("images/") for name in shared), "the folder layout is kept"
     for name, data in shared.items():
         for secret in ("Müller", "Anna", "two.png", "refused.png"):
@@ -216,7 +219,7 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
         "image,subject,syndrome,age,session\n0.png,A,x,34,2020-01-02\n1.png,B,x,7,v1\n2.png,C,rare,3,v1\n"
         "Müller Anna/two.png,D,x,61,v2\nMüller Anna/none.png,E,x,,\nghost.png,F,x,,\n"
     )
-    settings = Settings(engine="serial", k=3, release=("age", "session"))
+    settings = Settings(engine="serial", k=3, release=("age", "session"), link="subject")
     result = run_batch(BatchJob(photos, tmp_path / "out", settings, manifest=table, key_file=key_file), PIPELINE)
     found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     assert found == {
