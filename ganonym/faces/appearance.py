@@ -174,13 +174,21 @@ def attributes(
     return np.where(given, scored, 0.0), given
 
 
-def drawn_attributes(
-    expression: Floats, tone: int | None, sex: Sex | None, age: float | None, model: AppearanceModel, rng: np.random.Generator
-) -> Floats:
-    """`attributes` (a,) with a tone, a sex and an age of an adult where none is given."""
-    drawn = (int(rng.integers(len(ITA_CENTRES))), ("female", "male")[rng.integers(2)], float(rng.uniform(18, 80)))
-    tone, sex, age = (new if given is None else given for given, new in zip((tone, sex, age), drawn, strict=True))
-    return attributes(expression, tone, sex, age, model)[0]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of somebody: an ITA class, a sex, an age in years; None where it is not."""
+
+    tone: int | None
+    sex: Sex | None
+    age: float | None
+
+
+def drawn_attributes(expression: Floats, known: Known, model: AppearanceModel, rng: np.random.Generator) -> Floats:
+    """`attributes` (a,) with a tone, a sex and the age of an adult drawn where none is given."""
+    tone, sex, age = int(rng.integers(len(ITA_CENTRES))), ("female", "male")[rng.integers(2)], rng.uniform(18.0, 80.0)
+    tone = tone if known.tone is None else known.tone
+    sex = sex if known.sex is None else known.sex
+    return attributes(expression, tone, sex, age if known.age is None else known.age, model)[0]
 
 
 def sample_texture(scores: Floats, model: AppearanceModel, rng: np.random.Generator, spread: float = 0.8) -> Floats:
@@ -200,7 +208,7 @@ def sample_identity(shape: ShapeModel, rng: np.random.Generator, spread: float =
 
 
 def sample_identity_of(scores: Floats, model: AppearanceModel, rng: np.random.Generator, spread: float = 0.9) -> Floats:
-    """Draw identity coefficients (m,) for z-scored attributes (a,): a child's shape for a child; as `sample_texture`."""
+    """Draw identity coefficients (m,) for z-scored attributes (a,), as `sample_texture`: for a child a child's."""
     return _drawn(scores[-LASTING:], model.identity_effect, model.identity_factor, rng, spread)
 
 

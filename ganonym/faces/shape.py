@@ -1,9 +1,9 @@
 """The shape of a face: 68 landmarks with position, size and roll removed, split into identity and expression.
 
-`shape = mean + identity · identity_basis + expression · expression_patterns`. Expression is read where faces change more
-than people differ (Fisher 1936), which is not where it shows most: so it has functionals, by which it is read, and
-patterns, by which it is drawn (Haufe et al. 2014). Identity is a PCA of what remains. Shapes live in the Procrustes frame:
-centroid at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Mardia, Statistical Shape
+`shape = mean + identity · identity_basis + expression · expression_patterns`. Expression is read where faces change
+more than people differ (Fisher 1936), which is not where it shows most: so it has functionals, by which it is read,
+and patterns, by which it is drawn (Haufe et al. 2014). Identity is a PCA of what remains. Shapes live in the Procrustes
+frame: centroid at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Mardia, Statistical Shape
 Analysis).
 """
 
@@ -30,9 +30,9 @@ class ShapeModel:
 
     `mean` (68, 2): of everybody, with the expression of neutral faces. `expression_functionals` F and
     `expression_patterns` P, both (e, 136), with F P' = I and rows of P of length 1: a deviation d from the mean has the
-    expression F d, and P draws it. `identity_basis` (m, 136) has orthonormal rows, ordered by variance and orthogonal to
-    F: no identity has an expression. `identity_sd` (m,) over people; `expression_sd` (e,) within a person, over everyday
-    expressions. Rows unfold a shape as x0, y0, x1, y1, ….
+    expression F d, and P draws it. The first is a smile, the second a dropped jaw. `identity_basis` (m, 136) has
+    orthonormal rows, ordered by variance and orthogonal to F: no identity has an expression. `identity_sd` (m,) over
+    people; `expression_sd` (e,) within a person, over everyday expressions. Rows unfold a shape as x0, y0, x1, y1, ….
     """
 
     mean: Points

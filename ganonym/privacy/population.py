@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
-from ganonym.faces.shape import ShapeModel
+from ganonym.faces.shape import ShapeModel, split
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.types import LANDMARKS, Floats
 from ganonym.weights import read_tensors, verified_path
@@ -67,7 +67,7 @@ def _load(path: Path) -> Floats:
 
 def identity_displacements(phenotypes: Floats, model: ShapeModel) -> Floats:
     """Phenotypes (c, 68, 2) as identity coefficients of `model`, (c, m)."""
-    return np.asarray(phenotypes.reshape(len(phenotypes), -1) @ model.identity_basis.T)
+    return np.array([split(model.mean + moved, model)[0] for moved in phenotypes])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,7 @@ CRASH, HANG, BUG, MEMORY, REFUSE, EXIT = 200, 201, 202, 203, 204, 205
 def shape_model() -> ShapeModel:
     rng = np.random.default_rng(1)
     basis = np.linalg.qr(rng.normal(size=(136, 10)))[0].T
-    return ShapeModel(rng.normal(size=(68, 2)), basis[:6], np.full(6, 0.02), basis[6:], np.full(4, 0.01))
+    return ShapeModel(rng.normal(size=(68, 2)), basis[:6], np.full(6, 0.02), basis[6:], basis[6:], np.full(4, 0.01))
 
 
 def analyse(rgb: RGB, source: str) -> list[FaceRecord]:

@@ -88,7 +88,7 @@ def test_honest_mechanisms_pass(model: ShapeModel, settings: PrivacySettings, ph
 def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: half of what the group took from a subject comes back in its output."""
     faces = cohort(model, 120)
-    originals = iter([split(face.shape, repartitioned(model, 2))[0] for face in faces])
+    originals = iter([split(face.shape, repartitioned(model, 4))[0] for face in faces])
     honest = ksame.disperse
 
     def leaky(group: GroupMean, sd: Floats, rng: np.random.Generator) -> Floats:

@@ -130,10 +130,13 @@ def test_half_of_the_crops_lie_around_an_eye_or_the_mouth() -> None:
     np.testing.assert_allclose(near.mean(axis=0), expected, atol=4 * np.sqrt(0.25 / 3000))
 
 
-def test_sampled_faces_are_what_the_mechanisms_release(model: AppearanceModel) -> None:
-    for number in range(20):
-        face = sampled_face(model, np.random.default_rng(number))
-        steps = split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd
-        np.testing.assert_allclose(steps * 2, np.round(steps * 2), atol=1e-4)
-        assert np.abs(steps).max() < 2.001
-        assert (face.sex, face.age) == (None, None)
+def test_sampled_faces_are_of_everybody(model: AppearanceModel) -> None:
+    faces = [sampled_face(model, np.random.default_rng(number)) for number in range(40)]
+    strengths = [split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd for face in faces]
+    assert np.abs(strengths).max() < 3.001
+    assert np.std(strengths, axis=0).min() > 0.25
+    assert {face.sex for face in faces} == {"female", "male"}
+    ages = [face.age for face in faces if face.age is not None]
+    assert len(ages) == 40
+    assert min(ages) < 12
+    assert max(ages) > 60

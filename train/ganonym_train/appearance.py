@@ -33,6 +33,7 @@ from ganonym_train.texture_fit import (
     fit_expressions,
     fit_texture,
     group_factors,
+    moments,
     opposite,
     reference_points,
     score,
@@ -67,10 +68,10 @@ def fit_appearance(photos: list[TrainingPhoto], output: Path, log: Callable[[str
 
     textures, hidden = seen_textures(photos, shape, reference, raster)
     enough = hidden.mean(axis=1) <= HIDDEN
-    log(f"hair or background over {hidden.mean():.1%} of the faces, filled; over too much of {np.sum(~enough)}, left out")
+    log(f"hair or background over {hidden.mean():.1%} of the faces, filled; {np.sum(~enough)} too hidden, left out")
     textures = fill_hidden(textures[enough], hidden[enough])
-    weights = tone_weights(itas[enough])
-    texture = fit_texture(textures, weights, opposite(raster))
+    weights = tone_weights(itas)
+    texture = fit_texture(textures, weights[enough], opposite(raster))
     log(f"texture: {len(texture.sd)} components")
 
     parts = [split(normalize(photo.points, shape), shape) for photo in photos]
@@ -82,12 +83,13 @@ def fit_appearance(photos: list[TrainingPhoto], output: Path, log: Callable[[str
             for photo, ita, strength in zip(photos, itas, strengths, strict=True)
         ]
     )
-    mean, sd = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
+    mean, sd = moments(raw[enough], weights[enough])
     scores = score(raw, mean, sd)
     owners = [subject for subject, sufficient in zip(subjects, enough, strict=True) if sufficient]
     shading, neutral = fit_expressions(scores[enough, :-LASTING], texture.coefficients, owners)
-    complexion, left = fit_attributes(scores[enough, -LASTING:], neutral)
-    on_identity, identity_left = fit_attributes(*person_means(scores[:, -LASTING:], identities, subjects))
+    complexion, left = fit_attributes(scores[enough, -LASTING:], neutral, weights[enough])
+    people = [person_means(rows, subjects) for rows in (scores[:, -LASTING:], identities, weights[:, None])]
+    on_identity, identity_left = fit_attributes(people[0], people[1], people[2][:, 0])
     named = expression_means(strengths, subjects, expressions)
     log(f"expressions: {', '.join(named)}")
     single = {
@@ -131,9 +133,7 @@ def _save(
     arrays["texture_basis"] = whole.reshape(len(whole), -1, 3)
     arrays["triangles"] = triangles.astype(np.int16)
     output.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        arrays, output, metadata={"kind": "appearance", "canvas": str(CANVAS), "expressions": ",".join(names)}
-    )
+    save_file(arrays, output, metadata={"kind": "appearance", "canvas": str(CANVAS), "expressions": ",".join(names)})
 
 
 def seen_textures(
@@ -152,11 +152,10 @@ def mirrored(photo: TrainingPhoto) -> TrainingPhoto:
     return replace(photo, rgb=np.ascontiguousarray(photo.rgb[:, ::-1]), points=points)
 
 
-def person_means(scores: Floats, identities: Floats, subjects: list[str]) -> tuple[Floats, Floats]:
-    """One row a person of scored attributes (n, a) and identity coefficients (n, m)."""
+def person_means(rows: Floats, subjects: list[str]) -> Floats:
+    """The mean row of every person, in the order of their names, of rows (n, c) of photos."""
     people = np.array(subjects)
-    rows = [people == name for name in sorted(set(subjects))]
-    return np.array([scores[own].mean(axis=0) for own in rows]), np.array([identities[own].mean(axis=0) for own in rows])
+    return np.array([rows[people == name].mean(axis=0) for name in sorted(set(subjects))])
 
 
 def _female(sex: Sex | None) -> float | None:

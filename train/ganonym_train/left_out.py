@@ -13,7 +13,7 @@ SMALLEST = 66.0
 """Width of a face in px. Children's pictures are the smallest, and there are too few children to lose the rest."""
 MOST_YAW = 22.0
 LEAST_CHROMA = 8.0
-"""CIELAB chroma of skin below which a photograph is grey: it says nothing of complexion."""
+"""CIELAB chroma of skin below which a photograph is grey, and says nothing of complexion."""
 SKIN_ITA = (-85.0, 88.0)
 """Degrees. Skin is yellower than grey; where it seems blue, or black, the light was coloured or there was none."""
 HALVES = 0.8
@@ -27,8 +27,8 @@ SEEN = {
         "g301", "g302", "g303", "g304", "g305", "g306", "g308", "g309", "g310", "g311", "g314",
         ),
     "hat, hood or headdress down to the brows": (
-        "g059", "g060", "g061", "g062", "g071", "g072", "g074", "g076", "g086", "g105", "g127", "g134", "g136", "g178", "g200",
-        "g214", "g229", "g270", "g279", "g312", "f014",
+        "g059", "g060", "g061", "g062", "g071", "g072", "g074", "g076", "g086", "g105", "g127", "g134", "g136", "g178",
+        "g200", "g214", "g229", "g270", "g279", "g312", "f014",
     ),
     "beard that hides the lower face": (
         "g070", "g132", "g228", "g230", "g232", "g277", "g278", "g285", "g288", "g320",

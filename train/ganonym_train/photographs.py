@@ -21,7 +21,7 @@ COLUMNS = {"path", "set", "subject", "expression", "sex", "age"}
 
 @dataclass(frozen=True, slots=True)
 class TrainingPhoto:
-    """One photograph with its landmarks and the attributes its manifest states; `expression` is "" where it states none."""
+    """One photograph with its landmarks and what its manifest states; `expression` is "" where it states none."""
 
     name: str
     subject: str

@@ -6,7 +6,6 @@ Reads top to bottom. The result holds statistics of the population only; nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ RIDGE = 0.3
 """Share of the mean variance of identity that is added in every direction: fewer than a hundred neutral faces do not
 say in which directions people do not differ at all."""
 NEUTRAL = "neutral"
+DOWN, ACROSS = (2 * 51 + 1, 2 * 57 + 1), (2 * 48, 2 * 54)
+"""Entries of an unfolded shape: heights of the outer lips, and left and right of the corners of the mouth."""
 MIRROR = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40,
                54:47:-1, 59:54:-1, 64:59:-1, 67, 66, 65]  # fmt: skip
 
@@ -46,7 +47,9 @@ def fit_shape(points: Sequence[Points], subjects: Sequence[str], expressions: Se
     deviations = np.stack([shapes, flipped]).reshape(2, len(shapes), -1) - mean.ravel()
     lasting = deviations - (deviations @ functionals.T) @ patterns
     # A person's two mirror images average to symmetry, so they stay apart as two rows.
-    rows = np.concatenate([side[people == name].mean(axis=0, keepdims=True) for name in sorted(set(subjects)) for side in lasting])
+    rows = np.concatenate(
+        [side[people == name].mean(axis=0, keepdims=True) for name in sorted(set(subjects)) for side in lasting]
+    )
     _, spread, basis = np.linalg.svd(rows, full_matrices=False)
     kept = min(IDENTITY_COMPONENTS, len(rows) - 1)
     return ShapeModel(mean, basis[:kept], spread[:kept] / np.sqrt(len(rows) - 1), functionals, patterns, sd)
@@ -55,11 +58,12 @@ def fit_shape(points: Sequence[Points], subjects: Sequence[str], expressions: Se
 def expression_directions(
     deviations: Floats, people: NDArray[np.str_], named: NDArray[np.str_]
 ) -> tuple[Floats, Floats, Floats]:
-    """Functionals F (e, 136), patterns P (e, 136) with F P' = I, and SD within a person (e,), strongest first.
+    """Functionals F (e, 136), patterns P (e, 136) with F P' = I, and SD within a person (e,).
 
     `deviations` (n, 136) of photos of `people` (n) whose expressions are `named` (n). The directions are generalized
     eigenvectors of the covariance within people, over expressions, against that of neutral faces (Fisher 1936); P is
-    what goes with them (Haufe et al. 2014). Raises UsageError as `fit_shape`.
+    what goes with them (Haufe et al. 2014). Strongest first, but that of the first two the former is a smile. Raises
+    UsageError as `fit_shape`.
     """
     many, pairs = [], []
     for name in sorted(set(people.tolist())):
@@ -78,13 +82,26 @@ def expression_directions(
     between += RIDGE * np.trace(between) / len(between) * np.eye(len(between))
     _, vectors = eigh(within, between)
     functionals = vectors[:, ::-1][:, :EXPRESSION_DIRECTIONS].T
-    moved = functionals @ within
-    patterns = np.linalg.solve(moved @ functionals.T, moved)
-    length = np.linalg.norm(patterns, axis=1, keepdims=True)
-    # The sign of an eigenvector is arbitrary: positive is where the mouth gets taller.
-    length *= np.where((patterns[:, 2 * 57 + 1] - patterns[:, 2 * 51 + 1]) < 0, -1, 1)[:, None]
-    functionals, patterns = functionals * length, patterns / length
-    return functionals, patterns, np.sqrt(np.diag(functionals @ within @ functionals.T))
+    functionals = functionals / np.sqrt(np.diag(functionals @ within @ functionals.T))[:, None]
+    if pairs:
+        functionals[:2] = _smile_first(functionals[:2], np.concatenate(pairs))
+    patterns = functionals @ within  # as the functionals are uncorrelated and of variance 1
+    taller, wider = patterns[:, DOWN[1]] - patterns[:, DOWN[0]], patterns[:, ACROSS[1]] - patterns[:, ACROSS[0]]
+    # The sign of an eigenvector is arbitrary: a smile widens the mouth, the others make it taller.
+    sign = np.where(np.r_[wider[:1], taller[1:]] < 0, -1.0, 1.0)
+    sd = np.linalg.norm(patterns, axis=1)
+    length = (sign * sd)[:, None]
+    return functionals * length, patterns / length, sd
+
+
+def _smile_first(functionals: Floats, changes: Floats) -> Floats:
+    """Two functionals (2, 136) turned so that the first follows `changes` (n, 136), those of the commonest expression.
+
+    Fisher's directions mix a smile with a dropped jaw, of which a photo shows the one or the other.
+    """
+    read = changes @ functionals.T
+    most = np.linalg.eigh(read.T @ read)[1][:, -1]
+    return np.array([most, [-most[1], most[0]]]) @ functionals
 
 
 def _second_moment(rows: Floats) -> Floats:

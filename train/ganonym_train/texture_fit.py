@@ -96,9 +96,9 @@ class TextureFit:
 
 
 def fit_texture(textures: NDArray[np.float32], weights: Floats, mirror: NDArray[np.int64]) -> TextureFit:
-    """PCA of the log colours of `textures` (n, p, 3), RGB in 0…1, and their mirror images, of which each photo counts as `weights` (n,) says.
+    """PCA of the log colours of `textures` (n, p, 3), RGB in 0…1, and of their mirror images.
 
-    `mirror` (p,) has the place of each pixel's mirror image.
+    Each photo counts as `weights` (n,) says; `mirror` (p,) has the place of each pixel's mirror image.
     """
     share = weights / weights.sum()
     textures = log_colours(textures)
@@ -140,15 +140,29 @@ def tone_weights(itas: Floats) -> Floats:
     return np.asarray(weights / weights.mean())
 
 
+def moments(raw: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Mean and SD (a,) of attributes (n, a) over photos that count as `weights` (n,) says; NaN is unknown."""
+    shares = np.where(np.isnan(raw), 0.0, weights[:, None])
+    shares /= shares.sum(axis=0)
+    mean = np.nansum(shares * raw, axis=0)
+    return mean, np.sqrt(np.nansum(shares * (raw - mean) ** 2, axis=0))
+
+
 def score(raw: Floats, mean: Floats, sd: Floats) -> Floats:
     """Attributes (n, a) z-scored; unknown ones (NaN) count as average."""
     return np.asarray(np.nan_to_num((raw - mean) / sd))
 
 
-def fit_attributes(scores: Floats, coefficients: Floats, ridge: float = RIDGE) -> tuple[Floats, Floats]:
-    """Ridge regression of coefficients (n, K) on scored attributes (n, a): effect (K, a), what is left (n, K)."""
-    gram = scores.T @ scores + ridge * len(scores) * np.eye(scores.shape[1])
-    effect = np.linalg.solve(gram, scores.T @ coefficients).T
+def fit_attributes(
+    scores: Floats, coefficients: Floats, weights: Floats | None = None, ridge: float = RIDGE
+) -> tuple[Floats, Floats]:
+    """Ridge regression of coefficients (n, K) on scored attributes (n, a): effect (K, a), what is left (n, K).
+
+    There is no intercept: both have mean 0 over rows that count as `weights` (n,) says.
+    """
+    weighted = scores.T if weights is None else scores.T * weights
+    gram = weighted @ scores + ridge * len(scores) * np.eye(scores.shape[1])
+    effect = np.linalg.solve(gram, weighted @ coefficients).T
     return effect, coefficients - scores @ effect.T
 
 
@@ -164,7 +178,7 @@ def fit_expressions(scores: Floats, coefficients: Floats, subjects: Sequence[str
         if own.sum() > 1
     ]
     within, moved = (np.concatenate(parts) for parts in zip(*changes, strict=True))
-    effect, _ = fit_attributes(within, moved, EXPRESSION_RIDGE)
+    effect, _ = fit_attributes(within, moved, ridge=EXPRESSION_RIDGE)
     return effect, coefficients - scores @ effect.T
 
 
@@ -178,7 +192,7 @@ def group_factors(residual: Floats, raw: Floats) -> Floats:
     """Factors (3, K, K) of the covariance of `residual` (n, K) among children, women and men.
 
     `raw` (n, a) attributes before they are scored. Groups are small, so each is mixed with a larger one, which for
-    children and women is everybody who is no man: beards stay out. Without anybody in a group the larger one stands for it.
+    children and women is everybody who is no man: beards stay out. A larger group stands for one that is empty.
     """
     female, youth = raw[:, 1 - LASTING], raw[:, -1]
     child = np.nan_to_num(youth) > CHILD
@@ -209,5 +223,3 @@ def expression_means(strengths: Floats, subjects: Sequence[str], expressions: Se
         for expression in sorted(set(named[own].tolist()) - {"", "neutral"}):
             moved.setdefault(expression, []).append(strengths[own & (named == expression)].mean(axis=0) - neutral)
     return {name: np.mean(rows, axis=0) for name, rows in sorted(moved.items()) if len(rows) >= FEWEST}
-
-
