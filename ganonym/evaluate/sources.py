@@ -173,7 +173,7 @@ def _write_outputs(folder: Path, listed: Path, outputs: Iterator[tuple[str, RGB]
         writer = csv.writer(file)
         writer.writerow(("source", "output"))
         for image, rgb in outputs:
-            name = f"{hashlib.sha256(f'output of {image}'.encode()).hexdigest()[:16]}.png"
+            name = f"{hashlib.sha256(f'{kind} of {image}'.encode()).hexdigest()[:16]}.png"
             _write(folder / name, rgb)
             writer.writerow((image, name))
 
