@@ -101,11 +101,10 @@ class Settings(Checked):
         Field(
             ge=2,
             le=100_000,
-            default_factory=lambda said: K_OF_POLICY[said.get("policy", "public")],
             description="People per group; wins over --policy.",
             json_schema_extra={"shown": "by policy"},
         ),
-    ]
+    ] = Field(default_factory=lambda said: K_OF_POLICY[said.get("policy", "public")])
     keep: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct(*KEEPABLE)),
