@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganonym.batch.cohort import CohortPlan
     from ganonym.privacy.forecast import CohortForecast
 
+_GROUPED = {"photo": "photos", "subject": "people"}
 _SHIFTS = {"tone": ("lighter", "darker"), "age": ("older", "younger")}
 """What it is to be shown further up an axis, and further down."""
 
@@ -24,10 +25,11 @@ def cohort_tables(plan: CohortPlan) -> list[RenderableType]:
         said = f"k-same with k = {forecast.k} cannot release these {forecast.people} people. Instead:"
         return [said, *[f"- {instead}" for instead in forecast.instead], _curve(plan.curve)]
     return [
-        f"k-same with k = {forecast.k}: {forecast.photos - forecast.withheld} of {forecast.photos} photos in "
-        f"{forecast.groups} groups of at least {forecast.smallest} people; an output tells at most "
-        f"{forecast.bits:.1f} bits of its photo, and whoever knows all groups names {forecast.named:.3f}. "
+        f"k-same with k = {forecast.k}: {forecast.photos - forecast.withheld} of {forecast.photos} "
+        f"{_GROUPED[plan.link]} in {forecast.groups} groups of at least {forecast.smallest} people; an output tells at "
+        f"most {forecast.bits:.1f} bits, and whoever knows all groups names {forecast.named:.3f}. "
         f"{forecast.left_out} of {forecast.people} people are left out.",
+        *["Expression is outside of that, in a budget of bits a photo."] * (plan.link == "subject"),
         *[f"No usable face: {', '.join(f'{name} {count}' for name, count in plan.refused.items())}."]
         * bool(plan.refused),
         _axes(forecast),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ganonym.evaluate.plan import Budgets, ReleaseForecast
 
 
-PLAN = {"Privacy": ("policy", "keep", "small_classes", "subject_face")}
+PLAN = {"Privacy": ("policy", "keep", "small_classes", "link", "subject_face")}
 
 
 @settings_options(Settings, PLAN)

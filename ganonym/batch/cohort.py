@@ -22,8 +22,9 @@ from ganonym.errors import UsageError
 from ganonym.faces.tone import TONE_WORDS
 from ganonym.privacy.forecast import Cohort, CohortForecast, forecast_cohort, rate_distortion
 from ganonym.privacy.kept import YOUTH, KeptSpace, kept_space, with_given
+from ganonym.privacy.ksame import exact_mean
 from ganonym.release_plan import Claim
-from ganonym.settings import SMALLEST_CLASS, Settings
+from ganonym.settings import Link, Settings
 from ganonym.types import JSON, Floats, Progress
 
 BANDS = ("0-9", "10-19", "20-39", "40-59", "60+")
@@ -34,9 +35,11 @@ _EDGES = (10.0, 20.0, 40.0, 60.0)
 class CohortPlan:
     """What a release of a folder would keep, and what others would: `refused` counts photos that show no usable face.
 
-    `curve` holds forecasts for several k, of half of the people and of all.
+    `curve` holds forecasts for several k, of half of the people and of all. With `link` subject people are grouped by
+    the means of their photos, each counted as one, and expression is left to a budget outside the bound.
     """
 
+    link: Link
     forecast: CohortForecast
     curve: tuple[CohortForecast, ...]
     refused: Mapping[str, int]
@@ -44,6 +47,7 @@ class CohortPlan:
     def to_json(self) -> JSON:
         """All of it in numbers, without names of photographs or people."""
         return {
+            "link": self.link,
             "cohort": _json(self.forecast),
             "curve": [_json(forecast) for forecast in self.curve],
             "refused": dict(self.refused),
@@ -76,15 +80,18 @@ def plan_cohort(
         claims, unclaimed = claim_photos(photos, inventory.rows, store, settings)
     space = kept_space(settings.keep, settings.weights.model_dump())
     cohort = cohort_of(claims, space)
+    measured = len(cohort.rows)
+    if settings.link == "subject":
+        cohort, space = by_person(cohort), space.without("expression")
     reasons = Counter(refusal.reason for refusal in (refused | unclaimed).values())
-    reasons["no-skin"] += len(claims) - len(cohort.rows)
-    if not len(cohort.rows):
+    reasons["no-skin"] += len(claims) - measured
+    if not measured:
         raise UsageError(f"no photo in {source} shows a face that counts ({_listed(+reasons)}).", "See --dry-run.")
-    least = SMALLEST_CLASS if settings.small_classes == "class" else settings.k
     tell("forecast", 0, 1)
     plan = CohortPlan(
-        forecast_cohort(cohort, space, settings.k, least),
-        rate_distortion(cohort, space, sizes, least, settings.seed),
+        settings.link,
+        forecast_cohort(cohort, space, settings.k, settings.small_classes),
+        rate_distortion(cohort, space, sizes, settings.small_classes, settings.seed),
         dict(sorted((+reasons).items())),
     )
     tell("forecast", 1, 1)
@@ -110,6 +117,20 @@ def cohort_of(claims: Sequence[Claim], space: KeptSpace) -> Cohort:
         labels if any(label is not None for label in labels) else None,
         {axis: names for axis, names in bands.items() if axis in space.names},
     )
+
+
+def by_person(cohort: Cohort) -> Cohort:
+    """One row for everybody: the mean of the photos, and of each band the most frequent, the first if tied."""
+    photos: dict[str, list[int]] = {}
+    for photo, owner in enumerate(cohort.owners):
+        photos.setdefault(owner, []).append(photo)
+    first = cohort.of([own[0] for own in photos.values()])
+    usual = {
+        axis: [Counter(names[photo] for photo in own).most_common(1)[0][0] for own in photos.values()]
+        for axis, names in cohort.bands.items()
+    }
+    means = np.array([exact_mean(cohort.rows[own]) for own in photos.values()])
+    return Cohort(means.reshape(len(photos), cohort.rows.shape[-1]), first.owners, first.labels, usual)
 
 
 def _row(claim: Claim, space: KeptSpace) -> Floats | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ganonym.privacy.joint import Joint, joint_k_same
 from ganonym.privacy.kept import KeptSpace
-from ganonym.settings import K_OF_POLICY
+from ganonym.settings import K_OF_POLICY, SmallClasses
 from ganonym.types import Floats
 
 DRAWS = 3
@@ -108,19 +108,21 @@ class CohortForecast:
         return {kind: float(np.mean(values)) for kind, values in by_kind.items()}
 
 
-def forecast_cohort(cohort: Cohort, space: KeptSpace, k: int, least: int) -> CohortForecast:
-    """Group the cohort as a release would with `k` and `least` (see `joint_k_same`), and say what comes of it.
+def forecast_cohort(cohort: Cohort, space: KeptSpace, k: int, small_classes: SmallClasses = "class") -> CohortForecast:
+    """Group the cohort as a release would, and say what comes of it.
 
     Raises UsageError for k < 2 and for rows that are not finite.
 
-    >>> space = KeptSpace(("tone",), np.eye(1), np.ones(1), np.zeros(1), np.eye(1), {})
-    >>> plan = forecast_cohort(Cohort(np.array([[0.0], [1.0], [5.0], [6.0]]), ["a", "b", "c", "d"]), space, 2, 2)
+    >>> from ganonym.privacy.kept import kept_space
+    >>> space = kept_space(("tone",))
+    >>> rows = space.mean + np.outer([0.0, 1.0, 5.0, 6.0], space.pull[:, 0])
+    >>> plan = forecast_cohort(Cohort(rows, ["a", "b", "c", "d"]), space, 2)
     >>> plan.groups, plan.bits, plan.named, round(plan.axes[0].r, 2), plan.instead
     (2, 1.0, 0.5, 0.98, ())
     """
     if cohort.labels is None and cohort.people < k:
         return _nothing(cohort, k)
-    joint = joint_k_same(cohort.rows, cohort.owners, cohort.labels, space, k, least)
+    joint = joint_k_same(cohort.rows, cohort.owners, cohort.labels, space, k, small_classes)
     kept = joint.group >= 0
     if not kept.any():
         return _nothing(cohort, k)
@@ -135,7 +137,7 @@ def forecast_cohort(cohort: Cohort, space: KeptSpace, k: int, least: int) -> Coh
         withheld=int((~kept).sum()),
         left_out=cohort.people - len(served),
         bits=math.log2(len(joint.sizes)),
-        named=float(np.mean(1.0 / joint.sizes[joint.group[kept]])),
+        named=float(np.mean(joint.bounds[joint.group[kept]])),
         axes=tuple(_axis(*axis) for axis in zip(space.names, before.T, after.T, strict=True)),
         unserved=_unserved(cohort, joint, space, k),
         instead=(),
@@ -143,7 +145,7 @@ def forecast_cohort(cohort: Cohort, space: KeptSpace, k: int, least: int) -> Coh
 
 
 def rate_distortion(
-    cohort: Cohort, space: KeptSpace, sizes: Sequence[int], least: int, seed: int = 0
+    cohort: Cohort, space: KeptSpace, sizes: Sequence[int], small_classes: SmallClasses = "class", seed: int = 0
 ) -> tuple[CohortForecast, ...]:
     """The forecasts for every k in `sizes`, of all people and of half of them: what a larger cohort would bring.
 
@@ -155,8 +157,8 @@ def rate_distortion(
     halves = [set(rng.choice(names, max(1, len(names) // 2), replace=False).tolist()) for _ in range(DRAWS)]
     parts = [alone.of([photo for photo, owner in enumerate(alone.owners) if owner in half]) for half in halves]
     return tuple(
-        [_mean([forecast_cohort(part, space, k, least) for part in parts]) for k in sizes]
-        + [forecast_cohort(alone, space, k, least) for k in sizes]
+        [_mean([forecast_cohort(part, space, k, small_classes) for part in parts]) for k in sizes]
+        + [forecast_cohort(alone, space, k, small_classes) for k in sizes]
     )
 
 
@@ -215,7 +217,7 @@ def _axis(name: str, before: Floats, after: Floats) -> AxisForecast:
 
 def _unserved(cohort: Cohort, joint: Joint, space: KeptSpace, k: int) -> tuple[Unserved, ...]:
     """The bands of which fewer than k people share a label, where that shows; the farthest off first."""
-    labels = cohort.labels or [None] * len(cohort.rows)
+    labels = joint.labels
     kept = joint.group >= 0
     found = []
     for axis, names in cohort.bands.items():

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from tiny_pipeline import PIPELINE, analyse, save_photo
 
-from ganonym.batch.cohort import BANDS, cohort_of, plan_cohort
+from ganonym.batch.cohort import BANDS, by_person, cohort_of, plan_cohort
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.errors import UsageError
 from ganonym.manifest import Row
+from ganonym.privacy.joint import joint_by_subject
 from ganonym.privacy.kept import YOUTH, kept_space, with_given
 from ganonym.release_plan import Claim
 from ganonym.settings import Settings, Weights
@@ -92,6 +93,32 @@ def test_a_folder_is_planned_as_it_would_be_released(tmp_path: Path) -> None:
     assert [axis.name for axis in other.forecast.axes] == ["tone"]
     assert other.forecast.axes[0].r > plan.forecast.axes[-1].r, "alone it is kept better than among signs"
     assert plan.to_json()["cohort"]["kinds"].keys() == {"signs", "tone"}
+
+
+def test_linked_people_are_planned_by_the_means_of_their_photos() -> None:
+    told = [
+        Row(f"{number}", person, "x", age=age) for number, (person, age) in enumerate([("A", 5), ("B", 50), ("A", 7)])
+    ]
+    cohort = cohort_of([claim(number, drawn(number), row, number) for number, row in enumerate(told)], SPACE)
+    people = by_person(cohort)
+    assert (people.owners, people.labels) == (["A", "B"], ["x", "x"])
+    assert np.allclose(people.rows, [(cohort.rows[0] + cohort.rows[2]) / 2, cohort.rows[1]], atol=1e-12)
+    assert people.bands == {"tone": ["very light", "light"], "age": ["0-9", "40-59"]}
+
+
+def test_a_linked_release_groups_as_by_subject_and_leaves_expression_out(tmp_path: Path) -> None:
+    lines = ["image,subject"]
+    for number in range(24):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+        lines.append(f"{number}.png,{number % 12}")
+    (tmp_path / "people.csv").write_text("\n".join(lines))
+    settings = Settings(engine="serial", k=4, link="subject")
+    plan = plan_cohort(tmp_path / "in", settings, (4,), manifest=tmp_path / "people.csv", pipeline=MEASURING)
+    rows = np.array([drawn([number, 0, 7]) for number in range(24)])
+    joint = joint_by_subject(rows, [f"{number % 12}" for number in range(24)], None, SPACE, 4)
+    assert (plan.forecast.photos, plan.forecast.groups) == (12, len(joint.sizes))
+    assert not any(axis.name.startswith("expression") for axis in plan.forecast.axes)
+    assert plan.forecast.named == pytest.approx(float(np.mean(1 / joint.sizes[joint.group])))
 
 
 def test_where_no_face_has_coordinates_the_plan_says_so(tmp_path: Path) -> None:
