@@ -3,7 +3,7 @@
 Rows are drawn from the bundled population, people differing from one photo to the next by `WITHIN` of it. The attacker
 holds all rows and reruns joint k-same; of the release he uses nothing but which group an output shows, and its fold.
 All photos of a person share a fold of people, so a person's fold must be among those of all groups with his photos:
-likely folds are multiplied over these groups, and the one of a group's people is named whom the output's fold fits best.
+likely folds are multiplied over these groups, and of a group's people the one is named whom the output's fold fits.
 
     python benchmarks/folds.py
 """
