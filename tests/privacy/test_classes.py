@@ -55,6 +55,16 @@ def test_a_small_class_is_shown_as_one_group_whatever_the_number_of_photos() -> 
     assert np.allclose(across @ joint.middle[rare], across @ means)
 
 
+def test_photos_of_few_people_do_not_make_a_class_large() -> None:
+    labels: list[str | None] = ["common"] * 10 + ["rare"] * 12
+    rows, _ = cohort(labels)
+    owners = [f"c{i}" for i in range(10)] + ["a", "b", "c"] * 4
+    joint = joint_k_same(rows, owners, labels, SPACE, 10)
+    assert (joint.group[10:] == -1).all()
+    assert joint.refusals[10] is not None
+    assert "only 3 people" in joint.refusals[10].detail
+
+
 def test_merged_classes_have_one_name_and_k_people() -> None:
     rows, owners = cohort(LABELS, 3)
     joint = joint_k_same(rows, owners, LABELS, SPACE, 10, "merge")

@@ -95,6 +95,23 @@ def test_outputs_are_spread_beyond_the_kept_axes_as_told() -> None:
     assert np.allclose(np.cov(drawn.T), expected, atol=0.06)
 
 
+def test_no_draw_is_farther_out_than_two_and_a_half_deviations() -> None:
+    flat = KeptSpace(("tone",), np.eye(1, 30), np.ones(1), np.zeros(30), np.eye(30), {})
+    rows, owners = people(40, space=flat)
+    joint = joint_k_same(0.01 * rows, owners, None, flat, K)
+    drawn = np.abs(np.concatenate([outputs(joint, seed) - joint.middle[joint.group] for seed in range(5)]))
+    assert drawn.max() == pytest.approx(0.8 * 2.5, rel=1e-3)
+
+
+def test_noise_leaves_out_what_the_groups_show_already() -> None:
+    rows, owners = people(90)
+    joint = joint_k_same(SPACE.mean + 3 * (rows - SPACE.mean), owners, None, SPACE, 3)
+    told = np.cov(joint.middle[joint.group].T, bias=True)
+    expected = noise_factor(SPACE.covariance - told, SPACE)
+    assert np.allclose(joint.noise @ joint.noise.T, expected @ expected.T)
+    assert np.trace(expected @ expected.T) < 0.7 * np.sum(noise_factor(SPACE.covariance, SPACE) ** 2)
+
+
 def test_exchanging_which_member_is_which_changes_nothing() -> None:
     rows, owners = people(40)
     joint = joint_k_same(rows, owners, None, SPACE, K)
