@@ -1,109 +1,74 @@
-"""What a column of folds tells: `python benchmarks/folds.py`.
+"""What a column of folds tells an attacker who knows every group: folds of people against folds of groups.
 
-A fold of people beside each output lets receivers keep the photos of one person together. It is also a property of the
-person that every one of his outputs repeats. Whoever knows the groups (anybody who holds the originals) sees how many
-outputs of each group are in each fold, and asks which folds of people agree with all of these numbers at once: found
-here by simulated annealing over balanced folds. Then he names, for an output, whoever of its group is likeliest in its
-fold. Virtual people with several photos each; `labelled`: classes of five, each a group of its own, in which people
-have one to five photos.
+Rows are drawn from the bundled population, people differing from one photo to the next by `WITHIN` of it. The attacker
+holds all rows and reruns joint k-same; of the release he uses nothing but which group an output shows, and its fold.
+All photos of a person share a fold of people, so a person's fold must be among those of all groups with his photos:
+likely folds are multiplied over these groups, and of a group's people the one is named whom the output's fold fits.
+
+    python benchmarks/folds.py
 """
 
 from __future__ import annotations
-
-import argparse
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.privacy.joint import joint_k_same
-from ganonym.privacy.kept import kept_space
-from ganonym.pseudonym import FOLDS, deal_folds
+from ganonym.privacy.kept import KeptSpace, kept_space
+from ganonym.pseudonym import FOLDS
 from ganonym.types import Floats
 
-WITHIN = 0.7
-"""Photos of one person differ by so many SDs of people: a little more than in photographs years apart."""
+WITHIN = 0.3
+KEYS = 8
+COHORTS = ((350, 1, 20), (350, 2, 20), (350, 3, 20), (350, 5, 20), (120, 2, 11), (120, 2, 5))
+"""People, photos of each, k."""
+
 Numbers = NDArray[np.intp]
 
 
-def virtual(people: int, photos: Numbers, rng: np.random.Generator) -> tuple[Floats, Numbers]:
-    """Rows (n, D) of `photos` (people,) each, and whose they are (n,)."""
-    space = kept_space()
-    owners = np.repeat(np.arange(people), photos)
-    identity = rng.multivariate_normal(space.mean, space.covariance, people, method="eigh")
-    change = rng.multivariate_normal(np.zeros(len(space.mean)), space.covariance, len(owners), method="eigh")
-    return identity[owners] + WITHIN * change, owners
-
-
-def likely_folds(counts: Numbers, inside: Numbers, rng: np.random.Generator, sweeps: int) -> Floats:
-    """Probability (people, FOLDS) of everybody's fold, from how many outputs of groups are in each, (groups, FOLDS).
-
-    `inside` (groups, people): how many photos of each person are in a group.
-    """
-    people = inside.shape[1]
-    own = [np.flatnonzero(inside[:, person]) for person in range(people)]
-    fold = rng.permutation(people) % FOLDS
-    now = np.stack([inside[:, fold == number].sum(axis=1) for number in range(FOLDS)], axis=1)
-    seen = np.zeros((people, FOLDS))
-    for sweep in range(sweeps):
-        heat = max(0.15, 3.0 * 0.98**sweep)
-        for one, other in rng.integers(people, size=(people, 2)).tolist():
-            a, b = fold[one], fold[other]
-            if a == b:
-                continue
-            rows = np.union1d(own[one], own[other])
-            moved = now[rows].copy()
-            change = inside[rows, one] - inside[rows, other]
-            moved[:, a] -= change
-            moved[:, b] += change
-            worse = int(np.abs(moved - counts[rows]).sum() - np.abs(now[rows] - counts[rows]).sum())
-            if worse <= 0 or rng.random() < np.exp(-worse / heat):
-                now[rows] = moved
-                fold[one], fold[other] = b, a
-        if 2 * sweep >= sweeps:
-            seen[np.arange(people), fold] += 1
-    return np.asarray(seen / seen.sum(axis=1, keepdims=True))
-
-
-def named(photos: Numbers, k: int, labelled: bool, seed: int, sweeps: int) -> tuple[float, float, float]:
-    """Rates at which outputs are named with the folds told and not told, and at which a fold is guessed right."""
+def cohort(space: KeptSpace, people: int, photos: int, seed: int = 1) -> tuple[Floats, Numbers]:
+    """Rows (people · photos, D) and whose they are."""
     rng = np.random.default_rng(seed)
-    rows, owners = virtual(len(photos), photos, rng)
-    labels = [f"class {owner // FOLDS}" for owner in owners.tolist()] if labelled else None
-    joint = joint_k_same(rows, [f"{owner:04d}" for owner in owners.tolist()], labels, kept_space(), k)
-    label_of = {str(owner): f"class {owner // FOLDS}" if labelled else None for owner in range(len(photos))}
-    dealt = deal_folds(rng.bytes(32), label_of)
-    fold = np.array([dealt[str(owner)] for owner in range(len(photos))])
-    shown = np.flatnonzero(joint.group >= 0)
-    inside = np.zeros((len(joint.sizes), len(photos)), dtype=np.intp)
-    np.add.at(inside, (joint.group[shown], owners[shown]), 1)
-    counts = np.stack([inside[:, fold == number].sum(axis=1) for number in range(FOLDS)], axis=1)
-    likely = likely_folds(counts, inside, rng, sweeps)
-    told = untold = 0.0
-    for photo in shown.tolist():
-        many = inside[joint.group[photo]]
-        weights = many * likely[:, fold[owners[photo]]]
-        best = weights >= weights.max() * (1 - 1e-9)
-        told += best[owners[photo]] / best.sum()
-        untold += (many[owners[photo]] == many.max()) / (many == many.max()).sum()
-    right = float(likely[np.arange(len(photos)), fold].mean())
-    return told / len(shown), untold / len(shown), right
+    own = rng.multivariate_normal(space.mean, space.covariance, people, method="eigh")
+    change = rng.multivariate_normal(np.zeros(len(space.mean)), space.covariance, (people, photos), method="eigh")
+    return (own[:, None] + WITHIN * change).reshape(people * photos, -1), np.repeat(np.arange(people), photos)
+
+
+def named(group: Numbers, owner: Numbers, fold: Numbers) -> float:
+    """Share of outputs whose person the attacker names; ties count their share. `fold` is of each output."""
+    counts = np.zeros((group.max() + 1, FOLDS))
+    np.add.at(counts, (group, fold), 1)
+    likely = np.log(np.maximum(counts, 1e-9)) - np.log(counts.sum(axis=1, keepdims=True))
+    people = np.zeros((owner.max() + 1, FOLDS))
+    np.add.at(people, owner, likely[group])
+    people = np.exp(people - people.max(axis=1, keepdims=True))
+    people /= people.sum(axis=1, keepdims=True)
+    hits = 0.0
+    for place in range(len(group)):
+        crowd = owner[group == group[place]]
+        fits = people[crowd, fold[place]]
+        best = fits >= fits.max() - 1e-12
+        hits += float((crowd[best] == owner[place]).mean())
+    return hits / len(group)
 
 
 def main() -> None:
-    """Print one line a cohort."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=200)
-    parser.add_argument("--sweeps", type=int, default=300)
-    parser.add_argument("--draws", type=int, default=3)
-    given = parser.parse_args()
-    cohorts = [
-        (f"{each} photos each, k = {k}", np.full(given.people, each), k, False) for k in (20, 11) for each in (2, 4, 8)
-    ]
-    cohorts.append(("classes of five", np.arange(given.people) % FOLDS + 1, 20, True))
-    print(f"{'cohort':28s} {'named':>7s} {'without folds':>14s} {'fold guessed':>13s}")
-    for name, photos, k, labelled in cohorts:
-        rates = np.mean([named(photos, k, labelled, seed, given.sweeps) for seed in range(given.draws)], axis=0)
-        print(f"{name:28s} {rates[0]:7.3f} {rates[1]:14.3f} {rates[2]:13.3f}", flush=True)
+    space = kept_space()
+    print("people  photos   k    1/size  folds of people  folds of groups")
+    for people, photos, k in COHORTS:
+        rows, owner = cohort(space, people, photos)
+        joint = joint_k_same(rows, [str(number) for number in owner], None, space, k)
+        inside = joint.group >= 0
+        group, own = joint.group[inside], owner[inside]
+        rng = np.random.default_rng(2)
+        of_people, of_groups = [], []
+        for _ in range(KEYS):
+            dealt = rng.permutation(people) % FOLDS
+            of_people.append(named(group, own, dealt[own]))
+            circles = rng.permutation(len(joint.sizes)) % FOLDS
+            of_groups.append(named(group, own, circles[group]))
+        size = float(np.mean(joint.bounds[group]))
+        print(f"{people:6} {photos:7} {k:3} {size:9.3f} {np.mean(of_people):16.3f} {np.mean(of_groups):16.3f}")
 
 
 if __name__ == "__main__":
