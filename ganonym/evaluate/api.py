@@ -27,7 +27,7 @@ from ganonym.evaluate.sources import (
     path_of,
     people_as_manifest,
 )
-from ganonym.evaluate.utility.candidates import Added
+from ganonym.evaluate.utility.four_cells import Added
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.extras import require
 from ganonym.settings import Settings

@@ -20,8 +20,8 @@ from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Anonymize, Files, path_of
 from ganonym.evaluate.suite import SUITE, installed, suite
-from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
+from ganonym.evaluate.utility.four_cells import Added
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.source import walk
