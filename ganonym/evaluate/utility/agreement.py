@@ -126,7 +126,7 @@ def contrast(one: Floats, other: Floats) -> float:
     """Mean of SSIM's contrast-and-structure part, which scikit-image does not give: SSIM without its luminance part."""
     mean, mean2 = (gaussian_filter(picture, SIGMA, truncate=3.5) for picture in (one, other))
     luminance = (2 * mean * mean2 + _C1) / (mean**2 + mean2**2 + _C1)
-    return float(_inner(structure(one, other)[1] ).mean())
+    return float(_inner(structure(one, other)[1] / luminance).mean())
 
 
 def multi_scale(one: Floats, other: Floats) -> float:
