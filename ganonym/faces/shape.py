@@ -22,7 +22,7 @@ CANVAS_SCALE = 480.0
 CANVAS_CENTRE = (CANVAS / 2 - 0.5, 142.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ShapeModel:
     """Mean shape and orthonormal directions, all in the Procrustes frame.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,8 @@ class KeptSpace:
 
     `names` (d) "sign 1" … "tone", "age", "sex", "expression 1" …; kept coordinates are (x - mean) @ axes.T, of SD 1 in
     the population; `axes` (d, D); `weights` (d,) > 0 for grouping; `mean` (D,) and `covariance` (D, D) of the public
-    population. `scales` has mean and SD of log(age + 5) and of sex (1 female), by which given values become
-    coordinates. What is not kept has no axis here.
+    population, whose first `lasting` coordinates are identity and texture, the others expression. `scales` has mean and
+    SD of log(age + 5) and of sex (1 female), by which given values become coordinates. What is not kept has no axis.
     """
 
     names: tuple[str, ...]
@@ -35,6 +35,7 @@ class KeptSpace:
     weights: Floats
     mean: Floats
     covariance: Floats
+    lasting: int
     scales: Mapping[str, tuple[float, float]]
 
     def coordinates(self, rows: Floats) -> Floats:
@@ -64,7 +65,12 @@ def kept_space(
     >>> kept_space(("tone", "age")).names
     ('tone', 'age')
     """
-    space = _load(path or verified_path("kept"))
+    return _chosen(tuple(keep), tuple(sorted(weights.items())), path or verified_path("kept"))
+
+
+@lru_cache(maxsize=16)
+def _chosen(keep: tuple[str, ...], weighted: tuple[tuple[str, float], ...], path: Path) -> KeptSpace:
+    space, weights = _load(path), dict(weighted)
     kinds = ["signs" if name.startswith("sign ") else name.split()[0] for name in space.names]
     left = [place for place, kind in enumerate(kinds) if kind in keep]
     return replace(
@@ -103,4 +109,7 @@ def _load(path: Path) -> KeptSpace:
     double = {name: array.astype(np.float64) for name, array in arrays.items()}
     scales = {name: (float(mean), float(sd)) for name, (mean, sd) in zip(("age", "sex"), double["scales"], strict=True)}
     names = tuple(metadata["names"].split(","))
-    return KeptSpace(names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales)
+    return KeptSpace(
+        names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"],
+        int(metadata["lasting"]), scales,
+    )  # fmt: skip

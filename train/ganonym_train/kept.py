@@ -19,7 +19,7 @@ from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
 from ganonym.faces.shape import normalize
 from ganonym.faces.tone import ita_degrees
 from ganonym.privacy.kept import YOUTH
-from ganonym.privacy.population import public_patients
+from ganonym.privacy.population import sign_axes
 from ganonym.types import Floats, Sex
 from ganonym_train.photographs import TrainingPhoto, training_photographs
 
@@ -48,7 +48,8 @@ def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
     signs = len(arrays["axes"]) - directions - 3
     names = [*_numbered("sign", signs), "tone", "age", "sex", *_numbered("expression", directions)]
     single = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-    save_file(single, output, metadata={"kind": "kept", "names": ",".join(names)})
+    lasting = len(model.shape.identity_sd) + COMPONENTS
+    save_file(single, output, metadata={"kind": "kept", "names": ",".join(names), "lasting": str(lasting)})
 
 
 def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: AppearanceModel) -> dict[str, Floats]:
@@ -63,10 +64,10 @@ def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: Ap
     skin[identities : identities + COMPONENTS] = rows[:, identities : identities + COMPONENTS].std(axis=0) > 0.05
     whole = skin.copy()
     whole[:identities] = True
-    signs = public_patients(model.shape).projection * model.shape.identity_sd[:, None]
+    signs = sign_axes(model.shape)
     read = [_ridge(rows, tones, skin), _ridge(rows, ages, whole), _ridge(rows, sexes, whole)]
     people = _person_means(rows, photos)
-    lasting = np.concatenate([np.pad(signs.T, ((0, 0), (0, rows.shape[1] - identities))), read])
+    lasting = np.concatenate([np.pad(signs, ((0, 0), (0, rows.shape[1] - identities))), read])
     lasting /= (people @ lasting.T).std(axis=0)[:, None]
     expressions = (
         np.eye(rows.shape[1])[identities + COMPONENTS :] / rows[:, identities + COMPONENTS :].std(axis=0)[:, None]
