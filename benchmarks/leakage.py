@@ -39,9 +39,8 @@ ATTACKERS: tuple[Attacker, ...] = (DLIB, WhitenedShape(), WhitenedShape(informed
 VIEWS = tuple({attacker.view.name: attacker.view for attacker in ATTACKERS}.values())
 MECHANISMS = {
     "k-same": [],
-    "k-same-plain": ["--disperse", "none"],
     "codebook": [],
-    "metric": ["--epsilon", "2", "--disperse", "subject"],
+    "metric": ["--epsilon", "2", "--link", "subject"],
     "none": ["--i-understand"],
 }
 

@@ -32,10 +32,9 @@ from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop
 from ganonym.faces.shape import load_shape, normalize
 
 MECHANISMS = {
-    "k-same, k = 11": ["--mechanism", "k-same"],
-    "k-same, k = 11, not re-dispersed": ["--mechanism", "k-same", "--disperse", "none"],
+    "k-same, k = 11": ["--mechanism", "k-same", "-k", "11"],
     "codebook, 32 codes": ["--mechanism", "codebook"],
-    "metric, ε = 2": ["--mechanism", "metric", "--epsilon", "2", "--disperse", "subject"],
+    "metric, ε = 2": ["--mechanism", "metric", "--epsilon", "2", "--link", "subject"],
     "none": ["--mechanism", "none", "--i-understand"],
 }
 

@@ -26,9 +26,8 @@ DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" 
 SETS = {"london": ("london",), "portraits": ("portraits",), "people": ("london", "portraits")}
 COLUMNS = ("image", "subject", "expression", "sex", "ethnicity", "age")
 OURS = {f"k-same-{k}": ["anonymize", "--mechanism", "k-same", "-k", str(k)] for k in (2, 5, 11, 20)}
-OURS["k-same-11-plain"] = [*OURS["k-same-11"], "--disperse", "none"]
 OURS["codebook"] = ["anonymize", "--mechanism", "codebook"]
-OURS["metric-2"] = ["anonymize", "--mechanism", "metric", "--epsilon", "2", "--disperse", "subject"]
+OURS["metric-2"] = ["anonymize", "--mechanism", "metric", "--epsilon", "2", "--link", "subject"]
 OURS["exact"] = ["anonymize", "--mechanism", "none", "--i-understand"]
 BASELINES = {
     name: ["baseline", name] for name in ("blur", "pixelate", "blackout", "eyebar", "k-same-pixel", "composite")

@@ -78,8 +78,7 @@ def settings() -> str:
         "What a steward decides. Defaults < `--profile` < TOML file < command line; `ganonym config show` tells which."
     )
     rows = [
-        f"| `{name}` | {_cell(_kind(field.annotation))} | `{json.dumps(field.default, default=list)}` "
-        f"| {_cell(field.description or '')} |"
+        f"| `{name}` | {_cell(_kind(field.annotation))} | {_default(field)} | {_cell(field.description or '')} |"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(
@@ -192,6 +191,13 @@ def _schema_kind(part: dict[str, Any]) -> str:
     if part.get("type") == "array":
         return f"list of {_schema_kind(part['items'])}" if "items" in part else "list"
     return str(part.get("type", "any"))
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return str(field.json_schema_extra["shown"])
+    plain = field.default.model_dump() if hasattr(field.default, "model_dump") else field.default
+    return f"`{json.dumps(plain, default=list)}`"
 
 
 def _kind(annotation: Any) -> str:

@@ -17,7 +17,7 @@ one; `measure` gives lengths, angles and ratios of a face, with the terms they s
 *Errors* are `errors.GanonymError` and its kinds: each says what was wrong and what to do.
 
 >>> import ganonym
->>> ganonym.Settings(k=20).k
+>>> ganonym.Settings(policy="public").k
 20
 >>> sorted(set(ganonym.__all__) - {"__version__"})[:4]
 ['Assessment', 'Classifier', 'Policy', 'Settings']

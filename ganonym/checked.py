@@ -39,8 +39,11 @@ class Checked(BaseModel):
             raise refusal(error, self.what or type(self).__name__, self.remedy, type(self)) from None
 
     def changed(self, **values: Any) -> Self:
-        """The same with other values, checked as if written anew. Raises UsageError as the model does."""
-        return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | values))
+        """The same with other values, checked as if written anew: a default that follows from them follows again.
+
+        Raises UsageError as the model does.
+        """
+        return type(self)(**({name: getattr(self, name) for name in self.model_fields_set} | values))
 
 
 def refusal(error: ValidationError, where: str, remedy: str = "", model: type[BaseModel] | None = None) -> UsageError:

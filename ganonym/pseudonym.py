@@ -6,7 +6,7 @@ import base64
 import hmac
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ganonym.errors import EnvironmentFault, UsageError
@@ -14,6 +14,7 @@ from ganonym.files import write_private
 from ganonym.photos.source import twins
 
 KEY_BYTES = 32
+FOLDS = 5
 _NAME_BYTES = 15  # 120 bits, 24 base32 letters without padding
 
 
@@ -68,6 +69,30 @@ def output_name(key: bytes, photo: str, index: int = 0) -> str:
     folders = [pseudonym(key, "folder", str(folder)) for folder in reversed(path.parents) if folder.name]
     suffix = f"-{index + 1}" if index else ""
     return "/".join([*folders, pseudonym(key, "image", photo) + suffix + ".png"])
+
+
+def lone_name(key: bytes, photo: str, index: int = 0) -> str:
+    """As `output_name`, but all in one folder and unlike each other: no name tells what belongs to one person or photo.
+
+    Folders are often people, and faces of one photo tell who was photographed with whom.
+
+    >>> lone_name(bytes(32), "Ann/1.png").count("/")
+    0
+    """
+    return pseudonym(key, "image", f"{photo}\0{index}" if index else photo) + ".png"
+
+
+def deal_folds(key: bytes, people: Mapping[str, str | None]) -> dict[str, int]:
+    """A fold 0 … FOLDS − 1 for everybody, by which receivers can keep the photos of one person together.
+
+    `people` are subjects with their labels. Within a label people are put into a keyed order and dealt in turn, so
+    that folds are equally large over all and in every class, to within one.
+
+    >>> sorted(deal_folds(bytes(32), dict.fromkeys("abcdef")).values())
+    [0, 0, 1, 2, 3, 4]
+    """
+    order = sorted(people, key=lambda person: (people[person] or "", pseudonym(key, "fold", person)))
+    return {person: place % FOLDS for place, person in enumerate(order)}
 
 
 def seed_for(key: bytes, seed: int, name: str) -> int:

@@ -13,8 +13,8 @@ from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import AttributeChoice, SubjectFace, coarsen
-from ganonym.pseudonym import output_name, refuse_collisions, seed_for
-from ganonym.settings import Mechanism, Settings
+from ganonym.pseudonym import lone_name, output_name, refuse_collisions, seed_for
+from ganonym.settings import SMALLEST_CLASS, Mechanism, Settings
 from ganonym.subjects import faces_to_release
 from ganonym.types import FaceRecord, PrivateFace, Refusal
 
@@ -133,14 +133,39 @@ def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tu
     """
     if settings.mechanism != "auto":
         return settings.mechanism, f"mechanism {settings.mechanism}, as asked"
-    labelled = [label for label in people.values() if label is not None]
-    if settings.small_classes == "merge" and len(labelled) >= settings.k:
-        return "k-same", f"mechanism k-same: {len(labelled)} subjects with a label, at least k = {settings.k}, merged"
-    largest = max(Counter(people.values()).values(), default=0)
-    group = "a class of" if any(people.values()) else "there are"
+    classes = Counter(people.values())
+    labelled = classes.total() - classes[None]
+    if settings.small_classes == "merge" and labelled >= settings.k:
+        return "k-same", f"mechanism k-same: {labelled} subjects with a label, at least k = {settings.k}, merged"
+    largest = max(classes.values(), default=0)
+    group = "a class of" if labelled else "there are"
     if largest >= settings.k:
         return "k-same", f"mechanism k-same: {group} {largest} subjects, at least k = {settings.k}"
+    if len(withheld_classes(settings, classes)) < len(+classes):
+        said = f"no class has k = {settings.k} subjects, small ones are groups by themselves, the largest of {largest}"
+        return "k-same", f"mechanism k-same: {said}"
     return "codebook", f"mechanism codebook: {group} only {largest} subjects, fewer than k = {settings.k}"
+
+
+def withheld_classes(settings: Settings, classes: Counter[str | None]) -> tuple[str | None, ...]:
+    """The labels that k-same does not release, given how many people carry each; None is of people without a label.
+
+    >>> withheld_classes(Settings(k=11), Counter({"a": 20, "b": 5, "c": 4}))
+    ('c',)
+    """
+    labelled = classes.total() - classes[None]
+    alone = settings.small_classes == "class" and labelled
+    least = min(settings.k, SMALLEST_CLASS) if alone else settings.k
+    few = sorted((label for label, people in (+classes).items() if people < least), key=str)
+    if settings.small_classes == "merge" and labelled >= settings.k:
+        few = [label for label in few if label is None]
+    return tuple(few)
+
+
+def release_name(key: bytes, photo: str, index: int, settings: Settings) -> str:
+    """Name below OUT/images of an output: a place beside the person's others only where outputs are linked anyway."""
+    name = output_name if settings.link == "subject" else lone_name
+    return name(key, photo, index)
 
 
 def plan_release(
@@ -151,19 +176,19 @@ def plan_release(
     `manifest`: whether one said who is who. Raises as `privatize` does.
     """
     choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
-    outputs = [output_name(key, claim.photo, claim.index) for claim in claims]
+    outputs = [release_name(key, claim.photo, claim.index, settings) for claim in claims]
     refuse_collisions(outputs)
     faces = [_subject_face(claim, output, choice, key, settings) for claim, output in zip(claims, outputs, strict=True)]
     mechanism, why = choose_mechanism(settings, subjects_of(claims))
     privacy = PrivacySettings(
         mechanism=mechanism,
         k=settings.k,
-        disperse=settings.disperse,
+        disperse=settings.link,
         small_classes=settings.small_classes,
         epsilon=settings.epsilon,
         directions=settings.directions,
         attributes=choice,
-        attributes_from=settings.attributes_from if settings.output == "face" else "subject",
+        attributes_from="group" if settings.output == "face" else "subject",  # in whole photos necks must match
         i_understand=settings.i_understand,
     )
     private = privatize(faces, model, privacy, manifest=manifest)
@@ -196,5 +221,5 @@ def _subject_face(claim: Claim, output: str, choice: AttributeChoice, key: bytes
         subject_seed,
         claim.label,
         coarsen(claim.record.tone, row.sex if row else None, row.age if row else None, choice),
-        subject_seed if settings.consistent else seed,
+        subject_seed if settings.link == "subject" else seed,
     )

@@ -1,26 +1,23 @@
-"""Settings of a batch: defaults < profile < TOML file < command line, every problem listed at once."""
+"""What the steward decides, as one object that checks itself; every problem is listed at once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from ganonym.checked import Checked
-from ganonym.errors import UsageError
 
-Profile: TypeAlias = Literal["research", "strict"]
 Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
 MechanismChoice: TypeAlias = Literal["auto", Mechanism]
 Dispersal: TypeAlias = Literal["photo", "subject", "none"]
-SmallClasses: TypeAlias = Literal["withhold", "merge"]
+ReleasePolicy: TypeAlias = Literal["public", "controlled", "internal"]
+Link: TypeAlias = Literal["photo", "subject"]
+SmallClasses: TypeAlias = Literal["class", "withhold", "merge"]
 AttributeSource: TypeAlias = Literal["group", "subject"]
 Verification: TypeAlias = Literal["default", "recognizer"]
 OutputKind: TypeAlias = Literal["face", "photo"]
@@ -30,20 +27,16 @@ FaceRule: TypeAlias = Literal["only", FaceWord]
 TextRule: TypeAlias = Literal["auto", "cover", "keep"]
 Engine: TypeAlias = Literal["processes", "serial"]
 
-PROFILES: tuple[Profile, ...] = get_args(Profile)
+K_OF_POLICY: dict[str, int] = {"public": 20, "controlled": 11, "internal": 5}
+"""People in a group, by who gets the release; the policies of an assessment have the same names."""
+
+SMALLEST_CLASS = 5
+"""People of one label who may be a group by themselves although they are fewer than k."""
+
+KEEPABLE = ("signs", "tone", "age", "sex", "expression")
 ATTRIBUTES = ("tone", "sex", "age")
 RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
-_MECHANISMS: dict[str, tuple[Mechanism, ...]] = {
-    "k": ("k-same",),
-    "small_classes": ("k-same",),
-    "attributes_from": ("k-same",),
-    "epsilon": ("metric",),
-    "directions": ("metric",),
-    "disperse": ("k-same", "codebook", "metric"),
-    "i_understand": ("none",),
-}
-"""Settings that not every mechanism uses, and those that do."""
-_UNSEEN = frozenset({"jobs", "engine", "timeout", "resume"})  # change how the work is done, not one byte of the result
+_UNSEEN = frozenset({"policy", "jobs", "engine", "timeout", "resume"})  # change not one byte of the result beside k
 
 
 def _distinct(*names: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
@@ -55,20 +48,46 @@ def _distinct(*names: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     return check
 
 
+Weight: TypeAlias = Annotated[float, Field(gt=0, le=100)]
+
+
+class Weights(Checked):
+    """How much differences count when faces are grouped, in population SDs of each kept axis.
+
+    What counts more is told apart better, at the cost of the rest. Raises UsageError.
+
+    >>> Weights(tone=1.0)
+    Weights(signs=1.0, tone=1.0, age=2.0, sex=2.0, expression=1.0)
+    """
+
+    what: ClassVar[str] = "weights"
+
+    signs: Weight = 1.0
+    tone: Weight = 3.0
+    age: Weight = 2.0
+    sex: Weight = 2.0
+    expression: Weight = 1.0
+
+
 class Settings(Checked):
     """What the steward decides. Raises UsageError listing everything that is wrong with the values.
 
-    `mechanism` auto means k-same when a class has at least `k` subjects, else codebook; `epsilon` and `directions` are
-    of metric. `attributes` may reach the synthesizer; with k-same they are `attributes_from` a random member of the
-    subject's group (from the subject with all others, and in whole photos, whose necks must match). `release` are
-    manifest columns copied into the shareable manifest beside the syndrome. `consistent` gives all photos of a subject
-    the same surrogate. `output` photo puts the faces back into their photographs, whose surroundings `background`
-    keeps, blurs or greys; with face it says nothing. `subject_face` only: with a manifest, a photo in which two faces
-    could be the subject's is withheld; other words say which of a photo's faces is. `text` in a photo is covered (auto:
-    where the extra `text` is installed) or kept. `jobs` 0 means one per core; `timeout` is seconds per photo.
+    `mechanism` auto means k-same when there are enough people for a group, else codebook. Of k-same: `policy` says who
+    gets the release, and thereby `k`, unless that is given; `keep` names the axes of a face that a group is chosen by
+    and shows, `weights` how much each counts; a class of `small_classes` (fewer than k people) is a group by itself
+    where it has SMALLEST_CLASS people, or is withheld, or merged with its nearest. `epsilon` and `directions` are of
+    metric. `attributes` may reach the synthesizer. With `link` photo nothing released tells which outputs are of one
+    person; with subject a pseudonym does, and all photos of a subject have one identity, draw and surrogate. `release`
+    are manifest columns copied into the shareable manifest beside the syndrome. `output` photo puts the faces back into
+    their photographs, whose surroundings `background` keeps, blurs or greys; with face it says nothing. `subject_face`
+    only: with a manifest, a photo in which two faces could be the subject's is withheld; other words say which of a
+    photo's faces is. `text` in a photo is covered (auto: where the extra `text` is installed) or kept. `jobs` 0 means
+    one per core; `timeout` is seconds per photo.
 
     The description of a field is the help of its option on the command line.
 
+    >>> Settings().k, Settings(policy="internal").k, Settings(policy="internal", k=7).k
+    (20, 5, 7)
     >>> Settings(k=5).digest() == Settings(k=5, jobs=3).digest() != Settings(k=6).digest()
     True
     """
@@ -76,18 +95,36 @@ class Settings(Checked):
     what: ClassVar[str] = "settings"
 
     mechanism: Annotated[MechanismChoice, Field(description="What protects the shape.")] = "auto"
-    k: Annotated[int, Field(ge=2, le=100_000, description="Subjects per group.")] = 11
+    policy: Annotated[ReleasePolicy, Field(description="Who gets it: k is 20, 11 or 5.")] = "public"
+    k: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=100_000,
+            default_factory=lambda said: K_OF_POLICY[said.get("policy", "public")],
+            description="People per group; wins over --policy.",
+            json_schema_extra={"shown": "by policy"},
+        ),
+    ]
+    keep: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct(*KEEPABLE)),
+        Field(
+            min_length=1,
+            description="What of a face is kept, with commas.",
+            json_schema_extra={"shown": ",".join(KEEPABLE)},
+        ),
+    ] = KEEPABLE
+    weights: Annotated[Weights, Field(description="How much each kept axis counts in the grouping.")] = Weights()
+    small_classes: Annotated[SmallClasses, Field(description="Classes of fewer than k.")] = "class"
+    link: Annotated[Link, Field(description="What outputs of one person share; subject costs.")] = "photo"
     epsilon: Annotated[float, Field(gt=0, description="Of metric; see `ganonym plan`.")] = 1.0
     directions: Annotated[int, Field(ge=1, le=40, description="Of metric: identity directions that leave at all.")] = 8
-    disperse: Annotated[Dispersal, Field(description="One random draw per photo or subject.")] = "photo"
-    small_classes: Annotated[SmallClasses, Field(description="Classes of fewer than k.")] = "withhold"
-    consistent: Annotated[bool, Field(description="One surrogate for all photos of a subject.")] = False
     attributes: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct(*ATTRIBUTES)),
         Field(description="What may reach the synthesizer beside the shape."),
     ] = ("tone",)
-    attributes_from: Annotated[AttributeSource, Field(description="Of k-same: whose skin tone is shown.")] = "group"
     release: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct(*RELEASABLE)),
@@ -116,6 +153,13 @@ class Settings(Checked):
     )
     timeout: Annotated[float, Field(gt=0, description="Seconds that a photo may take.")] = 240.0
     resume: Annotated[bool, Field(description="--no-resume starts anew; the earlier release goes at the end.")] = True
+
+    @field_validator("release")
+    @classmethod
+    def _unlinked(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "session" in value and info.data.get("link") == "photo":
+            raise ValueError("must not hold session with link photo: photos of one session are mostly of one person")
+        return value
 
     @field_validator("i_understand")
     @classmethod
@@ -148,121 +192,6 @@ class Settings(Checked):
         """Hex SHA-256 over the settings that change output bytes."""
         text = json.dumps(self.relevant(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def load_settings(
-    given: Mapping[str, object | None] | None = None, file: Path | None = None, profile: str | None = None
-) -> Settings:
-    """Settings from a profile's name, a TOML file and explicit values, the later winning; None means not given.
-
-    Keys may use dashes or underscores. Profiles and files may set what their mechanism does not use, for they serve
-    several; a value of `given` that does nothing is a mistake: `epsilon` without metric, `background` of faces. With
-    mechanism auto all that concerns k-same is of use, since it may be chosen. Raises UsageError on such a value,
-    unknown keys, wrong values or an unreadable file.
-
-    >>> load_settings({"mechanism": "codebook", "k": 20})
-    Traceback (most recent call last):
-    ganonym.errors.UsageError: -k does nothing: it is of mechanism k-same, not of codebook. Leave it out.
-    """
-    values: dict[str, Any] = {}
-    for said in _sources(given, file, profile).values():
-        values |= said
-    settings = Settings.model_validate(
-        {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    )
-    idle = [reason for name in _given(given) if (reason := _idle(name, settings))]
-    if idle:
-        raise UsageError("; ".join(idle) + ".", "Leave it out." if len(idle) == 1 else "Leave them out.")
-    return settings
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A setting as a run would use it, where its value comes from, and what it is about."""
-
-    name: str
-    value: Any
-    source: str
-    help: str
-
-
-def explained(
-    given: Mapping[str, object | None] | None = None, file: Path | None = None, profile: str | None = None
-) -> list[Explained]:
-    """Every setting in the model's order with its source: default, profile NAME, file PATH or command line.
-
-    The strongest that says it is the source, even where it repeats the default. Raises UsageError as `load_settings`.
-
-    >>> [(line.value, line.source) for line in explained({"k": 5}, profile="strict") if line.name in ("k", "verify")]
-    [(5, 'command line'), ('recognizer', 'profile strict')]
-    """
-    settings = load_settings(given, file, profile)
-    origin = {name: source for source, said in _sources(given, file, profile).items() for name in said}
-    return [
-        Explained(name, getattr(settings, name), origin.get(name, "default"), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _given(values: Mapping[str, object | None] | None) -> dict[str, Any]:
-    return {_field(name): value for name, value in (values or {}).items() if value is not None}
-
-
-def _sources(
-    given: Mapping[str, object | None] | None, file: Path | None, profile: str | None
-) -> dict[str, dict[str, Any]]:
-    """What profile, file and command line say, under their names in words, the weaker first."""
-    sources = {}
-    if profile is not None:
-        if profile not in PROFILES:
-            raise UsageError(f"no profile called {profile!r}.", f"There are: {', '.join(PROFILES)}.")
-        sources[f"profile {profile}"] = _read_toml(Path(__file__).parent / "profiles" / f"{profile}.toml")
-    if file is not None:
-        sources[f"file {file}"] = _read_toml(file)
-    return sources | {"command line": _given(given)}
-
-
-def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:
-    """Options out of `given` that came to nothing when auto chose `mechanism`. That `k` did not reach is no such case.
-
-    >>> unused({"k": 20, "attributes_from": "group", "disperse": "none", "seed": None}, "codebook")
-    ['--attributes-from']
-    """
-    return [
-        _option(name) for name in _given(given) if name != "k" and mechanism not in _MECHANISMS.get(name, (mechanism,))
-    ]
-
-
-def _idle(name: str, settings: Settings) -> str | None:
-    """Why a setting has no effect beside the others, None when it has one."""
-    users, chosen = _MECHANISMS.get(name), settings.mechanism
-    if users is not None and not {*users} & ({"k-same", "codebook"} if chosen == "auto" else {chosen}):
-        return f"{_option(name)} does nothing: it is of mechanism {' and '.join(users)}, not of {chosen}"
-    if name in ("background", "text") and settings.output != "photo":
-        return f"{_option(name)} does nothing: it is of --output photo"
-    if name == "text" and settings.background == "grey":
-        return f"{_option(name)} does nothing with --background grey, which leaves no text"
-    if name == "attributes_from" and settings.output == "photo":
-        return f"{_option(name)} does nothing with --output photo, where necks must match"
-    if name == "jobs" and settings.engine == "serial":
-        return f"{_option(name)} does nothing with engine serial"
-    return None
-
-
-def _option(name: str) -> str:
-    return "-k" if name == "k" else f"--{name.replace('_', '-')}"
-
-
-def _field(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return {_field(name): value for name, value in tomllib.load(file).items()}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read settings from {path}: {error}.") from error
 
 
 def _cores() -> int:

@@ -52,7 +52,9 @@ def with_coffee(photos: Mapping[str, Pixels]) -> tuple[dict[str, Pixels], dict[s
 def run(
     photos: Mapping[str, Pixels], subjects: Mapping[str, str], seed: int, models: Models
 ) -> dict[str, Pixels | Refusal]:
-    return anonymize(photos, Settings(mechanism="k-same", seed=seed), subjects=subjects, models=models)
+    return anonymize(
+        photos, Settings(mechanism="k-same", policy="controlled", seed=seed), subjects=subjects, models=models
+    )
 
 
 @pytest.fixture(scope="module")

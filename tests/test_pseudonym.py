@@ -6,16 +6,22 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import unicodedata
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.pseudonym import (
+    FOLDS,
+    deal_folds,
     key_mark,
+    lone_name,
     output_name,
     pseudonym,
     read_key,
@@ -56,6 +62,34 @@ def test_outputs_keep_the_tree_and_never_meet(photos: list[str]) -> None:
         assert output_name(KEY, photo, 1) == output.removesuffix(".png") + "-2.png"
     parents = {str(PurePosixPath(photo).parent): str(PurePosixPath(output_name(KEY, photo)).parent) for photo in photos}
     assert len(set(parents.values())) == len(parents), "one folder, one pseudonym"
+
+
+def test_lone_names_are_flat_and_faces_of_a_photo_unlike_each_other() -> None:
+    photos = ["a/1.png", "a/2.png", "b/1.png", "1.png"]
+    names = [lone_name(KEY, photo, index) for photo in photos for index in (0, 1, 2)]
+    assert len({name.removesuffix(".png") for name in names}) == 12
+    assert all(re.fullmatch(r"[a-z2-7]{24}\.png", name) for name in names)
+    assert lone_name(KEY, "1.png") == output_name(KEY, "1.png")
+
+
+@given(st.dictionaries(st.text(min_size=1), st.sampled_from([None, "x", "y"]), max_size=40), st.binary(min_size=32))
+def test_folds_are_equally_large_over_all_and_in_every_class(people: dict[str, str | None], key: bytes) -> None:
+    people = {unicodedata.normalize("NFC", person): label for person, label in people.items()}
+    folds = deal_folds(key, people)
+    for label in ("all", None, "x", "y"):
+        counts = Counter(folds[person] for person in people if label in ("all", people[person]))
+        sizes = [counts[fold] for fold in range(FOLDS)]
+        assert max(sizes) - min(sizes) <= 1
+    assert folds == deal_folds(key, dict(reversed(people.items()))), "the order of people does not matter"
+
+
+def test_a_fold_follows_from_the_key_and_tells_nothing_without() -> None:
+    """Everybody is in every fold equally often, over keys: five standard deviations of a binomial."""
+    people = dict.fromkeys(map(str, range(10)))
+    folds = [deal_folds(number.to_bytes(32), people) for number in range(1000)]
+    dealt = np.array([[own[person] for person in people] for own in folds])
+    for fold in range(FOLDS):
+        assert np.abs((dealt == fold).sum(axis=0) - 200).max() < 5 * np.sqrt(1000 * 0.2 * 0.8)
 
 
 def test_equal_folder_names_at_two_places_look_different() -> None:

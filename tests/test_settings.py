@@ -8,23 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganonym.configuration import PROFILES, explained, load_settings
 from ganonym.errors import UsageError
+from ganonym.evaluate.verdict.policy import POLICIES
 from ganonym.faces.shape import join, load_shape
 from ganonym.manifest import Row
 from ganonym.release_plan import Claim, plan_release
-from ganonym.settings import PROFILES, Settings, explained, load_settings
+from ganonym.settings import K_OF_POLICY, Settings, Weights
 from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
 
 OTHER = {
     "mechanism": "codebook",
     "k": 5,
+    "policy": "controlled",
+    "keep": ("signs", "expression"),
+    "weights": Weights(tone=1.0),
     "small_classes": "merge",
+    "link": "subject",
     "epsilon": 2.0,
     "directions": 5,
-    "disperse": "none",
-    "consistent": True,
     "attributes": (),
-    "attributes_from": "subject",
     "release": ("sex",),
     "seed": 7,
     "verify": "recognizer",
@@ -46,21 +49,45 @@ def test_every_setting_either_changes_the_digest_or_is_known_not_to() -> None:
 
 def test_command_line_beats_file_beats_profile_beats_default(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text('k = 5\ndisperse = "none"\nrelease = ["age"]\n')
-    settings = load_settings({"k": 7, "disperse": None, "attributes-from": "subject"}, file, "strict")
+    file.write_text('k = 5\nlink = "subject"\nrelease = ["age"]\n[weights]\ntone = 1\n')
+    settings = load_settings({"k": 7, "link": None, "small-classes": "merge"}, file, "strict")
     assert settings.k == 7
-    assert settings.disperse == "none"
+    assert settings.link == "subject"
     assert settings.release == ("age",)
-    assert settings.attributes_from == "subject"
+    assert settings.small_classes == "merge"
+    assert settings.weights == Weights(tone=1.0)
     assert settings.verify == "recognizer", "from the profile"
     assert settings.seed == 0, "the default"
-    assert load_settings({"consistent": False}).consistent is False
+    assert load_settings({"resume": False}).resume is False
+
+
+def test_policies_are_those_of_assessments_and_a_given_k_wins(tmp_path: Path) -> None:
+    assert tuple(K_OF_POLICY) == POLICIES
+    assert {policy: load_settings({"policy": policy}).k for policy in POLICIES} == K_OF_POLICY
+    assert load_settings().k == K_OF_POLICY["public"], "the default is the strictest"
+    file = tmp_path / "settings.toml"
+    file.write_text('k = 7\npolicy = "internal"\n')
+    assert load_settings(file=file).k == 7, "of one source k wins"
+    assert load_settings({"k": 3}, file).k == 3
+    assert load_settings({"policy": "controlled"}, file).k == 11, "a policy overrules what a weaker source gave"
+    assert load_settings({"k": 3}, profile="research").k == 3
+    assert Settings(policy="internal").changed(policy="public").k == K_OF_POLICY["public"]
+    assert Settings(k=9).changed(policy="public").k == 9
+    assert Settings(k=5).digest() == Settings(policy="internal").digest(), "the bytes are the same"
+    with pytest.raises(UsageError, match="--policy does nothing beside -k"):
+        load_settings({"k": 3, "policy": "public"})
+
+
+def test_a_release_that_is_not_linked_names_no_session() -> None:
+    with pytest.raises(UsageError, match="session with link photo"):
+        Settings(release=("session",))
+    assert Settings(release=("session",), link="subject").release == ("session",)
 
 
 def test_all_problems_are_listed_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        load_settings({"k": 1, "seed": -1, "disperse": "some", "attributes": ["tone", "tone"], "timeout": float("nan")})
-    for name in ("k must", "seed must", "disperse must", "attributes must", "timeout must"):
+        load_settings({"k": 1, "seed": -1, "link": "some", "attributes": ["tone", "tone"], "timeout": float("nan")})
+    for name in ("k must", "seed must", "link must", "attributes must", "timeout must"):
         assert name in str(caught.value)
 
 
@@ -71,7 +98,13 @@ def test_all_problems_are_listed_at_once() -> None:
         ("k", "11"),
         ("k", 11.0),
         ("jobs", -1),
-        ("consistent", 1),
+        ("resume", 1),
+        ("policy", "open"),
+        ("keep", ()),
+        ("keep", ("signs", "hair")),
+        ("weights", {"tone": 0.0}),
+        ("weights", {"hair": 1.0}),
+        ("weights", {"sex": float("nan")}),
         ("release", "sex"),
         ("release", ("name",)),
         ("mechanism", ["auto"]),
@@ -95,13 +128,12 @@ def test_mechanism_none_needs_understanding() -> None:
 IDLE = [
     ({"mechanism": "codebook", "k": 20}, "-k does nothing: it is of mechanism k-same, not of codebook"),
     ({"mechanism": "metric", "small_classes": "merge"}, "--small-classes does nothing"),
-    ({"mechanism": "codebook", "attributes-from": "group"}, "--attributes-from does nothing"),
+    ({"mechanism": "codebook", "keep": ["signs"]}, "--keep does nothing"),
+    ({"mechanism": "metric", "policy": "public"}, "--policy does nothing: it is of mechanism k-same, not of metric"),
     ({"epsilon": 1.0}, "--epsilon does nothing: it is of mechanism metric, not of auto"),
     ({"mechanism": "k-same", "directions": 4}, "--directions does nothing"),
-    ({"mechanism": "none", "i_understand": True, "disperse": "none"}, "--disperse does nothing"),
     ({"i_understand": True}, "--i-understand does nothing: it is of mechanism none, not of auto"),
     ({"background": "keep"}, "--background does nothing: it is of --output photo"),
-    ({"output": "photo", "attributes_from": "subject"}, "--attributes-from does nothing with --output photo"),
     ({"engine": "serial", "jobs": 2}, "--jobs does nothing"),
 ]
 
@@ -125,12 +157,10 @@ def test_several_values_that_do_nothing_are_listed_at_once() -> None:
 EFFECTS = {
     "k": [3, 4],
     "small_classes": ["withhold", "merge"],
-    "attributes_from": ["group", "subject"],
     "epsilon": [0.5, 2.0],
     "directions": [3, 5],
-    "disperse": ["photo", "none"],
+    "link": ["photo", "subject"],
     "attributes": [("tone",), ()],
-    "consistent": [True, False],
     "seed": [1, 2],
 }
 
@@ -160,7 +190,10 @@ def outputs(settings: Settings) -> list[object]:
         row = Row(name, f"{number // 2}", "rare" if number < 4 else "common")
         claims.append(Claim(name, "0", 0, record, row.subject, row))
     release = plan_release(claims, model, bytes(32), settings, manifest=True)
-    return [repr(item.face) if isinstance(item.face, Refusal) else private(item.face) for item in release.items]
+    return [
+        (item.output, repr(item.face) if isinstance(item.face, Refusal) else private(item.face))
+        for item in release.items
+    ]
 
 
 def private(face: PrivateFace) -> tuple[object, ...]:
@@ -184,6 +217,7 @@ def test_unknown_keys_profiles_and_broken_files_are_usage_errors(tmp_path: Path)
 def test_profiles_load_and_protect(profile: str) -> None:
     settings = load_settings(profile=profile)
     assert settings.k >= 11
+    assert settings.link == "photo"
     assert settings.mechanism == "auto"
 
 
@@ -200,35 +234,17 @@ def test_workers_and_threads_share_the_cores() -> None:
     assert Settings(jobs=4096).threads == 1
 
 
-BYTES = [
-    ({}, "f71c340f432b5bb91e67fe4ef34d796350bc711bbcf7af1d2d30010ba2c2f636"),
-    ({"mechanism": "metric", "epsilon": 0.5}, "70e08a64f4509fa8aec31500b58671a968cbbc5bd25745da1f4b2dff9d5769b0"),
-    (
-        {"output": "photo", "background": "blur", "release": ("sex", "age")},
-        "5a0b5c09d3fd0d9b3b1fc1b86c0b2eddb9f91beeba7d3039b3e74f848d34d3c2",
-    ),
-    (
-        {"mechanism": "none", "i_understand": True, "attributes": ()},
-        "71ca39293e8ac0d7bdf6d4657190d2cd162ed78c4b9cd2a1990d18b3698b34ef",
-    ),
-]
-
-
-@pytest.mark.parametrize(("given", "digest"), BYTES)
-def test_digests_are_those_of_earlier_releases(given: dict[str, object], digest: str) -> None:
-    """Computed by version 0.1.0 before the settings became a model: a ledger of then can go on."""
-    assert Settings.model_validate(given).digest() == digest
-
-
 def test_explained_is_what_is_loaded_with_the_strongest_source_of_each_value(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text('k = 5\nattributes-from = "group"\n')
+    file.write_text('k = 5\nsmall-classes = "class"\n')
     given = {"k": 7, "seed": None}
     lines = {line.name: line for line in explained(given, file, "strict")}
     assert Settings(**{name: line.value for name, line in lines.items()}) == load_settings(given, file, "strict")
     sources = {name: line.source for name, line in lines.items()}
     assert sources["k"] == "command line"
-    assert sources["attributes_from"] == f"file {file}", "also where it repeats the default"
+    assert sources["small_classes"] == f"file {file}", "also where it repeats the default"
     assert sources["verify"] == "profile strict"
     assert sources["seed"] == "default", "None means not given"
     assert all(line.help for line in lines.values())
+    by_policy = {line.name: line for line in explained({"policy": "internal"}, file)}
+    assert (by_policy["k"].value, by_policy["k"].source) == (5, "policy internal")

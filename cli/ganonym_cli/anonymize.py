@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganonym.baselines.methods import BaselineSettings, Method
-from ganonym.settings import Settings, unused
+from ganonym.configuration import unused
+from ganonym.settings import Settings
 from ganonym_cli.console import Output
 from ganonym_cli.options import (
     ANONYMIZE,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from ganonym.configuration import explained
 from ganonym.errors import EnvironmentFault
 from ganonym.extras import MODULES, absent
-from ganonym.settings import Settings, explained
+from ganonym.settings import Settings
 from ganonym_cli.console import Output
 from ganonym_cli.options import ANONYMIZE, Given, Json, Profile, Quiet, settings_options, sources_of
 from ganonym_cli.table import Table
@@ -214,4 +215,6 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_shown(part)}' for name, part in value.items())}}}"
     return f'"{value}"' if isinstance(value, str) else str(value)

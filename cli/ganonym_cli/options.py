@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from operator import getitem
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_origin
 
 import typer
 from annotated_types import Ge
@@ -68,8 +68,8 @@ Distinct: TypeAlias = Annotated[
 
 ANONYMIZE = {
     "Privacy": (
-        *("mechanism", "k", "small_classes", "epsilon", "disperse", "consistent", "attributes_from", "verify"),
-        *("i_understand", "output", "background", "text"),
+        *("mechanism", "policy", "k", "keep", "small_classes", "link", "epsilon", "verify", "i_understand"),
+        *("output", "background", "text"),
     ),
     "Batch": ("subject_face", "resume"),
     "Common": ("seed", "jobs"),
@@ -83,7 +83,7 @@ def settings_options(
     """A command that takes fields of `model` as options in place of its parameter `given`: what was said of them.
 
     Type, choices, least value, default and help are the field's own. A field that is true by default becomes
-    `--no-NAME`, one that is false `--NAME`.
+    `--no-NAME`, one that is false `--NAME`; a tuple is given with commas.
     """
 
     def offer(command: Callable[..., None]) -> Callable[..., None]:
@@ -92,7 +92,8 @@ def settings_options(
         @functools.wraps(command)
         def called(**values: Any) -> None:
             said = {option.name: values.pop(option.name) for option in options}
-            command(**values, given={name: value for name, value in said.items() if value is not None})
+            given = {name: value for name, value in said.items() if value is not None}
+            command(**values, given={name: _value(model.model_fields[name], value) for name, value in given.items()})
 
         own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [new for parameter in own for new in (options if parameter.name == "given" else [parameter])]
@@ -116,9 +117,17 @@ def _option(field: FieldInfo, name: str, panel: str) -> inspect.Parameter:
         show_default=False if switch else _shown(field),
         rich_help_panel=panel,
     )
-    kind: Any = field.annotation
+    kind: Any = str if _is_list(field) else field.annotation
     annotation = getitem(Annotated, (kind | None, option))  # a type that is known at run time only
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is tuple
+
+
+def _value(field: FieldInfo, given: Any) -> Any:
+    return tuple(name.strip() for name in given.split(",")) if _is_list(field) else given
 
 
 def _shown(field: FieldInfo) -> str:
@@ -129,7 +138,7 @@ def _shown(field: FieldInfo) -> str:
 
 def settings_from(given: Given, profile: str | None) -> Settings:
     """Settings from what the command line gave on top of a profile's name or TOML file."""
-    from ganonym.settings import load_settings
+    from ganonym.configuration import load_settings
 
     return load_settings(given, *sources_of(profile))
 

@@ -11,10 +11,12 @@ from ganonym.errors import UsageError
 from ganonym.manifest import Match, Row, match, read_manifest
 from ganonym.photos.formats import ACCEPTED
 from ganonym.photos.source import check_folders, twins, walk
-from ganonym.release_plan import choose_mechanism
+from ganonym.release_plan import choose_mechanism, withheld_classes
 from ganonym.settings import Mechanism, Settings
 from ganonym.subjects import Distinct, read_distinct, refuse_spelled_alike
 from ganonym.types import Refusal
+
+_FATE = {"merge": "merged with their nearest", "class": "groups by themselves, whose people are named with 1/m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Inventory:
     """What a run has to work on. `photos` are to be treated; `refused` names all files and rows that are not, and why.
 
     `rows` holds the manifest's row of each photo, None without a manifest. `classes` counts subjects by syndrome
-    (None: no syndrome given) and `small` lists the classes below k, which k-same withholds. Without a manifest each
+    (None: no syndrome given) and `small` lists the classes that k-same withholds, as too small. Without a manifest each
     photo counts as a subject. `ignored` counts what is no photograph by its name, by kind, such as {"hidden": 2};
     `distinct` are pairs of subjects who are different people by the steward's word.
     """
@@ -92,12 +94,10 @@ def take_inventory(
         refuse_spelled_alike(people, different)
     mechanism, why = choose_mechanism(settings, people)
     classes = Counter(people.values())
-    small = tuple(sorted((label for label, count in classes.items() if count < settings.k), key=str))
-    if settings.small_classes == "merge" and classes.total() - classes[None] >= settings.k:
-        notes += [f"classes of fewer than k = {settings.k} are merged with their nearest: {_listed(small)}"] * bool(
-            small
-        )
-        small = tuple(label for label in small if label is None)
+    small = withheld_classes(settings, classes)
+    rare = sorted(label for label, people in classes.items() if label not in (None, *small) and people < settings.k)
+    if rare and mechanism == "k-same":
+        notes += [f"classes of fewer than k = {settings.k} are {_FATE[settings.small_classes]}: {', '.join(rare)}"]
     if mechanism == "k-same" and set(small) == set(classes):
         raise UsageError(
             f"no class has k = {settings.k} subjects (the largest has {max(classes.values())}).",
@@ -116,10 +116,6 @@ def take_inventory(
         distinct=different,
         ignored=dict(sorted(ignored.items())),
     )
-
-
-def _listed(labels: Iterable[str | None]) -> str:
-    return ", ".join(label for label in labels if label is not None)
 
 
 def _match(names: Iterable[str], matched: Match) -> tuple[tuple[str, ...], list[tuple[str, Refusal]]]:

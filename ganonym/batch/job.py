@@ -17,7 +17,7 @@ from ganonym.batch.replacement import ledgers_of
 from ganonym.batch.workspace import Workspace, check_release, check_workspace
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.pseudonym import key_mark, read_key
-from ganonym.release_plan import choose_mechanism
+from ganonym.release_plan import choose_mechanism, withheld_classes
 from ganonym.settings import Settings
 from ganonym.subjects import canonical_id
 from ganonym.types import JSON, Progress, Refusal
@@ -172,18 +172,17 @@ def _without_released(inventory: Inventory, kept: Sequence[tuple[str, str]], set
     people = {inventory.subject_of(name): inventory.label_of(name) for name, _ in kept}
     mechanism, why = choose_mechanism(settings, people)
     classes = Counter(people.values())
-    merged = settings.small_classes == "merge" and classes.total() - classes[None] >= settings.k
-    if mechanism == "k-same" and not merged and max(classes.values(), default=0) < settings.k:
+    few = withheld_classes(settings, classes)
+    if mechanism == "k-same" and len(few) == len(classes):
         raise UsageError(
             f"{len(people)} subjects that were not released before are too few for k = {settings.k}.",
             "Add subjects, lower -k, or use --mechanism codebook.",
         )
-    few = [label for label, count in classes.items() if count < settings.k and (label is None or not merged)]
     return replace(
         inventory,
         photos=tuple(name for name, _ in kept),
         classes=dict(sorted(classes.items(), key=lambda item: str(item[0] or ""))),
-        small=tuple(sorted(few, key=str)) if mechanism == "k-same" else (),
+        small=few if mechanism == "k-same" else (),
         mechanism=mechanism,
         notes=(why, *inventory.notes[1:]),
     )

@@ -17,8 +17,8 @@ from ganonym.errors import PhotoError, UsageError
 from ganonym.files import discard, write_output
 from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png, prove_clean
-from ganonym.pseudonym import output_name, refuse_collisions
-from ganonym.release_plan import COVERABLE, ReleaseItem, ReleasePlan
+from ganonym.pseudonym import refuse_collisions
+from ganonym.release_plan import COVERABLE, ReleaseItem, ReleasePlan, release_name
 from ganonym.types import JSON, Box, FaceRecord, Photograph, PrivateFace, Progress, Refusal, Substitution
 from ganonym.weights import sha256_file
 
@@ -139,7 +139,7 @@ def _photo_jobs(run: Run, release: ReleasePlan, refused: Mapping[str, Refusal]) 
         if items:
             jobs.append(PhotoJob(root, items[0], tuple((item.record_index, item.face) for item in items)))
         elif name in refused and refused[name].reason in COVERABLE:
-            subject, output = inventory.subject_of(name), output_name(run.key, name, 0)
+            subject, output = inventory.subject_of(name), release_name(run.key, name, 0, run.checked.job.planning)
             jobs.append(PhotoJob(root, ReleaseItem(name, 0, 0, digest, subject, output, refused[name], None), ()))
     refuse_collisions(job.item.output for job in jobs)
     return sorted(jobs, key=lambda job: job.item.output)

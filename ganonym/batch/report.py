@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
 from ganonym.privacy.subject import AGE_BANDS
-from ganonym.pseudonym import pseudonym
+from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
 
+_OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 
 
@@ -107,10 +108,12 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
             "cautions": list(cautions(settings, lines)),
         }
     labels = release.labels
+    owners = _owners(run, lines, labels, settings)
     rows = [_row(run, line, labels.get(line["output"]), inventory, given.short, settings) for line in lines]
+    rows = [(image(line), owner, *row) for line, owner, row in zip(lines, owners, rows, strict=True)]
     doubts = [(line["source"], image(line), *map(str, doubt)) for line in lines for doubt in line.get("doubts", ())]
     return Report(
-        ("image", "subject", "syndrome", *settings.release, "protection", *["face"] * photo),
+        ("image", _OWNER[settings.link], "syndrome", *settings.release, "protection", *["face"] * photo),
         rows,
         report_text(inventory, release, run.ledger.entries[0], settings, [*run.ledger.items.values()]),
         guarantee,
@@ -121,7 +124,7 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
 def _row(
     run: Run, line: JSON, label: str | None, inventory: Inventory, protection: str, settings: Settings
 ) -> tuple[str, ...]:
-    """What manifest.csv says of one output."""
+    """What manifest.csv says of one output beside its name and its owner."""
     row = inventory.rows[line["source"]] if inventory.rows is not None and line["index"] == 0 else None
     if line.get("face") == "covered":  # no group of k stands behind what its row says
         row = None
@@ -134,7 +137,15 @@ def _row(
     cells["protection"] = protection
     if settings.output == "photo":
         cells["face"] = line["face"]
-    return (image(line), pseudonym(run.key, "subject", line["subject"]), *(plain(cell) for cell in cells.values()))
+    return tuple(plain(cell) for cell in cells.values())
+
+
+def _owners(run: Run, lines: Sequence[JSON], labels: Mapping[str, str | None], settings: Settings) -> list[str]:
+    """What manifest.csv says of whose output each is: the person's pseudonym, or a fifth of all people."""
+    if settings.link == "subject":
+        return [pseudonym(run.key, "subject", line["subject"]) for line in lines]
+    folds = deal_folds(run.key, {line["subject"]: labels.get(line["output"]) for line in reversed(lines)})
+    return [str(folds[line["subject"]]) for line in lines]
 
 
 def _age_band(years: float) -> str:

@@ -37,6 +37,14 @@ _NOT_PROMISED = """\
 """
 
 
+_LINKS = {
+    "photo": "nothing says which outputs are of one person; they share a value of the column `fold` (0 to 4, keyed) "
+    "with those of a fifth of all people, so that whoever learns from outputs can keep people apart",
+    "subject": "the column `subject` says which outputs are of one person, and they share an identity and a surrogate: "
+    "whoever attacks can use all of them at once",
+}
+
+
 def report_text(
     inventory: Inventory, release: ReleasePlan, header: JSON, settings: Settings, lines: Sequence[JSON]
 ) -> str:
@@ -69,10 +77,7 @@ def report_text(
             "- position, size and roll of a face, and its skin colour coarsened to at most 11 bits, which sets the "
             "light of the new face, come from the photo: outside the budget above"
         ]
-    if settings.consistent:
-        page += [
-            "- photos of one subject share a surrogate, so they can be linked to each other, whatever `disperse` says"
-        ]
+    page += [f"- {_LINKS[settings.link]}"]
     page += [
         "- an output that resembles its source is drawn anew, up to three times: which draw was kept may tell up to 2 "
         "bits more, outside the budget above"
@@ -173,6 +178,8 @@ def count_reasons(items: Iterable[JSON]) -> dict[str, int]:
 
 def plain(value: object) -> str:
     """A cell or a value as reports write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part:g}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return "" if value is None else str(value)

@@ -84,7 +84,7 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def main(source: Path, base: Path, key: Path, old: Path | None = None) -> None:
-    settings = SETTINGS if old is None else SETTINGS.changed(k=2, seed=1, resume=False)
+    settings = SETTINGS if old is None else SETTINGS.changed(k=2, seed=1, link="subject", resume=False)
     run_batch(BatchJob(source, base / "warm", settings, key_file=key), PIPELINE)  # so that no fork imports anything
     limit, ended = 0, False
     while not ended:

@@ -20,7 +20,8 @@ from ganonym.errors import EnvironmentFault
 from ganonym.settings import Settings
 
 Contents = Callable[[Path], dict[str, bytes]]
-OLD, NEW = Settings(engine="serial", k=2), Settings(engine="serial", k=2, seed=1)
+OLD = Settings(engine="serial", k=2, link="subject")  # with folders in images/, which a replacement has to move
+NEW = OLD.changed(seed=1)
 ANEW = NEW.changed(resume=False)
 
 

@@ -196,17 +196,17 @@ def test_a_changed_default_is_said_on_the_screen_and_in_json(
         tmp_path / "out",
         "-k",
         20,
-        "--attributes-from",
-        "group",
+        "--keep",
+        "signs,tone",
         "--dry-run",
     ]
     told = json.loads(ganonym(*given, "--json").out)
     assert told["mechanism"] == "codebook"
     assert told["mechanism_reason"] == "mechanism codebook: there are only 18 subjects, fewer than k = 20"
-    assert told["without_effect"] == ["--attributes-from"]
+    assert told["without_effect"] == ["--keep"]
     shown = " ".join(ganonym(*given).out.split())
     assert told["mechanism_reason"] in shown
-    assert "without effect, because of the mechanism that was chosen: --attributes-from" in shown
+    assert "without effect, because of the mechanism that was chosen: --keep" in shown
     ended = ganonym(*given, "--mechanism", "codebook")
     assert (ended.code, ended.out) == (2, "")
     assert "-k does nothing" in ended.err

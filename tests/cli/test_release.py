@@ -148,7 +148,7 @@ def test_privacy_options_reach_the_release(ganonym: Run, people: Path, released:
     """Metric with its ε, and people of an earlier release left out: all four here, so that a small class is left."""
     shutil.copytree(people / "photos" / "phantom-0001", tmp_path / "in" / "phantom-0001")
     common = ["--manifest", people / "people.csv", "--profile", people / "serial.toml", "--json"]
-    metric = ["--mechanism", "metric", "--epsilon", 0.25, "--disperse", "subject"]
+    metric = ["--mechanism", "metric", "--epsilon", 0.25, "--link", "subject"]
     told = json.loads(ganonym("anonymize", tmp_path / "in", tmp_path / "metric", *common, *metric).out)
     assert told["mechanism"] == "metric"
     assert "exp(0.25·t)" in told["guarantee"]
@@ -156,7 +156,7 @@ def test_privacy_options_reach_the_release(ganonym: Run, people: Path, released:
     assert (ended.code, json.loads(ended.out)["exit_code"]) == (2, 2)
     assert "was released before" in ended.err
     assert not (tmp_path / "late").exists()
-    labels = ["--small-classes", "merge", "--attributes-from", "subject", "-k", K, "--dry-run"]
+    labels = ["--small-classes", "merge", "--keep", "signs,tone", "-k", K, "--dry-run"]
     assert json.loads(ganonym("anonymize", tmp_path / "in", tmp_path / "dry", *common, *labels).out)["dry_run"] is True
 
 
