@@ -88,6 +88,17 @@ def join(identity: Floats, expression: Floats, model: ShapeModel) -> Points:
     return np.asarray(model.mean + deviation.reshape(-1, 2))
 
 
+def face_of(row: Floats, model: ShapeModel) -> tuple[Points, Floats]:
+    """A row of coordinates (D,) in SD → landmarks (68, 2) on the canvas in pixels, and texture coefficients (q,) in SD.
+
+    Rows are identity, texture and expression (`ganonym.faces.coordinates`); what expression does to the texture is not
+    in it.
+    """
+    identities, directions = len(model.identity_sd), len(model.expression_sd)
+    identity, texture, strength = np.split(row, [identities, len(row) - directions])
+    return to_canvas(join(identity * model.identity_sd, strength * model.expression_sd, model)), texture
+
+
 def to_canvas(shape: Points) -> Points:
     """Shape in the Procrustes frame → landmarks in canvas pixels, (68, 2). The same map for every face."""
     return np.asarray(shape * CANVAS_SCALE + np.array(CANVAS_CENTRE))

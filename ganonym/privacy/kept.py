@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganonym.errors import EnvironmentFault
+from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats, Sex
 from ganonym.weights import read_tensors, verified_path
 
@@ -84,8 +84,12 @@ def _chosen(keep: tuple[str, ...], weighted: tuple[tuple[str, float], ...], path
 def with_given(row: Floats, space: KeptSpace, age: float | None, sex: Sex | None) -> Floats:
     """`row` (D,) moved as the population goes so that its age and sex are the given ones, where these are kept.
 
-    `age` in years. What a steward knows is surer than what a face shows.
+    `age` in years, 0…130. What a steward knows is surer than what a face shows. Raises UsageError on another value.
     """
+    if sex not in (None, "female", "male"):
+        raise UsageError(f"sex {sex!r} in the manifest.", "Use female, male or leave the cell empty.")
+    if age is not None and not 0 <= age <= 130:
+        raise UsageError(f"age {age} in the manifest is not in 0 … 130 years.")
     known = {
         "age": None if age is None else float(np.log(age + YOUTH)),
         "sex": None if sex is None else float(sex == "female"),
