@@ -36,7 +36,8 @@ DLIB_MODELS = ("shape_predictor_68_face_landmarks.dat", "dlib_face_recognition_r
 LICENCES = (
     (
         "dlib 68-point predictor",
-        "trained on iBUG 300-W, which excludes commercial use; for that, bring another backend",
+        "trained on iBUG 300-W, which excludes commercial use; judges, attackers and classifiers use it, "
+        "what makes a release does not",
     ),
     ("London set", "part of the weights' training data: CC-BY 4.0, credit DeBruine & Jones (2017)"),
 )

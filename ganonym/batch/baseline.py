@@ -11,7 +11,7 @@ from ganonym.baselines.methods import NO_GUARANTEE, BaselineSettings, report_tex
 from ganonym.baselines.treat import Treatment, aligned, load_models, treat
 from ganonym.batch.ledger import digest_of
 from ganonym.batch.outputs import Outcome, Run, produce_all, settle_refused, settle_release
-from ganonym.batch.pipeline import Pipeline, Tools
+from ganonym.batch.pipeline import FINDER_WEIGHTS, Pipeline, Tools
 from ganonym.batch.report import Report, Treated, image, released
 from ganonym.batch.wording import count_reasons
 from ganonym.faces.find import default_backends
@@ -24,6 +24,7 @@ from ganonym.settings import Settings
 from ganonym.types import JSON, RGB, Refusal
 from ganonym.weights import read_manifest, verified_path
 
+_WEIGHTS = ("appearance", *FINDER_WEIGHTS)
 _FILTERED = Refusal("baseline", "made by a baseline: there is no privatized shape")
 
 
@@ -128,9 +129,11 @@ def _report(run: Run, settings: BaselineSettings) -> Report:
 
 
 def _weights_digest(_: Settings | None = None) -> str:
-    """Hex SHA-256 over the appearance model's digest, checked on disk, and the names of detector and landmarks."""
-    verified_path("appearance")
-    parts = [read_manifest()["appearance"].sha256] + [backend.name for backend in default_backends()]
+    """Hex SHA-256 over the digests of the weights, checked on disk, and the names of detector and landmarks."""
+    for name in _WEIGHTS:
+        verified_path(name)
+    entries = read_manifest()
+    parts = [entries[name].sha256 for name in _WEIGHTS] + [backend.name for backend in default_backends()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -20,7 +20,8 @@ from ganonym.types import RGB, FaceRecord, Floats, Photograph, Points, PrivateFa
 from ganonym.weights import read_manifest, verified_path
 from ganonym.workers import Lost, Workers
 
-WEIGHTS = ("appearance", "generator", "blazeface_short", "blazeface_full")
+FINDER_WEIGHTS = ("blazeface_short", "blazeface_full", "face_mesh", "mesh_offset")
+WEIGHTS = ("appearance", "generator", *FINDER_WEIGHTS)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 
 from ganonym.faces.align import unturn
 from ganonym.faces.detect import SMALLEST_SIDE
-from ganonym.faces.mesh import find_mesh
+from ganonym.faces.mesh import mesh_looks
 from ganonym.onnx_session import open_network
 from ganonym.types import RGB, Box, Floats, Points
 from ganonym.weights import read_manifest, verified_path
@@ -96,9 +97,9 @@ class BlazeFaceDetector:
 
     def _confirmed(self, rgb: RGB, rows: Floats) -> list[Box]:
         together = merged(rows)
-        upright = [_box(row) for row in together[_rolls(together) <= LEVEL]]
+        upright = [_rounded(_box(row)) for row in together[_rolls(together) <= LEVEL]]
         return [
-            _rounded(box) for box in upright if all(find_mesh(rgb, box, n).presence >= self.presence for n in (0, 1))
+            box for box in upright if all(face.presence >= self.presence for face in islice(mesh_looks(rgb, box), 2))
         ]
 
 

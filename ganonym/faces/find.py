@@ -21,11 +21,11 @@ from ganonym.types import RGB, Box, Face, Points
 def default_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
     """The detector and the landmark model that find the faces of a release on this machine: the maker's.
 
-    dlib, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights. Raises
-    EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked for.
-    `free_backends`, which may be used for everything, are to take its place (docs/adr/0018-free-finder.md).
+    BlazeFace and the face mesh, unless the folder `weights` (or the environment's GANONYM_WEIGHTS) holds FAN's weights.
+    Raises EnvironmentFault when those are there but altered: never falls back in silence from weights that were asked
+    for. Why these: docs/adr/0018-free-finder.md.
     """
-    return _fan_backends(weights) or judge_backends()
+    return _fan_backends(weights) or free_backends()
 
 
 def reading_backends(weights: Path | None = None) -> tuple[Detector, LandmarkModel]:
@@ -37,7 +37,7 @@ def reading_backends(weights: Path | None = None) -> tuple[Detector, LandmarkMod
 
 
 def free_backends() -> tuple[Detector, LandmarkModel]:
-    """BlazeFace and the face mesh, which may be used for everything; `Models` takes them in place of the default."""
+    """BlazeFace and the face mesh, which may be used for everything."""
     return BlazeFaceDetector(), MeshLandmarks()
 
 

@@ -7,8 +7,10 @@ what the mesh and the shape model mean by a place (`ganonym_train.mesh_offset`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +77,24 @@ class MeshLandmarks:
 
 
 def find_mesh(rgb: RGB, box: Box, looks: int = 2) -> MeshFace:
-    """The mesh of the face that a detector found in `box`, upright give or take 45°.
+    """The mesh of the face that a detector found in `box`, upright give or take 45°: the last of `mesh_looks`.
+
+    Raises EnvironmentFault when the weights are missing or altered.
+    """
+    return next(islice(mesh_looks(rgb, box), looks, None))
+
+
+def mesh_looks(rgb: RGB, box: Box) -> Iterator[MeshFace]:
+    """Look after look at the face that a detector found in `box`, without end.
 
     The second and further looks are at a crop around the points of the one before, its eyes level: they halve what is
-    left of the box's jitter, and undo a roll. Raises EnvironmentFault when the weights are missing or altered.
+    left of the box's jitter, and undo a roll.
     """
     centre = np.array([(box.left + box.right) / 2, (box.top + box.bottom) / 2])
     face = look(rgb, _frame(centre, max(box.width, box.height), 0.0))
-    for _ in range(looks):
+    while True:
+        yield face
         face = look(rgb, level_frame(face.points))
-    return face
 
 
 def look(rgb: RGB, matrix: Floats) -> MeshFace:
@@ -97,6 +107,14 @@ def look(rgb: RGB, matrix: Floats) -> MeshFace:
 
 def outputs(picture: RGB) -> tuple[Floats, float]:
     """What the network answers to `picture` (192, 192, 3): points (478, 3) in its pixels, and the presence in 0…1."""
+    points, presence = _answer(picture.tobytes())
+    return points.copy(), presence
+
+
+@lru_cache(maxsize=64)
+def _answer(content: bytes) -> tuple[Floats, float]:
+    """`outputs` of the picture with these bytes. Kept, because a landmark model looks where the detector has looked."""
+    picture = np.frombuffer(content, dtype=np.uint8).reshape(INPUT, INPUT, 3)
     session = _session()
     values = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
     points, presence = session.run(None, {session.get_inputs()[0].name: values})

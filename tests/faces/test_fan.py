@@ -16,8 +16,11 @@ from safetensors.torch import save_file
 from ganonym.errors import EnvironmentFault
 from ganonym.faces import fan
 from ganonym.faces.align import apply
+from ganonym.faces.blazeface import BlazeFaceDetector
+from ganonym.faces.detect import DlibDetector
 from ganonym.faces.find import default_backends, reading_backends
 from ganonym.faces.landmarks import DlibLandmarks
+from ganonym.faces.mesh import MeshLandmarks
 from ganonym.types import Box
 from ganonym.weights import sha256_file
 
@@ -65,20 +68,22 @@ def test_the_environment_names_the_folder(folder: Path, monkeypatch: pytest.Monk
     assert default_backends()[1] == fan.FanLandmarks(folder)
 
 
-def test_absent_weights_mean_dlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_weights_mean_the_mesh_for_the_maker_and_dlib_for_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("GANONYM_WEIGHTS", raising=False)
-    assert isinstance(default_backends()[1], DlibLandmarks)
-    assert isinstance(default_backends(tmp_path)[1], DlibLandmarks)
-    assert isinstance(default_backends(tmp_path / "nowhere")[1], DlibLandmarks)
+    for folder in (None, tmp_path, tmp_path / "nowhere"):
+        assert default_backends(folder) == (BlazeFaceDetector(), MeshLandmarks())
+        assert reading_backends(folder) == (DlibDetector(), DlibLandmarks())
 
 
 def test_readers_take_fan_too(folder: Path) -> None:
     assert reading_backends(folder) == default_backends(folder)
 
 
-def test_missing_file_means_dlib(folder: Path) -> None:
+def test_missing_file_means_the_mesh(folder: Path) -> None:
     (folder / "fan.safetensors").unlink()
-    assert isinstance(default_backends(folder)[1], DlibLandmarks)
+    assert isinstance(default_backends(folder)[1], MeshLandmarks)
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:
