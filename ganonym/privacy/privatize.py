@@ -71,7 +71,8 @@ def privatize(
     """
     space = kept_space(settings.keep, settings.weights.model_dump())
     sound = [face for face in faces if face.sound]
-    rows = np.array([with_given(face.row, space, face.age, face.sex) for face in sound]).reshape(len(sound), -1)
+    rows = np.array([with_given(face.row, space, face.age, face.sex) for face in sound])
+    rows = rows.reshape(len(sound), len(space.mean))
     labels = _labels_of(sound, rows, space, settings)
     hidden = _hidden(sound, rows, labels, model, space, settings)
     shown = dict(zip([id(face) for face in sound], hidden.rows, strict=True))
