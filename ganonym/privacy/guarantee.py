@@ -96,11 +96,10 @@ def _by_photo(released: Released) -> Guarantee:
     smallest = released.smallest
     average = sum(released.sizes) and len(released.sizes) / sum(released.sizes)
     statement = (
-        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = {released.worst:.3f} "
-        f"within the released set, on average over the photographs of every group, given all originals "
-        f"({released.photos} "
-        f"photographs of {released.subjects} subjects in {len(released.sizes)} groups of at least {smallest} different "
-        f"people; over all groups {average:.3f})"
+        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = "
+        f"{released.worst:.3f} within the released set, on average over the photographs of every group, given all "
+        f"originals ({released.photos} photographs of {released.subjects} subjects in {len(released.sizes)} groups of "
+        f"at least {smallest} different people; over all groups {average:.3f})"
     )
     assumptions = [
         GROUPS_KNOWN,
