@@ -86,7 +86,7 @@ def audit_rows(
     bound of an attack's success is above it.
 
     >>> from ganonym.privacy.kept import KeptSpace
-    >>> space = KeptSpace(("tone",), np.eye(1, 3), np.ones(1), np.zeros(3), np.eye(3), 3, {})
+    >>> space = KeptSpace(("tone",), np.eye(1, 3), np.ones(1), np.zeros(3), np.eye(3), {})
     >>> rng = np.random.default_rng(0)
     >>> rows = rng.standard_normal((40, 3))
     >>> audit_rows(rows, rng.standard_normal((40, 3)), np.arange(40), np.arange(40), space, 0.25).tried

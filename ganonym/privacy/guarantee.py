@@ -19,7 +19,9 @@ MANKIND_BITS = 33.0  # log2 of eight billion people
 class Released:
     """Counts of what a run releases, from which its guarantee is composed.
 
-    `sizes`: different people in each k-same group, empty for other mechanisms; `labels` counts the released labels, 0
+    `sizes`: different people in each k-same group, empty for other mechanisms, and `worst` the highest rate at which
+    photographs of one of them can be named (above 1 over its size where a class is one group and somebody has more
+    photographs in it than others); `labels` counts the released labels, 0
     when the grouping used none, `merged` those of them that stand for several classes; `most_photos` is the largest
     number of faces of one subject, `directions` those of expression in the model; `manifest` tells whether a manifest
     said who is who.
@@ -31,12 +33,19 @@ class Released:
     directions: int
     manifest: bool
     sizes: tuple[int, ...] = ()
+    worst: float = 1.0
     labels: int = 0
     merged: int = 0
 
     @property
     def smallest(self) -> int:
         return min(self.sizes, default=0)
+
+    @property
+    def at_most(self) -> str:
+        """`worst` in words, as one over a number of people where it is that."""
+        whole = round(1.0 / self.worst)
+        return f"1/{whole}" if math.isclose(whole * self.worst, 1.0) else f"{self.worst:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,10 @@ def _by_photo(released: Released) -> Guarantee:
     smallest = released.smallest
     average = sum(released.sizes) and len(released.sizes) / sum(released.sizes)
     statement = (
-        f"re-identification by everything that a face shows, expression included, ≤ 1/{smallest} = {1 / smallest:.3f} "
-        f"within the released set, on average over the photographs of every group, given all originals "
-        f"({released.photos} "
-        f"photographs of {released.subjects} subjects in {len(released.sizes)} groups of at least {smallest} different "
-        f"people; over all groups {average:.3f})"
+        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = "
+        f"{released.worst:.3f} within the released set, on average over the photographs of every group, given all "
+        f"originals ({released.photos} photographs of {released.subjects} subjects in {len(released.sizes)} groups of "
+        f"at least {smallest} different people; over all groups {average:.3f})"
     )
     assumptions = [
         GROUPS_KNOWN,
@@ -103,8 +111,8 @@ def _by_photo(released: Released) -> Guarantee:
         *_common(released, smallest),
     ]
     bits = {"group": math.log2(len(released.sizes)), "total": math.log2(len(released.sizes))} | _around(released)
-    short = f"k-same by photo: rank-1 ≤ 1/{smallest}"
-    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / smallest, short)
+    short = f"k-same by photo: rank-1 ≤ {released.at_most}"
+    return Guarantee("k-same", statement, tuple(assumptions), bits, released.worst, short)
 
 
 def _by_subject(settings: PrivacySettings, released: Released) -> Guarantee:

@@ -35,8 +35,8 @@ class KeptSpace:
     weights: Floats
     mean: Floats
     covariance: Floats
-    lasting: int
     scales: Mapping[str, tuple[float, float]]
+    lasting: int = 0
 
     def coordinates(self, rows: Floats) -> Floats:
         """Kept coordinates (n, d) of rows (n, D), in SD of the population."""
@@ -114,6 +114,6 @@ def _load(path: Path) -> KeptSpace:
     scales = {name: (float(mean), float(sd)) for name, (mean, sd) in zip(("age", "sex"), double["scales"], strict=True)}
     names = tuple(metadata["names"].split(","))
     return KeptSpace(
-        names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"],
-        int(metadata["lasting"]), scales,
+        names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales,
+        int(metadata["lasting"]),
     )  # fmt: skip

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, face_of
 from ganonym.privacy.audit import Audit, Rerun, audit_rows
 from ganonym.privacy.codebook import make_codebook
-from ganonym.privacy.expression import ExpressionBudget, quantize_expression
+from ganonym.privacy.expression import quantize_expression
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
-from ganonym.privacy.joint import Joint, joint_k_same
+from ganonym.privacy.joint import Joint, joint_by_subject, joint_k_same, shown
 from ganonym.privacy.kept import KeptSpace, kept_space, with_given
-from ganonym.privacy.ksame import exact_mean, merged_labels
+from ganonym.privacy.ksame import exact_mean
 from ganonym.privacy.metric import metric_private
 from ganonym.privacy.population import generator, public_patients
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
-from ganonym.settings import SMALLEST_CLASS
 from ganonym.types import Floats, Points, Refusal
 
 
@@ -54,9 +52,13 @@ Row: TypeAlias = Floats | Refusal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hidden:
-    """What a mechanism makes of the sound faces: the row shown for each, or why none is; its groups, if it has any."""
+    """What a mechanism makes of the sound faces: the row shown for each, or why none is; its groups, if it has any.
+
+    `labels` are what may be released of the faces' labels.
+    """
 
     rows: tuple[Row, ...]
+    labels: tuple[str | None, ...]
     joint: Joint | None = None
 
 
@@ -73,13 +75,15 @@ def privatize(
     sound = [face for face in faces if face.sound]
     rows = np.array([with_given(face.row, space, face.age, face.sex) for face in sound])
     rows = rows.reshape(len(sound), len(space.mean))
-    labels = _labels_of(sound, rows, space, settings)
-    hidden = _hidden(sound, rows, labels, model, space, settings)
-    shown = dict(zip([id(face) for face in sound], hidden.rows, strict=True))
-    output = tuple(_drawn(shown[id(face)], model) if face.sound else NOT_FINITE for face in faces)
-    promise = guarantee(settings, _released(sound, hidden, labels, model, manifest))
+    _one_label_each(sound)
+    hidden = _hidden(sound, rows, model, space, settings)
+    outcomes = iter(zip(hidden.rows, hidden.labels, strict=True))
+    output = [next(outcomes) if face.sound else (NOT_FINITE, None) for face in faces]
+    promise = guarantee(settings, _released(sound, hidden, model, manifest))
     audit = _audit(sound, rows, hidden, space, settings, promise) if sound else None
-    return Privatized(output, promise, tuple(labels.get(face.subject) for face in faces), audit)
+    return Privatized(
+        tuple(_drawn(row, model) for row, _ in output), promise, tuple(label for _, label in output), audit
+    )
 
 
 NOT_FINITE = Refusal("shape", "the coordinates of this face are not finite numbers")
@@ -90,133 +94,98 @@ def _drawn(row: Row, model: ShapeModel) -> ShownFace | Refusal:
 
 
 def _hidden(
-    faces: Sequence[SubjectFace],
-    rows: Floats,
-    labels: Mapping[str, str | None],
-    model: ShapeModel,
-    space: KeptSpace,
-    settings: PrivacySettings,
+    faces: Sequence[SubjectFace], rows: Floats, model: ShapeModel, space: KeptSpace, settings: PrivacySettings
 ) -> Hidden:
+    labels = tuple(face.label for face in faces)
     if not faces or settings.mechanism == "none":
-        return Hidden(tuple(rows))
-    if settings.mechanism == "k-same" and settings.link == "photo":
-        joint = _joint(rows, [face.subject for face in faces], labels, space, settings)
-        draws = [
-            joint.shown(photo, generator(face.seed, "k-same")) if joint.group[photo] >= 0 else _too_few(face, labels)
-            for photo, face in enumerate(faces)
-        ]
-        return Hidden(tuple(draws), joint)
-    return _by_subject(faces, rows, labels, model, space, settings)
-
-
-def _by_subject(
-    faces: Sequence[SubjectFace],
-    rows: Floats,
-    labels: Mapping[str, str | None],
-    model: ShapeModel,
-    space: KeptSpace,
-    settings: PrivacySettings,
-) -> Hidden:
-    """One identity and texture for all photos of a subject, beside which each has its budget of expression."""
-    people = list(dict.fromkeys(face.subject for face in faces))
-    owner = np.array([people.index(face.subject) for face in faces])
-    means = np.array([exact_mean(rows[owner == person]) for person in range(len(people))])
+        return Hidden(tuple(rows), labels)
     joint = None
     if settings.mechanism == "k-same":
-        space = space.without("expression")
-        joint = _joint(means, people, labels, space, settings)
-    public = public_patients(model, space, settings.codebook_seed)
-    codebook = make_codebook(public, settings.codes, settings.codebook_seed)
+        group = joint_k_same if settings.link == "photo" else joint_by_subject
+        given = labels if any(label is not None for label in labels) else None
+        owners = [face.subject for face in faces]
+        joint = group(rows, owners, given, space, settings.k, settings.small_classes)
+        if settings.link == "photo":
+            return Hidden(
+                tuple(_of_group(joint, photo, face.seed) for photo, face in enumerate(faces)), joint.labels, joint
+            )
+    lasting = _of_subjects(faces, rows, joint, model, space, settings)
+    shown_rows = [
+        own if isinstance(own, Refusal) else np.concatenate([own, _budgeted(row[space.lasting :], settings)])
+        for own, row in zip(lasting, rows, strict=True)
+    ]
+    return Hidden(tuple(shown_rows), labels if joint is None else joint.labels, joint)
 
-    def stand_in(photo: int, face: SubjectFace) -> Row:
-        """Identity and texture that stand for the subject."""
-        person = int(owner[photo])
-        rng = generator(face.subject_seed if settings.link == "subject" else face.seed, settings.mechanism)
-        own = means[person, : space.lasting]
-        if joint is not None:
-            return joint.shown(person, rng)[: space.lasting] if joint.group[person] >= 0 else _too_few(face, labels)
-        if settings.mechanism == "codebook":
-            return codebook.draw(codebook.code(own), rng)
-        return metric_private(own, public, settings.epsilon, settings.directions, rng)
 
-    shown: list[Row] = []
+def _of_group(joint: Joint, photo: int, seed: int) -> Row:
+    refusal = joint.refusals[photo]
+    return shown(joint, photo, generator(seed, "k-same")) if refusal is None else refusal
+
+
+def _of_subjects(
+    faces: Sequence[SubjectFace],
+    rows: Floats,
+    joint: Joint | None,
+    model: ShapeModel,
+    space: KeptSpace,
+    settings: PrivacySettings,
+) -> list[Row]:
+    """Identity and texture that stand for each face's subject, without expression."""
+    seeds = [face.subject_seed if settings.link == "subject" else face.seed for face in faces]
+    if joint is not None:
+        drawn = [_of_group(joint, photo, seed) for photo, seed in enumerate(seeds)]
+        return [row if isinstance(row, Refusal) else row[: space.lasting] for row in drawn]
+    photos: dict[str, list[int]] = {}
     for photo, face in enumerate(faces):
-        lasting = stand_in(photo, face)
-        expression = _budgeted(rows[photo, space.lasting :], "expression" in settings.keep, settings.expression)
-        shown.append(lasting if isinstance(lasting, Refusal) else np.concatenate([lasting, expression]))
-    return Hidden(tuple(shown), None if joint is None else _of_photos(joint, owner))
+        photos.setdefault(face.subject, []).append(photo)
+    means = {subject: exact_mean(rows[own][:, : space.lasting]) for subject, own in photos.items()}
+    public = public_patients(model, space, settings.codebook_seed)
+    draws = [generator(seed, settings.mechanism) for seed in seeds]
+    if settings.mechanism == "codebook":
+        codebook = make_codebook(public, settings.codes, settings.codebook_seed)
+        codes = {subject: codebook.code(mean) for subject, mean in means.items()}
+        return [codebook.draw(codes[face.subject], rng) for face, rng in zip(faces, draws, strict=True)]
+    return [
+        metric_private(means[face.subject], public, settings.epsilon, settings.directions, rng)
+        for face, rng in zip(faces, draws, strict=True)
+    ]
 
 
-def _joint(
-    rows: Floats, owners: list[str], labels: Mapping[str, str | None], space: KeptSpace, settings: PrivacySettings
-) -> Joint:
-    least = SMALLEST_CLASS if settings.small_classes == "class" else settings.k
-    given = [labels[owner] for owner in owners] if labelled(labels) else None
-    return joint_k_same(rows, owners, given, space, settings.k, least)
-
-
-def _of_photos(joint: Joint, owner: NDArray[np.intp]) -> Joint:
-    return Joint(joint.group[owner], joint.middle, joint.sizes, joint.noise, joint.gains)
-
-
-def _budgeted(strength: Floats, keep: bool, budget: ExpressionBudget) -> Floats:
+def _budgeted(strength: Floats, settings: PrivacySettings) -> Floats:
     """Expression (e,) in SD, clipped and rounded in as many directions as the budget has; 0 in the others."""
-    if not keep or not budget.keep:
+    budget = settings.expression
+    if "expression" not in settings.keep or not budget.keep:
         return np.zeros_like(strength)
     left = np.where(np.arange(len(strength)) < budget.directions, strength, 0.0)
     return quantize_expression(left, np.ones_like(left), budget.clip, budget.step)
 
 
-def _too_few(face: SubjectFace, labels: Mapping[str, str | None]) -> Refusal:
-    return Refusal(
-        "small-class",
-        f"too few subjects carry the label {labels[face.subject] or '(none)'!r} for a group that takes this photo",
-    )
-
-
-def _labels_of(
-    faces: Sequence[SubjectFace], rows: Floats, space: KeptSpace, settings: PrivacySettings
-) -> dict[str, str | None]:
-    """What may be released of every subject's label."""
+def _one_label_each(faces: Sequence[SubjectFace]) -> None:
     labels: dict[str, str | None] = {}
     for face in faces:
         if labels.setdefault(face.subject, face.label) != face.label:
-            both = sorted(map(str, {labels[face.subject], face.label}))
+            both = sorted(map(str, (labels[face.subject], face.label)))
             raise UsageError(f"subject {face.subject!r} has several labels in the manifest: {both}.")
-    if not labels or settings.mechanism != "k-same" or settings.small_classes != "merge":
-        return labels
-    places = space.coordinates(rows) * space.weights
-    people = [[place for place, face in enumerate(faces) if face.subject == subject] for subject in labels]
-    means = np.array([exact_mean(places[own]) for own in people])
-    merged = merged_labels(means, list(labels.values()), settings.k, np.ones(means.shape[1]))
-    return dict(zip(labels, merged, strict=True))
 
 
-def labelled(labels: Mapping[str, str | None]) -> bool:
-    """Whether any subject has a label: groups are formed within labels then."""
-    return any(label is not None for label in labels.values())
-
-
-def _released(
-    faces: Sequence[SubjectFace],
-    hidden: Hidden,
-    labels: Mapping[str, str | None],
-    model: ShapeModel,
-    manifest: bool,
-) -> Released:
-    kept = [face for face, row in zip(faces, hidden.rows, strict=True) if not isinstance(row, Refusal)]
-    photos = Counter(face.subject for face in kept)
-    given = {face.subject: face.label for face in faces}
-    sizes = [] if hidden.joint is None else hidden.joint.sizes.tolist()
+def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, manifest: bool) -> Released:
+    kept = [
+        (face, label)
+        for face, row, label in zip(faces, hidden.rows, hidden.labels, strict=True)
+        if not isinstance(row, Refusal)
+    ]
+    photos = Counter(face.subject for face, _ in kept)
+    labels = {label for _, label in kept}
     return Released(
         subjects=len(photos),
         photos=len(kept),
         most_photos=max(photos.values(), default=0),
         directions=len(model.expression_sd),
         manifest=manifest,
-        sizes=tuple(sizes),
-        labels=len({labels[subject] for subject in photos}) if labelled(labels) else 0,
-        merged=len({labels[subject] for subject in photos} - set(given.values())),
+        sizes=() if hidden.joint is None else tuple(hidden.joint.sizes.tolist()),
+        worst=1.0 if hidden.joint is None else float(hidden.joint.bounds.max(initial=0.0)),
+        labels=len(labels) if labels - {None} else 0,
+        merged=len(labels - {face.label for face in faces}),
     )
 
 
@@ -236,7 +205,7 @@ def _audit(
     joint = hidden.joint
     bound: float | Floats = promise.rank1
     if joint is not None:
-        bound = np.where(joint.group >= 0, 1.0 / joint.sizes[joint.group], 1.0)
+        bound = np.where(joint.group >= 0, joint.bounds[joint.group], 1.0)
     if settings.mechanism == "none" or (joint is not None and settings.link == "photo"):
         return audit_rows(rows, shown, photos, owners, space, bound, Rerun(None if joint is None else joint.group))
     # Expression lies outside the bound: what is held against it is identity and texture, of persons.

@@ -18,7 +18,7 @@ def small_space(names: Mapping[str, int] | None = None) -> KeptSpace:
     kept = names or {"sign 1": 1, "sign 2": 4, "tone": 2}
     axes = np.array([np.eye(6)[place] / SD[place] for place in kept.values()])
     mean = np.linspace(-1.0, 1.0, 6)
-    return KeptSpace(tuple(kept), axes, np.ones(len(axes)), mean, np.diag(SD**2), 6, {})
+    return KeptSpace(tuple(kept), axes, np.ones(len(axes)), mean, np.diag(SD**2), {}, 6)
 
 
 SPACE = small_space()
