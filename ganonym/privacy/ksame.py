@@ -141,9 +141,10 @@ def mdav_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
 
 
 def optimal_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
-    """The partition of `rows` (n, m) with the least sum of squared distances to group means, over all subsets: n up to 12, O(3ⁿ) time.
+    """The partition of `rows` (n, m) with the least sum of squared distances to group means.
 
-    Groups of 2k and more need not be tried, because splitting one never adds to it.
+    Over all subsets: n up to 12, O(3ⁿ) time. Groups of 2k and more need not be tried, because splitting one never
+    adds to it.
     """
     n = len(rows)
     masks = np.arange(1 << n)

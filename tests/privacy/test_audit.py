@@ -56,9 +56,7 @@ PARTS = {
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("settings", HONEST[:2], ids=lambda settings: str(settings.link))
-def test_a_release_that_leaks_is_stopped(
-    settings: PrivacySettings, part: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_release_that_leaks_is_stopped(settings: PrivacySettings, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a share of the photo's own row comes back in its output."""
     honest = stage._hidden
     columns, share = PARTS[part], 0.25 if part == "everything" else 0.6
