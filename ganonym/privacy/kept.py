@@ -27,7 +27,8 @@ class KeptSpace:
     `names` (d) "sign 1" … "tone", "age", "sex", "expression 1" …; kept coordinates are (x - mean) @ axes.T, of SD 1 in
     the population; `axes` (d, D); `weights` (d,) > 0 for grouping; `mean` (D,) and `covariance` (D, D) of the public
     population, whose first `lasting` coordinates are identity and texture, the others expression. `scales` has mean and
-    SD of log(age + 5) and of sex (1 female), by which given values become coordinates. What is not kept has no axis.
+    SD of ITA, of log(age + 5) and of sex (1 female), by which given values become coordinates. What is not kept has no
+    axis.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,12 @@ class KeptSpace:
     def coordinates(self, rows: Floats) -> Floats:
         """Kept coordinates (n, d) of rows (n, D), in SD of the population."""
         return np.asarray((rows - self.mean) @ self.axes.T)
+
+    def given(self, name: str, coordinates: Floats) -> Floats:
+        """Kept coordinates (n,) of "tone", "age" or "sex" as ITA in degrees, years, or 1 for female and 0 for male."""
+        middle, spread = self.scales[name]
+        value = middle + spread * coordinates
+        return np.asarray(np.exp(value) - YOUTH if name == "age" else value)
 
     @property
     def pull(self) -> Floats:
@@ -111,7 +118,10 @@ def _load(path: Path) -> KeptSpace:
     if metadata.get("kind") != "kept":
         raise EnvironmentFault(f"{path} holds no kept axes.", "Fit them: ganonym train kept")
     double = {name: array.astype(np.float64) for name, array in arrays.items()}
-    scales = {name: (float(mean), float(sd)) for name, (mean, sd) in zip(("age", "sex"), double["scales"], strict=True)}
+    scales = {
+        name: (float(mean), float(sd))
+        for name, (mean, sd) in zip(("tone", "age", "sex"), double["scales"], strict=True)
+    }
     names = tuple(metadata["names"].split(","))
     return KeptSpace(
         names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales,

@@ -55,7 +55,7 @@ def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
 def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: AppearanceModel) -> dict[str, Floats]:
     """Axes (d, D) of population SD 1, and mean (D,) and covariance (D, D) of the population, from rows (n, D).
 
-    `tones` (n,) ITA in degrees. `scales` (2, 2) are mean and SD of log(age + 5) and of sex (1 female).
+    `tones` (n,) ITA in degrees. `scales` (3, 2) are mean and SD of ITA, of log(age + 5) and of sex (1 female).
     """
     ages = np.array([np.nan if photo.age is None else np.log(photo.age + YOUTH) for photo in photos])
     sexes = np.array([_sign(photo.sex) for photo in photos])
@@ -73,7 +73,7 @@ def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: Ap
         np.eye(rows.shape[1])[identities + COMPONENTS :] / rows[:, identities + COMPONENTS :].std(axis=0)[:, None]
     )
     axes = np.concatenate([lasting, expressions])
-    scales = np.array([[np.nanmean(given), np.nanstd(given)] for given in (ages, sexes)])
+    scales = np.array([[np.nanmean(given), np.nanstd(given)] for given in (tones, ages, sexes)])
     return {"axes": axes, "mean": people.mean(axis=0), "covariance": _covariance(rows, identities), "scales": scales}
 
 
