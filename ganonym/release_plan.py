@@ -204,12 +204,17 @@ def plan_release(
             output,
             shown
             if isinstance(shown, Refusal)
-            else PrivateFace(shown.points, None, None, None, face.seed, shown.texture),
+            else PrivateFace(shown.points, None, None, None, _surrogate_seed(face, settings), shown.texture),
             label,
         )
         for claim, output, face, shown, label in zip(claims, outputs, faces, private.faces, private.labels, strict=True)
     ]
     return ReleasePlan(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)
+
+
+def _surrogate_seed(face: SubjectFace, settings: Settings) -> int:
+    """Photos that may be linked show one surrogate."""
+    return face.subject_seed if settings.link == "subject" else face.seed
 
 
 def _subject_face(claim: Claim, output: str, key: bytes, settings: Settings) -> SubjectFace:

@@ -149,7 +149,7 @@ def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: 
         audit.bound,
         result.guarantee.bits.get("group", result.guarantee.bits.get("face")),
         proportion(audit.hits, audit.subjects),
-        proportion(_linked(told[1][::2], told[1][1::2]), subjects),
+        proportion(_linked(after[::2], after[1::2]), subjects),
         float(np.mean([_correlation(a, b) for a, b in zip(*(rows.T for rows in told), strict=True)])),
     )
 
