@@ -150,13 +150,13 @@ def choose_mechanism(settings: Settings, people: Mapping[str, str | None]) -> tu
 def withheld_classes(settings: Settings, classes: Counter[str | None]) -> tuple[str | None, ...]:
     """The labels that k-same does not release, given how many people carry each; None is of people without a label.
 
-    >>> withheld_classes(Settings(k=11), Counter({"a": 20, "b": 5, "c": 4}))
-    ('c',)
+    >>> withheld_classes(Settings(k=11), Counter({"a": 20, "b": 5, "c": 4, None: 10}))
+    (None, 'c')
     """
     labelled = classes.total() - classes[None]
-    alone = settings.small_classes == "class" and labelled
-    least = min(settings.k, SMALLEST_CLASS) if alone else settings.k
-    few = sorted((label for label, people in (+classes).items() if people < least), key=str)
+    least = min(settings.k, SMALLEST_CLASS) if settings.small_classes == "class" else settings.k
+    few = [label for label, people in (+classes).items() if people < (settings.k if label is None else least)]
+    few.sort(key=str)
     if settings.small_classes == "merge" and labelled >= settings.k:
         few = [label for label in few if label is None]
     return tuple(few)

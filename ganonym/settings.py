@@ -96,16 +96,13 @@ class Settings(Checked):
 
     mechanism: Annotated[MechanismChoice, Field(description="What protects the shape.")] = "auto"
     policy: Annotated[ReleasePolicy, Field(description="Who gets it: k is 20, 11 or 5.")] = "public"
-    k: Annotated[
-        int,
-        Field(
-            ge=2,
-            le=100_000,
-            default_factory=lambda said: K_OF_POLICY[said.get("policy", "public")],
-            description="People per group; wins over --policy.",
-            json_schema_extra={"shown": "by policy"},
-        ),
-    ]
+    k: int = Field(
+        default_factory=lambda said: K_OF_POLICY[said.get("policy", "public")],
+        ge=2,
+        le=100_000,
+        description="People per group; wins over --policy.",
+        json_schema_extra={"shown": "by policy"},
+    )
     keep: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct(*KEEPABLE)),

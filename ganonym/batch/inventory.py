@@ -95,7 +95,8 @@ def take_inventory(
     mechanism, why = choose_mechanism(settings, people)
     classes = Counter(people.values())
     small = withheld_classes(settings, classes)
-    rare = sorted(label for label, people in classes.items() if label not in (None, *small) and people < settings.k)
+    below = [label for label, count in classes.items() if label is not None and count < settings.k]
+    rare = sorted(label for label in below if label not in small)
     if rare and mechanism == "k-same":
         notes += [f"classes of fewer than k = {settings.k} are {_FATE[settings.small_classes]}: {', '.join(rare)}"]
     if mechanism == "k-same" and set(small) == set(classes):

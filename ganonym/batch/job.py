@@ -80,7 +80,7 @@ def check_job(job: BatchJob, pipeline: Pipeline, tell: Progress) -> CheckedJob:
         raise UsageError(f"--after {job.output} is the output folder itself.", "Name the folders of earlier releases.")
     earlier = released_before(job.after)
     weights = pipeline.weights_digest(settings)
-    photos, refused = _fingerprints(job.source, inventory, tell)
+    photos, refused = fingerprints(job.source, inventory, tell)
     again = _released_again(inventory, photos, earlier)
     kept = tuple(photo for photo in photos if photo[0] not in again)
     if photos and not kept:
@@ -139,7 +139,7 @@ def _key_of(job: BatchJob) -> bytes | None:
     return read_key(kept) if kept.exists() else None
 
 
-def _fingerprints(
+def fingerprints(
     source: Path, inventory: Inventory, tell: Progress
 ) -> tuple[list[tuple[str, str]], dict[str, Refusal]]:
     """(name, SHA-256) of every photo, and what is refused: by the inventory, or because it cannot be read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from ganonym.batch.ledger import digest_of
 from ganonym.batch.people import find_same_people, refuse_same_people
 from ganonym.batch.pipeline import Engine, Pipeline, Tools, default_pipeline, open_engine
 from ganonym.errors import PhotoError
+from ganonym.manifest import Row
 from ganonym.photos.decode import read_photo
 from ganonym.release_plan import (
     Claim,
@@ -30,6 +31,7 @@ from ganonym.release_plan import (
     plan_release,
     subjects_of,
 )
+from ganonym.settings import Settings
 from ganonym.types import JSON, FaceRecord, Progress, Refusal
 
 _LISTED = 5
@@ -93,8 +95,8 @@ def prepare(
     when the release's own audit refutes it.
     """
     source, settings, inventory = checked.job.source, checked.job.planning, checked.inventory
-    _analyse(source, checked.photos, store, engine, tell)
-    claims, unclaimed = _claim(checked, store)
+    analyse_photos(source, checked.photos, store, engine, tell)
+    claims, unclaimed = claim_photos(checked.photos, inventory.rows, store, settings)
     repeated = find_same_people(claims, source, engine, inventory.distinct, tell)
     if choose_mechanism(settings, subjects_of(claims))[0] == "k-same":
         refuse_same_people(repeated)
@@ -143,17 +145,18 @@ def analysis_key(checked: CheckedJob) -> str:
     return digest_of([version("ganonym"), ANALYSIS, checked.header["weights"], checked.job.planning.verify])
 
 
-def _claim(checked: CheckedJob, store: AnalysisStore) -> tuple[list[Claim], dict[str, Refusal]]:
-    """The faces that are released, and the photos of which none is, with the reason."""
+def claim_photos(
+    photos: Sequence[tuple[str, str]], rows: Mapping[str, Row] | None, store: AnalysisStore, settings: Settings
+) -> tuple[list[Claim], dict[str, Refusal]]:
+    """The faces of analysed `photos`, (name, SHA-256), that are released; and the photos of which none is, with why."""
     claims: list[Claim] = []
     refused: dict[str, Refusal] = {}
-    rows = checked.inventory.rows
-    for photo, digest in checked.photos:
+    for photo, digest in photos:
         records = store.read(photo, digest)
         if isinstance(records, Refusal):
             refused[photo] = records
             continue
-        faces = claim_faces(photo, digest, records, None if rows is None else rows[photo], checked.job.planning)
+        faces = claim_faces(photo, digest, records, None if rows is None else rows[photo], settings)
         if isinstance(faces, Refusal):
             refused[photo] = faces
         else:
@@ -171,9 +174,10 @@ def _taken_for_largest(claims: Sequence[Claim]) -> list[str]:
     return [f"other people are left out of {named}: is the largest face the subject's? The column `face` can say so"]
 
 
-def _analyse(
+def analyse_photos(
     source: Path, photos: Sequence[tuple[str, str]], store: AnalysisStore, engine: Engine, tell: Progress
 ) -> None:
+    """Put into `store` what is found on those `photos`, (name, SHA-256) each, that it does not hold."""
     remaining = [(source, name, digest) for name, digest in photos if (name, digest) not in store]
     done = len(photos) - len(remaining)
     tell("analyse", done, len(photos))

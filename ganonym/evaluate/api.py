@@ -67,7 +67,7 @@ def assess(
     if out is not None:
         refuse_place(Path(out), originals, release)
     with TemporaryDirectory(prefix="ganonym-") as private:
-        files = as_files(Path(private), originals, release, people, options.get("pairs"))
+        files = as_files(Path(private), originals, release, people, options.get("pairs"), options.get("mock"))
         given = read_input(files, limits, options, attackers, classifiers)
         if out is None:
             return assess_release(given, tell)[0]

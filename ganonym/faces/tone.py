@@ -19,6 +19,8 @@ _LIGHT_LEVEL = 0.6  # leaves evenly lit studio portraits about as they are
 _COLOURLESS, _USUAL_YELLOW = 3.0, 14.0
 _CLASS_EDGES = (55.0, 41.0, 28.0, 10.0, -30.0)
 _FEWEST_PIXELS = 50
+TONE_WORDS = ("very light", "light", "intermediate", "tan", "brown", "dark")
+"""Of the classes 0 … 5."""
 
 
 def tone_class(ita: float) -> int:

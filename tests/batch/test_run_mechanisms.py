@@ -1,16 +1,18 @@
-"""Other mechanisms than k-same, merged classes and reports, through the same batch."""
+"""Other mechanisms than k-same, merged classes, links between outputs and reports, through the same batch."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from tiny_pipeline import PIPELINE
+from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.job import BatchJob
 from ganonym.batch.run import run_batch
-from ganonym.settings import Settings
+from ganonym.pseudonym import pseudonym
+from ganonym.settings import Link, Settings
 
 SERIAL = Settings(engine="serial", k=3)
 
@@ -56,3 +58,34 @@ def test_too_few_people_get_the_codebook(photos: Path, tmp_path: Path) -> None:
     result = run_batch(BatchJob(photos, tmp_path / "out", Settings(engine="serial")), PIPELINE)
     assert result.mechanism == "codebook"
     assert "codebook: there are only" in (tmp_path / "out/REPORT.md").read_text()
+
+
+def test_unless_asked_for_nothing_that_leaves_links_the_outputs_of_a_person(tmp_path: Path, key_file: Path) -> None:
+    """A folder for each of seven people, two photos each; three of them of a second class."""
+    lines = ["image,subject,syndrome"]
+    for person in range(7):
+        for photo in range(2):
+            name = f"{person}/{photo}.png"
+            save_photo(tmp_path / "in" / name, 10 * person + photo)
+            lines.append(f"{name},{person},{'x' if person < 4 else 'y'}")
+    (tmp_path / "people.csv").write_text("\n".join(lines))
+    for link in get_args(Link):
+        settings, out = Settings(engine="serial", k=3, link=link), tmp_path / link
+        run_batch(BatchJob(tmp_path / "in", out, settings, tmp_path / "people.csv", key_file), PIPELINE)
+    owners = {row["output"]: row["subject"] for row in rows(tmp_path / "photo/private/keymap.csv")}
+    shared = rows(tmp_path / "photo/manifest.csv")
+    assert list(shared[0]) == ["image", "fold", "syndrome", "protection"]
+    assert {row["image"].count("/") for row in shared} == {1}, "folders are people"
+    folds = {person: {row["fold"] for row in shared if owners[row["image"]] == person} for person in owners.values()}
+    assert {len(own) for own in folds.values()} == {1}, "all photos of a person are in one fold"
+    dealt = [int(fold) for own in folds.values() for fold in own]
+    assert sorted(dealt) == [0, 0, 1, 1, 2, 3, 4]
+    said = {path.name: path.read_text() for path in (tmp_path / "photo").iterdir() if path.is_file()}
+    key = key_file.read_bytes()
+    for person in range(7):
+        assert not any(pseudonym(key, "subject", str(person)) in text for text in said.values())
+    assert "nothing says which outputs are of one person" in said["REPORT.md"]
+    linked = rows(tmp_path / "subject/manifest.csv")
+    assert list(linked[0]) == ["image", "subject", "syndrome", "protection"]
+    assert len({row["subject"] for row in linked}) == 7
+    assert len({row["image"].split("/")[1] for row in linked}) == 7
