@@ -49,7 +49,7 @@ class ReleaseItem:
     """One face to be released: where it comes from, its output's name, and what synthesis may see of it.
 
     `index` is its place among the released faces of the photo, `record_index` among all that the analysis found.
-    `label` is what may be told of its subject's syndrome.
+    `label` is what may be told of its subject's syndrome. `group` numbers the group it is shown with, None without one.
     """
 
     source: str
@@ -60,6 +60,7 @@ class ReleaseItem:
     output: str
     face: PrivateFace | Refusal
     label: str | None
+    group: int | None = None
 
     @property
     def name(self) -> str:
@@ -151,12 +152,14 @@ def withheld_classes(settings: Settings, classes: Counter[str | None]) -> tuple[
     """The labels that k-same does not release, given how many people carry each; None is of people without a label.
 
     >>> withheld_classes(Settings(k=11), Counter({"a": 20, "b": 5, "c": 4, None: 10}))
-    (None, 'c')
+    ('c',)
+    >>> withheld_classes(Settings(k=11), Counter({None: 10}))
+    (None,)
     """
     labelled = classes.total() - classes[None]
-    least = min(settings.k, SMALLEST_CLASS) if settings.small_classes == "class" else settings.k
-    few = [label for label, people in (+classes).items() if people < (settings.k if label is None else least)]
-    few.sort(key=str)
+    alone = settings.small_classes == "class" and labelled
+    least = min(settings.k, SMALLEST_CLASS) if alone else settings.k
+    few = sorted((label for label, people in (+classes).items() if people < least), key=str)
     if settings.small_classes == "merge" and labelled >= settings.k:
         few = [label for label in few if label is None]
     return tuple(few)

@@ -76,7 +76,8 @@ class Informed:
 
         likely = held.likely(held.told())
         if SAME_PHOTO in settings and own:
-            yield scored(SAME_PHOTO, likely[np.ix_(own, first)], own, first)
+            # Of all photos, not of everybody's first: no output says that it is of a first one.
+            yield scored(SAME_PHOTO, _best(likely[own], held.subject), own, first)
         if OTHER_PHOTO in settings and others and rest:
             elsewhere = held.likely(held.told(), other=True)
             elsewhere[np.arange(len(names)), np.arange(len(names))] = -np.inf
