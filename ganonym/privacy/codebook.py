@@ -43,7 +43,7 @@ class Codebook:
 def make_codebook(patients: VirtualPatients, codes: int = 32, seed: int = 0) -> Codebook:
     """A codebook of at most `codes` codes: a function of public things and a public seed alone.
 
-    A code that no virtual patient has is left out.
+    A code that no virtual patient has is left out; where nothing lasting is kept, there is one code.
 
     >>> from ganonym.faces.shape import load_shape
     >>> from ganonym.privacy.kept import kept_space
@@ -56,8 +56,11 @@ def make_codebook(patients: VirtualPatients, codes: int = 32, seed: int = 0) -> 
     places = patients.places
     first = places[:FITTED]
     rng = generator(seed, "codebook")
-    centres = kmeans2(first, codes, minit="++", seed=rng, iter=12)[0] if codes > 1 else first.mean(axis=0)[None]
-    nearest, _ = vq(places, centres)
+    if codes > 1 and places.shape[1]:
+        centres = kmeans2(first, codes, minit="++", seed=rng, iter=12)[0]
+        nearest, _ = vq(places, centres)
+    else:  # one kind, which everybody is of
+        centres, nearest = first.mean(axis=0)[None], np.zeros(len(places), dtype=np.int64)
     members = [np.flatnonzero(nearest == code) for code in range(len(centres))]
     kept = [code for code, rows in enumerate(members) if len(rows)]
     return Codebook(patients, centres[kept], tuple(members[code] for code in kept))

@@ -97,19 +97,18 @@ def with_given(row: Floats, space: KeptSpace, age: float | None, sex: Sex | None
         raise UsageError(f"sex {sex!r} in the manifest.", "Use female, male or leave the cell empty.")
     if age is not None and not 0 <= age <= 130:
         raise UsageError(f"age {age} in the manifest is not in 0 … 130 years.")
-    known = {
+    values = {
         "age": None if age is None else float(np.log(age + YOUTH)),
         "sex": None if sex is None else float(sex == "female"),
     }
-    moved = row - space.mean
-    for name, value in known.items():
-        if value is not None and name in space.names:
-            place = space.names.index(name)
-            middle, spread = space.scales[name]
-            axis = space.axes[place]
-            along = space.covariance @ axis / (axis @ space.covariance @ axis)
-            moved = moved + along * ((value - middle) / spread - float(moved @ axis))
-    return np.asarray(moved + space.mean)
+    given = {name: value for name, value in values.items() if value is not None and name in space.names}
+    if not given:
+        return row
+    axes = space.axes[[space.names.index(name) for name in given]]
+    wanted = np.array([(value - space.scales[name][0]) / space.scales[name][1] for name, value in given.items()])
+    # Both at once: age and sex are read from the same coordinates, so that moving one moves the other.
+    along = space.covariance @ axes.T @ np.linalg.inv(axes @ space.covariance @ axes.T)
+    return np.asarray(row + along @ (wanted - axes @ (row - space.mean)))
 
 
 @cache

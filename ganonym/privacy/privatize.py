@@ -73,7 +73,8 @@ def privatize(
     """
     space = kept_space(settings.keep, settings.weights.model_dump())
     sound = [face for face in faces if face.sound]
-    rows = np.array([with_given(face.row, space, face.age, face.sex) for face in sound]).reshape(len(sound), -1)
+    rows = np.array([with_given(face.row, space, face.age, face.sex) for face in sound])
+    rows = rows.reshape(len(sound), len(space.mean))
     _one_label_each(sound)
     hidden = _hidden(sound, rows, model, space, settings)
     outcomes = iter(zip(hidden.rows, hidden.labels, strict=True))
