@@ -16,17 +16,17 @@ from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.readings import COLOURS, ReadingView
 from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
-from ganonym.evaluate.controls.run import control_all
-from ganonym.evaluate.inferences.run import infer_all
+from ganonym.evaluate.controls.holds import control_all
+from ganonym.evaluate.inferences.membership import infer_all
 from ganonym.evaluate.inputs import AssessmentInput
 from ganonym.evaluate.integrity import equivalence, integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.strata import group_findings
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.suite import FUSED_PARTS, suite, views_of
-from ganonym.evaluate.utility.candidates import candidates
 from ganonym.evaluate.utility.families import utility
 from ganonym.evaluate.utility.features import EncoderView, GestaltView
+from ganonym.evaluate.utility.four_cells import candidates
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.evaluate.verdict.gates import Evidence, gates, headline, valid_until, verdict
 from ganonym.types import RGB, Progress
