@@ -18,12 +18,12 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
-from ganonym.privacy.subject import AGE_BANDS
 from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
 
+AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 _OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 
