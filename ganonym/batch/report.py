@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganonym.batch.inventory import Inventory
@@ -18,12 +18,12 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
-from ganonym.privacy.subject import AGE_BANDS
 from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
 
+AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 _OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 
@@ -33,7 +33,7 @@ class Report:
     """What a method says of its outputs: manifest.csv's `columns` and `rows`, and the `text` of REPORT.md.
 
     `guarantee` is guarantee.json, `review` the rows of review.csv: places in photos at which detectors disagree. None
-    where there is no such file.
+    where there is no such file. `groups`: the group behind each output that has one, for the steward alone.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +41,7 @@ class Report:
     text: str
     guarantee: JSON | None = None
     review: Sequence[Sequence[str]] | None = None
+    groups: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,14 @@ def write_reports(run: Run, report: Report) -> None:
     """
     shared, text, promise, keymap, quarantine, review = run.space.reports
     write_output(shared, _csv(report.columns, report.rows))
-    pseudonyms = [
-        (line["source"], image(line), line["subject"], pseudonym(run.key, "subject", line["subject"]))
+    sources = [
+        (
+            *(line["source"], image(line), line["subject"], pseudonym(run.key, "subject", line["subject"])),
+            str(report.groups.get(line["output"], "")),
+        )
         for line in released(run.ledger)
     ]
-    write_private(keymap, _csv(("source", "output", "subject", "pseudonym"), pseudonyms))
+    write_private(keymap, _csv(("source", "output", "subject", "pseudonym", "group"), sources))
     held = sorted(_with_outcome(run.ledger, "quarantined"), key=lambda line: str(line["name"]))
     reasons = [(line["name"], line["reason"], line["detail"]) for line in held]
     write_private(quarantine, _csv(("source", "reason", "detail"), reasons))
@@ -108,7 +112,7 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
             "cautions": list(cautions(settings, lines)),
         }
     labels = release.labels
-    owners = _owners(run, lines, labels, settings)
+    owners = _owners(run, lines, release, settings)
     rows = [_row(run, line, labels.get(line["output"]), inventory, given.short, settings) for line in lines]
     rows = [(image(line), owner, *row) for line, owner, row in zip(lines, owners, rows, strict=True)]
     doubts = [(line["source"], image(line), *map(str, doubt)) for line in lines for doubt in line.get("doubts", ())]
@@ -118,6 +122,7 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
         report_text(inventory, release, run.ledger.entries[0], settings, [*run.ledger.items.values()]),
         guarantee,
         doubts if photo else None,
+        {item.output: item.group for item in release.items if item.group is not None},
     )
 
 
@@ -140,12 +145,31 @@ def _row(
     return tuple(plain(cell) for cell in cells.values())
 
 
-def _owners(run: Run, lines: Sequence[JSON], labels: Mapping[str, str | None], settings: Settings) -> list[str]:
-    """What manifest.csv says of whose output each is: the person's pseudonym, or a fifth of all people."""
+def _owners(run: Run, lines: Sequence[JSON], release: ReleasePlan, settings: Settings) -> list[str]:
+    """What manifest.csv says of whose output each is: the person's pseudonym, or a fold."""
     if settings.link == "subject":
         return [pseudonym(run.key, "subject", line["subject"]) for line in lines]
-    folds = deal_folds(run.key, {line["subject"]: labels.get(line["output"]) for line in reversed(lines)})
-    return [str(folds[line["subject"]]) for line in lines]
+    circles = fold_circles(lines, release)
+    labels = release.labels
+    folds = deal_folds(run.key, {own: labels.get(line["output"]) for own, line in zip(circles, lines, strict=True)})
+    return [str(folds[own]) for own in circles]
+
+
+def fold_circles(lines: Sequence[JSON], release: ReleasePlan) -> list[str]:
+    """What stays together in one fold, for each of the ledger's `lines` of outputs.
+
+    With k-same it is the group, which an output shows anyway, and an output without one is alone: folds of people would
+    tell which outputs of several groups may belong together, and with it who they are (docs/adr/0020-folds.md). Other
+    mechanisms have no groups, and what they promise does not rest on the number of people: there it is the person.
+    """
+    if release.guarantee.mechanism != "k-same":
+        return [f"person {line['subject']}" for line in lines]
+    groups = {item.output: item.group for item in release.items}
+    numbers = [groups.get(line["output"]) for line in lines]
+    return [
+        f"output {line['output']}" if number is None else f"group {number}"
+        for line, number in zip(lines, numbers, strict=True)
+    ]
 
 
 def _age_band(years: float) -> str:

@@ -116,6 +116,7 @@ def attack_samples(
 def photos_of(view: str, seen: Seen, release: Release) -> Photos:
     """One view of a release."""
     withheld = np.array([item.released is None for item in release.items])
+    groups = np.array([-1 if item.group is None else item.group for item in release.items], dtype=np.intp)
     return Photos(
         seen.originals[view],
         seen.released[view],
@@ -123,6 +124,8 @@ def photos_of(view: str, seen: Seen, release: Release) -> Photos:
         withheld,
         mock=seen.mock.get(view),
         distractors=seen.distractors.get(view),
+        groups=groups if (groups >= 0).any() else None,
+        linked=release.linked,
     )
 
 

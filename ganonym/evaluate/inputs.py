@@ -18,10 +18,10 @@ from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
-from ganonym.evaluate.sources import Files
+from ganonym.evaluate.sources import Anonymize, Files, path_of
 from ganonym.evaluate.suite import SUITE, installed, suite
-from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
+from ganonym.evaluate.utility.four_cells import Added
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.source import walk
@@ -35,7 +35,7 @@ UNTITLED = "A release of face photographs"
 
 
 class Options(TypedDict, total=False):
-    """What else may be told to `assess`, each by its name.
+    """What else may be told to `assess`, each by its name; files and folders as `str` or `Path`.
 
     seed            of everything that is drawn; equal seeds give equal bytes (0)
     jobs            worker processes (1); with more, `attackers` must be of importable classes
@@ -43,7 +43,8 @@ class Options(TypedDict, total=False):
     pairs           CSV: source, output; where paths of photos and outputs differ
     columns         manifest columns that are released beside the pictures (those of the release's manifest.csv)
     distinct        CSV of subject ids that are different people although they are spelled alike
-    mock            folder of your own second run of the anonymizer under another key: the parrot attack
+    mock            your own second run of the anonymizer under another key, or a function that makes one (the very
+                    function, where it has no key): the parrot attack, and what the informed attacker reruns
     recognizers     "onnx:FILE:PRESET:SHA256" each: further face recognizers to attack with
     donors          CSV: image, subject of the real people of whom outputs are made: donor leak
     distractors     folder of photos of other people, one each: they make galleries larger
@@ -54,13 +55,13 @@ class Options(TypedDict, total=False):
     seed: int
     jobs: int
     title: str
-    pairs: Path | None
+    pairs: str | Path | None
     columns: Sequence[str] | None
-    distinct: Path | None
-    mock: Path | None
+    distinct: str | Path | None
+    mock: str | Path | Anonymize | None
     recognizers: Sequence[str]
-    donors: Path | None
-    distractors: Path | None
+    donors: str | Path | None
+    distractors: str | Path | None
     today: date | None
     progress: Progress
 
@@ -116,8 +117,8 @@ def read_input(
     classifiers: Sequence[Added] = (),
 ) -> AssessmentInput:
     """Read and pair everything that is named. Raises UsageError and EnvironmentFault."""
-    distinct, mock, donors = options.get("distinct"), options.get("mock"), options.get("donors")
-    further, seed = options.get("distractors"), options.get("seed", 0)
+    distinct, donors = path_of(options.get("distinct")), path_of(options.get("donors"))
+    further, seed = path_of(options.get("distractors")), options.get("seed", 0)
     release = read_release(
         files.originals, files.released, files.manifest, files.pairs, options.get("columns"), distinct
     )
@@ -132,7 +133,7 @@ def read_input(
         recognizers=views,
         attackers=tuple(attackers),
         classifiers=tuple(classifiers),
-        mock=() if mock is None else _mock(files, mock, distinct),
+        mock=() if files.mock is None else _mock(files, files.mock, distinct),
         donors=() if donors is None else _donors(donors),
         distractors=() if further is None else tuple(further / name for name in walk(further).photos),
         perceptual=_perceptual(),
@@ -150,7 +151,7 @@ def trial_salt(given: AssessmentInput) -> bytes:
 
 
 def _mock(files: Files, mock: Path, distinct: Path | None) -> tuple[Path | None, ...]:
-    release = read_release(files.originals, mock, files.manifest, columns=(), distinct=distinct)
+    release = read_release(files.originals, mock, files.manifest, files.mock_pairs, (), distinct)
     return tuple(item.released for item in release.items)
 
 

@@ -21,11 +21,16 @@ from ganonym.tables import missing_column, read_table
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One original photo with its manifest row. `released` None: nothing was released of it."""
+    """One original photo with its manifest row. `released` None: nothing was released of it.
+
+    `group`: which photos the mechanism grouped with it, as whoever holds all originals can find out; None where that is
+    not told.
+    """
 
     row: Row
     original: Path
     released: Path | None
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Release:
 
     `columns` are the manifest columns that are released beside the pictures. `declared_k`: 1/k is the declared bound
     on naming a subject by shape, None without one. `statement` is the release's own sentence, empty without one.
-    `extra` are released pictures that belong to no original.
+    `extra` are released pictures that belong to no original. `linked`: the release may say which outputs are of one
+    subject; one of ours that does not has folds instead.
     """
 
     items: tuple[Item, ...]
@@ -42,6 +48,7 @@ class Release:
     declared_k: float | None
     statement: str
     extra: tuple[Path, ...]
+    linked: bool = True
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -95,8 +102,11 @@ def read_release(
             f"nothing below {anonymized} pairs up with the photos of {manifest}.",
             "Give the pictures the photos' relative paths, or list them: --pairs pairs.csv (source,output).",
         )
+    groups = _groups(keymap) if pairs is None else {}
     items = tuple(
-        Item(row, originals / image, anonymized / output[image] if image in output else None)
+        Item(row, originals / image, anonymized / output[image], groups.get(output[image]))
+        if image in output
+        else Item(row, originals / image, None)
         for image, row in listed.rows.items()
     )
     used = bystanders | set(output.values())
@@ -108,6 +118,7 @@ def read_release(
         declared,
         statement,
         tuple(anonymized / name for name in pictures if name not in used),
+        linked=_linked(anonymized / "manifest.csv"),
     )
 
 
@@ -135,6 +146,21 @@ def _from_keymap(path: Path, listed: Manifest, pictures: Sequence[str]) -> dict[
                 raise UsageError(f"{path} names {row['output']!r}, which is not there.", "Run anonymize again.")
             found[row["source"]] = row["output"]
     return found
+
+
+def _groups(keymap: Path) -> dict[str, int]:
+    """The group behind each output, where the keymap of a release of ours tells it."""
+    if not keymap.is_file() or "group" not in read_table(keymap, ("output",)).columns:
+        return {}
+    return {row["output"]: int(row["group"]) for row in _read(keymap, ("output", "group")) if row["group"]}
+
+
+def _linked(table: Path) -> bool:
+    """Whether a release may say which outputs are of one subject: all do but those whose table has folds instead."""
+    if not table.is_file():
+        return True
+    columns = read_table(table, ("image",)).columns
+    return "subject" in columns or "fold" not in columns
 
 
 def _by_name(images: Iterable[str], pictures: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,9 @@ class Photos:
     `withheld` (n,) marks photos of which nothing was released: they are no trials, but their originals stay in the
     attacker's gallery. A NaN row of a released photo is a failure to acquire, which is a trial. `mock` (n, d): what the
     attacker's own run of the same anonymizer makes of the originals. `background`: other people to learn from.
-    `distractors` (m, d): originals of further people, candidates in every gallery of originals. Raises ValueError when
-    they do not fit together.
+    `distractors` (m, d): originals of further people, candidates in every gallery of originals. `groups` (n,): which
+    photos the mechanism grouped, as anybody finds who reruns it over all originals, -1 for none; None where that is not
+    told. `linked`: whether the release may say whose outputs belong together. Raises ValueError when they do not fit.
     """
 
     originals: Rows
@@ -39,12 +41,16 @@ class Photos:
     mock: Rows | None = None
     background: People | None = None
     distractors: Rows | None = None
+    groups: NDArray[np.intp] | None = None
+    linked: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.originals) == len(self.released) == len(self.subjects) == len(self.withheld):
             raise ValueError("originals, released, subjects and withheld differ in length")
         if self.mock is not None and len(self.mock) != len(self.originals):
             raise ValueError("originals and mock outputs differ in length")
+        if self.groups is not None and len(self.groups) != len(self.originals):
+            raise ValueError("originals and groups differ in length")
         if self.background is not None and not set(self.background.subjects).isdisjoint(self.subjects):
             raise ValueError("the background people must not be among those attacked")
 
@@ -87,6 +93,15 @@ class _Block:
     distractors: int = 0
 
 
+@runtime_checkable
+class Holder(Protocol):
+    """An attacker who holds all photos at once, not a gallery of one a subject, and so makes his scores himself."""
+
+    def scores(self, photos: Photos, settings: Collection[str]) -> Iterator[Scores]:
+        """As `score` does, of the same probes; raises as `Attacker.learn` does."""
+        ...
+
+
 def score(attacker: Attacker, photos: Photos, settings: Collection[str] | None = None) -> Iterator[Scores]:
     """Distances in every one of `settings`, the attacker's own by default, that the photos allow, one after the other.
 
@@ -97,6 +112,9 @@ def score(attacker: Attacker, photos: Photos, settings: Collection[str] | None =
     """
     approach = approach_of(attacker)
     wanted = approach.settings if settings is None else settings
+    if isinstance(attacker, Holder):
+        yield from attacker.scores(photos, wanted)
+        return
     fold_of = {name: index % approach.folds for index, name in enumerate(dict.fromkeys(photos.subjects))}
     fold = np.array([fold_of[name] for name in photos.subjects], dtype=int)
     matchers = {number: attacker.learn(_lesson(photos, fold != number)) for number in sorted(set(fold_of.values()))}

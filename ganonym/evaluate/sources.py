@@ -40,27 +40,55 @@ Released: TypeAlias = Union[Path, str, Anonymize, Sequence[Picture | None]]  # n
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where everything lies: the folders, the manifest, and the list of pairs, None where names or a keymap pair."""
+    """Where everything lies: the folders, the manifest, and the list of pairs, None where names or a keymap pair.
+
+    `mock`: the folder of a second run and, where that was made here, the list of its pairs.
+    """
 
     originals: Path
     released: Path
     manifest: Path
     pairs: Path | None
+    mock: Path | None = None
+    mock_pairs: Path | None = None
 
 
-def as_files(private: Path, originals: Originals, released: Released, people: People, pairs: Path | None) -> Files:
+def as_files(
+    private: Path,
+    originals: Originals,
+    released: Released,
+    people: People,
+    pairs: str | Path | None = None,
+    mock: str | Path | Anonymize | None = None,
+) -> Files:
     """Write below `private` whatever is no file yet. Raises UsageError on pictures or people that do not fit."""
     photos = originals_as_folder(private / "photos", originals)
     manifest = people_as_manifest(private / "people.csv", photos, people)
+    listed_pairs = path_of(pairs)
     if isinstance(released, (str, Path)):
-        return Files(photos, Path(released), manifest, pairs)
-    if pairs is not None:
+        folder = Path(released)
+    elif listed_pairs is not None:
         raise UsageError("a list of pairs is about a folder of outputs.", "Leave it out, or name the folder.")
+    else:
+        folder, listed_pairs = private / "released", private / "pairs.csv"
+        images = list(match(read_manifest(manifest), walk(photos).photos).rows)
+        outputs = _treated(photos, images, released) if callable(released) else _listed(images, released)
+        _write_outputs(folder, listed_pairs, outputs)
+    if not callable(mock):
+        return Files(photos, folder, manifest, listed_pairs, path_of(mock))
+    again, listed = private / "mock", private / "mock.csv"
     images = list(match(read_manifest(manifest), walk(photos).photos).rows)
-    outputs = _treated(photos, images, released) if callable(released) else _listed(images, released)
-    folder, listed = private / "released", private / "pairs.csv"
-    _write_outputs(folder, listed, outputs)
-    return Files(photos, folder, manifest, listed)
+    _write_outputs(again, listed, _treated(photos, images, mock), "second output")
+    return Files(photos, folder, manifest, listed_pairs, again, listed)
+
+
+def path_of(given: str | Path | None) -> Path | None:
+    """A file or folder that may be left out.
+
+    >>> path_of("pairs.csv"), path_of(None)
+    (PosixPath('pairs.csv'), None)
+    """
+    return None if given is None else Path(given)
 
 
 def originals_as_folder(folder: Path, originals: Originals) -> Path:
@@ -145,14 +173,17 @@ def _listed(images: Sequence[str], outputs: Sequence[Picture | None]) -> Iterato
             yield image, rgb_of(output, f"the output of {image}")
 
 
-def _write_outputs(folder: Path, listed: Path, outputs: Iterator[tuple[str, RGB]]) -> None:
-    """Write outputs in no telling order or time, and the list that pairs them with their photos."""
+def _write_outputs(folder: Path, listed: Path, outputs: Iterator[tuple[str, RGB]], kind: str = "output") -> None:
+    """Write outputs in no telling order or time, and the list that pairs them with their photos.
+
+    `kind` goes into their names: two outputs of one photo must not have the same, either.
+    """
     make_folder(folder, 0o700)
     with listed.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("source", "output"))
         for image, rgb in outputs:
-            name = f"{hashlib.sha256(f'output of {image}'.encode()).hexdigest()[:16]}.png"
+            name = f"{hashlib.sha256(f'{kind} of {image}'.encode()).hexdigest()[:16]}.png"
             _write(folder / name, rgb)
             writer.writerow((image, name))
 

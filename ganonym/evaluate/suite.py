@@ -17,16 +17,18 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.attack_one import FUSED
 from ganonym.evaluate.attackers.adapted import ProcrustesMap, RetrainedMetric, RidgeMap
 from ganonym.evaluate.attackers.attacker import Approach, Attacker, View
+from ganonym.evaluate.attackers.contrastive import Contrastive
 from ganonym.evaluate.attackers.copies import FACE_HASH, KEYPOINT_MATCHES, PHOTO_HASH
 from ganonym.evaluate.attackers.eigenface import Eigenface
 from ganonym.evaluate.attackers.fine_tuned_head import FineTunedHead
+from ganonym.evaluate.attackers.informed import Informed
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
 from ganonym.evaluate.attackers.metadata import METADATA
 from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE, OnnxView, recognizer
 from ganonym.evaluate.attackers.reversal import Reversal
 from ganonym.evaluate.attackers.thumbnails import BACKGROUND, INNER_FACE, THUMBNAIL, WHOLE_PHOTO
 
-SUITE = "2026-11.3"
+SUITE = "2026-12.1"
 GROUP = "ganonym.attackers"
 CALLER = "the caller"
 CHEAP: tuple[Attacker, ...] = (
@@ -51,6 +53,8 @@ ADAPTED: tuple[Attacker, ...] = (
     RetrainedMetric(DLIB_ORACLE.view),
     RetrainedMetric(DLIB_ORACLE.view, mapped=True),
     FineTunedHead(DLIB_ORACLE.view),
+    *(Contrastive(references) for references in (1, 5, None)),
+    Informed(),
     Reversal(),
 )
 FUSED_PARTS = (DLIB_ORACLE.name, WhitenedShape().name, THUMBNAIL.name)

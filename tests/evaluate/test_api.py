@@ -19,8 +19,11 @@ from ganonym.evaluate import assessment as results
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attackers.attacker import Fixed, Sample, euclidean
+from ganonym.evaluate.inputs import AssessmentInput, read_input
+from ganonym.evaluate.sources import as_files
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.phantom.cohort import phantom_cohort
+from ganonym.photos.decode import read_photo
 from ganonym.photos.encode import encode_png
 from ganonym.types import RGB, Floats
 
@@ -70,7 +73,7 @@ def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[s
     assessment = assess(
         photos, blurred, people, attackers=[colour], classifiers=[ByName(), "fas-measurement"], policy="internal",
         out=tmp_path / "out",
-        today=DAY, title="Blur",
+        today=DAY, title="Blur", mock=blurred,
     )  # fmt: skip
 
     counts = assessment.counts
@@ -79,6 +82,7 @@ def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[s
     named = {(finding.attacker, finding.setting): finding.rank1.value for finding in assessment.findings}
     assert named["mean colour", "same photo"] == 1.0, "a blur keeps the mean colour, by which all are told apart"
     assert named["thumbnail", "same photo"] >= 0.9
+    assert named["thumbnail", "mock to anonymized"] == 1.0, "a blur has no key: anybody can make the very outputs"
     for finding in assessment.findings:
         if finding.attacker in ("metadata name", "metadata order", "metadata time"):
             assert finding.rank1.value <= finding.chance_high, "our own files say nothing of whose they are"
@@ -113,6 +117,52 @@ def test_a_function_is_scored_in_five_lines(cohort: tuple[list[RGB], list[dict[s
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
 
 
+def test_a_second_run_pairs_up_with_photos_and_withholds_its_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 255, (8, 8, 3), dtype=np.uint8) for _ in range(3)]
+    keep = {photo.tobytes() for photo in photos[1:]}
+    files = as_files(
+        tmp_path, photos, blurred, ["a", "b", "c"], mock=lambda rgb: rgb if rgb.tobytes() in keep else None
+    )
+    given = read_input(files, load_policy("internal"), {})
+    assert given.mock[0] is None
+    again = [read_photo(path.parent, path.name)[0] for path in given.mock[1:] if path is not None]
+    assert np.array_equal(again, photos[1:])
+    assert read_input(as_files(tmp_path / "b", photos, blurred, None), load_policy("internal"), {}).mock == ()
+
+
+def test_files_and_folders_may_be_named_in_words(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("photos", "outputs", "mock", "others"):
+        (tmp_path / folder).mkdir()
+        for name in ("1.png", "2.png"):
+            pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            (tmp_path / folder / name).write_bytes(encode_png(pixels))
+    (tmp_path / "pairs.csv").write_text("source,output\n1.png,2.png\n2.png,1.png\n")
+    (tmp_path / "others" / "donors.csv").write_text("image,subject\n1.png,x\n2.png,y\n")
+    (tmp_path / "distinct.csv").write_text("a,A\n")
+    choices: dict[str, Any] = {
+        "distinct": tmp_path / "distinct.csv",
+        "donors": tmp_path / "others" / "donors.csv",
+        "distractors": tmp_path / "others",
+    }
+
+    def read(kind: type[Path] | type[str]) -> AssessmentInput:
+        folder, mock, pairs = (kind(tmp_path / name) for name in ("photos", "mock", "pairs.csv"))
+        private = tmp_path / kind.__name__
+        private.mkdir()
+        files = as_files(private, folder, kind(tmp_path / "outputs"), ["a", "A"], pairs, mock)
+        options: Any = {name: kind(path) for name, path in choices.items()}
+        return read_input(files, load_policy("internal"), options)
+
+    one, other = read(Path), read(str)
+    assert one.donors == other.donors == ((tmp_path / "others/1.png", "x"), (tmp_path / "others/2.png", "y"))
+    assert one.distractors == other.distractors == (tmp_path / "others/1.png", tmp_path / "others/2.png")
+    assert one.mock == other.mock == (tmp_path / "mock/1.png", tmp_path / "mock/2.png")
+    assert [item.released for item in other.release.items] == [tmp_path / "outputs/2.png", tmp_path / "outputs/1.png"]
+    assert one.provenance == other.provenance
+
+
 def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
     taken = list(phantom_cohort(4, 2, seed=5))
     photos, people = [photo.rgb for photo in taken], [photo.subject for photo in taken]
@@ -131,8 +181,8 @@ def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
     assert one.counts.withheld == 1
     assert one.provenance == other.provenance
 
-    def seen(found: Assessment) -> list[results.Finding]:  # what is looked at in the originals' own files is not ours
-        return [each for each in found.findings if not each.attacker.startswith("metadata")]
+    def seen(outcome: Assessment) -> list[results.Finding]:  # what is looked at in the originals' own files is not ours
+        return [finding for finding in outcome.findings if not finding.attacker.startswith("metadata")]
 
     assert seen(one) == seen(other)
     assert one.utility == other.utility

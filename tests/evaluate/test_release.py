@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from ganonym.errors import UsageError
+from ganonym.evaluate.acquire import Seen
+from ganonym.evaluate.attack_all import photos_of
 from ganonym.evaluate.release import read_release
 
 NAMES = ("a/one.png", "a/two.png", "b/one.png")
@@ -93,6 +95,29 @@ def test_our_keymap_decides_and_bystanders_are_left_out(folders: tuple[Path, Pat
     assert [path.relative_to(out).as_posix() for path in release.extra] == ["a/one.png"], "a bystander's is no stray"
     assert release.declared_k == pytest.approx(11)
     assert release.statement == "named at most once in eleven"
+
+
+def test_groups_are_read_and_folds_link_nobody(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    _, out, _ = folders
+    for name in ("x.png", "y.png"):
+        picture(out / "images" / name)
+    keymap = ("source", "output", "subject", "pseudonym")
+    rows = [("a/one.png", "images/x.png", "s0", "p"), ("b/one.png", "images/y.png", "s2", "q")]
+    table(out / "private/keymap.csv", keymap, *rows)
+    table(out / "manifest.csv", ("image", "subject"), ("images/x.png", "p"))
+    plain = read_release(*folders)
+    assert plain.linked
+    assert [item.group for item in plain.items] == [None] * 3
+    table(out / "private/keymap.csv", (*keymap, "group"), (*rows[0], "4"), (*rows[1], ""))
+    table(out / "manifest.csv", ("image", "fold"), ("images/x.png", "0"), ("images/y.png", "3"))
+    release = read_release(*folders)
+    assert not release.linked
+    assert [item.group for item in release.items] == [4, None, None]
+    photos = photos_of("view", Seen(*({"view": np.zeros((3, 1))},) * 3, {}, (), ()), release)
+    assert photos.groups is not None
+    assert (photos.groups.tolist(), photos.linked) == ([4, -1, -1], False)
 
 
 def test_a_list_of_pairs_must_be_sound(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 
 from ganonym.errors import GuaranteeBroken
 from ganonym.privacy.audit import Audit, Rerun, audit_rows
+from ganonym.privacy.joint import joint_k_same, shown
 from ganonym.types import Floats
 
 from .drawn_rows import Drawn, drawn, kept_space
@@ -45,7 +46,20 @@ def test_small_cohorts_and_several_photos_a_person_pass(people: int, k: int, pho
         cohort = drawn(SPACE, people, k, photos, seed)
         rng = np.random.default_rng([seed, 2])
         found = audited(cohort, cohort.shown(rng), cohort.shown(rng), 1 / k)
-        assert (found.subjects, found.unit) == (people * photos, "photos")
+        assert (found.subjects, found.unit) == (people * photos, "photos" if photos > 1 else "subjects")
+
+
+@pytest.mark.parametrize("k", [5, 20])
+def test_the_librarys_own_mechanism_passes(k: int) -> None:
+    for seed in range(10):
+        cohort = drawn(SPACE, 120, k, 2, seed)
+        joint = joint_k_same(cohort.rows, [str(owner) for owner in cohort.owners], None, SPACE, k)
+        rng = np.random.default_rng([seed, 3])
+        photos = np.flatnonzero(joint.group >= 0)
+        one, other = (np.array([shown(joint, photo, rng) for photo in photos.tolist()]) for _ in range(2))
+        bounds = np.where(joint.group >= 0, joint.bounds[joint.group], 1.0)
+        rerun = Rerun(joint.group, other)
+        assert audit_rows(cohort.rows, one, photos, cohort.owners, SPACE, bounds, rerun).bound <= 1 / k + 1e-9
 
 
 def test_without_noise_a_group_gives_one_hit_at_most() -> None:
@@ -77,7 +91,7 @@ def off_kept(rows: Floats) -> Floats:
 def test_a_row_mixed_in_stops_the_run(leak: Callable[[Drawn, np.random.Generator], Floats]) -> None:
     for seed in range(5):
         cohort = drawn(SPACE, PEOPLE, K, seed=seed)
-        with pytest.raises(GuaranteeBroken, match=r"of 300 photos: .*declared at most 0\.050"):
+        with pytest.raises(GuaranteeBroken, match=r"of 300 subjects: .*declared at most 0\.050"):
             audited(cohort, leak(cohort, np.random.default_rng(seed)))
 
 
