@@ -94,7 +94,7 @@ def test_parts_lie_where_the_landmarks_are(
 def test_nothing_lies_outside_the_face(model: AppearanceModel, people: People) -> None:
     for points, maps in people:
         away = distance_transform_edt(drawn([boundary_of(points, len(model.forehead))]) == 0)
-        assert not maps[4:].numpy()[:, away > 0].any()
+        assert not maps[4:].numpy()[:, away > 1.5].any()  # the end of a long brow touches a small face's outline
         assert maps[3].numpy()[away > 0].max() < 0.4  # the feather
         assert not maps[3].numpy()[away > 4].any()
         ring = distance_transform_edt(drawn([points[68 + len(model.forehead) :]]) == 0)

@@ -23,7 +23,7 @@ from ganonym.faces.shape import ShapeModel, centroid_size, join, normalize, spli
 from ganonym.faces.warp import rasterize
 from ganonym.types import CANVAS, Points
 from ganonym_train.appearance import mirrored, train_appearance
-from ganonym_train.photographs import TrainingPhoto, training_photographs
+from ganonym_train.photographs import TrainingPhoto, daylight, training_photographs
 from ganonym_train.shape_fit import MIRROR, fit_shape, upright
 from ganonym_train.texture_fit import (
     covariance_factor,
@@ -51,7 +51,7 @@ def fitted(training_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> A
     assert told[0].startswith("24 photographs of 12 people")
     assert output.stat().st_size <= 16 * 2**20
     with safe_open(output, framework="numpy") as file:
-        assert file.metadata() == {"kind": "appearance", "canvas": "256"}
+        assert file.metadata() == {"kind": "appearance", "canvas": "256", "expressions": "smiling"}
     return load_appearance(output)
 
 
@@ -83,10 +83,11 @@ def test_upright_is_symmetric_level_and_of_unit_size(known: AppearanceModel) -> 
 
 
 def drawn_shapes(known: ShapeModel, people: int) -> tuple[list[Points], list[str], list[str]]:
-    """Each person neutral and with three planted expressions of the model, one of them in two strengths."""
+    """Each person neutral and in six planted expressions, one for each direction; others smile once."""
     rng = np.random.default_rng(6)
     points, subjects, expressions = [], [], []
-    moods = dict(zip(("smiling", "surprised", "angry", "neutral"), [*2 * np.eye(6)[:3], np.zeros(6)], strict=True))
+    named = ("smiling", "surprised", "angry", "tired", "sad", "disgusted")
+    moods = dict(zip(("neutral", *named), [np.zeros(6), *2 * np.eye(6)], strict=True))
     for number in range(people):
         identity = sample_identity(known, rng)
         for mood, strength in moods.items():
@@ -136,7 +137,7 @@ def test_photographs_without_expressions_are_refused(known: AppearanceModel) -> 
     points, subjects, expressions = drawn_shapes(known.shape, 4)
     with pytest.raises(UsageError, match="0 people with two expressions and 12 neutral"):
         fit_shape(points[:12], subjects[:12], ["neutral"] * 12)
-    with pytest.raises(UsageError, match="4 people with two expressions"):
+    with pytest.raises(UsageError, match="3 people with two expressions"):
         fit_shape(points[:12], subjects[:12], expressions[:12])
 
 
@@ -234,7 +235,7 @@ def test_the_whole_fit_describes_the_people_it_saw(
     assert read[0] > 1.0
     rows = fitted.texture_basis.reshape(len(fitted.texture_basis), -1).astype(np.float64)
     np.testing.assert_allclose(rows @ rows.T, np.eye(len(rows)), atol=2e-3)
-    photo = next(training_photographs(training_folder))
+    photo = daylight(next(training_photographs(training_folder)))
     fine = rasterize(fitted.reference * 2 + 0.5, fitted.triangles, CANVAS * 2)
     texture = extract_texture(photo.rgb, photo.points, fitted.shape, fine, fitted.raster)
     assert texture.min() >= 0
