@@ -176,14 +176,17 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
     ]
     photos = Counter(face.subject for face, _ in kept)
     labels = {label for _, label in kept}
+    joint = hidden.joint
+    bounds = np.ones(1) if joint is None or not kept else joint.bounds[joint.group[joint.group >= 0]]
     return Released(
         subjects=len(photos),
         photos=len(kept),
         most_photos=max(photos.values(), default=0),
         directions=len(model.expression_sd),
         manifest=manifest,
-        sizes=() if hidden.joint is None else tuple(hidden.joint.sizes.tolist()),
-        worst=1.0 if hidden.joint is None else float(hidden.joint.bounds.max(initial=0.0)),
+        sizes=() if joint is None else tuple(joint.sizes.tolist()),
+        worst=float(bounds.max()),
+        average=float(bounds.mean()),
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )
