@@ -82,17 +82,17 @@ def lone_name(key: bytes, photo: str, index: int = 0) -> str:
     return pseudonym(key, "image", f"{photo}\0{index}" if index else photo) + ".png"
 
 
-def deal_folds(key: bytes, people: Mapping[str, str | None]) -> dict[str, int]:
-    """A fold 0 … FOLDS − 1 for everybody, by which receivers can keep the photos of one person together.
+def deal_folds(key: bytes, circles: Mapping[str, str | None]) -> dict[str, int]:
+    """A fold 0 … FOLDS − 1 for each of `circles`, which are to stay together when receivers learn and test.
 
-    `people` are subjects with their labels. Within a label people are put into a keyed order and dealt in turn, so
-    that folds are equally large over all and in every class, to within one.
+    A circle is a group or a person, given with its label. Within a label they are put into a keyed order and dealt in
+    turn, so that folds have equally many over all and of every class, to within one.
 
     >>> sorted(deal_folds(bytes(32), dict.fromkeys("abcdef")).values())
     [0, 0, 1, 2, 3, 4]
     """
-    order = sorted(people, key=lambda person: (people[person] or "", pseudonym(key, "fold", person)))
-    return {person: place % FOLDS for place, person in enumerate(order)}
+    order = sorted(circles, key=lambda circle: (circles[circle] or "", pseudonym(key, "fold", circle)))
+    return {circle: place % FOLDS for place, circle in enumerate(order)}
 
 
 def seed_for(key: bytes, seed: int, name: str) -> int:

@@ -1,4 +1,4 @@
-"""`ganonym plan`: what each mechanism would promise and give for a release of this size, before any work."""
+"""`ganonym plan`: what a release of these photographs, or of so many people, would promise and give."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganonym.settings import Settings
+from ganonym_cli.cohort import cohort_tables
 from ganonym_cli.console import Output
-from ganonym_cli.options import Distinct, Jobs, Json, Quiet, Seed
+from ganonym_cli.options import Distinct, Given, Jobs, Json, Profile, Quiet, Seed, settings_from, settings_options
 from ganonym_cli.sweep import numbers
 from ganonym_cli.table import Table
 
@@ -22,17 +24,25 @@ if TYPE_CHECKING:
     from ganonym.evaluate.plan import Budgets, ReleaseForecast
 
 
+PLAN = {"Privacy": ("policy", "keep", "small_classes", "link", "subject_face")}
+
+
+@settings_options(Settings, PLAN)
 def plan(
     photos: Annotated[
-        Path | None, typer.Argument(metavar="[PHOTOS]", help="Folder whose people are audited.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="[PHOTOS]", help="Folder of which a release is planned.", show_default=False),
     ] = None,
+    *,
     manifest: Annotated[Path | None, typer.Option(help="CSV of the photos: image, subject, …")] = None,
     distinct: Distinct = None,
     subjects: Annotated[
         int | None,
         typer.Option(min=2, max=20_000, help="People in the release.", show_default="those of the manifest"),
     ] = None,
-    k: Annotated[str, typer.Option("-k", help="k-same: group sizes.")] = "5,11,20",
+    given: Given,
+    profile: Profile = None,
+    k: Annotated[str, typer.Option("-k", help="k-same: group sizes of the tables.")] = "5,11,20",
     codes: Annotated[str, typer.Option("--codes", help="codebook: sizes.")] = "16,32,64",
     epsilon: Annotated[str, typer.Option("--epsilon", help="metric: ε, per population SD.")] = "0.5,1,2",
     directions: Annotated[int, typer.Option(min=1, max=40, help="metric: identity directions.")] = 8,
@@ -43,12 +53,15 @@ def plan(
 ) -> None:
     """Forecast privacy and signal of mechanisms and budgets, on virtual shapes of as many people.
 
-    With PHOTOS and --manifest also an audit: subjects whose photographs look like one person's, since k counts people.
+    With PHOTOS what a release of them would keep, of each axis, and whom it cannot serve; and with --manifest an audit:
+    subjects whose photographs look like one person's, since k counts people.
     """
+    from ganonym.batch.cohort import plan_cohort
     from ganonym.errors import UsageError
     from ganonym.evaluate.plan import audit_subjects, forecast_release
 
     output, budgets = Output(as_json, quiet), _budgets(k, codes, epsilon, directions)
+    settings = settings_from(given, profile).changed(seed=seed, **({} if jobs is None else {"jobs": jobs}))
     budgets.mechanisms(10**6)  # refuses what is no budget, before photographs are read
     audited: dict[str, object] = {}
     shown: list[RenderableType] = []
@@ -56,19 +69,22 @@ def plan(
         if photos is not None:
             number, audit = audit_subjects(photos, manifest, distinct, jobs or os.cpu_count() or 1, advance)
             subjects = subjects or number
-            audited, shown = _audit_json(audit), _audit_tables(audit)
-        elif manifest is not None or distinct is not None:
-            raise UsageError("--manifest and --distinct are about photographs.", "Name their folder, too.")
+            planned = plan_cohort(photos, settings, budgets.k, manifest=manifest, distinct=distinct, progress=advance)
+            audited = _audit_json(audit) | planned.to_json()
+            shown = [*cohort_tables(planned), *_audit_tables(audit)]
+        elif about := [name for name, path in (("manifest", manifest), ("distinct", distinct)) if path] + [*given]:
+            named = ", ".join(f"--{name.replace('_', '-')}" for name in about)
+            raise UsageError(f"this is about photographs: {named}.", "Name their folder, too.")
         if subjects is None:
             raise UsageError("how many people are released?", "Give --subjects, or photographs with --manifest.")
         forecast = forecast_release(subjects, budgets, seed, advance)
     output.result(
         asdict(forecast) | {"simulated": True} | audited,
+        *shown,
         _table(forecast),
         _gates(forecast),
         f"With {subjects} subjects no attack can be shown to succeed less often than {forecast.least_provable:.3f} "
         "(one-sided 95 % bound when it names nobody).",
-        *shown,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
-from ganonym.privacy.subject import AGE_BANDS
 from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
 
+AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 _OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 
@@ -108,7 +108,7 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
             "cautions": list(cautions(settings, lines)),
         }
     labels = release.labels
-    owners = _owners(run, lines, labels, settings)
+    owners = _owners(run, lines, release, settings)
     rows = [_row(run, line, labels.get(line["output"]), inventory, given.short, settings) for line in lines]
     rows = [(image(line), owner, *row) for line, owner, row in zip(lines, owners, rows, strict=True)]
     doubts = [(line["source"], image(line), *map(str, doubt)) for line in lines for doubt in line.get("doubts", ())]
@@ -140,12 +140,31 @@ def _row(
     return tuple(plain(cell) for cell in cells.values())
 
 
-def _owners(run: Run, lines: Sequence[JSON], labels: Mapping[str, str | None], settings: Settings) -> list[str]:
-    """What manifest.csv says of whose output each is: the person's pseudonym, or a fifth of all people."""
+def _owners(run: Run, lines: Sequence[JSON], release: ReleasePlan, settings: Settings) -> list[str]:
+    """What manifest.csv says of whose output each is: the person's pseudonym, or a fold."""
     if settings.link == "subject":
         return [pseudonym(run.key, "subject", line["subject"]) for line in lines]
-    folds = deal_folds(run.key, {line["subject"]: labels.get(line["output"]) for line in reversed(lines)})
-    return [str(folds[line["subject"]]) for line in lines]
+    circles = fold_circles(lines, release)
+    labels = release.labels
+    folds = deal_folds(run.key, {own: labels.get(line["output"]) for own, line in zip(circles, lines, strict=True)})
+    return [str(folds[own]) for own in circles]
+
+
+def fold_circles(lines: Sequence[JSON], release: ReleasePlan) -> list[str]:
+    """What stays together in one fold, for each of the ledger's `lines` of outputs.
+
+    With k-same it is the group, which an output shows anyway, and an output without one is alone: folds of people would
+    tell which outputs of several groups may belong together, and with it who they are (docs/adr/0020-folds.md). Other
+    mechanisms have no groups, and what they promise does not rest on the number of people: there it is the person.
+    """
+    if release.guarantee.mechanism != "k-same":
+        return [f"person {line['subject']}" for line in lines]
+    groups = {item.output: item.group for item in release.items}
+    numbers = [groups.get(line["output"]) for line in lines]
+    return [
+        f"output {line['output']}" if number is None else f"group {number}"
+        for line, number in zip(lines, numbers, strict=True)
+    ]
 
 
 def _age_band(years: float) -> str:

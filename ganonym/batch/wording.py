@@ -38,10 +38,10 @@ _NOT_PROMISED = """\
 
 
 _LINKS = {
-    "photo": "nothing says which outputs are of one person; they share a value of the column `fold` (0 to 4, keyed) "
-    "with those of a fifth of all people, so that whoever learns from outputs can keep people apart",
-    "subject": "the column `subject` says which outputs are of one person, and they share an identity and a surrogate: "
-    "whoever attacks can use all of them at once",
+    "photo": "nothing says which outputs are of one person; the column `fold` (0 to 4, keyed) keeps outputs of one {} "
+    "together: who learns from some folds and tests on another tests on faces that were not learned",
+    "subject": "the column `subject` says which outputs are of one person, and they share an identity: whoever attacks "
+    "can use all of them at once",
 }
 
 
@@ -77,7 +77,8 @@ def report_text(
             "- position, size and roll of a face, and its skin colour coarsened to at most 11 bits, which sets the "
             "light of the new face, come from the photo: outside the budget above"
         ]
-    page += [f"- {_LINKS[settings.link]}"]
+    together = "group, which show one face" if promise.mechanism == "k-same" else "person"
+    page += [f"- {_LINKS[settings.link].format(together)}"]
     page += [
         "- an output that resembles its source is drawn anew, up to three times: which draw was kept may tell up to 2 "
         "bits more, outside the budget above"

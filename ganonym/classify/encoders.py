@@ -89,16 +89,16 @@ def read_foundation(path: Path | None = None, sha256: str | None = None, bundled
     """
     if path is None:
         if sha256 is not None:
-            raise UsageError("--sha256 is the digest of an --encoder, and none is given.", "Give both, or neither.")
+            raise UsageError("sha256 is the digest of an encoder, and none is given.", "Give both, or neither.")
         return read_tensors(verified_path(bundled))[0]
     if not path.is_file():
         raise EnvironmentFault(f"there is no file {path}.", "Give the safetensors file of a pretrained network.")
     digest = sha256_file(path)
     if sha256 is None:
-        raise UsageError(f"{path} is given without its digest.", f"If you trust the file: --sha256 {digest}")
+        raise UsageError(f"{path} is given without its digest.", f"If you trust the file: its sha256 is {digest}")
     if digest != sha256.lower():
         raise EnvironmentFault(
-            f"{path} has SHA-256 {digest}, not {sha256}.", "Give its digest with --sha256 if you trust the file."
+            f"{path} has SHA-256 {digest}, not {sha256}.", "Give that digest as sha256 if you trust the file."
         )
     return read_tensors(path)[0]
 

@@ -97,7 +97,7 @@ class Model:
         Raises UsageError when `key` is another than that of its training, and OSError.
         """
         if key.mark != self.card.key:
-            raise UsageError("this is not the key with which the model was trained.", "Give the right --key-file.")
+            raise UsageError("this is not the key with which the model was trained.", "Give the right key file.")
         seen, people = set(self.card.seen), set(self.card.people)
         photos: list[str] = []
         others: dict[str, str] = {}
@@ -206,7 +206,7 @@ def load_model(folder: Path, find_foundation: Callable[[str], Arrays], device: s
     foundation = find_foundation(configuration.bundled_start) if configuration.pretrained_start else {}
     if card.foundation != digest(foundation):
         raise EnvironmentFault(
-            f"the model in {folder} started from another recognizer.", "Give its file with --encoder and --sha256."
+            f"the model in {folder} started from another recognizer.", "Give its file as encoder, and its sha256."
         )
     arrays, _ = read_tensors(folder / WEIGHTS)
     if _sealed(arrays, card.names) != file.weights:

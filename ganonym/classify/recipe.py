@@ -179,9 +179,9 @@ def chosen_system(
         refuse_encoder(encoder, recipe.name)
     elif preset == "full" and encoder.path is None:
         raise UsageError(
-            f"--preset full of {recipe.name} starts from a network of yours: the bundled one is small and has seen "
+            f"the full preset of {recipe.name} starts from a network of yours: the bundled one is small and has seen "
             "virtual people only.",
-            "Give its safetensors file with --encoder and its digest with --sha256, or take --preset small.",
+            "Give its safetensors file as encoder and its digest as sha256, or take the small preset.",
         )
     from ganonym.classify.encoders import read_foundation  # needs torch
 
@@ -192,7 +192,7 @@ def chosen_system(
 
 def refuse_encoder(encoder: Encoder, name: str) -> None:
     """Raises UsageError for a network that the system called `name` does not start from."""
-    options = (("--encoder", encoder.path), ("--sha256", encoder.sha256))
+    options = (("encoder", encoder.path), ("sha256", encoder.sha256))
     if given := [option for option, value in options if value is not None]:
         raise UsageError(f"{' and '.join(given)}: {name} starts from no pretrained network.", "Leave it out.")
 

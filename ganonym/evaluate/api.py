@@ -18,8 +18,16 @@ from ganonym.evaluate.compare import Comparison, compare, trials_in
 from ganonym.evaluate.inputs import Options, check_choices, read_input, trial_salt
 from ganonym.evaluate.report.pages import write_comparison
 from ganonym.evaluate.report.write import refuse_place, write_reports
-from ganonym.evaluate.sources import Originals, People, Released, as_files, originals_as_folder, people_as_manifest
-from ganonym.evaluate.utility.candidates import Added
+from ganonym.evaluate.sources import (
+    Originals,
+    People,
+    Released,
+    as_files,
+    originals_as_folder,
+    path_of,
+    people_as_manifest,
+)
+from ganonym.evaluate.utility.four_cells import Added
 from ganonym.evaluate.verdict.policy import Policy, load_policy
 from ganonym.extras import require
 from ganonym.settings import Settings
@@ -135,7 +143,7 @@ def released_by(method: Method, photos: Path, manifest: Path, folder: Path, opti
     """What `assess` is to be given: a release made in `folder` by settings, or the method itself."""
     if not isinstance(method, (Settings, BaselineSettings)):
         return method
-    job = BatchJob(photos, folder, method, manifest, distinct=options.get("distinct"))
+    job = BatchJob(photos, folder, method, manifest, distinct=path_of(options.get("distinct")))
     result = run_batch(job, progress=options.get("progress"))
     if result.anonymized + result.skipped == 0:
         raise UsageError("nothing was released.", "Choose a smaller k.")

@@ -18,10 +18,10 @@ from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
 from ganonym.evaluate.release import Release, read_release
-from ganonym.evaluate.sources import Anonymize, Files
+from ganonym.evaluate.sources import Anonymize, Files, path_of
 from ganonym.evaluate.suite import SUITE, installed, suite
-from ganonym.evaluate.utility.candidates import Added
 from ganonym.evaluate.utility.features import PerceptualDistance, lpips_weights
+from ganonym.evaluate.utility.four_cells import Added
 from ganonym.evaluate.verdict.policy import Policy
 from ganonym.manifest import match, read_manifest
 from ganonym.photos.source import walk
@@ -35,7 +35,7 @@ UNTITLED = "A release of face photographs"
 
 
 class Options(TypedDict, total=False):
-    """What else may be told to `assess`, each by its name.
+    """What else may be told to `assess`, each by its name; files and folders as `str` or `Path`.
 
     seed            of everything that is drawn; equal seeds give equal bytes (0)
     jobs            worker processes (1); with more, `attackers` must be of importable classes
@@ -55,13 +55,13 @@ class Options(TypedDict, total=False):
     seed: int
     jobs: int
     title: str
-    pairs: Path | None
+    pairs: str | Path | None
     columns: Sequence[str] | None
-    distinct: Path | None
-    mock: Path | Anonymize | None
+    distinct: str | Path | None
+    mock: str | Path | Anonymize | None
     recognizers: Sequence[str]
-    donors: Path | None
-    distractors: Path | None
+    donors: str | Path | None
+    distractors: str | Path | None
     today: date | None
     progress: Progress
 
@@ -117,8 +117,8 @@ def read_input(
     classifiers: Sequence[Added] = (),
 ) -> AssessmentInput:
     """Read and pair everything that is named. Raises UsageError and EnvironmentFault."""
-    distinct, donors = options.get("distinct"), options.get("donors")
-    further, seed = options.get("distractors"), options.get("seed", 0)
+    distinct, donors = path_of(options.get("distinct")), path_of(options.get("donors"))
+    further, seed = path_of(options.get("distractors")), options.get("seed", 0)
     release = read_release(
         files.originals, files.released, files.manifest, files.pairs, options.get("columns"), distinct
     )

@@ -58,27 +58,37 @@ def as_files(
     originals: Originals,
     released: Released,
     people: People,
-    pairs: Path | None = None,
-    mock: Path | Anonymize | None = None,
+    pairs: str | Path | None = None,
+    mock: str | Path | Anonymize | None = None,
 ) -> Files:
     """Write below `private` whatever is no file yet. Raises UsageError on pictures or people that do not fit."""
     photos = originals_as_folder(private / "photos", originals)
     manifest = people_as_manifest(private / "people.csv", photos, people)
+    listed_pairs = path_of(pairs)
     if isinstance(released, (str, Path)):
         folder = Path(released)
-    elif pairs is not None:
+    elif listed_pairs is not None:
         raise UsageError("a list of pairs is about a folder of outputs.", "Leave it out, or name the folder.")
     else:
-        folder, pairs = private / "released", private / "pairs.csv"
+        folder, listed_pairs = private / "released", private / "pairs.csv"
         images = list(match(read_manifest(manifest), walk(photos).photos).rows)
         outputs = _treated(photos, images, released) if callable(released) else _listed(images, released)
-        _write_outputs(folder, pairs, outputs)
+        _write_outputs(folder, listed_pairs, outputs)
     if not callable(mock):
-        return Files(photos, folder, manifest, pairs, mock)
+        return Files(photos, folder, manifest, listed_pairs, path_of(mock))
     again, listed = private / "mock", private / "mock.csv"
     images = list(match(read_manifest(manifest), walk(photos).photos).rows)
     _write_outputs(again, listed, _treated(photos, images, mock), "second output")
-    return Files(photos, folder, manifest, pairs, again, listed)
+    return Files(photos, folder, manifest, listed_pairs, again, listed)
+
+
+def path_of(given: str | Path | None) -> Path | None:
+    """A file or folder that may be left out.
+
+    >>> path_of("pairs.csv"), path_of(None)
+    (PosixPath('pairs.csv'), None)
+    """
+    return None if given is None else Path(given)
 
 
 def originals_as_folder(folder: Path, originals: Originals) -> Path:

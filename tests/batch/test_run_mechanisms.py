@@ -10,9 +10,13 @@ import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.job import BatchJob
+from ganonym.batch.report import fold_circles
 from ganonym.batch.run import run_batch
+from ganonym.privacy.guarantee import Guarantee
 from ganonym.pseudonym import pseudonym
-from ganonym.settings import Link, Settings
+from ganonym.release_plan import ReleaseItem, ReleasePlan
+from ganonym.settings import Link, Mechanism, Settings
+from ganonym.types import Refusal
 
 SERIAL = Settings(engine="serial", k=3)
 
@@ -60,8 +64,9 @@ def test_too_few_people_get_the_codebook(photos: Path, tmp_path: Path) -> None:
     assert "codebook: there are only" in (tmp_path / "out/REPORT.md").read_text()
 
 
-def test_unless_asked_for_nothing_that_leaves_links_the_outputs_of_a_person(tmp_path: Path, key_file: Path) -> None:
-    """A folder for each of seven people, two photos each; three of them of a second class."""
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A folder for each of seven people, two photos each, three of them of a second class; and their manifest."""
     lines = ["image,subject,syndrome"]
     for person in range(7):
         for photo in range(2):
@@ -69,23 +74,46 @@ def test_unless_asked_for_nothing_that_leaves_links_the_outputs_of_a_person(tmp_
             save_photo(tmp_path / "in" / name, 10 * person + photo)
             lines.append(f"{name},{person},{'x' if person < 4 else 'y'}")
     (tmp_path / "people.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.mark.parametrize("mechanism", ["k-same", "codebook"])
+def test_unless_asked_for_nothing_that_leaves_links_the_outputs_of_a_person(
+    pairs: Path, key_file: Path, mechanism: Mechanism
+) -> None:
     for link in get_args(Link):
-        settings, out = Settings(engine="serial", k=3, link=link), tmp_path / link
-        run_batch(BatchJob(tmp_path / "in", out, settings, tmp_path / "people.csv", key_file), PIPELINE)
-    owners = {row["output"]: row["subject"] for row in rows(tmp_path / "photo/private/keymap.csv")}
-    shared = rows(tmp_path / "photo/manifest.csv")
+        settings = Settings(engine="serial", mechanism=mechanism, k=3, link=link)
+        run_batch(BatchJob(pairs / "in", pairs / link, settings, pairs / "people.csv", key_file), PIPELINE)
+    owners = {row["output"]: row["subject"] for row in rows(pairs / "photo/private/keymap.csv")}
+    shared = rows(pairs / "photo/manifest.csv")
     assert list(shared[0]) == ["image", "fold", "syndrome", "protection"]
     assert {row["image"].count("/") for row in shared} == {1}, "folders are people"
-    folds = {person: {row["fold"] for row in shared if owners[row["image"]] == person} for person in owners.values()}
-    assert {len(own) for own in folds.values()} == {1}, "all photos of a person are in one fold"
-    dealt = [int(fold) for own in folds.values() for fold in own]
-    assert sorted(dealt) == [0, 0, 1, 1, 2, 3, 4]
-    said = {path.name: path.read_text() for path in (tmp_path / "photo").iterdir() if path.is_file()}
+    if mechanism == "codebook":
+        folds = {
+            person: {row["fold"] for row in shared if owners[row["image"]] == person} for person in owners.values()
+        }
+        assert {len(own) for own in folds.values()} == {1}, "all photos of a person are in one fold"
+        assert sorted(int(fold) for own in folds.values() for fold in own) == [0, 0, 1, 1, 2, 3, 4]
+    said = {path.name: path.read_text() for path in (pairs / "photo").iterdir() if path.is_file()}
     key = key_file.read_bytes()
     for person in range(7):
         assert not any(pseudonym(key, "subject", str(person)) in text for text in said.values())
     assert "nothing says which outputs are of one person" in said["REPORT.md"]
-    linked = rows(tmp_path / "subject/manifest.csv")
+    linked = rows(pairs / "subject/manifest.csv")
     assert list(linked[0]) == ["image", "subject", "syndrome", "protection"]
     assert len({row["subject"] for row in linked}) == 7
     assert len({row["image"].split("/")[1] for row in linked}) == 7
+
+
+def test_a_fold_keeps_a_group_together_and_says_no_more() -> None:
+    """Two people of two photos each, in three groups; one output without a group."""
+    lines = [{"output": f"{number}.png", "subject": "AB"[number % 2]} for number in range(5)]
+    nothing = Refusal("baseline", "not asked for here")
+    items = tuple(
+        ReleaseItem("", 0, 0, "", line["subject"], line["output"], nothing, None, group)
+        for line, group in zip(lines, (0, 1, 1, 2, None), strict=True)
+    )
+    grouped = ReleasePlan(items, Guarantee("k-same", "", (), {}), None, "")
+    assert fold_circles(lines, grouped) == ["group 0", "group 1", "group 1", "group 2", "output 4.png"]
+    alone = ReleasePlan(items, Guarantee("codebook", "", (), {}), None, "")
+    assert fold_circles(lines, alone) == ["person A", "person B", "person A", "person B", "person A"]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
+from ganonym.batch.cohort import CohortPlan
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.encode import encode_png
+from ganonym.privacy.forecast import Cohort, forecast_cohort, rate_distortion
+from ganonym.privacy.kept import kept_space
 from ganonym.statistics.intervals import proportion
+from ganonym_cli.cohort import cohort_tables
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 
@@ -89,14 +97,48 @@ def test_the_audit_finds_one_person_under_two_ids(ganonym: Run, cohort: Path, tm
     assert (ended.code, told["subjects"], told["compared"]) == (0, 4, 6)
     assert [suspect["subjects"] for suspect in told["suspects"]] == [["phantom-0001", "stranger"]]
     assert told["suspects"][0]["distance"] < 0.45
-    assert "stranger" in ganonym(*command).out
+    shown = " ".join(ganonym(*command).out.split())
+    assert "stranger" in shown
+    assert (told["cohort"]["k"], told["cohort"]["people"], told["cohort"]["groups"]) == (20, 4, 0)
+    assert "k-same with k = 20 cannot release these 4 people. Instead:" in shown
+    assert "pool with another site: 16 more people make a group" in shown
+    assert [(line["people"], line["k"]) for line in told["curve"]] == [(2, 2), (4, 2)]
     word = tmp_path / "distinct.csv"
     word.write_text("phantom-0001,stranger\n")
     assert json.loads(ganonym(*command, "--distinct", word, "--json").out)["suspects"] == []
     assert sorted(path.name for path in cohort.iterdir()) == ["people.csv", "photos"], "nothing is written"
 
 
+def test_a_cohorts_tables_fit_and_name_whom_it_cannot_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rng = np.random.default_rng(1)
+    rows = np.stack([np.r_[rng.normal(1.0, 0.3, 40), np.full(6, -2.0)], rng.standard_normal(46)], axis=1)
+    flat = {"axes": np.eye(2), "weights": np.ones(2), "mean": np.zeros(2), "covariance": np.eye(2)}
+    space = replace(kept_space(), names=("tone", "sign 1"), **flat)
+    bands = {"tone": ["light"] * 40 + ["dark"] * 6}
+    cohort = Cohort(rows, [str(number) for number in range(46)], None, bands)
+    forecast, curve = forecast_cohort(cohort, space, 11), rate_distortion(cohort, space, (5, 11))
+    text = io.StringIO()
+    Console(file=text, width=80).print(*cohort_tables(CohortPlan("photo", forecast, curve, {"no-face": 2})), sep="\n")
+    shown = text.getvalue()
+    assert max(map(len, shown.splitlines())) <= 80
+    said = " ".join(shown.split())
+    assert f"46 of 46 photos in {forecast.groups} groups of at least 11 people" in said
+    assert f"at most {forecast.bits:.1f} bits" in said
+    assert "No usable face: no-face 2." in said
+    assert f"{forecast.unserved[0].shift:.1f} SD lighter" in said
+    assert "For tone dark, who are off the most:" in said
+    assert "weights = { tone = 1.0 }" in said
+    served = forecast_cohort(Cohort(rows[:40], cohort.owners[:40]), space, 11)
+    text = io.StringIO()
+    Console(file=text, width=80).print(*cohort_tables(CohortPlan("subject", served, (), {})))
+    assert "No tone and no age is so rare" in text.getvalue()
+    assert "40 of 40 people in" in text.getvalue()
+    assert "Expression is outside of that" in text.getvalue()
+
+
 def test_an_audit_needs_photographs_and_a_manifest(ganonym: Run, cohort: Path) -> None:
     assert ganonym("plan").code == 2
     assert "--manifest" in ganonym("plan", cohort / "photos").err
     assert "Name their folder" in ganonym("plan", "--manifest", cohort / "people.csv").err
+    assert "photographs: --keep" in ganonym("plan", "--subjects", 40, "--keep", "signs").err

@@ -19,7 +19,7 @@ from ganonym.evaluate import assessment as results
 from ganonym.evaluate.api import assess
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attackers.attacker import Fixed, Sample, euclidean
-from ganonym.evaluate.inputs import read_input
+from ganonym.evaluate.inputs import AssessmentInput, read_input
 from ganonym.evaluate.sources import as_files
 from ganonym.evaluate.verdict.policy import load_policy
 from ganonym.phantom.cohort import phantom_cohort
@@ -131,6 +131,38 @@ def test_a_second_run_pairs_up_with_photos_and_withholds_its_own(tmp_path: Path)
     assert read_input(as_files(tmp_path / "b", photos, blurred, None), load_policy("internal"), {}).mock == ()
 
 
+def test_files_and_folders_may_be_named_in_words(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("photos", "outputs", "mock", "others"):
+        (tmp_path / folder).mkdir()
+        for name in ("1.png", "2.png"):
+            pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            (tmp_path / folder / name).write_bytes(encode_png(pixels))
+    (tmp_path / "pairs.csv").write_text("source,output\n1.png,2.png\n2.png,1.png\n")
+    (tmp_path / "others" / "donors.csv").write_text("image,subject\n1.png,x\n2.png,y\n")
+    (tmp_path / "distinct.csv").write_text("a,A\n")
+    choices: dict[str, Any] = {
+        "distinct": tmp_path / "distinct.csv",
+        "donors": tmp_path / "others" / "donors.csv",
+        "distractors": tmp_path / "others",
+    }
+
+    def read(kind: type[Path] | type[str]) -> AssessmentInput:
+        folder, mock, pairs = (kind(tmp_path / name) for name in ("photos", "mock", "pairs.csv"))
+        private = tmp_path / kind.__name__
+        private.mkdir()
+        files = as_files(private, folder, kind(tmp_path / "outputs"), ["a", "A"], pairs, mock)
+        options: Any = {name: kind(path) for name, path in choices.items()}
+        return read_input(files, load_policy("internal"), options)
+
+    one, other = read(Path), read(str)
+    assert one.donors == other.donors == ((tmp_path / "others/1.png", "x"), (tmp_path / "others/2.png", "y"))
+    assert one.distractors == other.distractors == (tmp_path / "others/1.png", tmp_path / "others/2.png")
+    assert one.mock == other.mock == (tmp_path / "mock/1.png", tmp_path / "mock/2.png")
+    assert [item.released for item in other.release.items] == [tmp_path / "outputs/2.png", tmp_path / "outputs/1.png"]
+    assert one.provenance == other.provenance
+
+
 def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
     taken = list(phantom_cohort(4, 2, seed=5))
     photos, people = [photo.rgb for photo in taken], [photo.subject for photo in taken]
@@ -149,8 +181,8 @@ def test_memory_and_folder_give_the_same_findings(tmp_path: Path) -> None:
     assert one.counts.withheld == 1
     assert one.provenance == other.provenance
 
-    def seen(found: Assessment) -> list[results.Finding]:  # what is looked at in the originals' own files is not ours
-        return [each for each in found.findings if not each.attacker.startswith("metadata")]
+    def seen(outcome: Assessment) -> list[results.Finding]:  # what is looked at in the originals' own files is not ours
+        return [finding for finding in outcome.findings if not finding.attacker.startswith("metadata")]
 
     assert seen(one) == seen(other)
     assert one.utility == other.utility

@@ -13,7 +13,7 @@ from ganonym.evaluate.acquire import Acquired, Seen
 from ganonym.evaluate.attack_all import Attacked, attack_all, released_values
 from ganonym.evaluate.attack_one import FUSED
 from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Matcher, Sample, View, euclidean
-from ganonym.evaluate.controls.run import control_all
+from ganonym.evaluate.controls.holds import control_all
 from ganonym.evaluate.integrity import integrity_faults, outputs_as_copies
 from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.evaluate.metrics.strata import CONDITIONED, DISTINCTIVE, OTHER_SESSION

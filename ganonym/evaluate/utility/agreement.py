@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from skimage.metrics import structural_similarity
 
 from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
@@ -29,7 +30,10 @@ MARGIN = 0.15
 IDENTICAL_DB = 100.0
 # Weights of the five scales (Wang et al. 2003); the coarsest is 12 px, the window of 11 px still fits.
 _SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_Kind = TypeVar("_Kind", np.float64, np.bool_)
+SIGMA = 1.5
+_C1 = (0.01 * 255) ** 2
+_BORDER = 5  # half the window of σ = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def agree(original: Sample, released: Sample) -> Agreement:
             aligned(sample.rgb, points, ALIGNED_SIDE)
             for sample, points in ((original, place), (released, released.place))
         ]
-    likeness = None if pair is None else float(structure(*map(luma, pair))[0].mean())
+    likeness = None if pair is None else structure(luma(pair[0]), luma(pair[1]))[0]
     if original.rgb.shape != released.rgb.shape:
         same = None if pair is None else bool(np.abs(pair[0] - pair[1].astype(np.int16)).mean() < 1.0)
         return Agreement(ssim_aligned=likeness, pixel_equal=same)
@@ -81,7 +85,7 @@ def agree(original: Sample, released: Sample) -> Agreement:
     error = sum(_squared_error(original.rgb[strip], released.rgb[strip]) for strip in strips)
     around = original.rgb.size - one.size
     return Agreement(
-        ssim_face=float(structure(*face)[0].mean()),
+        ssim_face=structure(*face)[0],
         ms_ssim_face=multi_scale(*face),
         psnr_face=_decibels(_squared_error(one, other) / one.size),
         ssim_outside=_outside(original.rgb, released.rgb, (left, top, right, bottom)),
@@ -105,16 +109,24 @@ def face_box(points: Points, rgb: RGB) -> tuple[int, int, int, int]:
     return x[0], y[0], x[1], y[1]
 
 
-def structure(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Maps (h, w) of SSIM and of its contrast-and-structure part, for luma (h, w) in 0…255; σ = 1.5 px.
+def structure(one: Floats, other: Floats) -> tuple[float, Floats]:
+    """SSIM (Wang et al. 2004) of luma (h, w) in 0…255, by scikit-image: its mean, and its map (h, w).
 
-    Half a window at the border is left out, as in scikit-image's `gaussian_weights`.
+    Gaussian window of σ = 1.5 px, 11 px wide, and variances over the window's weights, as the paper has them;
+    scikit-image's own default, a flat window of 7 px and sample variances, gives other numbers. The mean leaves out
+    half a window at the border. Raises ValueError under 11 px.
     """
-    means = [gaussian_filter(field, 1.5, truncate=3.5) for field in (one, other, one * one, other * other, one * other)]
-    mean, mean2, square, square2, product = (blurred[5:-5, 5:-5] for blurred in means)
-    covariance, variances = product - mean * mean2, square - mean**2 + square2 - mean2**2
-    contrast = (2 * covariance + _C2) / (variances + _C2)
-    return (2 * mean * mean2 + _C1) / (mean**2 + mean2**2 + _C1) * contrast, contrast
+    mean, whole = structural_similarity(
+        one, other, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False, data_range=255, full=True
+    )
+    return float(mean), whole
+
+
+def contrast(one: Floats, other: Floats) -> float:
+    """Mean of SSIM's contrast-and-structure part, which scikit-image does not give: SSIM without its luminance part."""
+    mean, mean2 = (gaussian_filter(picture, SIGMA, truncate=3.5) for picture in (one, other))
+    luminance = (2 * mean * mean2 + _C1) / (mean**2 + mean2**2 + _C1)
+    return float(_inner(structure(one, other)[1] / luminance).mean())
 
 
 def multi_scale(one: Floats, other: Floats) -> float:
@@ -126,11 +138,16 @@ def multi_scale(one: Floats, other: Floats) -> float:
         raise ValueError(f"MS-SSIM needs pictures of 176 px, these are {one.shape}")
     product = 1.0
     for scale, weight in enumerate(_SCALES):
-        whole, contrast = structure(one, other)
         last = scale == len(_SCALES) - 1
-        product *= max(float((whole if last else contrast).mean()), 0.0) ** weight
+        likeness = structure(one, other)[0] if last else contrast(one, other)
+        product *= max(likeness, 0.0) ** weight
         one, other = _halved(one), _halved(other)
     return product
+
+
+def _inner(field: NDArray[_Kind]) -> NDArray[_Kind]:
+    """A map without the border, where the window reaches beyond the picture."""
+    return field[_BORDER:-_BORDER, _BORDER:-_BORDER]
 
 
 def _outside(one: RGB, other: RGB, box: tuple[int, int, int, int]) -> float | None:
@@ -139,12 +156,12 @@ def _outside(one: RGB, other: RGB, box: tuple[int, int, int, int]) -> float | No
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     if min(size) < 12:
         return None
-    whole = structure(_grey(one, size), _grey(other, size))[0]
+    whole = _inner(structure(_grey(one, size), _grey(other, size))[1])
     free = np.ones(size[::-1], dtype=bool)
     x0, y0 = (max(math.floor(edge * scale) - 5, 0) for edge in box[:2])
     x1, y1 = (math.ceil(edge * scale) + 5 for edge in box[2:])
     free[y0:y1, x0:x1] = False
-    free = free[5:-5, 5:-5]
+    free = _inner(free)
     return float(whole[free].mean()) if free.any() else None
 
 

@@ -29,8 +29,7 @@ from ganonym.evaluate.assessment import (
 )
 from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSAL, REVERSE, SAME_PHOTO
-from ganonym.evaluate.verdict.judge import Judgement, excesses, groups, rates
-from ganonym.evaluate.verdict.policy import Mode, Policy, RateRule
+from ganonym.evaluate.verdict.policy import Judgement, Mode, Policy, RateRule, excesses, groups, rates
 
 # "All photos" and the mock run also see the output of the very photo in the gallery; the stricter gate is theirs.
 CROSS_PHOTO = (OTHER_PHOTO, ALL_PHOTOS, REVERSE, PARROT)

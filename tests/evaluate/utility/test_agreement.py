@@ -6,10 +6,19 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ganonym.evaluate.attackers.attacker import Sample
-from ganonym.evaluate.utility.agreement import IDENTICAL_DB, Agreement, agree, face_box, multi_scale, structure
+from ganonym.evaluate.utility.agreement import (
+    IDENTICAL_DB,
+    Agreement,
+    agree,
+    contrast,
+    face_box,
+    multi_scale,
+    structure,
+)
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import RGB, Points
 
@@ -29,7 +38,18 @@ def test_structural_similarity_is_scikit_images() -> None:
     one = picture(1)[..., 0].astype(np.float64)
     other = np.clip(one + np.random.default_rng(2).normal(0, 20, one.shape), 0, 255)
     expected = structural_similarity(one, other, gaussian_weights=True, use_sample_covariance=False, data_range=255)
-    assert structure(one, other)[0].mean() == pytest.approx(expected, abs=1e-9)
+    assert structure(one, other)[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_contrast_is_that_of_the_paper() -> None:
+    rng = np.random.default_rng(3)
+    one, other = rng.uniform(0, 255, (2, 40, 40))
+    mean, mean2, square, square2, product = (
+        gaussian_filter(field, 1.5, truncate=3.5)[5:-5, 5:-5] for field in (one, other, one**2, other**2, one * other)
+    )
+    c2 = (0.03 * 255) ** 2
+    expected = (2 * (product - mean * mean2) + c2) / (square - mean**2 + square2 - mean2**2 + c2)
+    assert contrast(one, other) == pytest.approx(expected.mean(), abs=1e-12)
 
 
 def test_multi_scale_of_greys_is_luminance_at_the_last_scale_only() -> None:
@@ -50,14 +70,14 @@ def test_what_is_changed_in_the_face_only_is_measured_there_only(place: Points) 
     left, top, right, bottom = face_box(place, before)
     noise = np.random.default_rng(5).integers(-30, 30, (bottom - top, right - left, 3))
     after[top:bottom, left:right] = np.clip(before[top:bottom, left:right] + noise, 0, 255)
-    found = agree(Sample(before, place), Sample(after, place))
+    agreement = agree(Sample(before, place), Sample(after, place))
     one, other = before[top:bottom, left:right], after[top:bottom, left:right]
-    assert found.psnr_face == pytest.approx(peak_signal_noise_ratio(one, other, data_range=255), abs=1e-3)
-    assert found.psnr_outside == IDENTICAL_DB
-    assert found.ssim_outside == pytest.approx(1.0, abs=1e-3)
-    assert found.ssim_face is not None
-    assert found.ssim_face < 0.95
-    assert found.pixel_equal is False
+    assert agreement.psnr_face == pytest.approx(peak_signal_noise_ratio(one, other, data_range=255), abs=1e-3)
+    assert agreement.psnr_outside == IDENTICAL_DB
+    assert agreement.ssim_outside == pytest.approx(1.0, abs=1e-3)
+    assert agreement.ssim_face is not None
+    assert agreement.ssim_face < 0.95
+    assert agreement.pixel_equal is False
     changed = before.copy()
     changed[:top] = 255 - changed[:top]
     outside = agree(Sample(before, place), Sample(changed, place))
