@@ -191,7 +191,6 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
     photos = Counter(face.subject for face, _ in kept)
     labels = {label for _, label in kept}
     joint = hidden.joint
-    bounds = np.ones(1) if joint is None or not kept else joint.bounds[joint.group[joint.group >= 0]]
     return Released(
         subjects=len(photos),
         photos=len(kept),
@@ -199,8 +198,9 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
         directions=len(model.expression_sd),
         manifest=manifest,
         sizes=() if joint is None else tuple(joint.sizes.tolist()),
-        worst=float(bounds.max()),
-        average=float(bounds.mean()),
+        worst=1.0 if joint is None else float(joint.bounds.max(initial=0.0)),
+        mean=1.0 if joint is None else joint.mean_bound,
+        alone=() if joint is None else joint.alone,
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )

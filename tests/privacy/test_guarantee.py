@@ -1,99 +1,86 @@
-"""The statement of a run: what it says is what the groups are, and its bits add up."""
+"""What a release by k-same may say of itself: the sentence, its numbers, and what it does not cover."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from ganonym.privacy.guarantee import Guarantee
-from ganonym.privacy.metric import metric_bits
-from ganonym.privacy.privatize import Privatized, privatize
+from ganonym.errors import GuaranteeBroken
+from ganonym.privacy import classes
+from ganonym.privacy.audit import Rerun, audit_rows
+from ganonym.privacy.crowds import crowds
+from ganonym.privacy.guarantee import Guarantee, Released, guarantee
+from ganonym.privacy.joint import Joint, joint_k_same, shown
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
 
-from .cohorts import BY_PHOTO, BY_SUBJECT, MODEL, cohort
+from .drawn_rows import kept_space
 
-
-def released(faces: list[SubjectFace], settings: PrivacySettings, manifest: bool = True) -> Privatized:
-    return privatize(faces, MODEL, settings, manifest=manifest)
+SPACE = kept_space()
+BY_PHOTO = PrivacySettings(k=10)
 
 
-def says(guarantee: Guarantee, words: str) -> bool:
-    return any(words in line for line in guarantee.assumptions)
-
-
-def test_by_photo_everything_is_inside_the_bound_and_the_bits_are_of_the_group() -> None:
-    told = released(cohort(photos=2), BY_PHOTO).guarantee
-    start = (
-        "re-identification by everything that a face shows, expression included, ≤ 1/5 = 0.200 within the released set"
+def released(joint: Joint, photos: int, subjects: int, labels: int) -> Released:
+    return Released(
+        subjects=subjects,
+        photos=photos,
+        most_photos=4,
+        directions=4,
+        manifest=True,
+        sizes=tuple(joint.sizes.tolist()),
+        worst=float(joint.bounds.max()),
+        mean=joint.mean_bound,
+        alone=joint.alone,
+        labels=labels,
     )
-    assert told.statement.startswith(start)
-    groups = int(told.statement.split(" groups of")[0].split()[-1])
-    assert "46 photographs of 23 subjects" in told.statement
-    assert 46 / 9 <= groups <= 46 / 5
-    assert f"over all photographs {groups / 46:.3f}" in told.statement
-    assert told.bits["group"] == told.bits["total"] == pytest.approx(math.log2(groups))
-    assert (told.rank1, told.short) == (0.2, "k-same by photo: rank-1 ≤ 1/5")
-    assert told.bits["mankind"] == 33.0
-    assert says(told, "intersect their groups")
-    assert not says(told, "no manifest")
 
 
-def test_by_person_expression_is_outside_and_counted() -> None:
-    told = released(cohort(photos=2), BY_SUBJECT).guarantee
-    assert told.statement.startswith("re-identification by identity shape, texture, tone, age and sex ≤ 1/5 = 0.200")
-    assert told.bits["face"] == pytest.approx(math.log2(4))  # 23 subjects: 5 + 5 + 5 + 8 or 5 + 6 + 6 + 6
-    assert told.bits["expression"] == pytest.approx(2 * math.log2(7))
-    assert told.bits["total"] == pytest.approx(told.bits["face"] + told.bits["expression"])
-    assert says(told, "up to 2 of them, counts once however many")
-    assert says(told, "expression is outside the 1/5: up to 5.6 bits a photo")
+def with_a_small_class() -> Guarantee:
+    rng = np.random.default_rng(0)
+    labels = ["common"] * 20 + ["rare"] * 9
+    owners = [f"c{i}" for i in range(20)] + ["a", "a", "a", "a", "b", "c", "d", "e", "f"]
+    rows = rng.multivariate_normal(SPACE.mean, SPACE.covariance, len(labels))
+    return guarantee(BY_PHOTO, released(joint_k_same(rows, owners, labels, SPACE, 10), 29, 26, 2))
 
 
-@pytest.mark.parametrize("settings", [BY_PHOTO, BY_SUBJECT], ids=lambda settings: str(settings.link))
-def test_without_a_manifest_repeated_people_weaken_the_bound(settings: PrivacySettings) -> None:
-    assert says(released(cohort(), settings, manifest=False).guarantee, "to p/5 if nobody is in more than p photos")
+def test_the_sentence_says_the_worst_group_and_the_mean_of_all() -> None:
+    promise = with_a_small_class()
+    assert promise.rank1 == pytest.approx(4 / 9)  # whoever always names the one with four photos of nine
+    mean = (20 * (1 / 10) + 9 * (4 / 9)) / 29
+    assert "expression included, ≤ 0.444" in promise.statement
+    assert f"in 3 groups of at least 6 different people; over all photographs {mean:.3f}" in promise.statement
+    assert promise.bits["group"] == promise.bits["total"] == math.log2(3)
+    assert any("the label alone narrows to rare 1/6;" in line for line in promise.assumptions)
 
 
-def test_the_smallest_group_is_the_one_formed_not_the_one_asked_for() -> None:
-    told = released(cohort(9), BY_PHOTO).guarantee
-    assert "≤ 1/9" in told.statement
-    assert told.bits["group"] == 0.0
+def test_without_small_classes_the_sentence_is_one_over_k() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.multivariate_normal(SPACE.mean, SPACE.covariance, 40)
+    joint = joint_k_same(rows, [f"s{i % 20}" for i in range(40)], None, SPACE, 10)
+    promise = guarantee(BY_PHOTO, released(joint, 40, 20, 0))
+    assert promise.rank1 == pytest.approx(0.1)
+    assert promise.short == "k-same by photo: rank-1 ≤ 1/10"
+    assert not any("narrows" in line for line in promise.assumptions)
+    assert any("intersect" in line for line in promise.assumptions)
+    assert any("the bound is divided by a" in line for line in promise.assumptions)
 
 
-def test_a_class_with_unequal_photos_is_bounded_by_who_has_most() -> None:
-    common = cohort(12, label="common")
-    rare = [replace(face, subject=f"r{face.subject}", label="rare") for face in cohort(6, seed=5)]
-    many = [replace(rare[0], row=face.row, seed=900 + place) for place, face in enumerate(cohort(3, seed=6))]
-    result = released([*common, *rare, *many], PrivacySettings(k=12))
-    told = result.guarantee
-    assert told.rank1 == pytest.approx(4 / 9)
-    assert "≤ 0.444 within" in told.statement
-    assert f"over all photographs {(1 + 4) / 21:.3f}" in told.statement
-    assert says(told, "one name is right about 0.444 of them")
-    assert result.audit is not None
-    assert result.audit.bound == pytest.approx(5 / 21)
-    equal = released([*common, *rare], PrivacySettings(k=12)).guarantee
-    assert equal.rank1 == pytest.approx(1 / 6)
-    assert not says(equal, "one name is right")
+def test_hundreds_of_small_classes_are_not_all_named() -> None:
+    alone = tuple((f"class {number:03d}", 7) for number in range(200))
+    many = Released(1400, 1400, 1, 4, True, (7,) * 200, 1 / 7, 1 / 7, alone, 200)
+    line = next(line for line in guarantee(BY_PHOTO, many).assumptions if "narrows" in line)
+    assert "class 011 1/7 and so on for 188 more" in line
+    assert "class 012" not in line
 
 
-@pytest.mark.parametrize("photos", [1, 3])
-def test_codebook_counts_a_face_once_and_expression_by_photo(photos: int) -> None:
-    told = released(cohort(10, photos), PrivacySettings(mechanism="codebook", codes=8)).guarantee
-    assert told.bits["face"] == 3.0
-    assert told.bits["total"] == pytest.approx(3.0 + 2 * math.log2(7))
-    assert told.rank1 == pytest.approx(8 / 10)
-    assert says(told, "all with one code") == (photos > 1)
-
-
-def test_metric_adds_up_over_draws_and_says_what_linking_would_save() -> None:
-    settings = PrivacySettings(mechanism="metric", epsilon=0.2)
-    one, three = (released(cohort(10, photos), settings).guarantee for photos in (1, 3))
-    assert three.bits["face"] == pytest.approx(3 * one.bits["face"])
-    assert one.bits["face"] == pytest.approx(metric_bits(8, 0.2))
-    assert says(three, "with --link subject it would stay 0.2")
-    linked = released(cohort(10, 3), settings.changed(link="subject")).guarantee
-    assert linked.bits["face"] == pytest.approx(one.bits["face"])
-    assert says(linked, "can be linked")
+def test_groups_that_lack_a_person_are_held_against_k_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).multivariate_normal(SPACE.mean, SPACE.covariance, 36)
+    owners = [f"s{i}" for i in range(36)]
+    monkeypatch.setattr(classes, "crowds", lambda places, of, k: crowds(places, of, k - 1))
+    joint = joint_k_same(rows, owners, None, SPACE, 10)
+    assert joint.sizes.min() == 9
+    assert joint.bounds.max() == pytest.approx(0.1)  # the promise does not follow from the groups
+    outputs = np.array([shown(joint, photo, np.random.default_rng(photo)) for photo in range(36)])
+    with pytest.raises(GuaranteeBroken, match="a group has 9 people, and at least 10 are declared"):
+        audit_rows(rows, outputs, np.arange(36), np.array(owners), SPACE, joint.bounds[joint.group], Rerun(joint.group))
