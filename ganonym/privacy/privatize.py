@@ -198,6 +198,8 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
         manifest=manifest,
         sizes=() if hidden.joint is None else tuple(hidden.joint.sizes.tolist()),
         worst=1.0 if hidden.joint is None else float(hidden.joint.bounds.max(initial=0.0)),
+        mean=1.0 if hidden.joint is None else hidden.joint.mean_bound,
+        alone=() if hidden.joint is None else hidden.joint.alone,
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )
