@@ -59,6 +59,7 @@ def test_rendering_sees_nothing_but_the_privatized_face() -> None:
         "sex": "Sex | None",
         "age": "float | None",
         "seed": "int",
+        "texture": "Floats | None",
     }
 
 
