@@ -121,6 +121,7 @@ def assessment() -> str:
 
 def attacks() -> str:
     """Every attacker of the suite, with what it carries."""
+    from ganonym.evaluate.attackers import contrastive, informed
     from ganonym.evaluate.attackers.attacker import approach_of
     from ganonym.evaluate.protocol import SETTINGS
     from ganonym.evaluate.report.wording import TIERS
@@ -133,7 +134,8 @@ def attacks() -> str:
         where = "all" if approach.settings == SETTINGS else ", ".join(approach.settings)
         rows.append(f"| {attacker.name} | {_cell(approach.words)} | {TIERS[approach.tier]} | {where} |")
     table = ["| attacker | what it looks at | tier | settings |", "|---|---|---|---|", *rows]
-    return "\n".join(["# Attack gallery", "", head, "", *table, ""])
+    told = [part for module in (informed, contrastive) for part in ("", inspect.getdoc(module) or "")]
+    return "\n".join(["# Attack gallery", "", head, "", *table, *told, ""])
 
 
 def decisions() -> str:

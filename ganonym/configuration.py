@@ -18,7 +18,7 @@ PROFILES: tuple[Profile, ...] = get_args(Profile)
 _MECHANISMS: dict[str, tuple[Mechanism, ...]] = {
     "policy": ("k-same",),
     "k": ("k-same",),
-    "keep": ("k-same",),
+    "keep": ("k-same", "codebook", "metric"),
     "weights": ("k-same",),
     "small_classes": ("k-same",),
     "epsilon": ("metric",),

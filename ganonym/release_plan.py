@@ -12,7 +12,7 @@ from ganonym.privacy.audit import Audit
 from ganonym.privacy.guarantee import Guarantee
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import AttributeChoice, SubjectFace, coarsen
+from ganonym.privacy.subject import SubjectFace
 from ganonym.pseudonym import lone_name, output_name, refuse_collisions, seed_for
 from ganonym.settings import SMALLEST_CLASS, Mechanism, Settings
 from ganonym.subjects import faces_to_release
@@ -174,55 +174,58 @@ def release_name(key: bytes, photo: str, index: int, settings: Settings) -> str:
 def plan_release(
     claims: Sequence[Claim], model: ShapeModel, key: bytes, settings: Settings, *, manifest: bool
 ) -> ReleasePlan:
-    """Name the outputs of all claimed faces and privatize their shapes together.
+    """Name the outputs of all claimed faces and privatize these together.
 
     `manifest`: whether one said who is who. Raises as `privatize` does.
     """
-    choice = AttributeChoice(**{name: name in settings.attributes for name in ("tone", "sex", "age")})
     outputs = [release_name(key, claim.photo, claim.index, settings) for claim in claims]
     refuse_collisions(outputs)
-    faces = [_subject_face(claim, output, choice, key, settings) for claim, output in zip(claims, outputs, strict=True)]
+    faces = [_subject_face(claim, output, key, settings) for claim, output in zip(claims, outputs, strict=True)]
     mechanism, why = choose_mechanism(settings, subjects_of(claims))
     privacy = PrivacySettings(
         mechanism=mechanism,
         k=settings.k,
-        disperse=settings.link,
+        keep=settings.keep,
+        weights=settings.weights,
+        link=settings.link,
         small_classes=settings.small_classes,
         epsilon=settings.epsilon,
         directions=settings.directions,
-        attributes=choice,
-        attributes_from="group" if settings.output == "face" else "subject",  # in whole photos necks must match
         i_understand=settings.i_understand,
     )
     private = privatize(faces, model, privacy, manifest=manifest)
-    items = []
-    for claim, output, face, points, label, kept in zip(
-        claims, outputs, faces, private.faces, private.labels, private.attributes, strict=True
-    ):
-        outcome: PrivateFace | Refusal
-        if isinstance(points, Refusal):
-            outcome = points
-        else:
-            assert face.surrogate_seed is not None
-            outcome = PrivateFace(points, kept.tone, kept.sex, kept.age, face.surrogate_seed)
-        items.append(
-            ReleaseItem(
-                claim.photo, claim.index, claim.record.index, claim.digest, claim.subject, output, outcome, label
-            )
+    items = [
+        ReleaseItem(
+            claim.photo,
+            claim.index,
+            claim.record.index,
+            claim.digest,
+            claim.subject,
+            output,
+            shown
+            if isinstance(shown, Refusal)
+            else PrivateFace(shown.points, None, None, None, _surrogate_seed(face, settings), shown.texture),
+            label,
         )
+        for claim, output, face, shown, label in zip(claims, outputs, faces, private.faces, private.labels, strict=True)
+    ]
     return ReleasePlan(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)
 
 
-def _subject_face(claim: Claim, output: str, choice: AttributeChoice, key: bytes, settings: Settings) -> SubjectFace:
-    seed = seed_for(key, settings.seed, output)
-    subject_seed = seed_for(key, settings.seed, f"subject\0{claim.subject}")
+def _surrogate_seed(face: SubjectFace, settings: Settings) -> int:
+    """Photos that may be linked show one surrogate."""
+    return face.subject_seed if settings.link == "subject" else face.seed
+
+
+def _subject_face(claim: Claim, output: str, key: bytes, settings: Settings) -> SubjectFace:
     row = claim.row
+    assert claim.record.row is not None, "a face without coordinates is refused, not claimed"
     return SubjectFace(
         claim.subject,
-        claim.record.shape,
-        seed,
-        subject_seed,
+        claim.record.row,
+        seed_for(key, settings.seed, output),
+        seed_for(key, settings.seed, f"subject\0{claim.subject}"),
         claim.label,
-        coarsen(claim.record.tone, row.sex if row else None, row.age if row else None, choice),
-        subject_seed if settings.link == "subject" else seed,
+        row.age if row else None,
+        row.sex if row else None,
     )

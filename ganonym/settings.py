@@ -14,11 +14,9 @@ from ganonym.checked import Checked
 
 Mechanism: TypeAlias = Literal["k-same", "codebook", "metric", "none"]
 MechanismChoice: TypeAlias = Literal["auto", Mechanism]
-Dispersal: TypeAlias = Literal["photo", "subject", "none"]
 ReleasePolicy: TypeAlias = Literal["public", "controlled", "internal"]
 Link: TypeAlias = Literal["photo", "subject"]
 SmallClasses: TypeAlias = Literal["class", "withhold", "merge"]
-AttributeSource: TypeAlias = Literal["group", "subject"]
 Verification: TypeAlias = Literal["default", "recognizer"]
 OutputKind: TypeAlias = Literal["face", "photo"]
 Background: TypeAlias = Literal["keep", "blur", "grey"]
@@ -34,7 +32,6 @@ SMALLEST_CLASS = 5
 """People of one label who may be a group by themselves although they are fewer than k."""
 
 KEEPABLE = ("signs", "tone", "age", "sex", "expression")
-ATTRIBUTES = ("tone", "sex", "age")
 RELEASABLE = ("session", "sex", "age", "ethnicity", "expression", "site")
 _UNSEEN = frozenset({"policy", "jobs", "engine", "timeout", "resume"})  # change not one byte of the result beside k
 
@@ -76,7 +73,7 @@ class Settings(Checked):
     gets the release, and thereby `k`, unless that is given; `keep` names the axes of a face that a group is chosen by
     and shows, `weights` how much each counts; a class of `small_classes` (fewer than k people) is a group by itself
     where it has SMALLEST_CLASS people, or is withheld, or merged with its nearest. `epsilon` and `directions` are of
-    metric. `attributes` may reach the synthesizer. With `link` photo nothing released tells which outputs are of one
+    metric. With `link` photo nothing released tells which outputs are of one
     person; with subject a pseudonym does, and all photos of a subject have one identity, draw and surrogate. `release`
     are manifest columns copied into the shareable manifest beside the syndrome. `output` photo puts the faces back into
     their photographs, whose surroundings `background` keeps, blurs or greys; with face it says nothing. `subject_face`
@@ -117,11 +114,6 @@ class Settings(Checked):
     link: Annotated[Link, Field(description="What outputs of one person share; subject costs.")] = "photo"
     epsilon: Annotated[float, Field(gt=0, description="Of metric; see `ganonym plan`.")] = 1.0
     directions: Annotated[int, Field(ge=1, le=40, description="Of metric: identity directions that leave at all.")] = 8
-    attributes: Annotated[
-        tuple[str, ...],
-        AfterValidator(_distinct(*ATTRIBUTES)),
-        Field(description="What may reach the synthesizer beside the shape."),
-    ] = ("tone",)
     release: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct(*RELEASABLE)),

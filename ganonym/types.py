@@ -104,7 +104,8 @@ class PrivateFace:
     `points` is the privatized shape on the canvas, (68, 2) pixels; `tone` the ITA class or None when dropped; `sex`
     and `age` only ever come from the steward's manifest (`age` in years, the middle of a ten-year band). `seed` is a
     keyed hash of the output's name, so it carries nothing of the photograph. `texture` (q,) are privatized texture
-    coefficients in SD; where None, a texture is drawn from the seed for these points, tone, sex and age.
+    coefficients in SD, without those of expression; where None, a texture is drawn from the seed for these points,
+    tone, sex and age.
     """
 
     points: Points

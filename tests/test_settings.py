@@ -11,8 +11,10 @@ import pytest
 from ganonym.configuration import PROFILES, explained, load_settings
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES
-from ganonym.faces.shape import join, load_shape
+from ganonym.faces.shape import load_shape
 from ganonym.manifest import Row
+from ganonym.privacy.kept import kept_space
+from ganonym.privacy.population import population_draw
 from ganonym.release_plan import Claim, plan_release
 from ganonym.settings import K_OF_POLICY, Settings, Weights
 from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
@@ -27,7 +29,6 @@ OTHER = {
     "link": "subject",
     "epsilon": 2.0,
     "directions": 5,
-    "attributes": (),
     "release": ("sex",),
     "seed": 7,
     "verify": "recognizer",
@@ -86,8 +87,8 @@ def test_a_release_that_is_not_linked_names_no_session() -> None:
 
 def test_all_problems_are_listed_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        load_settings({"k": 1, "seed": -1, "link": "some", "attributes": ["tone", "tone"], "timeout": float("nan")})
-    for name in ("k must", "seed must", "link must", "attributes must", "timeout must"):
+        load_settings({"k": 1, "seed": -1, "link": "some", "keep": ["tone", "tone"], "timeout": float("nan")})
+    for name in ("k must", "seed must", "link must", "keep must", "timeout must"):
         assert name in str(caught.value)
 
 
@@ -110,7 +111,7 @@ def test_all_problems_are_listed_at_once() -> None:
         ("mechanism", ["auto"]),
         ("timeout", 0),
         ("timeout", True),
-        ("attributes", None),
+        ("keep", None),
         ("seed", 2**63),
     ],
 )
@@ -128,7 +129,7 @@ def test_mechanism_none_needs_understanding() -> None:
 IDLE = [
     ({"mechanism": "codebook", "k": 20}, "-k does nothing: it is of mechanism k-same, not of codebook"),
     ({"mechanism": "metric", "small_classes": "merge"}, "--small-classes does nothing"),
-    ({"mechanism": "codebook", "keep": ["signs"]}, "--keep does nothing"),
+    ({"mechanism": "none", "i_understand": True, "keep": ["signs"]}, "--keep does nothing"),
     ({"mechanism": "metric", "policy": "public"}, "--policy does nothing: it is of mechanism k-same, not of metric"),
     ({"epsilon": 1.0}, "--epsilon does nothing: it is of mechanism metric, not of auto"),
     ({"mechanism": "k-same", "directions": 4}, "--directions does nothing"),
@@ -160,7 +161,8 @@ EFFECTS = {
     "epsilon": [0.5, 2.0],
     "directions": [3, 5],
     "link": ["photo", "subject"],
-    "attributes": [("tone",), ()],
+    "keep": [("signs", "tone"), ("signs", "tone", "age")],
+    "weights": [Weights(), Weights(signs=9.0)],
     "seed": [1, 2],
 }
 
@@ -181,12 +183,12 @@ def test_a_value_is_refused_exactly_where_it_changes_no_output(name: str, mechan
 
 def outputs(settings: Settings) -> list[object]:
     """What a release of faces consists of with these settings: eight people, two of them of a small class."""
-    rng, model, claims = np.random.default_rng(1), load_shape(), []
-    for number in range(16):
-        name, box = f"{number}.png", Box(0, 0, 1, 1)
-        identity = rng.normal(size=model.identity_sd.size) * model.identity_sd
-        shape = join(identity, rng.normal(size=model.expression_sd.size) * model.expression_sd, model)
-        record = FaceRecord(name, 0, box, shape, shape, Pose(0, 0, 0), number % 6, np.zeros((4, 4), np.uint8))
+    rng, model, space, claims = np.random.default_rng(1), load_shape(), kept_space(), []
+    for number, face in enumerate(population_draw(rng, space.covariance, 16)):
+        name, box, points = f"{number}.png", Box(0, 0, 1, 1), np.zeros((68, 2))
+        record = FaceRecord(
+            name, 0, box, points, points, Pose(0, 0, 0), 0, np.zeros((4, 4), np.uint8), row=space.mean + face
+        )
         row = Row(name, f"{number // 2}", "rare" if number < 4 else "common")
         claims.append(Claim(name, "0", 0, record, row.subject, row))
     release = plan_release(claims, model, bytes(32), settings, manifest=True)
@@ -197,7 +199,8 @@ def outputs(settings: Settings) -> list[object]:
 
 
 def private(face: PrivateFace) -> tuple[object, ...]:
-    return face.points.tobytes(), face.tone, face.sex, face.age, face.seed
+    assert face.texture is not None
+    return face.points.tobytes(), face.texture.tobytes(), face.tone, face.sex, face.age, face.seed
 
 
 def test_unknown_keys_profiles_and_broken_files_are_usage_errors(tmp_path: Path) -> None:
@@ -223,7 +226,8 @@ def test_profiles_load_and_protect(profile: str) -> None:
 
 def test_strict_keeps_and_releases_no_more_than_research() -> None:
     strict, research = load_settings(profile="strict"), load_settings(profile="research")
-    assert set(strict.attributes) < set(research.attributes)
+    assert strict.k > research.k
+    assert strict.small_classes == "withhold" != research.small_classes
     assert set(strict.release) < set(research.release)
 
 

@@ -19,12 +19,13 @@ from ganonym.batch.pipeline import Pipeline, Tools, default_pipeline
 from ganonym.batch.run import run_batch
 from ganonym.errors import PhotoError
 from ganonym.faces.align import crop, similarity
+from ganonym.faces.landmarks import DlibLandmarks
 from ganonym.faces.shape import to_canvas
 from ganonym.models import ATTEMPTS, Models, analyse, open_models, produce
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.settings import Settings
-from ganonym.types import FaceRecord, PrivateFace
-from ganonym.verify import Limits, problems
+from ganonym.types import Box, FaceRecord, Points, PrivateFace
+from ganonym.verify import Judge, Limits, problems
 
 Pixels = NDArray[np.uint8]
 Render = Callable[[PrivateFace], Pixels]
@@ -125,6 +126,35 @@ def test_the_planted_copy_is_refused_for_being_a_copy(
     (fault,) = problems(leak, asked(models), records[0], models.judge)
     assert "correlates" in fault
     assert problems(leak, asked(models), records[0], lenient) == []
+
+
+@dataclass(frozen=True)
+class Astray:
+    """dlib's landmarks, all of them a fifth of the box aside: a judge whose own cut says nothing."""
+
+    name: str = "astray"
+
+    @property
+    def weights_files(self) -> tuple[Path, ...]:
+        return ()
+
+    def locate(self, rgb: Pixels, box: Box) -> Points:
+        return DlibLandmarks().locate(rgb, box) + 0.2 * box.width
+
+
+@pytest.mark.parametrize("person", range(PEOPLE))
+def test_a_copy_elsewhere_is_cut_by_the_makers_landmarks(
+    person: int, photos: list[Pixels], records: list[FaceRecord], models: Models
+) -> None:
+    leak = np.roll(source_on_canvas(photos[person], records[person], asked(models)), (16, -16), axis=(0, 1))
+    judge = replace(models.judge, landmarks=Astray())
+
+    def likened(judge: Judge) -> list[str]:
+        return [fault for fault in problems(leak, asked(models), records[person], judge) if "correlates" in fault]
+
+    assert models.judge.maker == models.landmarks
+    assert likened(replace(judge, maker=None)) == []
+    assert len(likened(judge)) == 1
 
 
 def blank(_face: PrivateFace) -> Pixels:

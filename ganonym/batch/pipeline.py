@@ -21,7 +21,7 @@ from ganonym.weights import read_manifest, verified_path
 from ganonym.workers import Lost, Workers
 
 FINDER_WEIGHTS = ("blazeface_short", "blazeface_full", "face_mesh", "mesh_offset")
-WEIGHTS = ("appearance", "generator", *FINDER_WEIGHTS)
+WEIGHTS = ("appearance", "generator", "kept", *FINDER_WEIGHTS)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

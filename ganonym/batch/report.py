@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganonym.batch.inventory import Inventory
@@ -18,12 +18,12 @@ from ganonym.batch.ledger import Ledger
 from ganonym.batch.outputs import Run
 from ganonym.batch.wording import cautions, covered_text, photos_to_review, plain, report_text
 from ganonym.files import write_output, write_private
-from ganonym.privacy.subject import AGE_BANDS
 from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
 from ganonym.settings import Settings
 from ganonym.types import JSON
 
+AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
 _OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 
@@ -33,7 +33,7 @@ class Report:
     """What a method says of its outputs: manifest.csv's `columns` and `rows`, and the `text` of REPORT.md.
 
     `guarantee` is guarantee.json, `review` the rows of review.csv: places in photos at which detectors disagree. None
-    where there is no such file.
+    where there is no such file. `groups`: the group behind each output that has one, for the steward alone.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +41,7 @@ class Report:
     text: str
     guarantee: JSON | None = None
     review: Sequence[Sequence[str]] | None = None
+    groups: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,14 @@ def write_reports(run: Run, report: Report) -> None:
     """
     shared, text, promise, keymap, quarantine, review = run.space.reports
     write_output(shared, _csv(report.columns, report.rows))
-    pseudonyms = [
-        (line["source"], image(line), line["subject"], pseudonym(run.key, "subject", line["subject"]))
+    sources = [
+        (
+            *(line["source"], image(line), line["subject"], pseudonym(run.key, "subject", line["subject"])),
+            str(report.groups.get(line["output"], "")),
+        )
         for line in released(run.ledger)
     ]
-    write_private(keymap, _csv(("source", "output", "subject", "pseudonym"), pseudonyms))
+    write_private(keymap, _csv(("source", "output", "subject", "pseudonym", "group"), sources))
     held = sorted(_with_outcome(run.ledger, "quarantined"), key=lambda line: str(line["name"]))
     reasons = [(line["name"], line["reason"], line["detail"]) for line in held]
     write_private(quarantine, _csv(("source", "reason", "detail"), reasons))
@@ -118,6 +122,7 @@ def report_release(run: Run, inventory: Inventory, release: ReleasePlan, setting
         report_text(inventory, release, run.ledger.entries[0], settings, [*run.ledger.items.values()]),
         guarantee,
         doubts if photo else None,
+        {item.output: item.group for item in release.items if item.group is not None},
     )
 
 

@@ -13,6 +13,7 @@ from ganonym.evaluate.acquire import PhotoPair, Seen, acquire, acquire_distracto
 from ganonym.evaluate.assessment import Assessment, Counts
 from ganonym.evaluate.attack_all import Attacked, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.attackers.readings import COLOURS, ReadingView
 from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.holds import control_all
@@ -32,6 +33,7 @@ from ganonym.types import RGB, Progress
 
 FEATURES = EncoderView()
 GESTALT = GestaltView()
+READINGS = ReadingView()
 WEAK_SUBJECTS = 60
 """On so many subjects the weak anonymizers of control C2 are tried: each costs two more descriptors a photo."""
 
@@ -114,7 +116,7 @@ def _acquired(given: AssessmentInput, attackers: Sequence[Attacker], tell: Progr
             item.original,
             item.released,
             own,
-            (*views, FEATURES, GESTALT),
+            tuple(dict.fromkeys((*views, FEATURES, GESTALT, READINGS))),
             weak if item.row.subject in tried else (),
             given.perceptual,
             item.row.face,
@@ -155,6 +157,7 @@ def _counts(release: Release, seen: Seen) -> Counts:
 
 def _utility_inputs(given: AssessmentInput, seen: Seen) -> UtilityInputs:
     photos = [photo for photo in seen.photos if photo is not None]
+    coordinates = READINGS.width - COLOURS
     return UtilityInputs(
         rows=tuple(item.row for item in given.release.items),
         released=np.array([item.released is not None for item in given.release.items]),
@@ -169,6 +172,8 @@ def _utility_inputs(given: AssessmentInput, seen: Seen) -> UtilityInputs:
         released_features=np.asarray(seen.released[FEATURES.name], dtype=np.float64),
         original_gestalt=np.asarray(seen.originals[GESTALT.name], dtype=np.float64),
         released_gestalt=np.asarray(seen.released[GESTALT.name], dtype=np.float64),
+        original_coordinates=np.asarray(seen.originals[READINGS.name], dtype=np.float64)[:, :coordinates],
+        released_coordinates=np.asarray(seen.released[READINGS.name], dtype=np.float64)[:, :coordinates],
         perceptual=None
         if given.perceptual is None
         else np.array([np.nan if photo.perceptual is None else photo.perceptual for photo in photos]),

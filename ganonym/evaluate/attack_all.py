@@ -126,7 +126,6 @@ def photos_of(view: str, seen: Seen, release: Release) -> Photos:
         distractors=seen.distractors.get(view),
         groups=groups if (groups >= 0).any() else None,
         linked=release.linked,
-        folds=tuple(item.fold for item in release.items),
     )
 
 

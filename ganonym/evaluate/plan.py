@@ -18,17 +18,17 @@ from ganonym.batch.inventory import take_inventory
 from ganonym.batch.people import PeopleAudit, audit_people
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES, Policy, RateRule, load_policy
-from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, split
-from ganonym.privacy.expression import repartitioned
-from ganonym.privacy.population import attacker_view, generator, public_patients
-from ganonym.privacy.privatize import privatize
+from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, split
+from ganonym.privacy.kept import kept_space
+from ganonym.privacy.population import generator, public_patients
+from ganonym.privacy.privatize import ShownFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
 from ganonym.settings import Settings
 from ganonym.statistics.intervals import Proportion, proportion
 from ganonym.types import Floats
 
-# Landmarks of one person differ between photos by this much, in population SD of each identity direction.
+# Faces of one person differ between photos by this much, in population SD of each coordinate.
 WITHIN = 0.3
 
 
@@ -36,10 +36,10 @@ WITHIN = 0.3
 class Forecast:
     """One mechanism tried on virtual people, two photos each.
 
-    `declared` is the guarantee's own bound on naming a subject (1: none); `named` how many the audit's attacker names,
-    who holds every original shape and averages a subject's outputs; `linked` how many first photos find
-    the second of their subject among all released ones. `kept` is the correlation between what went in and what came
-    out of one photo, averaged over the eight directions that separate syndromes: 1 is the exact shape, 0 nobody's.
+    `declared` is the guarantee's own bound on naming a subject (1: none); `named` how many the best of the audit's
+    attackers names, who hold every original; `linked` how many first photos find the second of their subject among all
+    released ones. `kept` is the correlation between what went in and what came out of one photo, averaged over tone,
+    age, sex and the eight directions that separate syndromes: 1 is the exact face, 0 nobody's.
     """
 
     statement: str
@@ -69,7 +69,7 @@ class Budgets:
         tried |= {f"codebook, {size} codes": PrivacySettings(mechanism="codebook", codes=size) for size in self.codes}
         tried |= {
             f"metric, ε = {most:g}": PrivacySettings(
-                mechanism="metric", epsilon=most, directions=self.directions, disperse="subject"
+                mechanism="metric", epsilon=most, directions=self.directions, link="subject"
             )
             for most in self.epsilon
         }
@@ -128,37 +128,37 @@ def forecast(settings: PrivacySettings, model: ShapeModel, subjects: int, seed: 
     Raises UsageError as `privatize` does, GuaranteeBroken as its audit does.
     """
     rng = generator(seed, "forecast")
-    model = repartitioned(model, settings.expression.directions)
+    space = kept_space(settings.keep, settings.weights.model_dump())
     # Another seed than the mechanisms': nobody may be among the virtual patients whom they show.
-    population = public_patients(model, settings.codebook_seed + 1)
-    identities = population.identities[rng.choice(len(population.identities), subjects, replace=False)]
-    faces = []
-    for number, identity in enumerate(identities):
+    population = public_patients(model, space, settings.codebook_seed + 1)
+    people = population.rows[rng.choice(len(population.rows), subjects, replace=False)]
+    faces, expressions = [], len(model.expression_sd)
+    for number, person in enumerate(people):
         for _ in range(2):
-            seen = identity + WITHIN * model.identity_sd * rng.standard_normal(identity.size)
-            expression = model.expression_sd * rng.standard_normal(model.expression_sd.size)
-            shape = join(seen, expression, model)
-            faces.append(SubjectFace(str(number), shape, seed=int(rng.integers(2**63)), subject_seed=number))
+            seen = person + WITHIN * rng.standard_normal(person.size)
+            row = np.concatenate([seen, np.clip(rng.standard_normal(expressions), -2.5, 2.5)])
+            faces.append(SubjectFace(str(number), row, seed=int(rng.integers(2**63)), subject_seed=number))
     result = privatize(faces, model, settings, manifest=True)
-    before = np.array([split(face.shape, model)[0] for face in faces])
-    after = np.array([_identity(points, model) for points in result.faces])
+    before = np.array([face.row[: space.lasting] for face in faces])
+    after = np.array([_lasting(shown, model) for shown in result.faces])
     audit = result.audit
     assert audit is not None, "without labels something is released"
-    told = after @ attacker_view(model, settings)
-    signs = [rows @ population.projection for rows in (before, after)]
+    told = [population.place(rows) for rows in (before, after)]
     return Forecast(
         result.guarantee.statement,
         audit.bound,
-        result.guarantee.bits.get("shape"),
+        result.guarantee.bits.get("group", result.guarantee.bits.get("face")),
         proportion(audit.hits, audit.subjects),
-        proportion(_linked(told[::2], told[1::2]), subjects),
-        float(np.mean([_correlation(a, b) for a, b in zip(*(rows.T for rows in signs), strict=True)])),
+        proportion(_linked(after[::2], after[1::2]), subjects),
+        float(np.mean([_correlation(a, b) for a, b in zip(*(rows.T for rows in told), strict=True)])),
     )
 
 
-def _identity(points: object, model: ShapeModel) -> Floats:
-    assert isinstance(points, np.ndarray), "without labels nobody is withheld"
-    return split(from_canvas(points), model)[0]
+def _lasting(shown: object, model: ShapeModel) -> Floats:
+    """Identity and texture (n,) of what is shown of a face."""
+    assert isinstance(shown, ShownFace), "without labels nobody is withheld"
+    identity = split(from_canvas(shown.points), model)[0] / model.identity_sd
+    return np.concatenate([identity, shown.texture])
 
 
 def _linked(first: Floats, second: Floats) -> float:

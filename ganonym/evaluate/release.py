@@ -23,15 +23,14 @@ from ganonym.tables import missing_column, read_table
 class Item:
     """One original photo with its manifest row. `released` None: nothing was released of it.
 
-    `group`: which photos the mechanism grouped with it, as whoever holds all originals can find out; `fold`: the fifth
-    of all people to which the release says that it belongs; None where that is not known.
+    `group`: which photos the mechanism grouped with it, as whoever holds all originals can find out; None where that is
+    not told.
     """
 
     row: Row
     original: Path
     released: Path | None
     group: int | None = None
-    fold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Release:
     `columns` are the manifest columns that are released beside the pictures. `declared_k`: 1/k is the declared bound
     on naming a subject by shape, None without one. `statement` is the release's own sentence, empty without one.
     `extra` are released pictures that belong to no original. `linked`: the release may say which outputs are of one
-    subject; one of ours that does not tells their folds instead.
+    subject; one of ours that does not has folds instead.
     """
 
     items: tuple[Item, ...]
@@ -103,9 +102,9 @@ def read_release(
             f"nothing below {anonymized} pairs up with the photos of {manifest}.",
             "Give the pictures the photos' relative paths, or list them: --pairs pairs.csv (source,output).",
         )
-    groups, folds = _groups(keymap) if pairs is None else {}, _folds(anonymized / "manifest.csv")
+    groups = _groups(keymap) if pairs is None else {}
     items = tuple(
-        Item(row, originals / image, anonymized / output[image], groups.get(output[image]), folds.get(output[image]))
+        Item(row, originals / image, anonymized / output[image], groups.get(output[image]))
         if image in output
         else Item(row, originals / image, None)
         for image, row in listed.rows.items()
@@ -119,7 +118,7 @@ def read_release(
         declared,
         statement,
         tuple(anonymized / name for name in pictures if name not in used),
-        linked=not folds,
+        linked=_linked(anonymized / "manifest.csv"),
     )
 
 
@@ -156,14 +155,12 @@ def _groups(keymap: Path) -> dict[str, int]:
     return {row["output"]: int(row["group"]) for row in _read(keymap, ("output", "group")) if row["group"]}
 
 
-def _folds(table: Path) -> dict[str, str]:
-    """The fold of each output, where a released table has folds and no subjects."""
+def _linked(table: Path) -> bool:
+    """Whether a release may say which outputs are of one subject: all do but those whose table has folds instead."""
     if not table.is_file():
-        return {}
+        return True
     columns = read_table(table, ("image",)).columns
-    if "subject" in columns or "fold" not in columns:
-        return {}
-    return {row["image"]: row["fold"] for row in _read(table, ("image", "fold"))}
+    return "subject" in columns or "fold" not in columns
 
 
 def _by_name(images: Iterable[str], pictures: Sequence[str]) -> dict[str, str]:

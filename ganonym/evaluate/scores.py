@@ -31,8 +31,7 @@ class Photos:
     attacker's own run of the same anonymizer makes of the originals. `background`: other people to learn from.
     `distractors` (m, d): originals of further people, candidates in every gallery of originals. `groups` (n,): which
     photos the mechanism grouped, as anybody finds who reruns it over all originals, -1 for none; None where that is not
-    told. `linked`: whether the release may say which outputs are of one subject; `folds` (n,): else the share of all
-    subjects to which it says that an output belongs, empty without. Raises ValueError when they do not fit.
+    told. `linked`: whether the release may say whose outputs belong together. Raises ValueError when they do not fit.
     """
 
     originals: Rows
@@ -44,7 +43,6 @@ class Photos:
     distractors: Rows | None = None
     groups: NDArray[np.intp] | None = None
     linked: bool = True
-    folds: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.originals) == len(self.released) == len(self.subjects) == len(self.withheld):

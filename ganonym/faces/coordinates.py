@@ -18,7 +18,7 @@ from ganonym.faces.align import apply, crop, similarity
 from ganonym.faces.appearance import AppearanceModel, texture_image, warp_points
 from ganonym.faces.hair import hidden_by_hair
 from ganonym.faces.light import KEPT, recoloured, usual_skin
-from ganonym.faces.shape import join, normalize, split, to_canvas
+from ganonym.faces.shape import normalize, split, to_canvas
 from ganonym.faces.tone import ita_degrees, lab_of_linear, linear_of, skin_colour
 from ganonym.faces.warp import backward_map, sample
 from ganonym.types import CANVAS, RGB, Floats, Points
@@ -59,23 +59,16 @@ def read_texture(rgb: RGB, points: Points, model: AppearanceModel) -> Floats:
 def row_of(shape: Points, texture: Floats, model: AppearanceModel) -> Floats:
     """Row (m + 40 + e,) in SD: identity shape, texture without what expression does to it, expression.
 
-    `shape` (68, 2) in the Procrustes frame, `texture` (40,) as `read_texture` gives it.
+    `shape` (68, 2) in the Procrustes frame, `texture` (40,) as `read_texture` gives it. `ganonym.faces.shape.face_of`
+    takes a row apart again.
     """
     identity, expression = split(shape, model.shape)
     strength = expression / model.shape.expression_sd
-    row = np.concatenate([identity / model.shape.identity_sd, texture - _shading(strength, model), strength])
-    return np.clip(row, -FURTHEST, FURTHEST)
+    row = np.concatenate([identity / model.shape.identity_sd, texture - shading(strength, model), strength])
+    return np.asarray(np.clip(row, -FURTHEST, FURTHEST))
 
 
-def face_of(row: Floats, model: AppearanceModel) -> tuple[Points, Floats]:
-    """The inverse of `row_of`: landmarks (68, 2) on the canvas in pixels, texture coefficients (40,) in SD."""
-    identities = len(model.shape.identity_sd)
-    identity, texture, strength = np.split(row, [identities, identities + COMPONENTS])
-    shape = join(identity * model.shape.identity_sd, strength * model.shape.expression_sd, model.shape)
-    return to_canvas(shape), texture + _shading(strength, model)
-
-
-def _shading(strength: Floats, model: AppearanceModel) -> Floats:
+def shading(strength: Floats, model: AppearanceModel) -> Floats:
     """What an expression (e,) in SD adds to texture coefficients (40,) in SD: furrows, teeth, an open mouth."""
     directions = len(strength)
     scored = np.clip(strength, -SHADED, SHADED) / model.attribute_sd[:directions]
@@ -101,7 +94,7 @@ def _posterior(deviation: torch.Tensor, weight: torch.Tensor, model: AppearanceM
     sd = torch.from_numpy(model.texture_sd[:COMPONENTS])
     gram = (weighted @ basis.T).double() * 4 + torch.diag(ALIKE * NOISE**2 / sd**2)
     coefficients = torch.linalg.solve(gram, (weighted @ deviation.reshape(-1)).double() * 4)
-    return np.clip((coefficients / sd).numpy(), -FURTHEST, FURTHEST)
+    return np.asarray(np.clip((coefficients / sd).numpy(), -FURTHEST, FURTHEST))
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,7 @@ CANVAS_SCALE = 480.0
 CANVAS_CENTRE = (CANVAS / 2 - 0.5, 142.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ShapeModel:
     """Mean shape and orthonormal directions, all in the Procrustes frame.
 
@@ -86,6 +86,17 @@ def join(identity: Floats, expression: Floats, model: ShapeModel) -> Points:
     """Shape (68, 2) in the Procrustes frame from coefficients; the inverse of `split` on the model's subspace."""
     deviation = identity @ model.identity_basis + expression @ model.expression_basis
     return np.asarray(model.mean + deviation.reshape(-1, 2))
+
+
+def face_of(row: Floats, model: ShapeModel) -> tuple[Points, Floats]:
+    """A row of coordinates (D,) in SD → landmarks (68, 2) on the canvas in pixels, and texture coefficients (q,) in SD.
+
+    Rows are identity, texture and expression (`ganonym.faces.coordinates`); what expression does to the texture is not
+    in it.
+    """
+    identities, directions = len(model.identity_sd), len(model.expression_sd)
+    identity, texture, strength = np.split(row, [identities, len(row) - directions])
+    return to_canvas(join(identity * model.identity_sd, strength * model.expression_sd, model)), texture
 
 
 def to_canvas(shape: Points) -> Points:

@@ -23,7 +23,6 @@ from ganonym.types import Floats
 
 # One-sided, of a whole run: where attacks really reach the declared bound, at most one in a thousand stops for nothing.
 CONFIDENCE = 0.999
-SHAPES = "the nearest original identity shape, all outputs of a subject averaged,"
 _PART = 1024  # outputs compared with everybody at once: bounds memory
 _TIE = 1e-9  # of squared length: rounding of distances
 _FLOOR = 1e-6  # of the largest variance: directions that vary less are not looked at
@@ -42,9 +41,9 @@ class Audit:
     subjects: int
     low: float
     bound: float
-    attack: str = SHAPES
-    tried: int = 1
-    unit: str = "subjects"
+    attack: str
+    tried: int
+    unit: str
 
     @property
     def sentence(self) -> str:
@@ -55,27 +54,6 @@ class Audit:
             f"{self.hits / self.subjects:.3f}, at least {self.low:.3f} with 99.9 % confidence; declared at most "
             f"{self.bound:.3f}"
         )
-
-
-def audit_shapes(originals: Floats, outputs: Floats, owners: Floats, bound: float) -> Audit:
-    """Attack released identities (n, r) with the `originals` (N, r) of everybody, and hold the result against `bound`.
-
-    Both as `attacker_view` shows them. `owners` (n,) are the rows of `originals` behind the outputs; the outputs of a
-    subject are averaged first, which undoes draws per photo. A tie among t originals counts 1/t. Raises GuaranteeBroken
-    when even the lower bound of the success rate is above `bound`: a bug, or a key and photographs that are not
-    independent.
-
-    >>> people = np.eye(4)
-    >>> audit_shapes(people, people[[1, 2, 3, 0]], np.arange(4), 0.25).hits
-    0.0
-    """
-    subjects, fused = _averaged(outputs, np.asarray(owners))
-    hits = 0.0
-    for subject, output in zip(subjects, fused, strict=True):
-        gaps = ((originals - output) ** 2).sum(axis=1)
-        best = np.isclose(gaps, gaps.min(), rtol=1e-9, atol=1e-12)
-        hits += float(best[subject]) / int(best.sum())
-    return _held(Audit(hits, len(subjects), _lower_bound(hits, len(subjects)), bound))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +112,8 @@ def audit_rows(
     confidence = 1.0 - (1.0 - CONFIDENCE) / len(tried)
     name, hits = max(tried, key=lambda attack: attack[1])
     low = _lower_bound(hits, len(photo), confidence)
-    return _held(Audit(hits, len(photo), low, declared, name, len(tried), "photos"))
+    unit = "photos" if len(np.unique(owners)) < len(owners) else "subjects"
+    return _held(Audit(hits, len(photo), low, declared, name, len(tried), unit))
 
 
 def _attacks(rows: Floats, outputs: Floats, space: KeptSpace) -> Iterator[tuple[str, Floats, Floats]]:

@@ -71,7 +71,8 @@ def _numbered(group: NDArray[np.intp]) -> NDArray[np.intp]:
 def _mdav(places: Floats, owners: NDArray[np.intp], k: int) -> NDArray[np.intp]:
     """Whoever is farthest from the mean takes the nearest photos of k - 1 others; the last few join what is near."""
     group = np.full(len(places), -1, dtype=np.intp)
-    left, centres = np.arange(len(places)), []
+    left = np.arange(len(places))
+    centres: list[Floats] = []
 
     def take(seed: Floats) -> None:
         nonlocal left

@@ -1,8 +1,9 @@
 """The expression budget: how much of its expression a photo keeps, clipped and rounded so that its bits count.
 
-Of the shape model's four expression directions the first two are a smile and an opening mouth. The other two mostly
-tell people apart (length of the lower face: between photos of one person taken years apart they correlate by .87 and
-.69), so they are protected together with the identity. Measured: benchmarks/expression_budget.py.
+Where photos of a person share an identity, and with codebook and metric, expression lies outside the group and is
+counted. Of the shape model's four expression directions the first two are a smile and an opening mouth. The other two
+mostly tell people apart (length of the lower face: between photos of one person taken years apart they correlate by .87
+and .69), so they are not shown. Measured: benchmarks/expression_budget.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ganonym.checked import Checked
-from ganonym.faces.shape import ShapeModel
 from ganonym.types import Floats
 
 
@@ -53,23 +53,10 @@ class ExpressionBudget(Checked):
         return min(self.directions, directions) * math.log2(self.levels)
 
 
-def repartitioned(model: ShapeModel, directions: int) -> ShapeModel:
-    """The same shapes with the first `directions` of expression only, the others counted as identity.
-
-    Identity directions stay ordered by spread. Joining and splitting are inverse to each other as before.
-    """
-    sd = np.concatenate([model.identity_sd, model.expression_sd[directions:]])
-    basis = np.concatenate([model.identity_basis, model.expression_basis[directions:]])
-    order = np.argsort(-sd, kind="stable")
-    return ShapeModel(
-        model.mean, basis[order], sd[order], model.expression_basis[:directions], model.expression_sd[:directions]
-    )
-
-
 def quantize_expression(coeffs: Floats, expression_sd: Floats, clip: float = 1.5, step: float = 0.5) -> Floats:
     """Clip coefficients (d,) to ±`clip` SD and round them to whole multiples of `step` SD (ties to even).
 
-    `coeffs` and `expression_sd` (d,) are in the shape model's units, and so is the result.
+    `coeffs` and `expression_sd` (d,) are in one unit, and so is the result.
 
     >>> quantize_expression(np.array([0.3, -9.0]), np.array([1.0, 2.0]))
     array([ 0.5, -3. ])

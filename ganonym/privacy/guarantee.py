@@ -19,31 +19,45 @@ MANKIND_BITS = 33.0  # log2 of eight billion people
 class Released:
     """Counts of what a run releases, from which its guarantee is composed.
 
-    `groups` and `smallest` (number of k-same groups and of subjects in the smallest) are 0 for other mechanisms;
-    `labels` counts the released labels, 0 when the grouping used none, `merged` those of them that stand for several
-    classes; `most_photos` is the largest number of faces
-    of one subject; `manifest` tells whether a manifest said who is who.
+    `sizes`: different people in each k-same group, empty for other mechanisms, and `worst` the highest rate at which
+    photographs of one of them can be named (above 1 over its size where a class is one group and somebody has more
+    photographs in it than others); `labels` counts the released labels, 0
+    when the grouping used none, `merged` those of them that stand for several classes; `most_photos` is the largest
+    number of faces of one subject, `directions` those of expression in the model; `manifest` tells whether a manifest
+    said who is who.
     """
 
     subjects: int
+    photos: int
     most_photos: int
     directions: int
     manifest: bool
-    groups: int = 0
-    smallest: int = 0
+    sizes: tuple[int, ...] = ()
+    worst: float = 1.0
     labels: int = 0
     merged: int = 0
+
+    @property
+    def smallest(self) -> int:
+        return min(self.sizes, default=0)
+
+    @property
+    def at_most(self) -> str:
+        """`worst` in words, as one over a number of people where it is that."""
+        whole = round(1.0 / self.worst)
+        return f"1/{whole}" if math.isclose(whole * self.worst, 1.0) else f"{self.worst:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
     """Statement, assumptions and bit budget of one run.
 
-    `bits`: "shape" per subject, "expression", "tone", "sex" and "age" per photo, "total" for a subject with one photo;
-    beside them "released set" (log2 of its subjects) and "mankind". "shape" and "total" are absent where there is no
-    bound (mechanism none). `rank1` is the highest rate, averaged over the released subjects, at which an attacker who
-    holds every original identity shape can name the subject of an output by its identity shape; 1 without bound, None
-    when nothing was released. `short` is the statement in a few words, for every row of what is shared.
+    `bits`: what an output tells at most. Of k-same by photo: "group", in which expression is included. Else "face" per
+    subject (identity shape and texture, with tone, age and sex) and "expression" per photo; "total" for a subject with
+    one photo; beside them "released set" (log2 of its subjects) and "mankind". Without a bound (mechanism none) the
+    first are absent. `rank1` is the highest rate at which an attacker who holds every original can name the subject of
+    an output, averaged over photos (by photo) or subjects; 1 without bound, None when nothing was released. `short` is
+    the statement in a few words, for every row of what is shared.
     """
 
     mechanism: str
@@ -64,41 +78,74 @@ def guarantee(settings: PrivacySettings, released: Released) -> Guarantee:
         return _codebook(settings, released)
     if settings.mechanism == "metric":
         return _metric(settings, released)
-    statement = "none: exact landmark shapes were released, and landmarks alone re-identify people"
-    return Guarantee("none", statement, (), _bits(None, settings, released), 1.0, "none: exact shapes")
+    statement = "none: exact coordinates of faces were released, and landmarks alone re-identify people"
+    return Guarantee("none", statement, (), _bits(None, settings, released), 1.0, "none: exact faces")
 
 
 def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
-    bits = _bits(math.log2(released.groups), settings, released)
-    drawn = _kept_attributes(settings, released) if settings.attributes_from == "group" else []
-    if drawn:
-        bits |= dict.fromkeys((*drawn, "total"), 0.0)
-        bits["total"] = bits["shape"] + bits["expression"]
-    means = " and ".join(["identity shape", *drawn])
+    return _by_photo(released) if settings.link == "photo" else _by_subject(settings, released)
+
+
+GROUPS_KNOWN = (
+    "the attacker may hold every original photograph and know the groups, but not which group member is which output: "
+    "names, order and other columns do not tell, and the key stays secret"
+)
+
+
+def _by_photo(released: Released) -> Guarantee:
+    smallest = released.smallest
+    average = sum(released.sizes) and len(released.sizes) / sum(released.sizes)
     statement = (
-        f"re-identification by {means} ≤ 1/{released.smallest} = {1 / released.smallest:.3f} within the "
-        f"released set, on average over the subjects of every group, given one identity shape per subject "
-        f"({released.subjects} subjects in {released.groups} groups of at least {released.smallest})"
+        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = "
+        f"{released.worst:.3f} within the released set, on average over the photographs of every group, given all "
+        f"originals ({released.photos} photographs of {released.subjects} subjects in {len(released.sizes)} groups of "
+        f"at least {smallest} different people; over all groups {average:.3f})"
     )
     assumptions = [
-        "the attacker may hold every original shape and know the groups, but not which group member is which output: "
-        "names, order and other columns do not tell, and the key stays secret",
-        ("expression is" if drawn else "expression and attributes are") + f" outside the 1/{released.smallest}: up to "
-        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo"
-        + (f"; {' and '.join(drawn)} of an output are those of a random member of the group" if drawn else ""),
-        "shape bits count which group a subject is in; the group mean itself is released, so whoever knows the other "
-        "members' shapes can compute a member's, and whoever knows that a person is in the set learns what the group "
-        "shares",
+        GROUPS_KNOWN,
+        "everything shown is a function of the group, of the spread of the whole set and of noise that knows nobody; "
+        "group bits count which group a photograph is in, and whoever knows that a person is in the set learns what "
+        "the group shares",
+        "nothing released tells which outputs are of one person; whoever learns that from elsewhere can intersect "
+        "their groups, and the bound does not cover it (--link subject is for photos that must stay linked)",
+        *_common(released, smallest),
+    ]
+    bits = {"group": math.log2(len(released.sizes)), "total": math.log2(len(released.sizes))} | _around(released)
+    short = f"k-same by photo: rank-1 ≤ {released.at_most}"
+    return Guarantee("k-same", statement, tuple(assumptions), bits, released.worst, short)
+
+
+def _by_subject(settings: PrivacySettings, released: Released) -> Guarantee:
+    smallest = released.smallest
+    bits = _bits(math.log2(len(released.sizes)), settings, released)
+    statement = (
+        f"re-identification by identity shape, texture, tone, age and sex ≤ 1/{smallest} = {1 / smallest:.3f} within "
+        f"the released set, on average over the subjects of every group, given all originals ({released.subjects} "
+        f"subjects in {len(released.sizes)} groups of at least {smallest})"
+    )
+    assumptions = [
+        GROUPS_KNOWN,
+        f"expression is outside the 1/{smallest}: up to {bits['expression']:.1f} bits a photo",
+        f"photos of one subject share an identity and can be linked to each other; a subject has up to "
+        f"{released.most_photos} of them, counts once however many, and their number is taken not to tell",
+        *_common(released, smallest),
+    ]
+    short = f"k-same by subject: rank-1 by identity and skin ≤ 1/{smallest}"
+    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / smallest, short)
+
+
+def _common(released: Released, smallest: int) -> list[str]:
+    assumptions = [
         "all outputs of this run are counted; another release of the same subjects, grouped anew, is not covered",
         "a group member withheld after grouping still counts, so who was withheld must not be known; and where the "
         "verifier compares outputs with their source and accepts each with probability at least a, the bound is "
-        f"1/({released.smallest}·a)",
+        f"1/({smallest}·a)",
     ]
     if released.labels:
         assumptions.append(
             f"groups lie within labels ({released.labels} released), so the bound holds for an attacker who knows the "
-            "labels, and the shape may tell the label, which is part of its bits; what a label says of a person "
-            "outside the released set is not counted"
+            "labels; a class of fewer than k people is a group by itself where it is released at all, and then its "
+            "label alone narrows the crowd to it; what a label says of a person outside the released set is not counted"
         )
     if released.merged:
         assumptions.append(
@@ -108,72 +155,59 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
     if not released.manifest:
         assumptions.append(
             "no manifest was given: each photo was counted as its own subject; repeated people weaken the bound, to "
-            f"p/{released.smallest} if nobody is in more than p photos"
+            f"p/{smallest} if nobody is in more than p photos"
         )
-    if released.most_photos > 1:
-        assumptions.append(
-            f"a subject has up to {released.most_photos} photos: each subject counts once however many, the number of "
-            "photos is taken not to tell, and "
-            + (
-                "expression adds its bits for each photo"
-                if settings.disperse == "photo"
-                else "photos of one subject share an identity shape and can be linked to each other"
-            )
-        )
-    short = f"k-same: rank-1 by {means} ≤ 1/{released.smallest}"
-    return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / released.smallest, short)
+    return assumptions
 
 
 def _codebook(settings: PrivacySettings, released: Released) -> Guarantee:
     bits = _bits(math.log2(settings.codes), settings, released)
     statement = (
-        f"an output carries at most {bits['total']:.1f} bits about its subject, whoever attacks: {bits['shape']:.1f} "
-        f"of shape (1 of {settings.codes} public kinds of face), {bits['expression']:.1f} of expression and "
-        f"{bits['tone'] + bits['sex'] + bits['age']:.1f} of attributes"
+        f"an output carries at most {bits['total']:.1f} bits about its subject, whoever attacks: {bits['face']:.1f} "
+        f"of the face (1 of {settings.codes} public kinds) and {bits['expression']:.1f} of expression"
     )
     assumptions = [
-        "the codebook was made without the photographs: from the public shape model, simulated phenotypes and a public "
+        "the codebook was made without the photographs: from the public population, simulated phenotypes and a public "
         "seed; each output shows a virtual patient of the subject's kind",
         "the key stays secret: with it, which virtual patient is shown could be drawn again, which tells no more than "
         "the kind",
     ]
     if not released.manifest:
         assumptions.append(
-            "no manifest was given: each photo was counted as its own subject, so shape bits count once for each photo "
-            "of a person"
+            "no manifest was given: each photo was counted as its own subject, so the bits of a face count once for "
+            "each photo of a person"
         )
     if released.most_photos > 1:
         assumptions.append(
-            f"a subject has up to {released.most_photos} photos, all with one code: shape bits count once a subject, "
-            "expression bits and attribute bits once a photo, and photos of one subject can be linked to each other"
-            + ("" if settings.disperse != "photo" else ", as far as the code tells")
+            f"a subject has up to {released.most_photos} photos, all with one code: its bits count once a subject, "
+            "those of expression once a photo, and photos of one subject can be linked to each other"
+            + ("" if settings.link == "subject" else ", as far as the code tells")
         )
-    short = f"codebook: ≤ {bits['shape']:.1f} bits of identity shape"
-    return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released), short)
+    short = f"codebook: ≤ {bits['face']:.1f} bits of the face"
+    return Guarantee("codebook", statement, tuple(assumptions), bits, _one_guess(bits["face"], released), short)
 
 
 def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
-    draws = released.most_photos if settings.disperse == "photo" else 1
+    draws = released.most_photos if settings.link == "photo" else 1
     epsilon, reach = settings.epsilon * draws, 2 * RADIUS
     bits = _bits(draws * metric_bits(settings.directions, settings.epsilon), settings, released)
     statement = (
-        f"metric privacy of the identity shape: the released outputs of two people whose shapes lie t population "
+        f"metric privacy of the face: the released outputs of two people whose kept coordinates lie t population "
         f"standard deviations apart have probabilities within a factor exp({epsilon:g}·t), whoever attacks "
         f"(t is at most {reach:g}: exp({epsilon * reach:g})); they tell at most "
-        f"{bits['shape']:.1f} bits of a shape"
+        f"{bits['face']:.1f} bits of a face"
     )
     assumptions = [
-        f"shapes are clipped to {RADIUS:g} standard deviations from the mean in the {settings.directions} directions "
-        "that separate simulated syndromes best; nothing else of the identity shape is used",
-        "the key stays secret and the noise is not reused: the same key must not serve another release of other shapes",
-        "expression and attributes are outside ε: they may add up to "
-        f"{bits['expression'] + bits['tone'] + bits['sex'] + bits['age']:.1f} bits a photo",
+        f"faces are clipped to {RADIUS:g} standard deviations from the mean in the first {settings.directions} of "
+        "tone, age, sex and the directions that separate simulated syndromes best; nothing else of a face is used",
+        "the key stays secret and the noise is not reused: the same key must not serve another release of other faces",
+        f"expression is outside ε: it may add up to {bits['expression']:.1f} bits a photo",
         "noise is drawn in double precision; what the last bits of such numbers may tell is cut off by drawing pixels",
     ]
     if draws > 1:
         assumptions.append(
             f"a subject has up to {draws} photos, each with its own draw: ε = {settings.epsilon:g} a photo adds up to "
-            f"{epsilon:g} (with --disperse subject it would stay {settings.epsilon:g}, and photos could be linked)"
+            f"{epsilon:g} (with --link subject it would stay {settings.epsilon:g}, and photos could be linked)"
         )
     elif released.most_photos > 1:
         assumptions.append(
@@ -185,8 +219,8 @@ def _metric(settings: PrivacySettings, released: Released) -> Guarantee:
             "no manifest was given: each photo was counted as its own subject, so ε counts once for each photo of a "
             "person"
         )
-    short = f"metric: ε = {epsilon:g} per SD of identity shape"
-    return Guarantee("metric", statement, tuple(assumptions), bits, _one_guess(bits["shape"], released), short)
+    short = f"metric: ε = {epsilon:g} per SD of a face's kept coordinates"
+    return Guarantee("metric", statement, tuple(assumptions), bits, _one_guess(bits["face"], released), short)
 
 
 def _one_guess(bits: float, released: Released) -> float:
@@ -194,17 +228,12 @@ def _one_guess(bits: float, released: Released) -> float:
     return math.exp2(min(0.0, bits - math.log2(released.subjects)))
 
 
-def _kept_attributes(settings: PrivacySettings, released: Released) -> list[str]:
-    """Names of the attributes that reach synthesis; without a manifest nobody's sex and age are known."""
-    kept = settings.attributes
-    return [name for name in ("tone", "sex", "age") if getattr(kept, name) and (released.manifest or name == "tone")]
+def _bits(face: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:
+    if face is None:
+        return _around(released)
+    expression = settings.expression.bits(released.directions) if "expression" in settings.keep else 0.0
+    return {"face": face, "expression": expression, "total": face + expression} | _around(released)
 
 
-def _bits(shape: float | None, settings: PrivacySettings, released: Released) -> dict[str, float]:
-    choice = settings.attributes if released.manifest else settings.attributes.changed(sex=False, age=False)
-    attributes = choice.bits()  # without a manifest nobody's sex and age are known
-    around = {"released set": math.log2(released.subjects), "mankind": MANKIND_BITS}
-    if shape is None:
-        return attributes | around
-    parts = {"shape": shape, "expression": settings.expression.bits(released.directions)} | attributes
-    return parts | {"total": sum(parts.values())} | around
+def _around(released: Released) -> dict[str, float]:
+    return {"released set": math.log2(released.subjects), "mankind": MANKIND_BITS}

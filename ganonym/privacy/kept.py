@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ganonym.errors import EnvironmentFault
+from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import Floats, Sex
 from ganonym.weights import read_tensors, verified_path
 
@@ -26,8 +26,9 @@ class KeptSpace:
 
     `names` (d) "sign 1" … "tone", "age", "sex", "expression 1" …; kept coordinates are (x - mean) @ axes.T, of SD 1 in
     the population; `axes` (d, D); `weights` (d,) > 0 for grouping; `mean` (D,) and `covariance` (D, D) of the public
-    population. `scales` has mean and SD of log(age + 5) and of sex (1 female), by which given values become
-    coordinates. What is not kept has no axis here.
+    population, whose first `lasting` coordinates are identity and texture, the others expression. `scales` has mean and
+    SD of ITA, of log(age + 5) and of sex (1 female), by which given values become coordinates. What is not kept has no
+    axis.
     """
 
     names: tuple[str, ...]
@@ -36,10 +37,17 @@ class KeptSpace:
     mean: Floats
     covariance: Floats
     scales: Mapping[str, tuple[float, float]]
+    lasting: int = 0
 
     def coordinates(self, rows: Floats) -> Floats:
         """Kept coordinates (n, d) of rows (n, D), in SD of the population."""
         return np.asarray((rows - self.mean) @ self.axes.T)
+
+    def given(self, name: str, coordinates: Floats) -> Floats:
+        """Kept coordinates (n,) of "tone", "age" or "sex" as ITA in degrees, years, or 1 for female and 0 for male."""
+        middle, spread = self.scales[name]
+        value = middle + spread * coordinates
+        return np.asarray(np.exp(value) - YOUTH if name == "age" else value)
 
     @property
     def pull(self) -> Floats:
@@ -64,7 +72,12 @@ def kept_space(
     >>> kept_space(("tone", "age")).names
     ('tone', 'age')
     """
-    space = _load(path or verified_path("kept"))
+    return _chosen(tuple(keep), tuple(sorted(weights.items())), path or verified_path("kept"))
+
+
+@lru_cache(maxsize=16)
+def _chosen(keep: tuple[str, ...], weighted: tuple[tuple[str, float], ...], path: Path) -> KeptSpace:
+    space, weights = _load(path), dict(weighted)
     kinds = ["signs" if name.startswith("sign ") else name.split()[0] for name in space.names]
     left = [place for place, kind in enumerate(kinds) if kind in keep]
     return replace(
@@ -78,21 +91,24 @@ def kept_space(
 def with_given(row: Floats, space: KeptSpace, age: float | None, sex: Sex | None) -> Floats:
     """`row` (D,) moved as the population goes so that its age and sex are the given ones, where these are kept.
 
-    `age` in years. What a steward knows is surer than what a face shows.
+    `age` in years, 0…130. What a steward knows is surer than what a face shows. Raises UsageError on another value.
     """
-    known = {
+    if sex not in (None, "female", "male"):
+        raise UsageError(f"sex {sex!r} in the manifest.", "Use female, male or leave the cell empty.")
+    if age is not None and not 0 <= age <= 130:
+        raise UsageError(f"age {age} in the manifest is not in 0 … 130 years.")
+    values = {
         "age": None if age is None else float(np.log(age + YOUTH)),
         "sex": None if sex is None else float(sex == "female"),
     }
-    moved = row - space.mean
-    for name, value in known.items():
-        if value is not None and name in space.names:
-            place = space.names.index(name)
-            middle, spread = space.scales[name]
-            axis = space.axes[place]
-            along = space.covariance @ axis / (axis @ space.covariance @ axis)
-            moved = moved + along * ((value - middle) / spread - float(moved @ axis))
-    return np.asarray(moved + space.mean)
+    given = {name: value for name, value in values.items() if value is not None and name in space.names}
+    if not given:
+        return row
+    axes = space.axes[[space.names.index(name) for name in given]]
+    wanted = np.array([(value - space.scales[name][0]) / space.scales[name][1] for name, value in given.items()])
+    # Both at once: age and sex are read from the same coordinates, so that moving one moves the other.
+    along = space.covariance @ axes.T @ np.linalg.inv(axes @ space.covariance @ axes.T)
+    return np.asarray(row + along @ (wanted - axes @ (row - space.mean)))
 
 
 @cache
@@ -101,6 +117,12 @@ def _load(path: Path) -> KeptSpace:
     if metadata.get("kind") != "kept":
         raise EnvironmentFault(f"{path} holds no kept axes.", "Fit them: ganonym train kept")
     double = {name: array.astype(np.float64) for name, array in arrays.items()}
-    scales = {name: (float(mean), float(sd)) for name, (mean, sd) in zip(("age", "sex"), double["scales"], strict=True)}
+    scales = {
+        name: (float(mean), float(sd))
+        for name, (mean, sd) in zip(("tone", "age", "sex"), double["scales"], strict=True)
+    }
     names = tuple(metadata["names"].split(","))
-    return KeptSpace(names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales)
+    return KeptSpace(
+        names, double["axes"], np.ones(len(names)), double["mean"], double["covariance"], scales,
+        int(metadata["lasting"]),
+    )  # fmt: skip

@@ -1,7 +1,7 @@
-"""k-Same on identity coefficients: every subject is replaced by the mean of a group of at least k subjects.
+"""Plain k-same: every subject is replaced by the mean of a group of at least k subjects. What a baseline does.
 
-Newton, Sweeney and Malin 2005 (k-Same), Gross et al. 2005 (k-Same-Select: groups within a utility class). Re-dispersion
-and the proof that it keeps the 1/k bound: docs/adr/0003-redispersion.md.
+Newton, Sweeney and Malin 2005 (k-Same), Gross et al. 2005 (k-Same-Select: groups within a utility class). A release
+uses `ganonym.privacy.joint`, which takes exact means, small classes and the best partition of few people from here.
 
 Groups of k … 2k − 1 subjects that lie close together come from MDAV (Domingo-Ferrer & Mateo-Sanz 2002, in the form of
 Domingo-Ferrer & Torra 2005), which is good at any size; of few subjects the best partition is searched, as that is hard
@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.privacy.population import population_draw
 from ganonym.types import Floats, Refusal
 
 FEW = 12  # 4096 subsets: a tenth of a second
@@ -62,16 +61,6 @@ def k_same(
                 results[member] = GroupMean(mean, len(group), count)
             count += 1
     return tuple(results)
-
-
-def disperse(group: GroupMean, identity_sd: Floats, rng: np.random.Generator) -> Floats:
-    """The group mean plus an independent draw from the public population covariance times 1 − 1/size; (m,).
-
-    A mean of `size` people has lost that share of their variance; the draw gives it back and knows nothing of them:
-    `rng` must come from a seed that is no function of any subject's photographs.
-    """
-    noise = population_draw(rng, identity_sd, 1)[0]
-    return np.asarray(group.mean + math.sqrt(1.0 - 1.0 / group.size) * noise)
 
 
 def exact_mean(rows: Floats) -> Floats:
@@ -152,9 +141,10 @@ def mdav_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
 
 
 def optimal_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
-    """The partition of `rows` (n, m) with the least `scatter`, over all subsets: n up to 12, O(3ⁿ) time.
+    """The partition of `rows` (n, m) with the least sum of squared distances to group means.
 
-    Groups of 2k and more need not be tried, because splitting one never adds to the scatter.
+    Over all subsets: n up to 12, O(3ⁿ) time. Groups of 2k and more need not be tried, because splitting one never
+    adds to it.
     """
     n = len(rows)
     masks = np.arange(1 << n)
@@ -181,11 +171,6 @@ def optimal_groups(rows: Floats, k: int) -> list[NDArray[np.int64]]:
         best_groups.append(np.flatnonzero((group >> np.arange(n)) & 1))
         mask ^= group
     return best_groups
-
-
-def scatter(rows: Floats, groups: list[NDArray[np.int64]]) -> float:
-    """Sum of squared distances of `rows` (n, m) to the mean of their group: what k-same takes from the data."""
-    return float(sum(_squared(rows[group], rows[group].mean(axis=0)).sum() for group in groups))
 
 
 def _squared(rows: Floats, point: Floats) -> Floats:

@@ -35,25 +35,29 @@ def laplace_noise(directions: int, epsilon: float, rng: np.random.Generator) -> 
 
 
 def metric_private(
-    identity: Floats, patients: VirtualPatients, epsilon: float, directions: int, rng: np.random.Generator
+    row: Floats, patients: VirtualPatients, epsilon: float, directions: int, rng: np.random.Generator
 ) -> Floats:
-    """A virtual patient (m,) for an `identity` (m,): ε-metrically private in the projection's first `directions`.
+    """The row (n,) of a virtual patient for a subject's `row` (n,): ε-metrically private in `directions` coordinates.
+
+    These are the first of the kept ones: tone, age, sex, then signs.
 
     The noisy place is post-processed: the virtual patient shown is drawn with the probability that it, and none of the
     others, was the one behind that place. Were the subject one of them, outputs would be distributed as the population.
 
-    >>> from ganonym.privacy.population import virtual_patients
-    >>> public = virtual_patients(np.ones(3), np.eye(3))
-    >>> metric_private(np.zeros(3), public, 1.0, 2, np.random.default_rng(0)).shape
-    (3,)
+    >>> from ganonym.faces.shape import load_shape
+    >>> from ganonym.privacy.kept import kept_space
+    >>> from ganonym.privacy.population import public_patients
+    >>> public = public_patients(load_shape(), kept_space())
+    >>> metric_private(public.mean, public, 1.0, 2, np.random.default_rng(0)).shape == public.mean.shape
+    True
     """
-    point = clip_to_ball(identity @ patients.projection[:, :directions], RADIUS)
+    point = clip_to_ball(patients.place(row)[:directions], RADIUS)
     noisy = point + laplace_noise(len(point), epsilon, rng)
     places = patients.places[:, :directions]
     inside = places * np.minimum(1.0, RADIUS / np.maximum(np.linalg.norm(places, axis=1), 1e-12))[:, None]
     likelihood = -epsilon * np.linalg.norm(inside - noisy, axis=1)
     weights = np.exp(likelihood - likelihood.max())
-    return np.asarray(patients.identities[rng.choice(len(weights), p=weights / weights.sum())])
+    return np.asarray(patients.rows[rng.choice(len(weights), p=weights / weights.sum())])
 
 
 def metric_bits(directions: int, epsilon: float, radius: float = RADIUS) -> float:

@@ -1,7 +1,7 @@
-"""The public population: random identities, how syndromes move landmarks, and virtual patients. A function of no photo.
+"""The public population: random faces, how syndromes move landmarks, and virtual patients. A function of no photo.
 
-Few bits about a subject must go where syndromes differ, not where people differ. Mechanisms that release little of a
-shape (codebook, metric) release it in these directions, and show a virtual patient who is alike there.
+Few bits about a subject must go where they are worth most: tone, age, sex and what tells syndromes apart. Mechanisms
+that release little of a face (codebook, metric) release it there, and show a virtual patient who is alike there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ganonym.errors import EnvironmentFault
 from ganonym.faces.shape import ShapeModel
-from ganonym.privacy.settings import PrivacySettings
+from ganonym.privacy.kept import KeptSpace
 from ganonym.types import LANDMARKS, Floats
 from ganonym.weights import read_tensors, verified_path
 
@@ -34,18 +34,28 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
 
-def population_draw(rng: np.random.Generator, identity_sd: Floats, count: int) -> Floats:
-    """`count` independent identities, (count, m): zero mean, covariance exactly diag(identity_sd²).
+def population_draw(rng: np.random.Generator, covariance: Floats, count: int) -> Floats:
+    """`count` independent rows (count, d) of zero mean and covariance exactly `covariance` (d, d).
 
-    Each coefficient is a normal truncated at ±2.5 SD and rescaled to unit variance, so none exceeds 2.62 SD.
+    Each principal coordinate is a normal truncated at ±2.5 SD and rescaled to unit variance, so none exceeds 2.62 SD.
     """
     from scipy.special import ndtr, ndtri
 
     tail = float(ndtr(-TRUNCATION))
-    normal = ndtri(rng.uniform(tail, 1.0 - tail, (count, identity_sd.size)))
+    normal = ndtri(rng.uniform(tail, 1.0 - tail, (count, len(covariance))))
     density = math.exp(-(TRUNCATION**2) / 2) / math.sqrt(2 * math.pi)
     variance = 1.0 - 2.0 * TRUNCATION * density / (1.0 - 2.0 * tail)  # of the truncated standard normal
-    return np.asarray(normal / math.sqrt(variance) * identity_sd, dtype=np.float64)
+    return np.asarray(normal / math.sqrt(variance) @ factor(covariance).T)
+
+
+def factor(covariance: Floats) -> Floats:
+    """A (d, d) matrix whose product with its own transpose is the symmetric `covariance`; what is negative counts as 0.
+
+    >>> factor(np.diag([4.0, 9.0])).round(3).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
 
 
 def load_phenotypes(path: Path | None = None) -> Floats:
@@ -65,63 +75,66 @@ def _load(path: Path) -> Floats:
     return displacement.astype(np.float64)
 
 
-def identity_displacements(phenotypes: Floats, model: ShapeModel) -> Floats:
-    """Phenotypes (c, 68, 2) as identity coefficients of `model`, (c, m)."""
-    return np.asarray(phenotypes.reshape(len(phenotypes), -1) @ model.identity_basis.T)
+def sign_axes(model: ShapeModel, phenotypes: Floats | None = None) -> Floats:
+    """The directions (r, m), r ≤ 8, of identity coefficients in SD in which syndromes differ most.
+
+    Fisher's (1936), with the population's spread and the error of landmarks as noise. `phenotypes` (c, 68, 2), those of
+    `load_phenotypes` by default.
+    """
+    phenotypes = load_phenotypes() if phenotypes is None else phenotypes
+    moved = phenotypes.reshape(len(phenotypes), -1) @ model.identity_basis.T
+    syndromes = np.concatenate([np.zeros((1, moved.shape[1])), moved])
+    seen_sd = np.hypot(model.identity_sd, LANDMARK_NOISE)
+    return np.asarray((separating(syndromes / seen_sd) / seen_sd[:, None] * model.identity_sd[:, None]).T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualPatients:
-    """`identities` (P, m); `projection` (m, r) maps an identity to where syndromes differ, in population SD.
+    """`rows` (P, n) of identity and texture in SD, and their kept coordinates `places` (P, r).
 
-    `places` (P, r) are the identities projected.
+    These are (rows - mean) @ projection, in SD of the population: tone, age, sex, then signs, as far as they are kept.
     """
 
-    identities: Floats
+    rows: Floats
+    mean: Floats
     projection: Floats
     places: Floats
 
-
-def virtual_patients(identity_sd: Floats, displacements: Floats, seed: int = 0) -> VirtualPatients:
-    """20 000 virtual patients; every syndrome, and having none, is equally frequent among them.
-
-    `identity_sd` (m,) spreads of the population; `displacements` (c, m) mean identity coefficients of each syndrome,
-    none of which may come from patients who are to be protected. The projection takes the directions that separate
-    syndromes best (Fisher 1936), at most eight, with the population's spread and the error of landmarks as noise.
-
-    >>> virtual_patients(np.ones(3), np.eye(3)).projection.shape
-    (3, 3)
-    """
-    return _virtual_patients(identity_sd.tobytes(), np.ascontiguousarray(displacements).tobytes(), seed)
+    def place(self, row: Floats) -> Floats:
+        """Kept coordinates (r,) of the row (n,) of a subject."""
+        return np.asarray((row - self.mean) @ self.projection)
 
 
-def public_patients(model: ShapeModel, seed: int = 0) -> VirtualPatients:
-    """The virtual patients of a shape model with the bundled phenotypes. Raises EnvironmentFault without these."""
-    return virtual_patients(model.identity_sd, identity_displacements(load_phenotypes(), model), seed)
-
-
-def attacker_view(model: ShapeModel, settings: PrivacySettings) -> Floats:
-    """The linear map (m, r) of identities in which an attacker who knows the mechanism compares them.
-
-    Everything in units of the population's SD; for codebook and metric only where they tell anything at all, because
-    the rest of a virtual patient would be noise to the attack.
-    """
-    if settings.mechanism == "codebook":
-        return public_patients(model, settings.codebook_seed).projection
-    if settings.mechanism == "metric":
-        return public_patients(model, settings.codebook_seed).projection[:, : settings.directions]
-    return np.diag(1.0 / model.identity_sd)
+def public_patients(model: ShapeModel, space: KeptSpace, seed: int = 0) -> VirtualPatients:
+    """The virtual patients of the bundled phenotypes. Raises EnvironmentFault without these."""
+    return _public_patients(model, space, seed)
 
 
 @lru_cache(maxsize=8)
-def _virtual_patients(spread: bytes, moved: bytes, seed: int) -> VirtualPatients:
-    identity_sd = np.frombuffer(spread)
-    syndromes = np.concatenate([np.zeros((1, len(identity_sd))), np.frombuffer(moved).reshape(-1, len(identity_sd))])
+def _public_patients(model: ShapeModel, space: KeptSpace, seed: int) -> VirtualPatients:
+    moved = load_phenotypes()
+    return virtual_patients(space, moved.reshape(len(moved), -1) @ model.identity_basis.T / model.identity_sd, seed)
+
+
+def virtual_patients(space: KeptSpace, displacements: Floats, seed: int = 0) -> VirtualPatients:
+    """20 000 virtual patients; every syndrome, and having none, is equally frequent among them.
+
+    `space` is the public population; `displacements` (c, m) are the mean identity coefficients, in SD, of each
+    syndrome. Neither may come from patients who are to be protected.
+    """
     rng = generator(seed, "virtual patients")
-    identities = population_draw(rng, identity_sd, PATIENTS) + syndromes[rng.integers(len(syndromes), size=PATIENTS)]
-    seen_sd = np.hypot(identity_sd, LANDMARK_NOISE)
-    projection = separating(syndromes / seen_sd) / seen_sd[:, None]
-    return VirtualPatients(identities, projection, np.asarray(identities @ projection))
+    lasting = space.lasting
+    rows = population_draw(rng, space.covariance[:lasting, :lasting], PATIENTS)
+    syndromes = np.concatenate([np.zeros((1, displacements.shape[1])), displacements])
+    rows[:, : displacements.shape[1]] += syndromes[rng.integers(len(syndromes), size=PATIENTS)]
+    first = [
+        place for name in ("tone", "age", "sex") for place in range(len(space.names)) if space.names[place] == name
+    ]
+    signs = [place for place, name in enumerate(space.names) if name.startswith("sign ")]
+    projection = space.axes[first + signs, :lasting].T
+    places = rows @ projection
+    rows += space.mean[:lasting]
+    return VirtualPatients(rows, space.mean[:lasting], projection, places)
 
 
 def separating(means: Floats) -> Floats:

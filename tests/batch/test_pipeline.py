@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_pipeline import PIPELINE
 
+from ganonym.batch import baseline, pipeline
 from ganonym.batch.audit import audit_release
 from ganonym.batch.job import BatchJob
 from ganonym.batch.pipeline import Tools, default_pipeline, open_engine
@@ -22,6 +25,7 @@ from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.appearance import load_appearance
 from ganonym.settings import Settings
 from ganonym.types import Refusal
+from ganonym.weights import read_manifest
 
 POOL, SERIAL = Settings(jobs=2, timeout=30.0), Settings(engine="serial")
 
@@ -99,3 +103,15 @@ def test_main_process_needs_no_torch_and_gets_the_same_shape_model() -> None:
         "make().load_shape_model(); make().weights_digest(Settings()); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["blazeface_short", "blazeface_full", "face_mesh", "mesh_offset"])
+@pytest.mark.parametrize("module", [pipeline, baseline])
+def test_digests_of_weights_name_what_finds_faces(
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other weights under the same name make another digest, with which no run is resumed."""
+    digest = default_pipeline().weights_digest if module is pipeline else baseline.baseline_pipeline().weights_digest
+    before, entries = digest(Settings()), read_manifest()
+    monkeypatch.setattr(module, "read_manifest", lambda: entries | {name: replace(entries[name], sha256="0" * 64)})
+    assert digest(Settings()) != before

@@ -48,6 +48,7 @@ def test_every_photo_is_released_or_in_quarantine(photos: Path, key_file: Path, 
     }
     assert result.ignored == {"text": 1}
     assert (result.anonymized, result.skipped, result.quarantined, result.exit_code) == (5, 0, 3, 1)
+    assert list(keymap[0]) == ["source", "output", "subject", "pseudonym", "group"]
     assert {row["output"] for row in keymap} == {
         f"images/{path.relative_to(tmp_path / 'out/images')}" for path in (tmp_path / "out/images").rglob("*.png")
     }

@@ -142,11 +142,11 @@ def test_commands_hand_on_what_was_said_and_nothing_else(ganonym: Run) -> None:
 
 def test_the_strongest_source_is_named(ganonym: Run, tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
-    file.write_text('k = 7\nattributes = ["tone", "sex"]\n')
+    file.write_text('k = 7\nkeep = ["tone", "sex"]\n')
     lines = shown(ganonym, "--profile", file, "-k", 11)
     assert (lines["k"]["value"], lines["k"]["source"]) == (11, "command line"), "also where it repeats the default"
-    assert lines["attributes"]["value"] == ["tone", "sex"]
-    assert lines["attributes"]["source"] == f"file {file}"
+    assert lines["keep"]["value"] == ["tone", "sex"]
+    assert lines["keep"]["source"] == f"file {file}"
     assert lines["seed"]["source"] == "default"
     strict = shown(ganonym, "--profile", "strict")
     assert strict["verify"]["source"] == "profile strict"

@@ -30,11 +30,11 @@ def test_exact_shapes_are_kept_named_and_linked() -> None:
 
 
 def test_a_single_code_keeps_nothing_and_names_by_chance() -> None:
-    one = of(PrivacySettings(mechanism="codebook", codes=1, disperse="none"))
-    assert one.kept == pytest.approx(0.0, abs=1e-4)
+    one = of(PrivacySettings(mechanism="codebook", codes=1))
+    assert one.kept == pytest.approx(0.0, abs=0.08)
     assert one.bits == 0.0
-    assert one.named.value == pytest.approx(1 / 150, abs=1e-3) or one.named.hits == 1
-    assert one.linked.value == pytest.approx(1 / 150)
+    assert one.named.hits <= 5, "the best of several attacks, each of which names one of 150 by chance"
+    assert one.linked.hits <= 5
     assert one.declared == pytest.approx(1 / 150)
 
 
@@ -43,7 +43,7 @@ def test_a_single_code_keeps_nothing_and_names_by_chance() -> None:
     [
         [PrivacySettings(k=k) for k in (2, 11, 40)],
         [PrivacySettings(mechanism="codebook", codes=codes) for codes in (512, 32, 4)],
-        [PrivacySettings(mechanism="metric", epsilon=epsilon, disperse="subject") for epsilon in (6.0, 2.0, 0.2)],
+        [PrivacySettings(mechanism="metric", epsilon=epsilon, link="subject") for epsilon in (6.0, 2.0, 0.2)],
     ],
     ids=["k-same", "codebook", "metric"],
 )
@@ -60,7 +60,7 @@ def test_a_tighter_budget_names_fewer_and_keeps_less(budgets: list[PrivacySettin
 
 def test_draws_per_photo_break_the_link_and_draws_per_subject_do_not() -> None:
     assert of(PrivacySettings()).linked.value < 0.1
-    assert of(PrivacySettings(disperse="subject")).linked.value == 1.0
+    assert of(PrivacySettings(link="subject")).linked.value == 1.0
 
 
 def test_the_same_seed_gives_the_same_forecast() -> None:

@@ -97,7 +97,9 @@ def test_our_keymap_decides_and_bystanders_are_left_out(folders: tuple[Path, Pat
     assert release.statement == "named at most once in eleven"
 
 
-def test_groups_and_folds_are_read_where_a_release_of_ours_has_them(folders: tuple[Path, Path, Path]) -> None:
+def test_groups_are_read_and_folds_link_nobody(
+    folders: tuple[Path, Path, Path],
+) -> None:
     _, out, _ = folders
     for name in ("x.png", "y.png"):
         picture(out / "images" / name)
@@ -107,15 +109,15 @@ def test_groups_and_folds_are_read_where_a_release_of_ours_has_them(folders: tup
     table(out / "manifest.csv", ("image", "subject"), ("images/x.png", "p"))
     plain = read_release(*folders)
     assert plain.linked
-    assert [(item.group, item.fold) for item in plain.items] == [(None, None)] * 3
+    assert [item.group for item in plain.items] == [None] * 3
     table(out / "private/keymap.csv", (*keymap, "group"), (*rows[0], "4"), (*rows[1], ""))
     table(out / "manifest.csv", ("image", "fold"), ("images/x.png", "0"), ("images/y.png", "3"))
     release = read_release(*folders)
     assert not release.linked
-    assert [(item.group, item.fold) for item in release.items] == [(4, "0"), (None, None), (None, "3")]
+    assert [item.group for item in release.items] == [4, None, None]
     photos = photos_of("view", Seen(*({"view": np.zeros((3, 1))},) * 3, {}, (), ()), release)
     assert photos.groups is not None
-    assert (photos.groups.tolist(), photos.folds, photos.linked) == ([4, -1, -1], ("0", None, "3"), False)
+    assert (photos.groups.tolist(), photos.linked) == ([4, -1, -1], False)
 
 
 def test_a_list_of_pairs_must_be_sound(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:

@@ -1,32 +1,68 @@
-"""People whose shapes the model explains, and the settings that most tests ask for."""
+"""People drawn from the public population, as rows, and what is read back of the faces that are shown of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from ganonym.faces.shape import ShapeModel, from_canvas, join, split
-from ganonym.privacy.expression import ExpressionBudget
+from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, split
+from ganonym.privacy.kept import KeptSpace, kept_space
+from ganonym.privacy.population import population_draw
+from ganonym.privacy.privatize import ShownFace
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
-from ganonym.types import Floats, Points, Refusal
+from ganonym.types import Floats, Refusal
 
-WHOLE = ExpressionBudget(directions=4)
-PLAIN = PrivacySettings(k=5, disperse="none", expression=WHOLE)
-SPREAD = PrivacySettings(k=5, expression=WHOLE)
+MODEL, SPACE = load_shape(), kept_space()
+WITHIN = 0.3
+BY_PHOTO = PrivacySettings(k=5)
+BY_SUBJECT = PrivacySettings(k=5, link="subject")
 
 
-def cohort(model: ShapeModel, subjects: int = 23, photos: int = 1, label: str | None = None) -> list[SubjectFace]:
-    rng = np.random.default_rng(11)
+def cohort(subjects: int = 23, photos: int = 1, label: str | None = None, seed: int = 11) -> list[SubjectFace]:
+    """Faces of `subjects` people; photos of one person differ by less than people do, but for their expression."""
+    rng = np.random.default_rng(seed)
+    people = SPACE.mean + population_draw(rng, SPACE.covariance, subjects)
     faces = []
-    for i in range(subjects):
-        identity = rng.normal(size=20) * model.identity_sd
-        for j in range(photos):
-            seen = identity + 0.2 * rng.normal(size=20) * model.identity_sd  # landmarks of one person differ by photo
-            shape = join(seen, rng.normal(size=4) * model.expression_sd, model)
-            faces.append(SubjectFace(f"s{i}", shape, seed=1000 * i + j, subject_seed=i, label=label))
+    for number, person in enumerate(people):
+        for photo in range(photos):
+            row = person + WITHIN * population_draw(rng, SPACE.covariance, 1)[0]
+            row[SPACE.lasting :] = rng.standard_normal(len(row) - SPACE.lasting)
+            faces.append(SubjectFace(f"s{number}", row, seed=1000 * number + photo, subject_seed=number, label=label))
     return faces
 
 
-def parts(shape: Points | Refusal, model: ShapeModel) -> tuple[Floats, Floats]:
-    assert not isinstance(shape, Refusal)
-    return split(from_canvas(shape), model)
+def rows_of(faces: Sequence[SubjectFace]) -> Floats:
+    return np.array([face.row for face in faces])
+
+
+def moved(faces: Sequence[SubjectFace], rows: Floats) -> list[SubjectFace]:
+    """The same names and seeds with other rows."""
+    return [replace(face, row=row) for face, row in zip(faces, rows, strict=True)]
+
+
+def read(shown: ShownFace | Refusal, model: ShapeModel = MODEL) -> Floats:
+    """The row (D,) of a face that is shown."""
+    assert isinstance(shown, ShownFace)
+    identity, expression = split(from_canvas(shown.points), model)
+    return np.concatenate([identity / model.identity_sd, shown.texture, expression / model.expression_sd])
+
+
+def read_all(faces: Sequence[ShownFace | Refusal]) -> Floats:
+    return np.array([read(shown) for shown in faces])
+
+
+def raw(faces: Sequence[ShownFace | Refusal]) -> list[bytes]:
+    """Every bit of what is shown."""
+    assert all(isinstance(shown, ShownFace) for shown in faces)
+    return [shown.points.tobytes() + shown.texture.tobytes() for shown in faces if isinstance(shown, ShownFace)]
+
+
+def kept_groups(rows: Floats, space: KeptSpace = SPACE) -> list[list[int]]:
+    """Photos whose shown rows (n, D) agree on every kept axis: those of one group."""
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for photo, place in enumerate(space.coordinates(rows).round(3)):
+        groups.setdefault(tuple(place + 0.0), []).append(photo)
+    return list(groups.values())

@@ -21,7 +21,7 @@ def kept_space(seed: int = 7) -> KeptSpace:
     axes = rng.standard_normal((KEPT, WIDTH))
     axes /= np.sqrt(np.einsum("ij,jk,ik->i", axes, covariance, axes))[:, None]
     names = tuple(f"sign {number}" for number in range(1, KEPT + 1))
-    return KeptSpace(names, axes, np.linspace(2.0, 1.0, KEPT), 0.3 * np.ones(WIDTH), covariance, {})
+    return KeptSpace(names, axes, np.linspace(2.0, 1.0, KEPT), 0.3 * np.ones(WIDTH), covariance, {}, WIDTH)
 
 
 @dataclass(frozen=True, eq=False)

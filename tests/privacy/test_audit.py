@@ -1,4 +1,4 @@
-"""The audit stops a release that leaks, and lets the honest ones pass."""
+"""The audit of a run stops a release that leaks, and lets the honest ones pass."""
 
 from __future__ import annotations
 
@@ -6,102 +6,91 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from ganonym.errors import GuaranteeBroken
-from ganonym.faces.shape import ShapeModel, join, split
-from ganonym.privacy import ksame
-from ganonym.privacy.audit import audit_shapes
-from ganonym.privacy.expression import repartitioned
-from ganonym.privacy.ksame import GroupMean
-from ganonym.privacy.privatize import privatize
+from ganonym.privacy import privatize as stage
+from ganonym.privacy.privatize import Hidden, privatize
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
-from ganonym.types import Floats
+from ganonym.types import Floats, Refusal
 
-SD = np.linspace(2.0, 0.5, 12)
+from .cohorts import MODEL, SPACE, cohort
 
-
-def people(n: int, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).standard_normal((n, 12)) * SD
-
-
-@given(st.integers(0, 60), st.integers(1, 60))
-def test_the_lower_bound_is_clopper_and_pearsons(hits: int, subjects: int) -> None:
-    hits = min(hits, subjects)
-    # All of a released subject's rivals stand at its own place or at infinity, which plans the number of hits.
-    originals = people(subjects)
-    outputs = originals.copy()
-    outputs[hits:] = np.roll(originals, 1, axis=0)[hits:] if hits < subjects - 1 else outputs[hits:]
-    found = audit_shapes(originals, outputs, np.arange(subjects), 1.0)
-    expected = binomtest(int(found.hits), subjects, alternative="greater").proportion_ci(0.999, method="exact").low
-    assert found.low == pytest.approx(expected, abs=1e-9)
-    assert found.hits == (hits if hits < subjects - 1 else subjects)
-
-
-def test_outputs_of_a_subject_are_averaged_before_the_attack() -> None:
-    originals = people(200)
-    owners = np.repeat(np.arange(200), 40)
-    noisy = originals[owners] + 2.5 * np.random.default_rng(1).standard_normal((8000, 12)) * SD
-    one = audit_shapes(originals / SD, noisy[::40] / SD, owners[::40], 1.0)
-    assert one.hits < 60
-    assert audit_shapes(originals / SD, noisy / SD, owners, 1.0).hits > 190
-
-
-def test_a_tie_counts_its_share() -> None:
-    originals = np.repeat(people(5), 4, axis=0)
-    assert audit_shapes(originals, originals, np.arange(20), 0.25).hits == pytest.approx(5.0)
-
-
-def cohort(model: ShapeModel, subjects: int, photos: int = 1) -> list[SubjectFace]:
-    rng = np.random.default_rng(4)
-    identities = rng.standard_normal((subjects, 20)) * model.identity_sd
-    return [
-        SubjectFace(f"s{i}", join(identity, rng.standard_normal(4) * model.expression_sd, model), 100 * i + j, i)
-        for i, identity in enumerate(identities)
-        for j in range(photos)
-    ]
+HONEST = [
+    PrivacySettings(k=5),
+    PrivacySettings(k=5, link="subject"),
+    PrivacySettings(mechanism="codebook", codes=8),
+    PrivacySettings(mechanism="metric", epsilon=0.3),
+]
 
 
 @pytest.mark.parametrize("photos", [1, 12])
-@pytest.mark.parametrize(
-    "settings",
-    [
-        PrivacySettings(k=5),
-        PrivacySettings(k=5, disperse="none"),
-        PrivacySettings(mechanism="codebook", codes=8),
-        PrivacySettings(mechanism="metric", epsilon=0.3),
-    ],
-    ids=lambda settings: f"{settings.mechanism} {settings.disperse}",
-)
-def test_honest_mechanisms_pass(model: ShapeModel, settings: PrivacySettings, photos: int) -> None:
-    result = privatize(cohort(model, 120, photos), model, settings, manifest=True)
-    assert result.audit is not None
-    assert result.audit.subjects == 120
-    assert result.audit.bound == result.guarantee.rank1
-    assert result.audit.low <= result.audit.bound
-    assert f"{result.audit.hits:g} of 120" in result.audit.sentence
+@pytest.mark.parametrize("settings", HONEST, ids=lambda settings: f"{settings.mechanism} {settings.link}")
+def test_honest_mechanisms_pass(settings: PrivacySettings, photos: int) -> None:
+    result = privatize(cohort(120, photos), MODEL, settings, manifest=True)
+    audit = result.audit
+    assert audit is not None
+    by_photo = settings.mechanism == "k-same" and settings.link == "photo"
+    assert audit.subjects == (120 * photos if by_photo else 120)
+    assert audit.bound <= result.guarantee.rank1 + 1e-12  # type: ignore[operator]
+    assert audit.low <= audit.bound
+    unit = "photos" if by_photo and photos > 1 else "subjects"
+    assert f"{audit.hits:g} of {audit.subjects} {unit}" in audit.sentence
 
 
-def test_a_release_that_leaks_is_stopped(model: ShapeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: half of what the group took from a subject comes back in its output."""
-    faces = cohort(model, 120)
-    originals = iter([split(face.shape, repartitioned(model, 2))[0] for face in faces])
-    honest = ksame.disperse
-
-    def leaky(group: GroupMean, sd: Floats, rng: np.random.Generator) -> Floats:
-        return np.asarray(0.3 * honest(group, sd, rng) + 0.7 * next(originals))
-
-    monkeypatch.setattr("ganonym.privacy.privatize.disperse", leaky)
-    with pytest.raises(GuaranteeBroken, match=r"names .* of 120 subjects"):
-        privatize(faces, model, PrivacySettings(k=11), manifest=True)
+def leaking(rows: Floats, hidden: Hidden, columns: slice, share: float) -> Hidden:
+    leaky = []
+    for own, shown in zip(rows, hidden.rows, strict=True):
+        assert not isinstance(shown, Refusal)
+        mixed = shown.copy()
+        mixed[columns] = (1 - share) * shown[columns] + share * own[columns]
+        leaky.append(mixed)
+    return replace(hidden, rows=tuple(leaky))
 
 
-def test_exact_shapes_name_everybody_and_what_is_not_released_nobody(model: ShapeModel) -> None:
-    exact = privatize(cohort(model, 12), model, PrivacySettings(mechanism="none", i_understand=True), manifest=True)
+PARTS = {
+    "everything": slice(None),
+    "texture": slice(len(MODEL.identity_sd), SPACE.lasting),
+    "expression": slice(SPACE.lasting, None),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("settings", HONEST[:2], ids=lambda settings: str(settings.link))
+def test_a_release_that_leaks_is_stopped(settings: PrivacySettings, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a share of the photo's own row comes back in its output."""
+    honest = stage._hidden
+    columns, share = PARTS[part], 0.25 if part == "everything" else 0.6
+
+    def leaky(faces: object, rows: Floats, *others: object) -> Hidden:
+        return leaking(rows, honest(faces, rows, *others), columns, share)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stage, "_hidden", leaky)
+    faces = cohort(200)
+    if part == "expression" and settings.link == "subject":  # counted apart, outside the bound
+        assert privatize(faces, MODEL, settings, manifest=True).audit is not None
+        return
+    with pytest.raises(GuaranteeBroken, match=r"names .* of 200 subjects"):
+        privatize(faces, MODEL, settings, manifest=True)
+
+
+def test_a_group_of_one_person_fewer_than_said_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = stage._hidden
+
+    def short(*arguments: object) -> Hidden:
+        hidden = honest(*arguments)  # type: ignore[arg-type]
+        joint = hidden.joint
+        assert joint is not None
+        group = joint.group.copy()
+        group[np.flatnonzero(group == 0)[0]] = 1
+        return replace(hidden, joint=replace(joint, group=group))
+
+    monkeypatch.setattr(stage, "_hidden", short)
+    with pytest.raises(GuaranteeBroken, match="are declared"):
+        privatize(cohort(60), MODEL, PrivacySettings(k=20), manifest=True)
+
+
+def test_exact_faces_name_everybody_and_what_is_not_released_nobody() -> None:
+    exact = privatize(cohort(12), MODEL, PrivacySettings(mechanism="none", i_understand=True), manifest=True)
     assert exact.audit is not None
     assert (exact.audit.hits, exact.audit.bound) == (12.0, 1.0)
-    rare = [replace(face, label="rare") for face in cohort(model, 4)]
-    assert privatize(rare, model, PrivacySettings(k=5), manifest=True).audit is None
+    assert privatize(cohort(4, label="rare"), MODEL, PrivacySettings(k=5), manifest=True).audit is None

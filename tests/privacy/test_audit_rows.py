@@ -46,7 +46,7 @@ def test_small_cohorts_and_several_photos_a_person_pass(people: int, k: int, pho
         cohort = drawn(SPACE, people, k, photos, seed)
         rng = np.random.default_rng([seed, 2])
         found = audited(cohort, cohort.shown(rng), cohort.shown(rng), 1 / k)
-        assert (found.subjects, found.unit) == (people * photos, "photos")
+        assert (found.subjects, found.unit) == (people * photos, "photos" if photos > 1 else "subjects")
 
 
 @pytest.mark.parametrize("k", [5, 20])
@@ -91,7 +91,7 @@ def off_kept(rows: Floats) -> Floats:
 def test_a_row_mixed_in_stops_the_run(leak: Callable[[Drawn, np.random.Generator], Floats]) -> None:
     for seed in range(5):
         cohort = drawn(SPACE, PEOPLE, K, seed=seed)
-        with pytest.raises(GuaranteeBroken, match=r"of 300 photos: .*declared at most 0\.050"):
+        with pytest.raises(GuaranteeBroken, match=r"of 300 subjects: .*declared at most 0\.050"):
             audited(cohort, leak(cohort, np.random.default_rng(seed)))
 
 

@@ -1,4 +1,4 @@
-"""Expression and attribute budgets: what they let through, and their bits by enumeration."""
+"""The expression budget and draws from the population: what they let through, and their bits by enumeration."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
-from ganonym.privacy.population import generator, population_draw
-from ganonym.privacy.subject import AttributeChoice, coarsen
+from ganonym.privacy.population import factor, generator, population_draw
 
 SD = np.array([0.5, 1.0, 2.0, 3.0])
 
@@ -46,42 +45,9 @@ def test_expression_budget_refuses_what_it_cannot_count(clip: float, step: float
 
 
 def test_population_draw_has_the_covariance_it_states() -> None:
-    rows = population_draw(generator(0, "test"), SD, 40_000) / SD
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+    covariance = turn * SD**2 @ turn.T
+    rows = population_draw(generator(0, "test"), covariance, 40_000) @ turn / SD
     assert np.allclose(np.cov(rows.T), np.eye(4), atol=0.03)
     assert 2.5 < np.abs(rows).max() < 2.63
-
-
-def test_attribute_bits_count_the_values_that_occur() -> None:
-    choice = AttributeChoice()
-    ages = [None, *np.arange(0, 130.5, 0.5).tolist()]
-    assert choice.bits()["age"] == pytest.approx(math.log2(len({coarsen(0, None, age, choice).age for age in ages})))
-    tones = {coarsen(tone, None, None, choice).tone for tone in range(6)}
-    assert choice.bits()["tone"] == pytest.approx(math.log2(len(tones)))
-    sexes = {coarsen(0, sex, None, choice).sex for sex in (None, "female", "male")}
-    assert choice.bits()["sex"] == pytest.approx(math.log2(len(sexes)))
-
-
-def test_dropped_attributes_do_not_pass() -> None:
-    none = AttributeChoice(tone=False, sex=False, age=False)
-    assert {coarsen(t, s, a, none) for t in range(6) for s in ("female", "male") for a in (3.0, 77.0)} == {
-        coarsen(0, None, None, none)
-    }
-    assert sum(none.bits().values()) == 0.0
-
-
-def test_ages_are_banded_to_decades() -> None:
-    choice = AttributeChoice()
-    assert [coarsen(0, None, age, choice).age for age in (0.0, 9.9, 10.0, 34.0, 89.9, 90.0, 130.0)] == [
-        5.0, 5.0, 15.0, 35.0, 85.0, 95.0, 95.0,
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("tone", "sex", "age"), [(6, None, None), (0, "other", None), (0, None, -1.0)])
-def test_attributes_out_of_range_are_usage_errors(tone: int, sex: str | None, age: float | None) -> None:
-    with pytest.raises(UsageError):
-        coarsen(tone, sex, age, AttributeChoice())  # type: ignore[arg-type]
-
-
-def test_age_that_is_not_a_number_is_a_usage_error() -> None:
-    with pytest.raises(UsageError):
-        coarsen(0, None, math.nan, AttributeChoice())
+    assert np.allclose(factor(covariance) @ factor(covariance).T, covariance)

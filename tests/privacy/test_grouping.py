@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.privacy.ksame import FEW, group_subjects, mdav_groups, optimal_groups, scatter
+from ganonym.privacy.ksame import FEW, group_subjects, mdav_groups, optimal_groups
 from ganonym.types import Floats
+
+
+def scatter(rows: Floats, groups: list[NDArray[np.int64]]) -> float:
+    return float(sum(((rows[group] - rows[group].mean(axis=0)) ** 2).sum() for group in groups))
 
 
 def brute_mdav(points: list[tuple[float, ...]], k: int) -> set[frozenset[tuple[float, ...]]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganonym.faces.shape import ShapeModel, join
 from ganonym.privacy.ksame import JOINED, merged_labels
 from ganonym.privacy.privatize import privatize
 from ganonym.privacy.settings import PrivacySettings
-from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Refusal
+
+from .cohorts import MODEL, cohort, kept_groups, read_all
 
 SD = np.array([2.0, 1.0])
 
@@ -50,20 +51,28 @@ def test_the_nearest_class_is_nearest_in_standard_deviations() -> None:
     assert merged_labels(people, labels, 2, np.array([1.0, 10.0]))[0] == "high or rare"
 
 
-def test_a_merged_release_keeps_everybody_and_tells_no_rare_label(model: ShapeModel) -> None:
-    rng = np.random.default_rng(2)
+def test_a_merged_release_keeps_everybody_and_tells_no_rare_label() -> None:
     sizes = {"common": 20, "rare": 2, None: 3}
     names = [label for label, size in sizes.items() for _ in range(size)]
-    faces = [
-        SubjectFace(f"s{i}", join(rng.standard_normal(20) * model.identity_sd, np.zeros(4), model), i, i, label)
-        for i, label in enumerate(names)
-    ]
-    result = privatize(faces, model, PrivacySettings(k=5, small_classes="merge"), manifest=True)
+    faces = [replace(face, label=label) for face, label in zip(cohort(25), names, strict=True)]
+    result = privatize(faces, MODEL, PrivacySettings(k=5, small_classes="merge"), manifest=True)
     assert result.labels == ("common or rare",) * 22 + (None,) * 3
-    withheld = [isinstance(shape, Refusal) for shape in result.faces]
+    withheld = [isinstance(shown, Refusal) for shown in result.faces]
     assert withheld == [False] * 22 + [True] * 3, "who has no label is no class to merge with"
     assert any("stand for several classes" in line for line in result.guarantee.assumptions)
-    strict = privatize(faces, model, PrivacySettings(k=5), manifest=True)
+    strict = privatize(faces, MODEL, PrivacySettings(k=5, small_classes="withhold"), manifest=True)
     assert strict.labels == tuple(names)
-    assert sum(isinstance(shape, Refusal) for shape in strict.faces) == 5
+    assert sum(isinstance(shown, Refusal) for shown in strict.faces) == 5
     assert not any("stand for several classes" in line for line in strict.guarantee.assumptions)
+
+
+def test_a_small_class_is_a_group_by_itself_and_the_statement_says_so() -> None:
+    names: list[str | None] = ["common"] * 30 + ["rare"] * 6 + ["rarest"] * 4
+    faces = [replace(face, label=label) for face, label in zip(cohort(40), names, strict=True)]
+    result = privatize(faces, MODEL, PrivacySettings(k=11), manifest=True)
+    assert [isinstance(shown, Refusal) for shown in result.faces] == [False] * 36 + [True] * 4
+    assert "≤ 1/6 = 0.167" in result.guarantee.statement
+    assert result.guarantee.rank1 == 1 / 6
+    alone = read_all(result.faces[30:36])
+    assert len(kept_groups(alone)) == 1, "everybody with the label shows the same kept axes"
+    assert any("its label alone narrows the crowd" in line for line in result.guarantee.assumptions)

@@ -22,10 +22,12 @@ from ganonym.privacy.metric import (
 from ganonym.privacy.population import generator, virtual_patients
 from ganonym.types import Floats
 
+from .small_space import small_space
+
 DRAWS = 20_000
-PUBLIC = virtual_patients(
-    np.linspace(2.0, 0.5, 6), np.array([[4.0, 0, 0, 0, 0, 0], [0, 0, 3.0, 0, 0, 0], [0, 0, 0, 0, 2.0, -2.0]])
-)
+SYNDROMES = np.array([[4.0, 0, 0, 0, 0, 0], [0, 0, 3.0, 0, 0, 0], [0, 0, 0, 0, 2.0, -2.0]])
+SPACE = small_space({"sign 1": 1, "sign 2": 4, "tone": 2})
+PUBLIC = virtual_patients(SPACE, SYNDROMES)
 
 
 def noise(directions: int, epsilon: float, seed: int = 3) -> Floats:
@@ -90,15 +92,15 @@ def test_clipping_stays_in_the_ball_and_brings_nobody_further_apart(a: list[floa
 
 def test_outputs_of_the_population_are_distributed_as_the_population() -> None:
     """Posterior draws: with the prior right, who is shown is as likely as who was behind it, in every direction."""
-    people, rng = PUBLIC.identities[:1500], generator(0, "people")
+    people, rng = PUBLIC.rows[:1500], generator(0, "people")
     outputs = np.array([metric_private(person, PUBLIC, 1.0, 3, rng) for person in people])
-    for before, after in zip(PUBLIC.places.T, (outputs @ PUBLIC.projection).T, strict=True):
+    for before, after in zip(PUBLIC.places.T, ((outputs - SPACE.mean) @ PUBLIC.projection).T, strict=True):
         assert ks_2samp(before, after).pvalue > 1e-3
-    assert outputs.std(axis=0) == pytest.approx(PUBLIC.identities.std(axis=0), rel=0.1)
+    assert outputs.std(axis=0) == pytest.approx(PUBLIC.rows.std(axis=0), rel=0.1)
 
 
 def test_outputs_carry_the_place_among_syndromes_and_nothing_else() -> None:
-    people, rng = PUBLIC.identities[:1500], generator(0, "people")
+    people, rng = PUBLIC.rows[:1500], generator(0, "people")
     outputs = np.array([metric_private(person, PUBLIC, 3.0, 3, rng) for person in people])
     places = [rows @ PUBLIC.projection for rows in (people, outputs)]
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(*(rows.T for rows in places), strict=True)) > 0.5

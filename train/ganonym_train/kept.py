@@ -19,7 +19,7 @@ from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
 from ganonym.faces.shape import normalize
 from ganonym.faces.tone import ita_degrees
 from ganonym.privacy.kept import YOUTH
-from ganonym.privacy.population import public_patients
+from ganonym.privacy.population import sign_axes
 from ganonym.types import Floats, Sex
 from ganonym_train.photographs import TrainingPhoto, training_photographs
 
@@ -48,13 +48,14 @@ def train_kept(data: Path, output: Path, log: Callable[[str], None]) -> None:
     signs = len(arrays["axes"]) - directions - 3
     names = [*_numbered("sign", signs), "tone", "age", "sex", *_numbered("expression", directions)]
     single = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-    save_file(single, output, metadata={"kind": "kept", "names": ",".join(names)})
+    lasting = len(model.shape.identity_sd) + COMPONENTS
+    save_file(single, output, metadata={"kind": "kept", "names": ",".join(names), "lasting": str(lasting)})
 
 
 def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: AppearanceModel) -> dict[str, Floats]:
     """Axes (d, D) of population SD 1, and mean (D,) and covariance (D, D) of the population, from rows (n, D).
 
-    `tones` (n,) ITA in degrees. `scales` (2, 2) are mean and SD of log(age + 5) and of sex (1 female).
+    `tones` (n,) ITA in degrees. `scales` (3, 2) are mean and SD of ITA, of log(age + 5) and of sex (1 female).
     """
     ages = np.array([np.nan if photo.age is None else np.log(photo.age + YOUTH) for photo in photos])
     sexes = np.array([_sign(photo.sex) for photo in photos])
@@ -63,16 +64,16 @@ def fit_kept(rows: Floats, tones: Floats, photos: list[TrainingPhoto], model: Ap
     skin[identities : identities + COMPONENTS] = rows[:, identities : identities + COMPONENTS].std(axis=0) > 0.05
     whole = skin.copy()
     whole[:identities] = True
-    signs = public_patients(model.shape).projection * model.shape.identity_sd[:, None]
+    signs = sign_axes(model.shape)
     read = [_ridge(rows, tones, skin), _ridge(rows, ages, whole), _ridge(rows, sexes, whole)]
     people = _person_means(rows, photos)
-    lasting = np.concatenate([np.pad(signs.T, ((0, 0), (0, rows.shape[1] - identities))), read])
+    lasting = np.concatenate([np.pad(signs, ((0, 0), (0, rows.shape[1] - identities))), read])
     lasting /= (people @ lasting.T).std(axis=0)[:, None]
     expressions = (
         np.eye(rows.shape[1])[identities + COMPONENTS :] / rows[:, identities + COMPONENTS :].std(axis=0)[:, None]
     )
     axes = np.concatenate([lasting, expressions])
-    scales = np.array([[np.nanmean(given), np.nanstd(given)] for given in (ages, sexes)])
+    scales = np.array([[np.nanmean(given), np.nanstd(given)] for given in (tones, ages, sexes)])
     return {"axes": axes, "mean": people.mean(axis=0), "covariance": _covariance(rows, identities), "scales": scales}
 
 

@@ -5,8 +5,8 @@ From other people's releases he has learned how an output reads, given what its 
 given the photo itself (`readings`). He weighs every group by the likelihood of what he reads, and every photo in it by
 whatever else of it shows: an expression that was not grouped, a skin that shines through. Of several outputs known to
 be of one person he multiplies likelihoods, which intersects their groups; of two outputs he asks how likely it is that
-both show one person, but not one photo; different folds exclude it. Learning from pairs of this very release, of people
-whom he does not attack, makes him a little stronger than life.
+both show one person, but not one photo. Learning from pairs of this very release, of people whom he does not attack,
+makes him a little stronger than life.
 
 Against a mechanism whose groups are not told he has the photos alone; against any that can be rerun (`mock`) he also
 has what it makes of each photo under another key, and finds the nearest in what he reads: the parrot attack.
@@ -14,7 +14,7 @@ has what it makes of each photo under another key, and finds the nearest in what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,9 +85,7 @@ class Informed:
         if ALL_PHOTOS in settings and rest_free and photos.linked:
             yield scored(ALL_PHOTOS, _intersected(likely, held, free, first_free), first_free, first)
         if ANONYMIZED in settings and rest_free:
-            together = _together(likely, held, rest_free, first_free)
-            together[_apart(photos.folds, rest_free, first_free) & ~np.isnan(together)] = NEVER
-            yield scored(ANONYMIZED, together, rest_free, first_free)
+            yield scored(ANONYMIZED, _together(likely, held, rest_free, first_free), rest_free, first_free)
         if PARROT in settings and photos.mock is not None and free:
             rerun = held.likely(held.told(rerun=True))
             yield scored(PARROT, _best(rerun[free], held.subject), free, first)
@@ -244,16 +242,6 @@ def _together(likely: Floats, held: Held, probes: list[int], gallery: list[int])
     both = np.log(np.maximum(subjects - one @ other.T, LEAST))
     both[:, ~held.read[gallery]] = np.nan
     return np.asarray(both)
-
-
-def _apart(folds: Sequence[str | None], probes: list[int], gallery: list[int]) -> NDArray[np.bool_]:
-    """Which pairs of outputs (p, g) cannot be of one subject, as they are of different folds."""
-    if not folds:
-        return np.zeros((len(probes), len(gallery)), dtype=bool)
-    one, other = (
-        np.array(["" if folds[photo] is None else folds[photo] for photo in side]) for side in (probes, gallery)
-    )
-    return np.asarray((one[:, None] != other) & (one[:, None] != "") & (other != ""))
 
 
 def _refuse_few(attacker: str, people: NDArray[np.intp]) -> None:

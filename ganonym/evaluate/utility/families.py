@@ -17,6 +17,7 @@ from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
 from ganonym.evaluate.utility.expression import expression
 from ganonym.evaluate.utility.features import distances
+from ganonym.evaluate.utility.fidelity import fidelity
 from ganonym.evaluate.utility.four_cells import Candidate
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.landmarks import landmarks, pose
@@ -43,6 +44,7 @@ def utility(inputs: UtilityInputs, rng_seed: int, added: Sequence[Candidate] = (
         *deployed(inputs, np.random.default_rng([rng_seed, 9])),
         *dysmorphology(inputs, next(streams)),
         *expression(inputs, next(streams), rng_seed),
+        *fidelity(inputs, np.random.default_rng([rng_seed, 10])),
         *landmarks(inputs, next(streams)),
         *pose(inputs, next(streams)),
         *detectability(inputs, next(streams)),

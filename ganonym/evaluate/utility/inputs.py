@@ -14,6 +14,7 @@ from ganonym.manifest import Row
 from ganonym.types import RGB, Floats, Points
 
 CROP_SIDE = 64
+_FEATURES = ("features", "gestalt", "coordinates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class UtilityInputs:
     released_features   the same of the released pictures
     original_gestalt    (n, d) by `features.GestaltView`, NaN rows without a face; None when they were not computed
     released_gestalt    the same of the released pictures
+    original_coordinates  (n, D) of `ganonym.faces.coordinates`, NaN rows without a face; None when they were not read
+    released_coordinates  the same of the released pictures
     perceptual          (n,) LPIPS by `features.PerceptualDistance`, NaN where it cannot be measured; None without
                         its weights
     margin              how much lower a rate may be than on originals and still count as kept
@@ -56,6 +59,8 @@ class UtilityInputs:
     released_features: Floats | None = None
     original_gestalt: Floats | None = None
     released_gestalt: Floats | None = None
+    original_coordinates: Floats | None = None
+    released_coordinates: Floats | None = None
     perceptual: Floats | None = None
     margin: float = 0.05
     minimum_cell: int = 30
@@ -67,7 +72,7 @@ class UtilityInputs:
         for name in ("released", "original_points", "released_points", "in_place", "agreement"):
             if len(getattr(self, name)) != count:
                 raise ValueError(f"{len(getattr(self, name))} entries of {name} for {count} photos")
-        features = ("original_features", "released_features", "original_gestalt", "released_gestalt")
+        features = tuple(f"{side}_{what}" for side in ("original", "released") for what in _FEATURES)
         for name in ("landmark_noise", *features, "perceptual"):
             entry = getattr(self, name)
             if entry is not None and len(entry) != count:

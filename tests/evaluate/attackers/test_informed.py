@@ -118,15 +118,6 @@ def test_linked_outputs_intersect_their_groups() -> None:
     assert ALL_PHOTOS not in found(ATTACKER, replace(photos, linked=False))
 
 
-def test_different_folds_tell_outputs_apart() -> None:
-    rng = np.random.default_rng(11)
-    cohort = faces()
-    photos = cohort.photos(read(honest(cohort, rng), rng))
-    folds = tuple(str(number % 5) for number in cohort.subject.tolist())
-    without, told = (found(ATTACKER, each)[ANONYMIZED].rank1.value for each in (photos, replace(photos, folds=folds)))
-    assert told > 2 * without
-
-
 def test_an_expression_outside_the_groups_names_people() -> None:
     """By person, each photo with its own expression: neither alone names anybody, together they do."""
     rng = np.random.default_rng(2)
