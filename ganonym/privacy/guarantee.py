@@ -21,10 +21,10 @@ class Released:
 
     `sizes`: different people in each k-same group, empty for other mechanisms, and `worst` the highest rate at which
     photographs of one of them can be named (above 1 over its size where a class is one group and somebody has more
-    photographs in it than others); `labels` counts the released labels, 0
-    when the grouping used none, `merged` those of them that stand for several classes; `most_photos` is the largest
-    number of faces of one subject, `directions` those of expression in the model; `manifest` tells whether a manifest
-    said who is who.
+    photographs in it than others), `mean` that rate over all photographs; `alone` are labels and numbers of people of
+    the classes that are one group for lack of k people; `labels` counts the released labels, 0 when the grouping used
+    none, `merged` those of them that stand for several classes; `most_photos` is the largest number of faces of one
+    subject, `directions` those of expression in the model; `manifest` tells whether a manifest said who is who.
     """
 
     subjects: int
@@ -34,6 +34,8 @@ class Released:
     manifest: bool
     sizes: tuple[int, ...] = ()
     worst: float = 1.0
+    mean: float = 1.0
+    alone: tuple[tuple[str | None, int], ...] = ()
     labels: int = 0
     merged: int = 0
 
@@ -86,6 +88,9 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
     return _by_photo(released) if settings.link == "photo" else _by_subject(settings, released)
 
 
+NAMED = 12
+"""Classes that an assumption names; a release may have hundreds."""
+
 GROUPS_KNOWN = (
     "the attacker may hold every original photograph and know the groups, but not which group member is which output: "
     "names, order and other columns do not tell, and the key stays secret"
@@ -94,12 +99,11 @@ GROUPS_KNOWN = (
 
 def _by_photo(released: Released) -> Guarantee:
     smallest = released.smallest
-    average = sum(released.sizes) and len(released.sizes) / sum(released.sizes)
     statement = (
         f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = "
         f"{released.worst:.3f} within the released set, on average over the photographs of every group, given all "
         f"originals ({released.photos} photographs of {released.subjects} subjects in {len(released.sizes)} groups of "
-        f"at least {smallest} different people; over all groups {average:.3f})"
+        f"at least {smallest} different people; over all groups {released.mean:.3f})"
     )
     assumptions = [
         GROUPS_KNOWN,
@@ -144,8 +148,16 @@ def _common(released: Released, smallest: int) -> list[str]:
     if released.labels:
         assumptions.append(
             f"groups lie within labels ({released.labels} released), so the bound holds for an attacker who knows the "
-            "labels; a class of fewer than k people is a group by itself where it is released at all, and then its "
-            "label alone narrows the crowd to it; what a label says of a person outside the released set is not counted"
+            "labels; what a label says of a person outside the released set is not counted"
+        )
+    if released.alone:
+        classes = ", ".join(f"{label or '(none)'} 1/{people}" for label, people in released.alone[:NAMED])
+        more = len(released.alone) - NAMED
+        assumptions.append(
+            "classes of fewer than k people are one group each, in which the picture adds nothing to the label; on "
+            f"average over its people, each counted once, the label alone narrows to {classes}"
+            + (f" and so on for {more} more" if more > 0 else "")
+            + "; whoever has more photographs of a class than others can be named more often, by its label, too"
         )
     if released.merged:
         assumptions.append(
