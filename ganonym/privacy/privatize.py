@@ -190,16 +190,17 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
     ]
     photos = Counter(face.subject for face, _ in kept)
     labels = {label for _, label in kept}
+    joint = hidden.joint
     return Released(
         subjects=len(photos),
         photos=len(kept),
         most_photos=max(photos.values(), default=0),
         directions=len(model.expression_sd),
         manifest=manifest,
-        sizes=() if hidden.joint is None else tuple(hidden.joint.sizes.tolist()),
-        worst=1.0 if hidden.joint is None else float(hidden.joint.bounds.max(initial=0.0)),
-        mean=1.0 if hidden.joint is None else hidden.joint.mean_bound,
-        alone=() if hidden.joint is None else hidden.joint.alone,
+        sizes=() if joint is None else tuple(joint.sizes.tolist()),
+        worst=1.0 if joint is None else float(joint.bounds.max(initial=0.0)),
+        mean=1.0 if joint is None else joint.mean_bound,
+        alone=() if joint is None else joint.alone,
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )
