@@ -1,14 +1,15 @@
 """Privacy and syndromes kept, mechanism by mechanism, on shapes of virtual patients: `python benchmarks/mechanisms.py`.
 
 SIMULATED syndromes: nine classes of virtual people with signs drawn by their HPO frequencies, and controls warped as
-much without any sign; two photographs each, landmarks exact. No picture is drawn, so this is what a mechanism does to
-the shape alone. Macro top-1 of a shrinkage LDA on normalised landmarks, subject-disjoint folds, in four cells (trained
-on / tested on originals or released shapes) with 95 % intervals by bootstrap over subjects; `of OO`: trained on
-released, tested on originals, as a share of original on original. Released shapes tested by a classifier of originals
-(`OA`) flatter k-same, whose groups are formed within labels: the last rows group without. Of the 21 measurements behind
-HPO terms, `kappa` is Cohen's, of calls beyond 2 SD photo by photo (what is left of the subject's own signs), `class r`
-the correlation of the classes' mean z-scores before and after. Named: the audit's attacker, all photos of a subject
-averaged; linked: one photo to the other by released identity shape; declared: the guarantee.
+much without any sign; two photographs each, landmarks exact. No picture is drawn: skin is drawn from the population,
+to go with the shape, and what is measured is what a mechanism does to shapes. Macro top-1 of a shrinkage LDA on
+normalised landmarks, subject-disjoint folds, in four cells (trained on / tested on originals or released shapes) with
+95 % intervals by bootstrap over subjects; `of OO`: trained on released, tested on originals, as a share of original
+on original. Released shapes tested by a classifier of originals (`OA`) flatter k-same, whose groups are formed within
+labels: the last rows group without. Of the 21 measurements behind HPO terms, `kappa` is Cohen's, of calls beyond 2 SD
+photo by photo (what is left of the subject's own signs), `class r` the correlation of the classes' mean z-scores
+before and after. Named: the best of the audit's attackers, of photos by photo and of subjects else; linked: one photo
+to the other by released identity and skin; declared: the guarantee.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ from ganonym.classify.metrics.rates import macro_recall
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.measures import AXES, face_marks, measure
-from ganonym.faces.shape import ShapeModel, from_canvas, join, load_shape, normalize, split, to_canvas
+from ganonym.faces.shape import ShapeModel, face_of, from_canvas, load_shape, normalize, split, to_canvas
 from ganonym.phantom.axes import face_axes
 from ganonym.phantom.cohort import phantom_shapes
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.privacy.codebook import make_codebook
-from ganonym.privacy.expression import quantize_expression, repartitioned
-from ganonym.privacy.population import attacker_view, identity_displacements, load_phenotypes, virtual_patients
-from ganonym.privacy.privatize import privatize
+from ganonym.privacy.expression import quantize_expression
+from ganonym.privacy.kept import KeptSpace, kept_space, with_given
+from ganonym.privacy.population import load_phenotypes, population_draw, sign_axes, virtual_patients
+from ganonym.privacy.privatize import ShownFace, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
 from ganonym.statistics.intervals import proportion
@@ -44,23 +46,26 @@ from ganonym.types import Floats
 GROUPS = ("WBS", "NS", "CdLS", "22q11", "ALGS", "KS", "FAS", "Sotos", "KBG", "control")
 
 
+WITHIN = 0.3
+"""Skin of one person differs between photos by so much of what people differ by."""
+
+
 def cases() -> dict[str, tuple[PrivacySettings, bool]]:
     """What is compared: settings, and whether the steward gave labels."""
-    found = {f"k-same, k = {k}": (PrivacySettings(k=k), True) for k in (2, 5, 11, 20)}
-    found["k-same, k = 11, per subject"] = (PrivacySettings(disperse="subject"), True)
-    found["k-same, k = 11, not re-dispersed"] = (PrivacySettings(disperse="none"), True)
-    found |= {
+    compared = {f"k-same, k = {k}": (PrivacySettings(k=k), True) for k in (2, 5, 11, 20)}
+    compared["k-same, k = 20, by person"] = (PrivacySettings(link="subject"), True)
+    compared |= {
         f"codebook, {codes} codes": (PrivacySettings(mechanism="codebook", codes=codes), True)
         for codes in (8, 16, 32, 64, 256)
     }
-    found |= {
-        f"metric, ε = {epsilon:g}": (PrivacySettings(mechanism="metric", epsilon=epsilon, disperse="subject"), True)
+    compared |= {
+        f"metric, ε = {epsilon:g}": (PrivacySettings(mechanism="metric", epsilon=epsilon, link="subject"), True)
         for epsilon in (0.5, 1.0, 2.0, 4.0)
     }
-    found["none"] = (PrivacySettings(mechanism="none", i_understand=True), True)
-    found["k-same, k = 11, without labels"] = (PrivacySettings(), False)
-    found["k-same, k = 11, not re-dispersed, without labels"] = (PrivacySettings(disperse="none"), False)
-    return found
+    compared["none"] = (PrivacySettings(mechanism="none", i_understand=True), True)
+    compared["k-same, k = 20, without labels"] = (PrivacySettings(), False)
+    compared["k-same, k = 20, by person, without labels"] = (PrivacySettings(link="subject"), False)
+    return compared
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,26 @@ class Patients:
 
 def patients(each: int, seed: int, model: ShapeModel) -> Patients:
     shapes = list(phantom_shapes(dict.fromkeys(GROUPS, each), 2, seed))
-    rng = np.random.default_rng([seed, 1])
+    rng, space = np.random.default_rng([seed, 1]), kept_space()
     number = {name: index for index, name in enumerate(dict.fromkeys(shape.subject for shape in shapes))}
-    faces = [
-        SubjectFace(s.subject, normalize(s.points, model), int(rng.integers(2**62)), number[s.subject], s.group)
-        for s in shapes
-    ]
+    identities, lasting = len(model.identity_sd), space.lasting
+    own = population_draw(rng, space.covariance, len(number))
+    faces = []
+    for shape in shapes:
+        identity, expression = split(normalize(shape.points, model), model)
+        row = space.mean + own[number[shape.subject]] + WITHIN * population_draw(rng, space.covariance, 1)[0]
+        row[:identities] = identity / model.identity_sd
+        row[lasting:] = expression / model.expression_sd
+        row = with_given(np.clip(row, -4.0, 4.0), space, shape.age, shape.sex)
+        row[:identities] = identity / model.identity_sd  # age and sex are of the skin alone: landmarks stay exact
+        seed_of_face = int(rng.integers(2**62))
+        faces.append(SubjectFace(shape.subject, row, seed_of_face, number[shape.subject], shape.group))
     return Patients(faces, np.array([s.subject for s in shapes]), np.array([s.group for s in shapes]))
+
+
+def shape_rows(rows: Floats, model: ShapeModel) -> Floats:
+    """Shapes (n, 136) in the Procrustes frame of rows (n, D)."""
+    return np.array([from_canvas(face_of(row, model)[0]).ravel() for row in rows])
 
 
 def cells(before: Floats, after: Floats, who: Patients) -> dict[Cell, NDArray[np.bool_]]:
@@ -138,8 +156,14 @@ def agreement(before: Floats, after: Floats, classes: NDArray[np.str_]) -> tuple
     return float(cohen_kappa_score(*calls)), float(np.corrcoef(*means)[0, 1])
 
 
+def row_of_shown(face: ShownFace, model: ShapeModel) -> Floats:
+    """Identity and skin (n,) in SD."""
+    identity = split(from_canvas(face.points), model)[0] / model.identity_sd
+    return np.concatenate([identity, face.texture])
+
+
 def linked(after: Floats) -> float:
-    """How many first photos are nearest to their own subject's second, as `attacker_view` shows them."""
+    """How many first photos are nearest to their own subject's second, by identity and skin."""
     first, second = after[::2], after[1::2]
     hits = 0.0
     for row, probe in enumerate(first):
@@ -154,35 +178,45 @@ def unseen(who: Patients, model: ShapeModel, settings: PrivacySettings) -> None:
 
     `AO` and `OO` as in the table; "known" is the recall with the codebook that knows all.
     """
-    protected = repartitioned(model, settings.expression.directions)
-    moved = identity_displacements(load_phenotypes(), protected)
-    names = list(load_syndromes())
-    before = np.array([face.shape.ravel() for face in who.faces])
-    parts = [split(face.shape, protected) for face in who.faces]
-    people = np.array([(one[0] + two[0]) / 2 for one, two in zip(parts[::2], parts[1::2], strict=True)])
+    names, phenotypes, space = list(load_syndromes()), load_phenotypes(), kept_space()
+    rows = np.array([face.row for face in who.faces])
+    before = shape_rows(rows, model)
+    people = (rows[::2] + rows[1::2])[:, : space.lasting] / 2
     budget = settings.expression
-    shown = [quantize_expression(part[1], protected.expression_sd, budget.clip, budget.step) for part in parts]
+    strength = rows[:, space.lasting :]
+    shown = quantize_expression(strength, np.ones(strength.shape[1]), budget.clip, budget.step)
+    shown[:, budget.directions :] = 0.0
 
     def released(hidden: str | None) -> Floats:
-        kept = [row for name, row in zip(names, moved, strict=True) if name != hidden]
-        book = make_codebook(virtual_patients(protected.identity_sd, np.array(kept)), settings.codes)
+        left = phenotypes[[name != hidden for name in names]]
+        moved = left.reshape(len(left), -1) @ model.identity_basis.T / model.identity_sd
+        book = make_codebook(virtual_patients(with_signs(space, sign_axes(model, left)), moved), settings.codes)
         rng = np.random.default_rng(7)
         codes = np.repeat([book.code(person) for person in people], 2)
-        faces = [join(book.draw(code, rng), each, protected) for code, each in zip(codes, shown, strict=True)]
-        return np.array(faces).reshape(len(faces), -1)
+        drawn = [np.concatenate([book.draw(code, rng), each]) for code, each in zip(codes, shown, strict=True)]
+        return shape_rows(np.array(drawn), model)
 
     known = cells(before, released(None), who)
     print(f"\ncodebook of {settings.codes} made without one syndrome: recall of that syndrome")
     print(f"{'':16}{'OO':>7}{'AO, known':>11}{'AO, hidden':>12}{'OA, known':>11}{'OA, hidden':>12}")
     totals = []
     for group in GROUPS[:-1]:
-        rows = who.classes == f"PHANTOM-{group}"
+        own = who.classes == f"PHANTOM-{group}"
         without = cells(before, released(group), who)
         rates = [known["OO"], known["AO"], without["AO"], known["OA"], without["OA"]]
-        totals.append([float(each[rows].mean()) for each in rates])
+        totals.append([float(each[own].mean()) for each in rates])
         print(f"{group:16}" + "".join(f"{r:{w}.3f}" for r, w in zip(totals[-1], (7, 11, 12, 11, 12), strict=True)))
     mean = np.mean(totals, axis=0)
     print(f"{'mean':16}" + "".join(f"{r:{w}.3f}" for r, w in zip(mean, (7, 11, 12, 11, 12), strict=True)))
+
+
+def with_signs(space: KeptSpace, signs: Floats) -> KeptSpace:
+    """`space` with other directions of signs (r, m), of population SD 1."""
+    axes = np.pad(signs, ((0, 0), (0, space.axes.shape[1] - signs.shape[1])))
+    axes /= np.sqrt(np.einsum("ij,jk,ik->i", axes, space.covariance, axes))[:, None]
+    others = [place for place, name in enumerate(space.names) if not name.startswith("sign ")]
+    names = (*(f"sign {number + 1}" for number in range(len(axes))), *(space.names[place] for place in others))
+    return replace(space, names=names, axes=np.concatenate([axes, space.axes[others]]), weights=np.ones(len(names)))
 
 
 def main() -> None:
@@ -195,7 +229,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_shape()
     who = patients(arguments.subjects, arguments.seed, model)
-    before = np.array([face.shape.ravel() for face in who.faces])
+    before = shape_rows(np.array([face.row for face in who.faces]), model)
     subjects = len(who.faces) // 2
     print(f"simulated: {len(GROUPS)} classes of {arguments.subjects} virtual people, 2 photos each; chance .100")
     if arguments.hidden:
@@ -214,17 +248,18 @@ def main() -> None:
         given = who.faces if labelled else [replace(face, label=None) for face in who.faces]
         result = privatize(given, model, settings, manifest=True)
         assert result.audit is not None
-        after = np.array([from_canvas(np.asarray(points)).ravel() for points in result.faces])
-        protected = repartitioned(model, settings.expression.directions)
-        identity = np.array([split(row.reshape(68, 2), protected)[0] for row in after])
-        named = proportion(result.audit.hits, subjects)
+        shown = [face for face in result.faces if isinstance(face, ShownFace)]
+        assert len(shown) == len(given), "every class has k people"
+        after = np.array([from_canvas(face.points).ravel() for face in shown])
+        lasting = np.array([row_of_shown(face, model) for face in shown])
+        named = proportion(result.audit.hits, result.audit.subjects)
         right = cells(before, after, who)
         rates = {cell: macro(each, who.classes) for cell, each in right.items()}
         low, high = bootstrap([right["AO"], right["OO"]], who.classes, who.subjects, ratio=True)
         kappa, profile = agreement(measured, signs(after), who.classes)
         rows[name] = {
             "declared": result.audit.bound, "named": [named.value, named.low, named.high],
-            "linked": linked(identity @ attacker_view(protected, settings)) / subjects, "macro": rates,
+            "linked": linked(lasting) / subjects, "macro": rates,
             "kept": [rates["AO"] / rates["OO"], low, high], "kappa": kappa, "class_r": profile,
             "bits": result.guarantee.bits,
         }  # fmt: skip

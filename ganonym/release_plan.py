@@ -206,8 +206,11 @@ def plan_release(
             if isinstance(shown, Refusal)
             else PrivateFace(shown.points, None, None, None, _surrogate_seed(face, settings), shown.texture),
             label,
+            group,
         )
-        for claim, output, face, shown, label in zip(claims, outputs, faces, private.faces, private.labels, strict=True)
+        for claim, output, face, shown, label, group in zip(
+            claims, outputs, faces, private.faces, private.labels, private.groups, strict=True
+        )
     ]
     return ReleasePlan(tuple(sorted(items, key=lambda item: item.output)), private.guarantee, private.audit, why)
 

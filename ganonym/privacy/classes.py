@@ -20,11 +20,17 @@ from ganonym.types import Floats, Refusal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classed:
-    """`group` (n,) of each photo, -1 where `refusals` (n) says why it has none; `labels` (n) as they are released."""
+    """`group` (n,) of each photo, -1 where `refusals` (n) says why it has none; `labels` (n) as they are released.
+
+    `promise` (n,) is the rate that is promised of a photo, from k and its class alone, whatever groups were formed;
+    `alone` are labels and numbers of people of classes that are one group for lack of k people.
+    """
 
     group: NDArray[np.intp]
     labels: tuple[str | None, ...]
     refusals: tuple[Refusal | None, ...]
+    promise: Floats
+    alone: tuple[tuple[str | None, int], ...]
 
 
 def classed(
@@ -46,13 +52,17 @@ def classed(
         given = _merged(places, owners, given, k)
     group = np.full(len(places), -1, dtype=np.intp)
     refusals: list[Refusal | None] = [None] * len(places)
+    promise, alone = np.full(len(places), 1.0 / k), []
     count = 0
     for label in sorted(set(given), key=lambda value: (value is not None, value)):
         members = np.flatnonzero([other == label for other in given])
-        people = len(np.unique(owners[members]))
+        photos = np.unique(owners[members], return_counts=True)[1]
+        people = len(photos)
         if labelled and people < k:
             if small_classes == "class" and people >= SMALLEST_CLASS:
                 group[members] = count
+                promise[members] = photos.max() / photos.sum()
+                alone.append((label, people))
                 count += 1
                 continue
             refusal = _too_small(label, people, k, small_classes)
@@ -66,7 +76,7 @@ def classed(
         for photo in members[own < 0]:
             detail = f"its person has more photos than there are groups ({groups}), and no group may have two of them"
             refusals[photo] = Refusal("many-photos", detail)
-    return Classed(group, tuple(given), tuple(refusals))
+    return Classed(group, tuple(given), tuple(refusals), promise, tuple(alone))
 
 
 def _too_small(label: str | None, people: int, k: int, small_classes: SmallClasses) -> Refusal:

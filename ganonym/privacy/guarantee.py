@@ -21,10 +21,10 @@ class Released:
 
     `sizes`: different people in each k-same group, empty for other mechanisms, and `worst` the highest rate at which
     photographs of one of them can be named (above 1 over its size where a class is one group and somebody has more
-    photographs in it than others); `labels` counts the released labels, 0
-    when the grouping used none, `merged` those of them that stand for several classes; `most_photos` is the largest
-    number of faces of one subject, `directions` those of expression in the model; `manifest` tells whether a manifest
-    said who is who.
+    photographs in it than others), `mean` that rate over all photographs; `alone` are labels and numbers of people of
+    the classes that are one group for lack of k people; `labels` counts the released labels, 0 when the grouping used
+    none, `merged` those of them that stand for several classes; `most_photos` is the largest number of faces of one
+    subject, `directions` those of expression in the model; `manifest` tells whether a manifest said who is who.
     """
 
     subjects: int
@@ -34,6 +34,8 @@ class Released:
     manifest: bool
     sizes: tuple[int, ...] = ()
     worst: float = 1.0
+    mean: float = 1.0
+    alone: tuple[tuple[str | None, int], ...] = ()
     labels: int = 0
     merged: int = 0
 
@@ -45,7 +47,7 @@ class Released:
     def at_most(self) -> str:
         """`worst` in words, as one over a number of people where it is that."""
         whole = round(1.0 / self.worst)
-        return f"1/{whole}" if math.isclose(whole * self.worst, 1.0) else f"{self.worst:.3f}"
+        return f"1/{whole} = {self.worst:.3f}" if math.isclose(whole * self.worst, 1.0) else f"{self.worst:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ def _k_same(settings: PrivacySettings, released: Released) -> Guarantee:
     return _by_photo(released) if settings.link == "photo" else _by_subject(settings, released)
 
 
+NAMED = 12
+"""Classes that an assumption names; a release may have hundreds."""
+
 GROUPS_KNOWN = (
     "the attacker may hold every original photograph and know the groups, but not which group member is which output: "
     "names, order and other columns do not tell, and the key stays secret"
@@ -94,12 +99,11 @@ GROUPS_KNOWN = (
 
 def _by_photo(released: Released) -> Guarantee:
     smallest = released.smallest
-    average = sum(released.sizes) and len(released.sizes) / sum(released.sizes)
     statement = (
-        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} = "
-        f"{released.worst:.3f} within the released set, on average over the photographs of every group, given all "
-        f"originals ({released.photos} photographs of {released.subjects} subjects in {len(released.sizes)} groups of "
-        f"at least {smallest} different people; over all groups {average:.3f})"
+        f"re-identification by everything that a face shows, expression included, ≤ {released.at_most} within the "
+        f"released set, on average over the photographs of every group, given all originals ({released.photos} "
+        f"photographs of {released.subjects} subjects in {len(released.sizes)} groups of at least {smallest} different "
+        f"people; over all photographs {released.mean:.3f})"
     )
     assumptions = [
         GROUPS_KNOWN,
@@ -108,10 +112,16 @@ def _by_photo(released: Released) -> Guarantee:
         "the group shares",
         "nothing released tells which outputs are of one person; whoever learns that from elsewhere can intersect "
         "their groups, and the bound does not cover it (--link subject is for photos that must stay linked)",
-        *_common(released, smallest),
+        *_common(released),
     ]
+    if released.worst > 1.0 / smallest + 1e-9:
+        assumptions.append(
+            f"a class that is one group holds several photographs of some of its people, so that one name is right "
+            f"about {released.worst:.3f} of them; averaged over its people, each counted once, it stays at one over "
+            "their number"
+        )
     bits = {"group": math.log2(len(released.sizes)), "total": math.log2(len(released.sizes))} | _around(released)
-    short = f"k-same by photo: rank-1 ≤ {released.at_most}"
+    short = f"k-same by photo: rank-1 ≤ {released.at_most.split(' ')[0]}"
     return Guarantee("k-same", statement, tuple(assumptions), bits, released.worst, short)
 
 
@@ -128,24 +138,32 @@ def _by_subject(settings: PrivacySettings, released: Released) -> Guarantee:
         f"expression is outside the 1/{smallest}: up to {bits['expression']:.1f} bits a photo",
         f"photos of one subject share an identity and can be linked to each other; a subject has up to "
         f"{released.most_photos} of them, counts once however many, and their number is taken not to tell",
-        *_common(released, smallest),
+        *_common(released),
     ]
     short = f"k-same by subject: rank-1 by identity and skin ≤ 1/{smallest}"
     return Guarantee("k-same", statement, tuple(assumptions), bits, 1 / smallest, short)
 
 
-def _common(released: Released, smallest: int) -> list[str]:
+def _common(released: Released) -> list[str]:
     assumptions = [
         "all outputs of this run are counted; another release of the same subjects, grouped anew, is not covered",
         "a group member withheld after grouping still counts, so who was withheld must not be known; and where the "
         "verifier compares outputs with their source and accepts each with probability at least a, the bound is "
-        f"1/({smallest}·a)",
+        "divided by a",
     ]
     if released.labels:
         assumptions.append(
             f"groups lie within labels ({released.labels} released), so the bound holds for an attacker who knows the "
-            "labels; a class of fewer than k people is a group by itself where it is released at all, and then its "
-            "label alone narrows the crowd to it; what a label says of a person outside the released set is not counted"
+            "labels; what a label says of a person outside the released set is not counted"
+        )
+    if released.alone:
+        classes = ", ".join(f"{label or '(none)'} 1/{people}" for label, people in released.alone[:NAMED])
+        more = len(released.alone) - NAMED
+        assumptions.append(
+            "classes of fewer than k people are one group each, in which the picture adds nothing to the label; on "
+            f"average over its people, each counted once, the label alone narrows to {classes}"
+            + (f" and so on for {more} more" if more > 0 else "")
+            + "; whoever has more photographs of a class than others can be named more often, by its label, too"
         )
     if released.merged:
         assumptions.append(
@@ -155,7 +173,7 @@ def _common(released: Released, smallest: int) -> list[str]:
     if not released.manifest:
         assumptions.append(
             "no manifest was given: each photo was counted as its own subject; repeated people weaken the bound, to "
-            f"p/{smallest} if nobody is in more than p photos"
+            f"p/{released.smallest} if nobody is in more than p photos"
         )
     return assumptions
 

@@ -37,9 +37,10 @@ class Joint:
 
     `group` (n,) of each photo, -1 where it is withheld and `refusals` (n) says why; `middle` (groups, D), what each
     group shows: its mean, stretched; `sizes` (groups,) different people in each, `people` their sorted names; `bounds`
-    (groups,) the highest rate at which photos of the group can be named: 1/size, more where a small class is one group
-    and somebody has more photos in it than others; `noise` (D, D), factor of what is drawn beyond the kept axes;
-    `gains` (d,) of the stretch; `labels` (n) what may be released of each photo's label.
+    (groups,) the highest rate at which photos of the group can be named: 1/size, never more than 1/k, but where a small
+    class is one group, and then the largest share that somebody has of its photos; `noise` (D, D), factor of what is
+    drawn beyond the kept axes; `gains` (d,) of the stretch; `labels` (n) what may be released of each photo's label;
+    `alone` are labels and numbers of people of the classes that are one group for lack of k people.
     """
 
     group: NDArray[np.intp]
@@ -51,6 +52,13 @@ class Joint:
     gains: Floats
     labels: tuple[str | None, ...]
     refusals: tuple[Refusal | None, ...]
+    alone: tuple[tuple[str | None, int], ...] = ()
+
+    @property
+    def mean_bound(self) -> float:
+        """`bounds` on average over the photos that are shown; 0 where none is."""
+        inside = self.group[self.group >= 0]
+        return float(self.bounds[inside].mean()) if len(inside) else 0.0
 
 
 def joint_k_same(
@@ -171,6 +179,11 @@ def _composed(
     members = [np.flatnonzero(group == number) for number in range(count)]
     counts = [np.unique(owners[of_one], return_counts=True)[1] for of_one in members]
     means = np.array([_mean(rows[of_one], owners[of_one]) for of_one in members]).reshape(count, rows.shape[1])
+    # What is promised does not follow from the groups: were one too small, the audit would hold it against 1/k.
+    bounds = [
+        min(photos.max() / photos.sum(), classes.promise[of_one[0]])
+        for photos, of_one in zip(counts, members, strict=True)
+    ]
     released = group >= 0
     gains = np.ones(len(space.names))
     covariance, middle = space.covariance, means
@@ -186,11 +199,12 @@ def _composed(
         middle,
         np.array([len(photos) for photos in counts], dtype=np.intp),
         tuple(tuple(sorted(set(ids[owners[of_one]].tolist()))) for of_one in members),
-        np.array([photos.max() / photos.sum() for photos in counts]),
+        np.array(bounds),
         noise_factor(covariance, space),
         gains,
         classes.labels,
         classes.refusals,
+        classes.alone,
     )
 
 

@@ -2,7 +2,7 @@
 
 Chatzikokolakis et al. 2013 (d-privacy), Andrés et al. 2013 (geo-indistinguishability, the planar case). Two people
 whose clipped shapes lie t apart, in standard deviations of the population, give any output with probabilities within a
-factor exp(ε·t) of each other, whatever the attacker knows. Rendering is post-processing. Proofs: docs/guarantees.md.
+factor exp(ε·t) of each other, whatever the attacker knows. Rendering is post-processing. Proof: docs/proofs/metric.md.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.faces.shape import ShapeModel, face_of
@@ -38,13 +39,15 @@ class Privatized:
     """For every face, in order, what is shown of it or why it is withheld; and the guarantee.
 
     `labels` are what may be released of the faces' labels, which names several classes where small ones were merged.
-    `audit` is how attacks on these very faces did; None where nothing is released or nothing is promised.
+    `audit` is how attacks on these very faces did; None where nothing is released or nothing is promised. `groups`: the
+    number of the group that each face is shown with, None without one; never to be released.
     """
 
     faces: tuple[ShownFace | Refusal, ...]
     guarantee: Guarantee
     labels: tuple[str | None, ...]
     audit: Audit | None
+    groups: tuple[int | None, ...]
 
 
 Row: TypeAlias = Floats | Refusal
@@ -60,6 +63,13 @@ class Hidden:
     rows: tuple[Row, ...]
     labels: tuple[str | None, ...]
     joint: Joint | None = None
+
+    @property
+    def groups(self) -> tuple[int | None, ...]:
+        """The group of each face, None without one."""
+        if self.joint is None:
+            return (None,) * len(self.rows)
+        return tuple(None if group < 0 else group for group in self.joint.group.tolist())
 
 
 def privatize(
@@ -77,12 +87,16 @@ def privatize(
     rows = rows.reshape(len(sound), len(space.mean))
     _one_label_each(sound)
     hidden = _hidden(sound, rows, model, space, settings)
-    outcomes = iter(zip(hidden.rows, hidden.labels, strict=True))
-    output = [next(outcomes) if face.sound else (NOT_FINITE, None) for face in faces]
+    outcomes = iter(zip(hidden.rows, hidden.labels, hidden.groups, strict=True))
+    output = [next(outcomes) if face.sound else (NOT_FINITE, None, None) for face in faces]
     promise = guarantee(settings, _released(sound, hidden, model, manifest))
     audit = _audit(sound, rows, hidden, space, settings, promise) if sound else None
     return Privatized(
-        tuple(_drawn(row, model) for row, _ in output), promise, tuple(label for _, label in output), audit
+        tuple(_drawn(row, model) for row, _, _ in output),
+        promise,
+        tuple(label for _, label, _ in output),
+        audit,
+        tuple(group for _, _, group in output),
     )
 
 
@@ -117,9 +131,9 @@ def _hidden(
     return Hidden(tuple(shown_rows), labels if joint is None else joint.labels, joint)
 
 
-def _of_group(joint: Joint, photo: int, seed: int) -> Row:
+def _of_group(joint: Joint, photo: int, seed: int, purpose: str = "k-same") -> Row:
     refusal = joint.refusals[photo]
-    return shown(joint, photo, generator(seed, "k-same")) if refusal is None else refusal
+    return shown(joint, photo, generator(seed, purpose)) if refusal is None else refusal
 
 
 def _of_subjects(
@@ -176,14 +190,17 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
     ]
     photos = Counter(face.subject for face, _ in kept)
     labels = {label for _, label in kept}
+    joint = hidden.joint
     return Released(
         subjects=len(photos),
         photos=len(kept),
         most_photos=max(photos.values(), default=0),
         directions=len(model.expression_sd),
         manifest=manifest,
-        sizes=() if hidden.joint is None else tuple(hidden.joint.sizes.tolist()),
-        worst=1.0 if hidden.joint is None else float(hidden.joint.bounds.max(initial=0.0)),
+        sizes=() if joint is None else tuple(joint.sizes.tolist()),
+        worst=1.0 if joint is None else float(joint.bounds.max(initial=0.0)),
+        mean=1.0 if joint is None else joint.mean_bound,
+        alone=() if joint is None else joint.alone,
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )
@@ -200,20 +217,32 @@ def _audit(
     photos = np.flatnonzero([not isinstance(row, Refusal) for row in hidden.rows])
     if promise.rank1 is None or not len(photos):
         return None
-    shown = np.array([hidden.rows[photo] for photo in photos])
+    shown = np.array([hidden.rows[photo] for photo in photos.tolist()])
     owners = np.array([face.subject for face in faces])
     joint = hidden.joint
     bound: float | Floats = promise.rank1
+    groups, again = None, None
     if joint is not None:
-        bound = np.where(joint.group >= 0, joint.bounds[joint.group], 1.0)
+        bound, groups = _declared(joint, owners, settings.k), joint.group
+        seeds = [face.subject_seed if settings.link == "subject" else face.seed for face in faces]
+        again = np.array([_of_group(joint, photo, seeds[photo], "k-same, a second run") for photo in photos.tolist()])
     if settings.mechanism == "none" or (joint is not None and settings.link == "photo"):
-        return audit_rows(rows, shown, photos, owners, space, bound, Rerun(None if joint is None else joint.group))
+        return audit_rows(rows, shown, photos, owners, space, bound, Rerun(groups, again))
     # Expression lies outside the bound: what is held against it is identity and texture, of persons.
     people, first, owner = np.unique(owners, return_index=True, return_inverse=True)
     means = np.array([exact_mean(rows[owner == person]) for person in range(len(people))])
-    means[:, space.lasting :] = shown[:, space.lasting :] = space.mean[space.lasting :]
-    if joint is not None:
+    for side in (means, shown, *([] if again is None else [again])):
+        side[:, space.lasting :] = space.mean[space.lasting :]
+    if groups is not None:
         assert isinstance(bound, np.ndarray)
-        bound, groups = bound[first], joint.group[first]
-        return audit_rows(means, shown, owner[photos], people, space.without("expression"), bound, Rerun(groups))
-    return audit_rows(means, shown, owner[photos], people, space.without("expression"), bound)
+        bound, groups = bound[first], groups[first]
+    return audit_rows(means, shown, owner[photos], people, space.without("expression"), bound, Rerun(groups, again))
+
+
+def _declared(joint: Joint, owners: NDArray[np.str_], k: int) -> Floats:
+    """The rate (n,) at which each photo may be named: that of its group, and 1/k at most in classes of k people."""
+    labels = np.array([label or "" for label in joint.labels])
+    crowds = {label: len(np.unique(owners[labels == label])) for label in np.unique(labels).tolist()}
+    bound = np.where(joint.group >= 0, joint.bounds[joint.group], 1.0)
+    crowded = np.array([crowds[label] >= k for label in labels.tolist()]) & (joint.group >= 0)
+    return np.where(crowded, np.minimum(bound, 1.0 / k), bound)

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, shape_model, weights_digest
+from tiny_pipeline import PIPELINE, analyse, meet, produce, save_photo, weights_digest
 
 from ganonym.batch.audit import audit_release
 from ganonym.batch.job import BatchJob
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.batch.run import run_batch
 from ganonym.errors import PhotoError, UsageError
+from ganonym.faces.shape import load_shape
 from ganonym.settings import Settings
 from ganonym.types import RGB, Box, Doubt, FaceRecord, Photograph, PrivateFace, Refusal, Substitution
 
@@ -52,7 +53,7 @@ def load_tools(_settings: Settings) -> Tools:
     return Tools(find, produce, treat)
 
 
-WHOLE = Pipeline(load_tools, shape_model, weights_digest)
+WHOLE = Pipeline(load_tools, load_shape, weights_digest)
 SETTINGS = Settings(k=2, output="photo", engine="serial")
 
 
@@ -221,7 +222,7 @@ def test_the_report_says_what_became_of_text(
     def unread(_settings: Settings) -> Tools:
         return Tools(find, produce, lambda *work: replace(treat(*work), text=None))
 
-    pipeline = Pipeline(unread, shape_model, weights_digest)
+    pipeline = Pipeline(unread, load_shape, weights_digest)
     result = run_batch(BatchJob(photos, tmp_path / "out", settings, key_file=key_file), pipeline)
     report = (tmp_path / "out" / "REPORT.md").read_text()
     assert words in report

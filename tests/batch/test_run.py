@@ -238,7 +238,7 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
         "syndrome": "x",
         "age": "30-39",
         "session": pseudonym(key, "session", "2020-01-02"),
-        "protection": "k-same: rank-1 by identity shape and tone ≤ 1/3",
+        "protection": "k-same by subject: rank-1 by identity and skin ≤ 1/3",
     }
     assert list(shared) == sorted(shared)
     assert "1/3" in (tmp_path / "out/REPORT.md").read_text()

@@ -1,8 +1,10 @@
 """A pipeline without models, quick and deterministic, for tests of the batch alone; importable by worker processes.
 
 The first pixel of a photo says what happens: red = number of faces, each a third of the one before, green = fate in
-analysis, blue = fate in production (CRASH, HANG, BUG, MEMORY, REFUSE; anything else goes well). The second pixel makes
-the shape.
+analysis, blue = fate in production (SHAPES, SPACE = load_shape(), kept_space()
+SPREAD = np.linalg.cholesky(SPACE.covariance + 1e-9 * np.eye(len(SPACE.mean)))
+CRASH, HANG, BUG, MEMORY, REFUSE; anything else goes well). The second pixel makes
+the face.
 """
 
 from __future__ import annotations
@@ -17,17 +19,14 @@ from PIL import Image
 
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.errors import EnvironmentFault, PhotoError
-from ganonym.faces.shape import ShapeModel, join
+from ganonym.faces.shape import face_of, from_canvas, load_shape
+from ganonym.privacy.kept import kept_space
 from ganonym.settings import Settings
 from ganonym.types import RGB, Box, FaceRecord, Pose, PrivateFace
 
+SHAPES, SPACE = load_shape(), kept_space()
+SPREAD = np.linalg.cholesky(SPACE.covariance + 1e-9 * np.eye(len(SPACE.mean)))
 CRASH, HANG, BUG, MEMORY, REFUSE, EXIT = 200, 201, 202, 203, 204, 205
-
-
-def shape_model() -> ShapeModel:
-    rng = np.random.default_rng(1)
-    basis = np.linalg.qr(rng.normal(size=(136, 10)))[0].T
-    return ShapeModel(rng.normal(size=(68, 2)), basis[:6], np.full(6, 0.02), basis[6:], basis[6:], np.full(4, 0.01))
 
 
 def analyse(rgb: RGB, source: str) -> list[FaceRecord]:
@@ -36,19 +35,22 @@ def analyse(rgb: RGB, source: str) -> list[FaceRecord]:
     if count == 0:
         raise PhotoError("no-face", f"{source!r} shows no face.")
     rng = np.random.default_rng([int(value) for value in rgb[0, 1]])
-    model = shape_model()
     faces = []
     for index in range(count):
-        shape = join(rng.normal(size=6) * 0.02, rng.normal(size=4) * 0.01, model)
+        row = SPACE.mean + SPREAD @ rng.normal(size=len(SPREAD))
+        shape = from_canvas(face_of(row, SHAPES)[0])
         thumbnail = np.full((24, 24), later, np.uint8)
         box = Box(0, 0, 3.0**-index, 3.0**-index)
-        faces.append(FaceRecord(source, index, box, shape, shape, Pose(0, 0, 0), index % 6, thumbnail, person=index))
+        faces.append(
+            FaceRecord(source, index, box, shape, shape, Pose(0, 0, 0), index % 6, thumbnail, person=index, row=row)
+        )
     return faces
 
 
 def produce(face: PrivateFace, record: FaceRecord) -> RGB:
     meet(int(record.thumbnail[0, 0]))
-    seen = repr((face.points.tobytes(), face.tone, face.sex, face.age, face.seed)).encode()
+    assert face.texture is not None
+    seen = repr((face.points.tobytes(), face.texture.tobytes(), face.seed)).encode()
     rng = np.random.default_rng(list(hashlib.sha256(seen).digest()))
     return rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
@@ -87,9 +89,9 @@ def weights_digest(_settings: Settings) -> str:
     return "1" * 64
 
 
-PIPELINE = Pipeline(load_tools, shape_model, weights_digest)
-REFUSING = Pipeline(load_refusing, shape_model, weights_digest)
-BROKEN = Pipeline(load_nothing, shape_model, weights_digest)
+PIPELINE = Pipeline(load_tools, load_shape, weights_digest)
+REFUSING = Pipeline(load_refusing, load_shape, weights_digest)
+BROKEN = Pipeline(load_nothing, load_shape, weights_digest)
 
 
 def save_photo(path: Path, number: int, faces: int = 1, fate: int = 0, later: int = 0) -> None:

@@ -9,8 +9,12 @@ import pytest
 
 from ganonym.errors import GuaranteeBroken
 from ganonym.privacy import privatize as stage
+from ganonym.privacy.joint import Joint
+from ganonym.privacy.joint import shown as joint_row
+from ganonym.privacy.kept import KeptSpace
 from ganonym.privacy.privatize import Hidden, privatize
 from ganonym.privacy.settings import PrivacySettings
+from ganonym.settings import SmallClasses
 from ganonym.types import Floats, Refusal
 
 from .cohorts import MODEL, SPACE, cohort
@@ -87,6 +91,46 @@ def test_a_group_of_one_person_fewer_than_said_is_stopped(monkeypatch: pytest.Mo
     monkeypatch.setattr(stage, "_hidden", short)
     with pytest.raises(GuaranteeBroken, match="are declared"):
         privatize(cohort(60), MODEL, PrivacySettings(k=20), manifest=True)
+
+
+def test_groups_of_fewer_than_k_are_stopped_though_they_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the mechanism groups k - 1 people, and its own bounds agree with that."""
+    honest = stage.joint_k_same
+
+    def short(rows: Floats, owners: list[str], labels: None, space: KeptSpace, k: int, small: SmallClasses) -> Joint:
+        return honest(rows, owners, labels, space, k - 1, small)
+
+    monkeypatch.setattr(stage, "joint_k_same", short)
+    with pytest.raises(GuaranteeBroken, match="a group has 19 people, and at least 20 are declared"):
+        privatize(cohort(60), MODEL, PrivacySettings(k=20), manifest=True)
+
+
+@pytest.mark.parametrize("settings", HONEST[:2], ids=lambda settings: str(settings.link))
+def test_noise_that_is_the_same_under_another_key_is_stopped(
+    settings: PrivacySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what is drawn depends on the photo, so that anybody who holds it draws the same."""
+
+    def keyless(joint: Joint, photo: int, _seed: int, _purpose: str = "") -> Floats:
+        return joint_row(joint, photo, np.random.default_rng(photo))
+
+    monkeypatch.setattr(stage, "_of_group", keyless)
+    with pytest.raises(GuaranteeBroken, match="the nearest output of a second run"):
+        privatize(cohort(100), MODEL, settings, manifest=True)
+
+
+def test_faces_tell_their_groups() -> None:
+    faces = cohort(23, 2)
+    faces[3] = replace(faces[3], row=faces[3].row * np.nan)
+    result = privatize(faces, MODEL, PrivacySettings(k=5), manifest=True)
+    assert result.groups[3] is None
+    people = [
+        {face.subject for face, group in zip(faces, result.groups, strict=True) if group == number}
+        for number in range(9)
+    ]
+    assert all(len(members) >= 5 for members in people if members)
+    codes = privatize(faces, MODEL, HONEST[2], manifest=True)
+    assert codes.groups == (None,) * len(faces)
 
 
 def test_exact_faces_name_everybody_and_what_is_not_released_nobody() -> None:

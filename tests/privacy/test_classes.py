@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ SPACE = kept_space()
 LABELS = ["common"] * 25 + ["rare"] * 6 + ["single"] * 2 + [None] * 12
 
 
-def cohort(labels: list[str | None], seed: int = 0) -> tuple[Floats, list[str]]:
+def cohort(labels: Sequence[str | None], seed: int = 0) -> tuple[Floats, list[str]]:
     rng = np.random.default_rng(seed)
     return rng.multivariate_normal(SPACE.mean, SPACE.covariance, len(labels)), [f"s{i}" for i in range(len(labels))]
 
@@ -38,7 +40,7 @@ def test_groups_do_not_mix_labels_and_small_classes_are_treated_as_asked(option:
 
 
 def test_a_small_class_is_shown_as_one_group_whatever_the_number_of_photos() -> None:
-    labels: list[str | None] = ["common"] * 10 + ["rare"] * 9
+    labels = ["common"] * 10 + ["rare"] * 9
     rows, _ = cohort(labels)
     owners = [f"c{i}" for i in range(10)] + ["a", "a", "a", "a", "b", "c", "d", "e", "f"]
     joint = joint_k_same(rows, owners, labels, SPACE, 10)
@@ -56,7 +58,7 @@ def test_a_small_class_is_shown_as_one_group_whatever_the_number_of_photos() -> 
 
 
 def test_photos_of_few_people_do_not_make_a_class_large() -> None:
-    labels: list[str | None] = ["common"] * 10 + ["rare"] * 12
+    labels = ["common"] * 10 + ["rare"] * 12
     rows, _ = cohort(labels)
     owners = [f"c{i}" for i in range(10)] + ["a", "b", "c"] * 4
     joint = joint_k_same(rows, owners, labels, SPACE, 10)
@@ -76,7 +78,7 @@ def test_merged_classes_have_one_name_and_k_people() -> None:
 
 
 def test_a_person_counts_once_when_classes_are_merged() -> None:
-    labels: list[str | None] = ["rare"] * 12 + ["common"] * 12
+    labels = ["rare"] * 12 + ["common"] * 12
     rows, _ = cohort(labels)
     owners = ["a"] * 11 + ["b"] + [f"c{i}" for i in range(12)]
     joint = joint_k_same(rows, owners, labels, SPACE, 5, "merge")
@@ -87,7 +89,7 @@ def test_a_person_counts_once_when_classes_are_merged() -> None:
 
 
 def test_without_any_group_everything_is_withheld() -> None:
-    labels: list[str | None] = ["a", "a", "b", "b"]
+    labels = ["a", "a", "b", "b"]
     rows, owners = cohort(labels)
     joint = joint_k_same(rows, owners, labels, SPACE, 3)
     assert (joint.group == -1).all()

@@ -13,7 +13,7 @@ from ganonym.privacy.expression import ExpressionBudget, quantize_expression
 from ganonym.privacy.kept import kept_space
 from ganonym.privacy.metric import metric_bits
 from ganonym.privacy.population import public_patients
-from ganonym.privacy.privatize import privatize
+from ganonym.privacy.privatize import NOT_FINITE, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.privacy.subject import SubjectFace
 from ganonym.types import Refusal
@@ -37,6 +37,22 @@ def test_a_face_shows_the_stretched_mean_of_photographs_of_k_people() -> None:
     for group in groups:
         people = {faces[photo].subject for photo in group}
         assert len(people) == len(group) >= 5
+
+
+@pytest.mark.parametrize("settings", [BY_PHOTO, BY_SUBJECT])
+def test_groups_are_those_that_the_outputs_show(settings: PrivacySettings) -> None:
+    """Read from the outputs themselves, but for a face without coordinates, which has none."""
+    faces = _calm(cohort(photos=2))
+    broken = replace(faces[3], row=np.full(len(faces[3].row), np.nan))
+    result = privatize([*faces[:3], broken, *faces[4:]], MODEL, settings, manifest=True)
+    assert result.groups[3] is None
+    seen = [face for face in result.faces if face is not NOT_FINITE]
+    numbers = [group for group in result.groups if group is not None]
+    assert len(numbers) == len(faces) - 1
+    told = {frozenset(np.flatnonzero([own == number for own in numbers]).tolist()) for number in set(numbers)}
+    assert told == {frozenset(group) for group in kept_groups(read_all(seen))}
+    alone = privatize(faces, MODEL, settings.changed(mechanism="codebook"), manifest=True)
+    assert set(alone.groups) == {None}
 
 
 def test_exchanging_two_photographs_of_a_group_changes_no_byte() -> None:
