@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Rows, Sample
+from ganonym.evaluate.attackers.attacker import Rows, Sample, View
 from ganonym.faces.aligned import aligned
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
@@ -99,6 +99,11 @@ def principal(rows: Rows) -> Principal:
     count = max(1, min(AXES, len(double) // 4, int((lengths > 1e-6 * max(lengths[0], _TINY)).sum())))
     sds = np.maximum(lengths[:count] / np.sqrt(len(double)), _TINY)
     return Principal(mean, scale[:, None] * axes[:count].T / sds)
+
+
+def leading_of(view: View) -> int:
+    """How many entries of a view's templates are not to be mixed with others: all, where it does not say."""
+    return int(getattr(view, "leading", view.width))
 
 
 def two_sides(before: Rows, after: Rows, leading: int) -> tuple[Principal, Principal]:
