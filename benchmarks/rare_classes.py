@@ -19,12 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2, vq
 
-from ganonym.privacy.expression import quantize_expression
+from ganonym.faces.shape import load_shape
+from ganonym.privacy.codebook import make_codebook
+from ganonym.privacy.expression import ExpressionBudget, quantize_expression
 from ganonym.privacy.joint import joint_k_same, shown
 from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.privacy.ksame import merged_labels
+from ganonym.privacy.population import public_patients
 from ganonym.settings import SMALLEST_CLASS, SmallClasses
 from ganonym.types import Floats
 
@@ -112,21 +114,19 @@ def _most(owners: Sequence[str]) -> dict[str, float]:
 
 
 def coded(data: Cohort, labels: Sequence[str], space: KeptSpace) -> Outcome:
-    """A public codebook in the kept space, and expression in two directions by halves of an SD."""
+    """The library's codebook: a kind for every person, and each photo's expression as the budget rounds it."""
     rng = np.random.default_rng(2)
-    lasting = space.without("expression")
-    public = rng.multivariate_normal(space.mean, space.covariance, 20_000)
-    centres, _ = kmeans2(lasting.coordinates(public) * lasting.weights, CODES, minit="++", rng=rng)
-    kinds, _ = vq(lasting.coordinates(public) * lasting.weights, centres)
-    codes, _ = vq(lasting.coordinates(data.rows) * lasting.weights, centres)
-    after = np.array([public[rng.choice(np.flatnonzero(kinds == code))] for code in codes])
-    face = np.array([name.startswith("expression") for name in space.names])
-    budget = np.array([name in ("expression 1", "expression 2") for name in space.names])
-    before, now = space.coordinates(data.rows), space.coordinates(after)
-    asked = quantize_expression(before.ravel(), np.ones(before.size)).reshape(before.shape) * budget
-    after = after + ((asked - now) * face) @ space.pull.T
+    book = make_codebook(public_patients(load_shape(), space), CODES)
+    lasting, budget = space.lasting, ExpressionBudget()
+    photos: dict[str, list[int]] = defaultdict(list)
+    for photo, owner in enumerate(data.owners):
+        photos[owner].append(photo)
+    kinds = {owner: book.code(data.rows[own, :lasting].mean(axis=0)) for owner, own in photos.items()}
+    strength = data.rows[:, lasting:] * (np.arange(data.rows.shape[1] - lasting) < budget.directions)
+    asked = np.array([quantize_expression(own, np.ones(len(own)), budget.clip, budget.step) for own in strength])
+    after = np.array([[*book.draw(kinds[owner], rng), *own] for owner, own in zip(data.owners, asked, strict=True)])
     cells: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    keys = [(label, code, *word) for label, code, word in zip(labels, codes, asked[:, budget], strict=True)]
+    keys = [(label, kinds[owner], *own) for label, owner, own in zip(labels, data.owners, asked, strict=True)]
     for key, owner in zip(keys, data.owners, strict=True):
         cells[key].append(owner)
     informed = np.array([_most(cells[key]).get(owner, 0.0) for key, owner in zip(keys, data.owners, strict=True)])
@@ -156,7 +156,8 @@ def joined(data: Cohort, space: KeptSpace) -> list[str]:
 def line(data: Cohort, outcome: Outcome, space: KeptSpace) -> list[float]:
     out = np.flatnonzero(outcome.out).tolist()
     before, after = space.coordinates(data.rows[out]), space.coordinates(outcome.rows[out])
-    r = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(before.T, after.T, strict=True)])
+    pairs = zip(before.T, after.T, strict=True)
+    r = np.array([np.corrcoef(a, b)[0, 1] if b.std() > 1e-9 else 0.0 for a, b in pairs])  # beyond a budget: all alike
     kinds = [float(r[[name.startswith(kind) for name in space.names]].mean()) for kind in KINDS]
     own = [outcome.labels[photo] == data.labels[photo] for photo in out]
     of_label: dict[str | None, list[str]] = defaultdict(list)

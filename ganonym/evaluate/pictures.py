@@ -16,12 +16,11 @@ from ganonym.faces.appearance import AppearanceModel
 from ganonym.faces.condition import face_mask
 from ganonym.faces.descriptor import DESCRIPTOR, describe
 from ganonym.faces.detect import Detector
-from ganonym.faces.encoder import Encoder, encode
+from ganonym.faces.encoder import NEUTRAL, Encoder, encode
 from ganonym.faces.find import find_faces
 from ganonym.faces.landmarks import LandmarkModel
 from ganonym.faces.shape import ShapeModel, from_canvas, join, normalize, split, to_canvas
 from ganonym.faces.tone import ita_degrees, tone_class
-from ganonym.synthesis.generator import BACKDROP
 from ganonym.synthesis.quality import bands, landmark_error
 from ganonym.types import RGB, Floats, Points
 
@@ -90,7 +89,7 @@ def subset(measured: Measured, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Me
 def on_neutral_backdrop(canvas: RGB, points: Points, model: AppearanceModel) -> RGB:
     """A photograph on the canvas (256, 256, 3) cut out as the generator's pictures are, for comparison with them."""
     mask = face_mask(points, model)[..., None]
-    picture = mask * canvas + (1.0 - mask) * ((BACKDROP + 1.0) * 127.5)
+    picture = mask * canvas + (1.0 - mask) * ((NEUTRAL + 1.0) * 127.5)
     return np.asarray(picture.round().clip(0, 255).astype(np.uint8))
 
 

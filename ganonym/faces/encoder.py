@@ -69,6 +69,10 @@ class _Residual(nn.Module):
         return out
 
 
+NEUTRAL = 0.35
+"""The grey around faces, in −1…1, with which the encoder was trained."""
+
+
 def to_input(pictures: Tensor) -> Tensor:
     """Canvas pictures (n, 3, 256, 256) → what the encoder sees, (n, 3, 112, 112): the face's part, halved in size."""
     left, top = CORNER

@@ -117,42 +117,44 @@ def _refined(places: Floats, owners: NDArray[np.intp], group: NDArray[np.intp], 
     count = int(group.max()) + 1
     sizes = np.bincount(group, minlength=count)
     centres = np.array([places[group == number].mean(axis=0) for number in range(count)])
-    within = np.zeros((owners.max() + 1, count), dtype=bool)
-    within[owners, group] = True
-    squares, dots = (places**2).sum(axis=1), places @ centres.T
+    crowd = np.zeros((count, owners.max() + 1), dtype=bool)
+    crowd[group, owners] = True
+    squares, dots = (places**2).sum(axis=1), centres @ places.T
+    own_dots = dots[group, np.arange(len(places))]
     worth = _WORTH * max(1.0, float(squares.mean()))
-    everybody = np.arange(len(places))
     for _ in range(ROUNDS):
         changed = False
-        for i in everybody:
-            a, person = group[i], within[owners[i]]
+        for i in range(len(places)):
+            a, free_of = group[i], ~crowd[:, owners[i]]
             gaps = squares + squares[i] - 2.0 * (places @ places[i])
-            apart = dots[:, a] - dots[i, a] - dots[everybody, group] + dots[i, group]
+            apart = dots[a] - dots[a, i] - own_dots + dots[:, i][group]
             gains = 2.0 * apart + gaps * (1.0 / sizes[a] + 1.0 / sizes)[group]
             own = (owners == owners[i]) & (group != a)
-            gains[~(own | ~(person[group] | within[owners, a]))] = -np.inf
+            gains[~(own | (free_of[group] & ~crowd[a][owners]))] = -np.inf
             j = int(np.argmax(gains))
             b, best, swapped = group[j], gains[j], True
-            if sizes[a] > k and (free := np.flatnonzero(~person & (sizes < 2 * k - 1))).size:
-                far = squares[i] - 2.0 * dots[i] + (centres**2).sum(axis=1)
+            if sizes[a] > k and (free := np.flatnonzero(free_of & (sizes < 2 * k - 1))).size:
+                far = squares[i] - 2.0 * dots[:, i] + (centres**2).sum(axis=1)
                 lowered = sizes[a] / (sizes[a] - 1.0) * far[a] - (sizes / (sizes + 1.0) * far)[free]
                 if lowered.max() > best:
                     b, best, swapped = free[np.argmax(lowered)], lowered.max(), False
             if best <= worth:
                 continue
             changed = True
-            within[owners[i], a] = False
+            crowd[a, owners[i]] = False
             if swapped:
-                within[owners[j], b] = False
+                crowd[b, owners[j]] = False
                 group[j] = a
-                within[owners[j], a] = True
+                crowd[a, owners[j]] = True
             else:
                 sizes[a], sizes[b] = sizes[a] - 1, sizes[b] + 1
             group[i] = b
-            within[owners[i], b] = True
+            crowd[b, owners[i]] = True
             for number in (a, b):
-                centres[number] = places[group == number].mean(axis=0)
-            dots[:, [a, b]] = places @ centres[[a, b]].T
+                members = np.flatnonzero(group == number)
+                centres[number] = places[members].mean(axis=0)
+                dots[number] = places @ centres[number]
+                own_dots[members] = dots[number, members]
         if not changed:
             break
     return group

@@ -67,7 +67,7 @@ def test_faces_are_found_where_they_were_asked_for(
 
 def test_planted_faults_show(pictures: list[RGB], asked: list[PrivateFace], model: AppearanceModel) -> None:
     points = [face.points for face in asked]
-    empty = np.full_like(pictures[0], 172)
+    empty = np.full_like(pictures[0], 203)
     moved = [points[0], points[1] + 12.0, points[2], points[3]]
     seen = look([pictures[0], pictures[1], empty, pictures[3]], moved, model)
     assert seen.found.tolist() == [True, True, False, True]
@@ -82,8 +82,7 @@ def test_planted_faults_show(pictures: list[RGB], asked: list[PrivateFace], mode
 def test_the_backdrop_hides_all_but_the_face(asked: list[PrivateFace], model: AppearanceModel) -> None:
     photograph = np.random.default_rng(1).integers(0, 255, (256, 256, 3), dtype=np.uint8)
     found = on_neutral_backdrop(photograph, asked[0].points, model)
-    surrounding = plain_surrogate(asked[0], model)
-    assert (found[:8] == surrounding[:8]).all()
+    assert (found[:8] == 172).all()  # the grey of the encoder, (0.35 + 1) · 127.5
     x, y = asked[0].points[30].round().astype(int)
     np.testing.assert_array_equal(found[y - 8 : y + 8, x - 8 : x + 8], photograph[y - 8 : y + 8, x - 8 : x + 8])
 

@@ -14,11 +14,10 @@ from ganonym.errors import EnvironmentFault
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.condition import condition, face_mask
-from ganonym.faces.encoder import CORNER, SIDE, Encoder, encode, load_encoder, to_input
+from ganonym.faces.encoder import CORNER, NEUTRAL, SIDE, Encoder, encode, load_encoder, to_input
 from ganonym.faces.shape import join, to_canvas
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.photos import sample_moment, take_photo
-from ganonym.synthesis.generator import BACKDROP
 from ganonym.types import CANVAS, RGB
 from ganonym.weights import verified_path
 
@@ -49,7 +48,7 @@ def pictures() -> list[list[RGB]]:
             face = on_canvas(taken, moment.roll, moment.scale, moment.shift).astype(np.float32)
             points = to_canvas(join(person.identity, moment.expression * model.shape.expression_sd, model.shape))
             mask = face_mask(points, model)[..., None]
-            pair.append((mask * face + (1 - mask) * (BACKDROP + 1) * 127.5).astype(np.uint8))
+            pair.append((mask * face + (1 - mask) * (NEUTRAL + 1) * 127.5).astype(np.uint8))
         found.append(pair)
     return found
 

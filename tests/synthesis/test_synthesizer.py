@@ -12,7 +12,8 @@ import torch
 
 from ganonym.faces.appearance import sample_identity
 from ganonym.faces.condition import condition
-from ganonym.faces.shape import join, to_canvas
+from ganonym.faces.coordinates import shading
+from ganonym.faces.shape import from_canvas, join, split, to_canvas
 from ganonym.faces.tone import lab_of_linear, linear_of, skin_colour
 from ganonym.synthesis.synthesizer import (
     COMPONENTS,
@@ -59,8 +60,22 @@ def test_rendering_sees_nothing_but_the_privatized_face() -> None:
         "sex": "Sex | None",
         "age": "float | None",
         "seed": "int",
-        "texture": "Floats | None",
+        "texture": "Floats | None",  # of the shown row: what of it depends on a subject, the mechanism decided
     }
+
+
+def test_a_given_texture_is_drawn_with_the_shading_of_the_expression_and_nothing_else(
+    synthesizer: Synthesizer, face: PrivateFace
+) -> None:
+    model = synthesizer.model
+    given = replace(face, texture=np.linspace(-1.5, 1.5, COMPONENTS))
+    drawn = surrogate_coefficients(given, model) / model.texture_sd[:COMPONENTS]
+    expression = split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd
+    np.testing.assert_allclose(drawn, given.texture + shading(expression, model))
+    other = replace(given, tone=5, age=75.0, sex="male", seed=4)
+    np.testing.assert_array_equal(surrogate_coefficients(other, model), surrogate_coefficients(given, model))
+    again = surrogate_coefficients(given, model, attempt=1) / model.texture_sd[:COMPONENTS]
+    assert 0.05 < np.abs(again - drawn).mean() < 0.3
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"tone": 5}, {"tone": None}, {"age": 75.0}, {"sex": "male"}])
@@ -87,8 +102,8 @@ def test_the_backdrop_is_one_grey_for_everybody(synthesizer: Synthesizer, face: 
     for each in (face, replace(face, tone=5, seed=2)):
         outside = surrogate_condition(each, synthesizer.model)[3].numpy() == 0
         assert outside.sum() > 20_000
-        assert (synthesizer.render(each)[outside] == 172).all()  # (0.35 + 1) · 127.5
-        assert (plain_surrogate(each, synthesizer.model)[outside] == 172).all()
+        assert (synthesizer.render(each)[outside] == 203).all()  # (0.594 + 1) · 127.5
+        assert (plain_surrogate(each, synthesizer.model)[outside] == 203).all()
 
 
 def test_both_arithmetics_agree_to_a_few_grey_levels(synthesizer: Synthesizer, face: PrivateFace) -> None:

@@ -19,12 +19,11 @@ from ganonym.errors import UsageError
 from ganonym.faces.align import crop, similarity
 from ganonym.faces.appearance import AppearanceModel, load_appearance, warp_points
 from ganonym.faces.condition import face_mask, part_maps
-from ganonym.faces.encoder import CORNER, SIDE, WIDTHS, Encoder
+from ganonym.faces.encoder import CORNER, NEUTRAL, SIDE, WIDTHS, Encoder
 from ganonym.faces.shape import join, normalize, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
 from ganonym.phantom.people import sample_person
 from ganonym.phantom.photos import turned
-from ganonym.synthesis.generator import BACKDROP
 from ganonym.types import CANVAS, Floats
 from ganonym_train.loop import Steps, descend, export_half, resume, run_steps, set_rate
 from ganonym_train.photographs import training_photographs
@@ -196,7 +195,7 @@ def exposed(pairs: Tensor, rng: np.random.Generator) -> Tensor:
     light = gain * (1 + slope[0] * ramp[None, :] + slope[1] * ramp[:, None])
     noise = rng.uniform(0.0, 5.0, (count, 1, 1, 1)) / 255 * rng.standard_normal((count, 3, SIDE, SIDE))
     face = face * torch.from_numpy(light.astype(np.float32)) + torch.from_numpy(noise.astype(np.float32))
-    picture = mask * face.clamp(0, 1) + (1 - mask) * (BACKDROP + 1) / 2
+    picture = mask * face.clamp(0, 1) + (1 - mask) * (NEUTRAL + 1) / 2
     coded = [_jpeg(face, int(rng.integers(40, 96))) if rng.random() < 0.4 else face for face in picture]
     return torch.stack(coded) * 2 - 1
 
