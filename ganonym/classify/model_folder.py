@@ -15,6 +15,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
+from ganonym.checked import refusal
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.metrics.rates import logits, scaled
@@ -237,10 +238,10 @@ def _read(folder: Path) -> tuple[_File, str]:
     try:
         card = _File.model_validate(fields)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors()]
-        raise EnvironmentFault(f"{folder / CARD} is damaged ({'; '.join(faults[:10])}).", _RESTORE) from None
+        damage = refusal(error, f"{folder / CARD} is damaged")
+        raise EnvironmentFault(damage.message, _RESTORE) from None
     if len(set(card.names)) < len(card.names):
-        raise EnvironmentFault(f"{folder / CARD} is damaged (names: a class is there twice).", _RESTORE)
+        raise EnvironmentFault(f"{folder / CARD} is damaged: names: a class is there twice.", _RESTORE)
     return card, text
 
 

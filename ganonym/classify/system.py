@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from ganonym.checked import Checked
+from ganonym.checked import Checked, refusal
 from ganonym.errors import UsageError
 from ganonym.types import RGB, Floats, Points
 
@@ -130,7 +130,7 @@ class Configuration(Checked):
         try:
             super(Checked, self).__init__(**settings)
         except ValidationError as error:
-            raise _refused(type(self), settings, error) from None
+            raise _refused(type(self), error) from None
 
     @property
     def pretrained_start(self) -> bool:
@@ -219,18 +219,13 @@ def record(
     calls.rank[photos] = np.where(learned[truth], ahead.sum(axis=1) + 1, chances.shape[1] + 1)
 
 
-def _refused(kind: type[Configuration], settings: Mapping[str, object], error: ValidationError) -> UsageError:
+def _refused(kind: type[Configuration], error: ValidationError) -> UsageError:
+    """Every mistake, then what the settings in question may be; what all are called where none of those was meant."""
     meant = kind.meaning()
-    names = dict.fromkeys(str(mistake["loc"][0]) for mistake in error.errors())
-    lacking = sorted(name for name in names if name not in settings)
-    extra = [name for name in names if name not in meant]
-    wrong = [name for name in names if name in settings and name in meant]
-    parts = [f"they lack {', '.join(lacking)}"] if lacking else []
-    parts += [f"they have {', '.join(extra)}, which means nothing"] if extra else []
-    parts += [f"{name} is {settings[name]!r}" for name in wrong]
-    ranges = [f"{name} must be {meant[name]}" for name in (wrong + lacking)]
+    names = dict.fromkeys(str(mistake["loc"][0]) for mistake in error.errors(include_url=False))
+    ranges = [f"{name} is {meant[name]}" for name in names if name in meant]
     remedy = f"{'; '.join(ranges)}." if ranges else f"They are {', '.join(meant) or 'none'}."
-    return UsageError(f"the settings of {kind.kind} cannot be used: {'; '.join(parts)}.", remedy)
+    return refusal(error, f"the settings of {kind.kind}", remedy)
 
 
 def _words(schema: Mapping[str, Any]) -> str:
