@@ -29,9 +29,9 @@ SHARED = {
     "fold": "0 to 4; outputs of one group (of one person, with codebook and metric) have the same",
     "subject": "with `--link subject` in place of `fold`: a pseudonym of the person",
     "syndrome": "the label, several names where small classes were merged",
-    **dict.fromkeys(
-        RELEASABLE, "as in the manifest, where `release` names it; ages by ten years, sessions by pseudonym"
-    ),
+    **dict.fromkeys(RELEASABLE, "the manifest's, where the setting `release` names it"),
+    "session": "where `release` names it, and with `--link subject` only: a pseudonym",
+    "age": "where `release` names it: in bands of ten years",
     "protection": "the guarantee in a few words",
     "face": "of whole photos: whether the subject's face is synthesized or covered",
 }
