@@ -237,6 +237,8 @@ def noise_factor(covariance: Floats, space: KeptSpace) -> Floats:
     across = whole @ space.axes.T
     left = _positive(whole - across @ np.linalg.pinv(space.axes @ across, hermitian=True) @ across.T)
     values, vectors = np.linalg.eigh(left)
+    # The sign of an eigenvector is arbitrary; its largest entry decides, so that rounding elsewhere changes no draw.
+    vectors = vectors * np.sign(np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0))
     factor = vectors * np.sqrt(np.clip(values, 0.0, None))
     # Rounding leaves a trace along the axes; what is projected out here is of its size.
     return np.asarray(factor - np.linalg.pinv(space.axes) @ (space.axes @ factor))
