@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import special_ortho_group
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Sample, Templates, euclidean
 from ganonym.evaluate.attackers.contrastive import Contrastive
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Sample, euclidean
 from ganonym.evaluate.attackers.informed import Informed
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO
 from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats
