@@ -43,7 +43,7 @@ def pictures() -> list[list[RGB]]:
         pair = []
         for photo in range(2):
             rng = np.random.default_rng([77, number, photo])
-            moment = sample_moment(4, rng)
+            moment = sample_moment(model, rng)
             taken = take_photo(person, moment, model, rng)
             face = on_canvas(taken, moment.roll, moment.scale, moment.shift).astype(np.float32)
             points = to_canvas(join(person.identity, moment.expression * model.shape.expression_sd, model.shape))

@@ -18,7 +18,14 @@ from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.types import Floats, Points
 
 FAMILY = "expression"
-COEFFICIENTS = ("smile", "open mouth", "third direction", "fourth direction")
+COEFFICIENTS = (
+    "smile",
+    "dropped jaw",
+    "lowered brows",
+    "lowered lids",
+    "raised corners of the mouth",
+    "raised upper lip",
+)
 
 
 def expressions(points: list[Points]) -> Floats:
