@@ -50,6 +50,7 @@ def main() -> None:
             middle = Image.fromarray(photo).crop((low, low, high, high))
             pictures.append(np.asarray(middle.resize((CANVAS, CANVAS), Image.Resampling.LANCZOS)))
     figure = tile(pictures, len(phenotypes), arguments.side)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     (arguments.folder / "phantoms.png").write_bytes(data := encode_png(figure))
     print(f"columns: unaffected, {', '.join(shown)}")
     print(f"{arguments.folder / 'phantoms.png'}: {figure.shape[1]} × {figure.shape[0]} px, {len(data) / 1000:.0f} kB")

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from ganonym.errors import UsageError
+from ganonym.release_plan import choose_mechanism
 from ganonym.settings import Mechanism, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,13 @@ def insisted(mechanism: str) -> bool:
 
 def test_a_mechanism_without_a_proof_must_be_insisted_on() -> None:
     assert {name for name in get_args(Mechanism) if not insisted(name)} == set(PROOFS)
+
+
+@pytest.mark.parametrize("people", [3, 30])
+@pytest.mark.parametrize("label", [None, "a syndrome"])
+def test_what_is_chosen_for_a_steward_has_a_proof(people: int, label: str | None) -> None:
+    chosen, _ = choose_mechanism(Settings(), dict.fromkeys(map(str, range(people)), label))
+    assert chosen in PROOFS
 
 
 @pytest.mark.parametrize("name", sorted(PROOFS))

@@ -74,6 +74,19 @@ def test_kept_axes_get_the_spread_of_the_cohort_but_never_more_than_the_populati
     assert (after > squeezed + 0.01).any() == (scale < 1)
 
 
+def test_stretched_groups_are_no_stranger_than_people() -> None:
+    space = kept.kept_space()
+    rng = np.random.default_rng(1)
+    rows = rng.multivariate_normal(space.mean, space.covariance, 200)
+    joint = joint_k_same(rows, [f"s{i}" for i in range(200)], None, space, 20)
+    whole = np.linalg.inv(space.axes @ space.covariance @ space.axes.T)
+    own, after = space.coordinates(rows), space.coordinates(joint.middle)[joint.group]
+    distance = np.einsum("ni,ij,nj->n", after, whole, after)  # Mahalanobis's, squared
+    assert joint.gains.max() > 1.5
+    assert distance.mean() < np.einsum("ni,ij,nj->n", own, whole, own).mean()
+    assert distance.max() < 2 * len(space.names)
+
+
 def test_noise_has_nothing_on_kept_axes_and_is_the_conditional_covariance_of_a_gaussian() -> None:
     for space in (SPACE, kept.kept_space()):
         factor = noise_factor(space.covariance, space)

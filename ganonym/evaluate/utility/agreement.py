@@ -116,7 +116,7 @@ def structure(one: Floats, other: Floats) -> tuple[float, Floats]:
     scikit-image's own default, a flat window of 7 px and sample variances, gives other numbers. The mean leaves out
     half a window at the border. Raises ValueError under 11 px.
     """
-    mean, whole = structural_similarity(
+    mean, whole = structural_similarity(  # type: ignore[no-untyped-call]
         one, other, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False, data_range=255, full=True
     )
     return float(mean), whole
