@@ -88,6 +88,7 @@ def settings() -> str:
 
 def manifest() -> str:
     """The columns of the manifest, from its model."""
+    from ganonym.batch.report import SHARED
     from ganonym.manifest import REQUIRED, Row
 
     head = (
@@ -99,6 +100,9 @@ def manifest() -> str:
         needed = "yes" if name in REQUIRED else ""
         rows.append(f"| `{name}` | {needed} | {_cell(hint.__metadata__[0])} |")
     lines = ["# Manifest", "", head, "", "| column | needed | what |", "|---|---|---|", *rows]
+    shared = [f"| `{name}` | {_cell(words)} |" for name, words in SHARED.items()]
+    lines += ["", "## What leaves: OUT/manifest.csv", "", "A row an output, ordered by names that tell nothing."]
+    lines += ["", "| column | what |", "|---|---|", *shared]
     return "\n".join(lines) + "\n"
 
 

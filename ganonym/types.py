@@ -152,7 +152,10 @@ class Photograph:
     doubts: tuple[Doubt, ...] = ()
 
 
-JSON = dict[str, Any]
+JSON: TypeAlias = dict[str, Any]
+"""An object as it was read from JSON: whoever reads a value checks it."""
+Payload: TypeAlias = dict[str, object]
+"""What is written as JSON and not read again here."""
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luma (ITU-R BT.601)."""

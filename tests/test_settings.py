@@ -13,10 +13,10 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES
 from ganonym.faces.shape import load_shape
 from ganonym.manifest import Row
-from ganonym.privacy.kept import kept_space
+from ganonym.privacy.kept import WEIGHTS, kept_space
 from ganonym.privacy.population import population_draw
 from ganonym.release_plan import Claim, plan_release
-from ganonym.settings import K_OF_POLICY, Settings, Weights
+from ganonym.settings import K_OF_POLICY, KEEPABLE, Settings, Weights
 from ganonym.types import Box, FaceRecord, Pose, PrivateFace, Refusal
 
 OTHER = {
@@ -77,6 +77,11 @@ def test_policies_are_those_of_assessments_and_a_given_k_wins(tmp_path: Path) ->
     assert Settings(k=5).digest() == Settings(policy="internal").digest(), "the bytes are the same"
     with pytest.raises(UsageError, match="--policy does nothing beside -k"):
         load_settings({"k": 3, "policy": "public"})
+
+
+def test_the_weights_of_settings_are_those_of_the_kept_space() -> None:
+    assert Weights().model_dump() == WEIGHTS
+    assert tuple(WEIGHTS) == KEEPABLE == tuple(Weights.model_fields)
 
 
 def test_a_release_that_is_not_linked_names_no_session() -> None:

@@ -10,19 +10,9 @@ import typer
 
 from ganonym.baselines.methods import BaselineSettings, Method
 from ganonym.configuration import unused
-from ganonym.settings import Settings
+from ganonym_cli import settings_options as option
 from ganonym_cli.console import Output
-from ganonym_cli.options import (
-    ANONYMIZE,
-    Distinct,
-    Given,
-    Json,
-    OutFolder,
-    Profile,
-    Quiet,
-    settings_from,
-    settings_options,
-)
+from ganonym_cli.options import Distinct, Json, OutFolder, Profile, Quiet, settings_from
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -30,7 +20,6 @@ if TYPE_CHECKING:
     from ganonym.batch.run import RunResult
 
 
-@settings_options(Settings, ANONYMIZE)
 def anonymize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of photographs.", show_default=False)],
     out: OutFolder,
@@ -39,7 +28,22 @@ def anonymize(
         Path | None,
         typer.Option(help="CSV: image, subject; optional syndrome, sex, age, …", rich_help_panel="Batch"),
     ] = None,
-    given: Given,
+    mechanism: option.Mechanism = None,
+    policy: option.Policy = None,
+    k: option.K = None,
+    keep: option.Keep = None,
+    small_classes: option.Small = None,
+    link: option.Linked = None,
+    epsilon: option.Epsilon = None,
+    verify: option.Verify = None,
+    i_understand: option.Understood = None,
+    output: option.Picture = None,
+    background: option.Surroundings = None,
+    text: option.Text = None,
+    subject_face: option.SubjectFace = None,
+    resume: option.Resume = None,
+    seed: option.RunSeed = None,
+    jobs: option.RunJobs = None,
     distinct: Annotated[
         Path | None,
         typer.Option(help="CSV: in each line, ids of different people who look like one.", rich_help_panel="Batch"),
@@ -66,32 +70,50 @@ def anonymize(
     from ganonym.batch.wording import forewarnings
     from ganonym.errors import UsageError
 
+    given = option.said(
+        mechanism=mechanism,
+        policy=policy,
+        k=k,
+        keep=keep,
+        small_classes=small_classes,
+        link=link,
+        epsilon=epsilon,
+        verify=verify,
+        i_understand=i_understand,
+        output=output,
+        background=background,
+        text=text,
+        subject_face=subject_face,
+        resume=resume,
+        seed=seed,
+        jobs=jobs,
+    )
     settings = settings_from(given, profile)
-    output = Output(as_json, quiet)
+    console = Output(as_json, quiet)
     for warning in forewarnings(settings):
-        output.warn(f"Warning: {warning}.")
+        console.warn(f"Warning: {warning}.")
     if "small_classes" in given and manifest is None:
         raise UsageError("--small-classes does nothing without --manifest: there are no classes.", "Leave it out.")
     job = BatchJob(source, out, settings, manifest, key_file, after or (), distinct)
     if dry_run:
-        with output.progress() as advance:
+        with console.progress() as advance:
             rehearsal = rehearse_batch(job, progress=advance)
         idle = unused(given, rehearsal.release.guarantee.mechanism)
-        _tell_rehearsal(output, rehearsal, idle)
+        _tell_rehearsal(console, rehearsal, idle)
         return
-    with output.progress() as advance:
+    with console.progress() as advance:
         result = run_batch(job, progress=advance)
     for warning in result.warnings:
-        output.warn(f"Warning: {warning}.")
+        console.warn(f"Warning: {warning}.")
     idle = unused(given, result.mechanism)
     payload = result.to_json() | {"report": str(out / "REPORT.md"), "without_effect": idle}
-    said = [f"{sentence}." for sentence in result.cautions]
-    output.result(
+    cautions = [f"{sentence}." for sentence in result.cautions]
+    console.result(
         payload,
         _result_table(result, settings.output),
         result.mechanism_reason,
         result.guarantee,
-        *said,
+        *cautions,
         *_idle(idle),
         f"Report: {out / 'REPORT.md'}",
     )
@@ -173,14 +195,16 @@ def verify(
         raise typer.Exit(verification.exit_code)
 
 
-@settings_options(BaselineSettings, {"Options": ("strength", "k", "resume"), "Common": ("jobs",)})
 def baseline(
     method: Annotated[Method, typer.Argument(help="What is done to the faces.", show_default=False)],
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of photographs.", show_default=False)],
     out: OutFolder,
     *,
     manifest: Annotated[Path | None, typer.Option(help="CSV: image, subject; optional syndrome, …")] = None,
-    given: Given,
+    strength: Annotated[float | None, option.field_option(BaselineSettings, "strength", "Options")] = None,
+    k: Annotated[int | None, option.field_option(BaselineSettings, "k", "Options")] = None,
+    resume: Annotated[bool | None, option.field_option(BaselineSettings, "resume", "Options")] = None,
+    jobs: Annotated[int | None, option.field_option(BaselineSettings, "jobs", "Common")] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="Key of the file names.", show_default="OUT/private/key")
     ] = None,
@@ -191,6 +215,7 @@ def baseline(
     """Treat IN by a well-known method that guarantees nothing; exit code 1 when some photos had to be withheld."""
     from ganonym.batch.run import baseline_folder
 
+    given = option.said(strength=strength, k=k, resume=resume, jobs=jobs)
     settings = BaselineSettings.model_validate({"method": method, **given})
     output = Output(as_json, quiet)
     with output.progress() as advance:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -39,7 +39,7 @@ class Output:
         """What must be seen (stderr), with --quiet too."""
         Console(stderr=True, highlight=False, markup=False).print(text)
 
-    def result(self, payload: dict[str, Any], *tables: RenderableType) -> None:
+    def result(self, payload: Mapping[str, object], *tables: RenderableType) -> None:
         """The outcome: `payload` as JSON with --json, else `tables` on stdout unless --quiet."""
         if self.as_json:
             print(json.dumps(payload, ensure_ascii=False, allow_nan=False))

@@ -15,9 +15,9 @@ from rich.text import Text
 from ganonym.configuration import explained
 from ganonym.errors import EnvironmentFault
 from ganonym.extras import MODULES, absent
-from ganonym.settings import Settings
+from ganonym_cli import settings_options as option
 from ganonym_cli.console import Output
-from ganonym_cli.options import ANONYMIZE, Given, Json, Profile, Quiet, settings_options, sources_of
+from ganonym_cli.options import Json, Profile, Quiet, sources_of
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
@@ -200,9 +200,47 @@ def config() -> None:
 
 
 @config_app.command()
-@settings_options(Settings, ANONYMIZE)
-def show(*, given: Given, profile: Profile = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def show(
+    *,
+    mechanism: option.Mechanism = None,
+    policy: option.Policy = None,
+    k: option.K = None,
+    keep: option.Keep = None,
+    small_classes: option.Small = None,
+    link: option.Linked = None,
+    epsilon: option.Epsilon = None,
+    verify: option.Verify = None,
+    i_understand: option.Understood = None,
+    output: option.Picture = None,
+    background: option.Surroundings = None,
+    text: option.Text = None,
+    subject_face: option.SubjectFace = None,
+    resume: option.Resume = None,
+    seed: option.RunSeed = None,
+    jobs: option.RunJobs = None,
+    profile: Profile = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Every setting that `ganonym anonymize` would use with these options, and where its value comes from."""
+    given = option.said(
+        mechanism=mechanism,
+        policy=policy,
+        k=k,
+        keep=keep,
+        small_classes=small_classes,
+        link=link,
+        epsilon=epsilon,
+        verify=verify,
+        i_understand=i_understand,
+        output=output,
+        background=background,
+        text=text,
+        subject_face=subject_face,
+        resume=resume,
+        seed=seed,
+        jobs=jobs,
+    )
     settings = explained(given, *sources_of(profile))
     table = Table("setting", "value", "from", "what it is", prose=["what it is"])
     for setting in settings:

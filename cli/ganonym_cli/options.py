@@ -1,18 +1,12 @@
-"""Options that several commands share, and those that are made from the fields of a settings model."""
+"""Options that several commands share; those that are fields of the settings are in `settings_options`."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from operator import getitem
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_origin
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
-from annotated_types import Ge
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from ganonym_cli.console import Output
 
@@ -64,76 +58,6 @@ def cache_at(folder: Path | None) -> FaceCache | None:
 Distinct: TypeAlias = Annotated[
     Path | None, typer.Option("--distinct", help="CSV: in each line, ids of different people who look like one.")
 ]
-
-
-ANONYMIZE = {
-    "Privacy": (
-        *("mechanism", "policy", "k", "keep", "small_classes", "link", "epsilon", "verify", "i_understand"),
-        *("output", "background", "text"),
-    ),
-    "Batch": ("subject_face", "resume"),
-    "Common": ("seed", "jobs"),
-}
-"""Settings that are options of `anonymize`, by their panel in its help; profiles and files may say the others, too."""
-
-
-def settings_options(
-    model: type[BaseModel], panels: Mapping[str, Sequence[str]]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A command that takes fields of `model` as options in place of its parameter `given`: what was said of them.
-
-    Type, choices, least value, default and help are the field's own. A field that is true by default becomes
-    `--no-NAME`, one that is false `--NAME`; a tuple is given with commas.
-    """
-
-    def offer(command: Callable[..., None]) -> Callable[..., None]:
-        options = [_option(model.model_fields[name], name, panel) for panel, names in panels.items() for name in names]
-
-        @functools.wraps(command)
-        def called(**values: Any) -> None:
-            said = {option.name: values.pop(option.name) for option in options}
-            given = {name: value for name, value in said.items() if value is not None}
-            command(**values, given={name: _value(model.model_fields[name], value) for name, value in given.items()})
-
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        parameters = [new for parameter in own for new in (options if parameter.name == "given" else [parameter])]
-        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return called
-
-    return offer
-
-
-def _option(field: FieldInfo, name: str, panel: str) -> inspect.Parameter:
-    flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
-    switch = field.annotation is bool
-    if switch:
-        flag = f" /--no-{flag.removeprefix('--')}" if field.default else flag
-    least = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
-    option = typer.Option(
-        flag,
-        min=least,  # type: ignore[arg-type]  # annotated_types is wider
-        help=field.description,
-        show_default=False if switch else _shown(field),
-        rich_help_panel=panel,
-    )
-    kind: Any = str if _is_list(field) else field.annotation
-    annotation = getitem(Annotated, (kind | None, option))  # a type that is known at run time only
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def _is_list(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) is tuple
-
-
-def _value(field: FieldInfo, given: Any) -> Any:
-    return tuple(name.strip() for name in given.split(",")) if _is_list(field) else given
-
-
-def _shown(field: FieldInfo) -> str:
-    """The default in words: a field may have its own, where the value does not speak for itself."""
-    extra = field.json_schema_extra
-    return str(extra["shown"] if isinstance(extra, dict) and "shown" in extra else field.default)
 
 
 def settings_from(given: Given, profile: str | None) -> Settings:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganonym.settings import Settings
+from ganonym.settings import FaceRule, Settings
+from ganonym_cli import settings_options as option
 from ganonym_cli.cohort import cohort_tables
 from ganonym_cli.console import Output
-from ganonym_cli.options import Distinct, Given, Jobs, Json, Profile, Quiet, Seed, settings_from, settings_options
+from ganonym_cli.options import Distinct, Jobs, Json, Profile, Quiet, Seed, settings_from
 from ganonym_cli.sweep import numbers
 from ganonym_cli.table import Table
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from ganonym.evaluate.plan import Budgets, ReleaseForecast
 
 
-PLAN = {"Privacy": ("policy", "keep", "small_classes", "link", "subject_face")}
-
-
-@settings_options(Settings, PLAN)
 def plan(
     photos: Annotated[
         Path | None,
@@ -40,7 +37,11 @@ def plan(
         int | None,
         typer.Option(min=2, max=20_000, help="People in the release.", show_default="those of the manifest"),
     ] = None,
-    given: Given,
+    policy: option.Policy = None,
+    keep: option.Keep = None,
+    small_classes: option.Small = None,
+    link: option.Linked = None,
+    subject_face: Annotated[FaceRule | None, option.field_option(Settings, "subject_face", "Privacy")] = None,
     profile: Profile = None,
     k: Annotated[str, typer.Option("-k", help="k-same: group sizes of the tables.")] = "5,11,20",
     codes: Annotated[str, typer.Option("--codes", help="codebook: sizes.")] = "16,32,64",
@@ -61,6 +62,7 @@ def plan(
     from ganonym.evaluate.plan import audit_subjects, forecast_release
 
     output, budgets = Output(as_json, quiet), _budgets(k, codes, epsilon, directions)
+    given = option.said(policy=policy, keep=keep, small_classes=small_classes, link=link, subject_face=subject_face)
     settings = settings_from(given, profile).changed(seed=seed, **({} if jobs is None else {"jobs": jobs}))
     budgets.mechanisms(10**6)  # refuses what is no budget, before photographs are read
     audited: dict[str, object] = {}

@@ -20,10 +20,23 @@ from ganonym.batch.wording import cautions, covered_text, photos_to_review, plai
 from ganonym.files import write_output, write_private
 from ganonym.pseudonym import deal_folds, pseudonym
 from ganonym.release_plan import ReleasePlan
-from ganonym.settings import Settings
+from ganonym.settings import RELEASABLE, Settings
 from ganonym.types import JSON
 
 AGE_BANDS = 10  # 0-9, 10-19, …, 80-89, 90 and over
+SHARED = {
+    "image": "the output, below OUT",
+    "fold": "0 to 4; outputs of one group (of one person, with codebook and metric) have the same",
+    "subject": "with `--link subject` in place of `fold`: a pseudonym of the person",
+    "syndrome": "the label, several names where small classes were merged",
+    **dict.fromkeys(RELEASABLE, "the manifest's, where the setting `release` names it"),
+    "session": "where `release` names it, and with `--link subject` only: a pseudonym",
+    "age": "where `release` names it: in bands of ten years",
+    "protection": "the guarantee in a few words",
+    "face": "of whole photos: whether the subject's face is synthesized or covered",
+}
+"""What the columns of manifest.csv are."""
+
 _OWNER = {"photo": "fold", "subject": "subject"}
 _REVIEW = ("source", "output", "why", "left", "top", "right", "bottom")
 

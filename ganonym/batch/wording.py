@@ -12,12 +12,12 @@ from ganonym.settings import Settings
 from ganonym.types import JSON
 
 PHOTO_WARNING = (
-    "The statement covers the shape of the synthesized faces only. Hair, ears, neck, clothing, background, pose, "
+    "The statement covers the synthesized faces only. Hair, ears, neck, clothing, background, pose, "
     "position and light are the photograph's own and can re-identify: of 102 people photographed twice in one session, "
     "16 x 16 px thumbnails of photos whose face was painted grey still named 27 % at the first guess"
 )
 GREY_WARNING = (
-    "The statement covers the shape of the synthesized faces only. Nothing else of the photograph is left but the "
+    "The statement covers the synthesized faces only. Nothing else of the photograph is left but the "
     "position, size and roll of its faces and a coarse colour of their skin and light"
 )
 NOBODY = "No person has looked through these outputs"
@@ -155,7 +155,18 @@ def cautions(settings: Settings, released: Sequence[JSON]) -> tuple[str, ...]:
         f"{NOBODY}; detectors disagree about a face in {count} of {len(released)} (private/review.csv says where), and "
         "all of them can miss one"
     )
-    return tuple(filter(None, (seen, _of_text(settings, released))))
+    return tuple(filter(None, (seen, _together(released), _of_text(settings, released))))
+
+
+def _together(released: Sequence[JSON]) -> str:
+    """Two faces in one picture are two outputs that belong together: their groups have few photos in common."""
+    several = sum(len(line["synthesized"]) > 1 for line in released)
+    if not several:
+        return ""
+    return (
+        f"{several} of {len(released)} photos show several synthesized faces; the statement holds of each of them "
+        "alone, and whoever knows who was photographed together can name them (a manifest leaves one face a photo)"
+    )
 
 
 def _of_text(settings: Settings, released: Sequence[JSON]) -> str:

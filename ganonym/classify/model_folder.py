@@ -15,12 +15,15 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
+from ganonym.checked import refusal
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.learner import CPU, Arrays, Trained, asked
+from ganonym.classify.look import Look
 from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.model_key import NO_KEY, Key, Learned, Mark
 from ganonym.classify.recipe import Chosen, Recipe, parse_recipe
-from ganonym.classify.system import CPU, Arrays, Configuration, Look, Trained, TrainedSystem, asked
+from ganonym.classify.system import Configuration, TrainedSystem
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.files import discard, make_folder
@@ -237,10 +240,10 @@ def _read(folder: Path) -> tuple[_File, str]:
     try:
         card = _File.model_validate(fields)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors()]
-        raise EnvironmentFault(f"{folder / CARD} is damaged ({'; '.join(faults[:10])}).", _RESTORE) from None
+        damage = refusal(error, f"{folder / CARD} is damaged")
+        raise EnvironmentFault(damage.message, _RESTORE) from None
     if len(set(card.names)) < len(card.names):
-        raise EnvironmentFault(f"{folder / CARD} is damaged (names: a class is there twice).", _RESTORE)
+        raise EnvironmentFault(f"{folder / CARD} is damaged: names: a class is there twice.", _RESTORE)
     return card, text
 
 

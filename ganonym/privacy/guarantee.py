@@ -23,8 +23,10 @@ class Released:
     photographs of one of them can be named (above 1 over its size where a class is one group and somebody has more
     photographs in it than others), `mean` that rate over all photographs; `alone` are labels and numbers of people of
     the classes that are one group for lack of k people; `labels` counts the released labels, 0 when the grouping used
-    none, `merged` those of them that stand for several classes; `most_photos` is the largest number of faces of one
-    subject, `directions` those of expression in the model; `manifest` tells whether a manifest said who is who.
+    none, `merged` those of them that stand for several classes; `counted` is the highest rate at which subjects can be
+    named by their group and number of outputs, None where all of a group have equally many; `most_photos` is the
+    largest number of faces of one subject, `directions` those of expression in the model; `manifest` tells whether a
+    manifest said who is who.
     """
 
     subjects: int
@@ -38,6 +40,7 @@ class Released:
     alone: tuple[tuple[str | None, int], ...] = ()
     labels: int = 0
     merged: int = 0
+    counted: float | None = None
 
     @property
     def smallest(self) -> int:
@@ -114,12 +117,6 @@ def _by_photo(released: Released) -> Guarantee:
         "their groups, and the bound does not cover it (--link subject is for photos that must stay linked)",
         *_common(released),
     ]
-    if released.worst > 1.0 / smallest + 1e-9:
-        assumptions.append(
-            f"a class that is one group holds several photographs of some of its people, so that one name is right "
-            f"about {released.worst:.3f} of them; averaged over its people, each counted once, it stays at one over "
-            "their number"
-        )
     bits = {"group": math.log2(len(released.sizes)), "total": math.log2(len(released.sizes))} | _around(released)
     short = f"k-same by photo: rank-1 ≤ {released.at_most.split(' ')[0]}"
     return Guarantee("k-same", statement, tuple(assumptions), bits, released.worst, short)
@@ -137,7 +134,13 @@ def _by_subject(settings: PrivacySettings, released: Released) -> Guarantee:
         GROUPS_KNOWN,
         f"expression is outside the 1/{smallest}: up to {bits['expression']:.1f} bits a photo",
         f"photos of one subject share an identity and can be linked to each other; a subject has up to "
-        f"{released.most_photos} of them, counts once however many, and their number is taken not to tell",
+        f"{released.most_photos} of them and counts once however many"
+        + (
+            "; but whoever knows how many photos of everybody are in the set and counts outputs names up to "
+            f"{released.counted:.3f} of the subjects (release as many of everybody, or by photo)"
+            if released.counted is not None
+            else ", all of a group equally many"
+        ),
         *_common(released),
     ]
     short = f"k-same by subject: rank-1 by identity and skin ≤ 1/{smallest}"

@@ -200,10 +200,19 @@ def _released(faces: Sequence[SubjectFace], hidden: Hidden, model: ShapeModel, m
         sizes=() if joint is None else tuple(joint.sizes.tolist()),
         worst=1.0 if joint is None else float(joint.bounds.max(initial=0.0)),
         mean=1.0 if joint is None else joint.mean_bound,
+        counted=None if joint is None else _counted(faces, joint),
         alone=() if joint is None else joint.alone,
         labels=len(labels) if labels - {None} else 0,
         merged=len(labels - {face.label for face in faces}),
     )
+
+
+def _counted(faces: Sequence[SubjectFace], joint: Joint) -> float | None:
+    """The rate at which linked subjects are named by group and number of photos; None if these tell nobody."""
+    photos = Counter((face.subject, group) for face, group in zip(faces, joint.group.tolist(), strict=True))
+    people = [(group, count) for (_, group), count in photos.items() if group >= 0]
+    told = len(set(people)), len({group for group, _ in people})
+    return told[0] / len(people) if told[0] > told[1] else None
 
 
 def _audit(

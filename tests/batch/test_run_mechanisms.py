@@ -11,7 +11,7 @@ import pytest
 from tiny_pipeline import PIPELINE, save_photo
 
 from ganonym.batch.job import BatchJob
-from ganonym.batch.report import fold_circles
+from ganonym.batch.report import SHARED, fold_circles
 from ganonym.batch.run import run_batch
 from ganonym.privacy.guarantee import Guarantee
 from ganonym.pseudonym import pseudonym
@@ -89,6 +89,7 @@ def test_unless_asked_for_nothing_that_leaves_links_the_outputs_of_a_person(
     owners = {row["output"]: row["subject"] for row in rows(pairs / "photo/private/keymap.csv")}
     shared = rows(pairs / "photo/manifest.csv")
     assert list(shared[0]) == ["image", "fold", "syndrome", "protection"]
+    assert set(shared[0]) < set(SHARED), "the documentation describes every column"
     assert {row["image"].count("/") for row in shared} == {1}, "folders are people"
     if mechanism == "codebook":
         folds = {

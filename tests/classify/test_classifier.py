@@ -155,8 +155,8 @@ def test_what_cannot_be_is_refused_before_any_photo_is_read(people: People, tmp_
     for make, said in (
         (lambda: Classifier("no such"), "there is no recipe"),
         (lambda: Classifier("deepgestalt", "medium"), "no preset 'medium'"),  # type: ignore[arg-type]
-        (lambda: Classifier("deepgestalt", epochs=0), "epochs is 0"),
-        (lambda: Classifier("deepgestalt", depth=3), "depth, which means nothing"),
+        (lambda: Classifier("deepgestalt", epochs=0), "epochs must be greater than or equal to 1, not 0"),
+        (lambda: Classifier("deepgestalt", depth=3), "unknown depth"),
         (lambda: Classifier("fas-measurement", trees=5), "trees does nothing"),
         (lambda: Classifier("fas-measurement", encoder="x"), "starts from no pretrained network"),
         (lambda: Classifier("gestaltmatcher", "full"), "starts from a network of yours"),

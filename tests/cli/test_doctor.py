@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from ganonym.configuration import load_settings
 from ganonym.settings import Settings
 from ganonym_cli.anonymize import anonymize, baseline
 from ganonym_cli.doctor import show
-from ganonym_cli.options import ANONYMIZE
 
 Run = Callable[..., "Ended"]  # noqa: F821  # of conftest.py
 
@@ -104,7 +102,8 @@ def test_doctor_without_dlibs_models_ends_with_4(
     assert [f["what"] for f in json.loads(ended.out)["findings"] if f["level"] == "bad"] == ["dlib"]
 
 
-OFFERED = {name for names in ANONYMIZE.values() for name in names}
+OFFERED = {*Settings.model_fields} - {"weights", "directions", "release", "engine", "timeout"}
+"""The others are for profiles and files of settings."""
 
 
 def shown(ganonym: Run, *arguments: object) -> dict[str, dict[str, Any]]:
@@ -122,10 +121,10 @@ def shown(ganonym: Run, *arguments: object) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_options_are_the_fields_of_the_model(command: Callable[..., None], model: type, names: set[str]) -> None:
-    parameters = inspect.signature(command).parameters
-    assert names <= set(parameters)
+    parameters = get_type_hints(command, include_extras=True)
+    assert names == set(parameters) & (set(model.model_fields) - {"method"})  # type: ignore[attr-defined]
     for name in names:
-        field, (kind, option) = model.model_fields[name], get_args(parameters[name].annotation)  # type: ignore[attr-defined]
+        field, (kind, option) = model.model_fields[name], get_args(parameters[name])  # type: ignore[attr-defined]
         assert kind == (str if name == "keep" else field.annotation) | None
         assert option.help == field.description
         assert field.description, "every option has its help"

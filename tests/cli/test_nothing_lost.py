@@ -190,24 +190,17 @@ def test_weights_are_accepted_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 def test_a_changed_default_is_said_on_the_screen_and_in_json(
     ganonym: Run, unequal_classes: Path, tmp_path: Path
 ) -> None:
-    given = [
-        "anonymize",
-        unequal_classes / "photos",
-        tmp_path / "out",
-        "-k",
-        20,
-        "--keep",
-        "signs,tone",
-        "--dry-run",
-    ]
+    photos, manifest = unequal_classes / "photos", unequal_classes / "people.csv"
+    plain = ["anonymize", photos, tmp_path / "out", "-k", 20, "--small-classes", "withhold", "--dry-run"]
+    given = [*plain, "--manifest", manifest]
     told = json.loads(ganonym(*given, "--json").out)
     assert told["mechanism"] == "codebook"
-    assert told["mechanism_reason"] == "mechanism codebook: there are only 18 subjects, fewer than k = 20"
-    assert told["without_effect"] == ["--keep"]
+    assert told["mechanism_reason"] == "mechanism codebook: a class of only 7 subjects, fewer than k = 20"
+    assert told["without_effect"] == ["--small-classes"]
     shown = " ".join(ganonym(*given).out.split())
     assert told["mechanism_reason"] in shown
-    assert "without effect, because of the mechanism that was chosen: --keep" in shown
+    assert "without effect, because of the mechanism that was chosen: --small-classes" in shown
     ended = ganonym(*given, "--mechanism", "codebook")
     assert (ended.code, ended.out) == (2, "")
     assert "-k does nothing" in ended.err
-    assert "--small-classes does nothing without --manifest" in ganonym(*given, "--small-classes", "merge").err
+    assert "--small-classes does nothing without --manifest" in ganonym(*plain).err

@@ -24,6 +24,7 @@ from ganonym.faces.landmark_network import (
     points_on_canvas,
 )
 from ganonym.faces.shape import join, to_canvas
+from ganonym.phantom.photos import sample_expression
 from ganonym.types import LANDMARKS, RGB, Box, Points
 from ganonym.weights import verified_path
 
@@ -36,7 +37,7 @@ def samples() -> tuple[Tensor, Tensor]:
     model, rng = load_appearance(), np.random.default_rng(404)
     pictures, points = [], []
     for _ in range(COUNT):
-        expression = model.shape.expression_sd * rng.standard_normal(len(model.shape.expression_sd)).clip(-2, 2)
+        expression = model.shape.expression_sd * sample_expression(model, rng)[1]
         shape = to_canvas(join(sample_identity(model.shape, rng), expression, model.shape))
         drawn = warp_points(shape, model.shape.mean, model.forehead)[:LANDMARKS]
         texture = texture_of(

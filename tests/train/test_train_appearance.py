@@ -241,7 +241,7 @@ def test_the_whole_fit_describes_the_people_it_saw(
     assert texture.min() >= 0
     assert texture.max() <= 1
     again = texture_of(project_texture(texture, fitted), fitted)
-    assert np.abs(again - texture).mean() < 0.25 * np.abs(rgb_of(fitted.texture_mean) - texture).mean()
+    assert np.abs(again - texture).mean() < 0.4 * np.abs(rgb_of(fitted.texture_mean) - texture).mean()
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import find_faces, reading_backends
 from ganonym.photos.decode import shrunk_by
 from ganonym.subjects import FaceChoice, choose_face
-from ganonym.types import JSON, RGB, Face, Points, Progress, Refusal, Sex
+from ganonym.types import RGB, Face, Payload, Points, Progress, Refusal, Sex
 from ganonym.workers import in_workers
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Measurements:
         ]
         return pandas.DataFrame(rows).astype({"z": float, "percentile": float})
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """All but the landmarks, for JSON."""
         measured = {
             key: {"value": score.value, "unit": score.unit, "z": score.z, "percentile": score.percentile}

@@ -23,7 +23,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.formats import ACCEPTED
 from ganonym.photos.source import walk
 from ganonym.subjects import FaceChoice
-from ganonym.types import JSON, Points, Progress, Sex
+from ganonym.types import Payload, Points, Progress, Sex
 
 _DIVISORS = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}
 
@@ -51,7 +51,7 @@ class Reading:
     measured: Measurements | None
     failed: str = ""
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         if self.measured is None:
             return {"photo": self.person.name, "error": self.failed}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganonym.classify.system import Inputs
+from ganonym.classify.learner import Inputs
 from ganonym.errors import EnvironmentFault, UsageError
 
 Factory: TypeAlias = Callable[[tuple[int, ...]], nn.Module]
@@ -112,12 +112,12 @@ def learned(network: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 
-def state(network: nn.Module) -> dict[str, NDArray[Any]]:
+def state(network: nn.Module) -> dict[str, NDArray[np.generic]]:
     """All parameters and buffers as arrays, named `network.…`."""
     return {f"network.{name}": value.detach().numpy().copy() for name, value in network.state_dict().items()}
 
 
-def restored(network: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> nn.Module:
+def restored(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]]) -> nn.Module:
     """The network with the `state` among `arrays`, in evaluation mode. Raises EnvironmentFault when it does not fit."""
     own = {name.removeprefix("network."): array for name, array in arrays.items() if name.startswith("network.")}
     try:

@@ -7,10 +7,11 @@ DenseNet-121 (Huang et al. 2017), Xception (Chollet 2017) and Inception-ResNet-v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from types import ModuleType
+from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 import torch
@@ -117,7 +118,7 @@ def skeleton(architecture: Architecture, classes: int, narrowing: int = 1) -> nn
 
 def last_maps(network: nn.Module) -> nn.Module:
     """The layer whose output (n, d, h, w) is pooled: the one that Grad-CAM is published for."""
-    features: Any = network.feature_info
+    features = cast("Sequence[Mapping[str, str]]", network.feature_info)  # to torch an attribute is a tensor or module
     return network.get_submodule(features[-1]["module"])
 
 
@@ -140,7 +141,7 @@ def adopt(network: nn.Module, start: Pretrained) -> None:
     fill(network, {**kept, **given}, str(start.path))
 
 
-def fill(network: nn.Module, arrays: Mapping[str, NDArray[Any]], origin: str) -> None:
+def fill(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]], origin: str) -> None:
     """Put `arrays`, by name, into a network or its skeleton. Raises EnvironmentFault when they are of another one."""
     own = network.state_dict()
     for name in sorted(own.keys() | arrays.keys()):
@@ -181,7 +182,7 @@ def _name(architecture: str) -> str:
     return _IN_TIMM.get(architecture, architecture)
 
 
-def _timm() -> Any:
+def _timm() -> ModuleType:
     try:
         import timm
     except ImportError as error:

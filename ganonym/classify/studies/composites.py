@@ -27,7 +27,7 @@ from ganonym.classify.studies.study import UNHEARD, Remark, Study, gathered, rea
 from ganonym.errors import UsageError
 from ganonym.files import make_folder, write_output
 from ganonym.photos.encode import encode_png
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 _LONGEST = 80
 # Windows takes these for devices, with any suffix.
@@ -134,7 +134,7 @@ class Picture:
     shift_px: float | None = None
     luma: float | None = None
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         row = {"people": self.people, "photos": self.photos, "composite": str(self.path)}
         if self.difference is None:
@@ -161,7 +161,7 @@ class Composites:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         return {
             "simulated": self.simulated,

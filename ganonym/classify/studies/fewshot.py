@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ganonym.classify.case import Classed, people_of
-from ganonym.classify.cohort import Cohort, embedded
+from ganonym.classify.cohort import Cohort
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.learners import Compared, check_episodes, compare
+from ganonym.classify.look import embedded
 from ganonym.classify.progress import heard
 from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 _SPANS = "Intervals are of 95 %; those over people are over the people asked for, not over those learned from."
 
@@ -67,7 +68,7 @@ class FewShot:
             texts.append(f"Not run, as {compared.not_run[0][1]}: {', '.join(name for name, _ in compared.not_run)}")
         return [*self.told, *(Remark(text, warning=True) for text in texts), Remark(_SPANS)]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         compared = self.compared
         learners = {

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ganonym.classify.case import Case, roster
 from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learner import Arrays
 from ganonym.classify.model_folder import Model
 from ganonym.classify.retrieval import encode as members
 from ganonym.classify.retrieval.encode import VARIANTS
@@ -24,10 +25,9 @@ from ganonym.classify.studies.study import (
     reasons_of,
     remembered,
 )
-from ganonym.classify.system import Arrays
 from ganonym.errors import UsageError
 from ganonym.faces.cache import FaceCache
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Matched:
     ensemble: Ensemble
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         cases = self.gallery.cases
         gallery = {
@@ -180,7 +180,7 @@ def kept(file: Path | None, looked: Looked) -> list[Remark]:
     return [] if file is None else [Remark(f"{file} is {state}: {PERSONAL}.")]
 
 
-def ensemble_payload(ensemble: Ensemble) -> JSON:
+def ensemble_payload(ensemble: Ensemble) -> Payload:
     """For JSON."""
     encoders = [{"name": member.encoder.name, "digest": member.digest} for member in ensemble.members]
     return {"encoders": encoders, "views": len(ensemble.variants)}

@@ -25,7 +25,7 @@ from ganonym.classify.studies.study import (
 from ganonym.classify.systems.ordinal import level_rates, levels_by_signs, median_level, quadratic_kappa
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import Estimate, few, subject_bootstrap
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Grading:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         levels = {
             level.name: {

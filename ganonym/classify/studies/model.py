@@ -24,7 +24,7 @@ from ganonym.errors import UsageError
 from ganonym.faces.align import apply
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.pseudonym import read_key
-from ganonym.types import JSON, RGB, Points
+from ganonym.types import RGB, Payload, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Predictions:
         remarks = [Remark(f"{image}: {reason}", warning=True) for image, reason in self.left_out]
         return remarks + [Remark("The model learned from SIMULATED syndromes.")] * self.simulated
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         photos = {
             image: [{"name": name, "probability": chance} for name, chance in classes]

@@ -35,7 +35,7 @@ from ganonym.classify.studies.study import (
     remembered,
 )
 from ganonym.errors import UsageError
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 ALONE = "no second patient has its disorder"
 
@@ -67,7 +67,7 @@ class Retrieval:
     ensemble: Ensemble
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         return {
             "simulated": self.simulated,

@@ -12,7 +12,7 @@ from ganonym.classify.screening.threshold import Rule
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, gathered, reasons_of
 from ganonym.classify.systems.screening import YOUDEN, BinaryScreening, assess_in_folds, check_people
 from ganonym.errors import UsageError
-from ganonym.types import JSON, Progress
+from ganonym.types import Payload, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Screening:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON, which has no infinity: a threshold of null calls nobody positive."""
         screened = self.screened
         target = None if self.rule.by == "youden" else self.rule.target
@@ -58,7 +58,7 @@ class Dysmorphism:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         return {
             "name": self.name,

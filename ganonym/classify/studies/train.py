@@ -11,15 +11,15 @@ from pathlib import Path
 from ganonym.classify.case import Classed, Roster, check_folds, check_two, people_of
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.cross_validation import Rated, Tempered, cross_validated, rated, tempered
+from ganonym.classify.learner import Learner
 from ganonym.classify.metrics.rates import fit_temperature, logits
 from ganonym.classify.model_folder import Card, check_new, keep_model, learned_model
 from ganonym.classify.model_key import key_place
 from ganonym.classify.recipe import Chosen
 from ganonym.classify.studies.model import check_key, key_of, opened, unchecked
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, fold_remarks, gathered, reasons_of
-from ganonym.classify.system import Learner
 from ganonym.errors import UsageError
-from ganonym.types import JSON, Floats, Progress
+from ganonym.types import Floats, Payload, Progress
 
 FEW = 5
 """Of fewer people a mean says much of each."""
@@ -40,7 +40,7 @@ class Training:
     left_out: int
     remarks: tuple[Remark, ...]
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         return {
             "model": str(self.folder),
@@ -131,7 +131,7 @@ class Evaluation:
     left_out: tuple[tuple[str, str], ...]
     remarks: tuple[Remark, ...] = ()
 
-    def payload(self) -> JSON:
+    def payload(self) -> Payload:
         """For JSON."""
         return {
             "name": self.name,

@@ -74,6 +74,6 @@ def configured(kind: str, settings: Mapping[str, object], changed: Sequence[str]
 
     >>> configured("measurement", {"learner": "logistic", "strength": 0.0, "trees": 5})
     Traceback (most recent call last):
-    ganonym.errors.UsageError: the settings of measurement cannot be used: strength is 0.0. ...
+    ganonym.errors.UsageError: the settings of measurement: strength must be greater than 0, not 0.0. ...
     """
     return configuration_of(kind)(**settings).refuse_idle(changed)

@@ -67,8 +67,11 @@ def test_faults_of_a_recipe_are_named() -> None:
         (GOOD.replace('"y"', '" "'), "paper: String should have at least 1 character"),
         (GOOD.replace('["none"]', "[1]"), r"deviations\.0 must be a valid string, not 1"),
         ("name = ", "no TOML"),
-        (GOOD.replace("= 0.5", "= -1"), r"bad.toml, preset small: .*strength is -1\. .*a number above 0"),
-        (GOOD.replace("strength = 1\n", "depth = 1\n"), "preset full: .*lack strength; they have depth"),
+        (
+            GOOD.replace("= 0.5", "= -1"),
+            r"bad.toml, preset small: .*strength must be greater than 0, not -1\. strength is a",
+        ),
+        (GOOD.replace("strength = 1\n", "depth = 1\n"), "preset full: .*strength is missing; unknown depth"),
         (GOOD.replace('"screening"', '"astrology"'), "preset small: there is no system 'astrology'"),
     ):
         with pytest.raises(UsageError, match=said):
@@ -88,9 +91,9 @@ def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
 
 
 def test_unknown_and_missing_settings_are_refused() -> None:
-    with pytest.raises(UsageError, match="lack batch"):
+    with pytest.raises(UsageError, match="batch is missing"):
         configured("deepgestalt", {"epochs": 3})
-    with pytest.raises(UsageError, match="means nothing"):
+    with pytest.raises(UsageError, match="unknown depth"):
         ScreeningConfiguration(strength=0.1, depth=3)
     with pytest.raises(UsageError, match="no system"):
         configured("astrology", {})
@@ -104,7 +107,7 @@ def test_changes_are_read_as_toml_or_as_words() -> None:
     for change in ("width=3", "epochs"):
         with pytest.raises(UsageError, match="--set"):
             altered(small, [change])
-    with pytest.raises(UsageError, match="epochs is 'many'"):
+    with pytest.raises(UsageError, match="epochs must be a valid integer, not 'many'"):
         altered(small, ["epochs=many"])
 
 
