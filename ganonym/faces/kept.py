@@ -91,6 +91,24 @@ def _chosen(keep: tuple[str, ...], weighted: tuple[tuple[str, float], ...], path
     )
 
 
+def where(row: Floats) -> dict[str, float]:
+    """Where a face with coordinates `row` (D,) lies: ITA in degrees, age and sex as they are read, the rest in SD.
+
+    Sex is 1 for female, 0 for male. Readings of a picture, for a steward to see what a release would keep: no facts
+    about a person.
+
+    >>> round(where(kept_space().mean)["sign 1"], 6)
+    0.0
+    """
+    space = kept_space()
+    places = dict(zip(space.names, space.coordinates(row[None])[0].tolist(), strict=True))
+    units = {"tone": "tone, ITA in degrees", "age": "age as read, years", "sex": "sex as read, 1 female"}
+    return {
+        units.get(name, name): float(space.given(name, np.array([place]))[0]) if name in units else place
+        for name, place in places.items()
+    }
+
+
 def with_given(row: Floats, space: KeptSpace, age: float | None, sex: Sex | None) -> Floats:
     """`row` (D,) moved as the population goes so that its age and sex are the given ones, where these are kept.
 
