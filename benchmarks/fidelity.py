@@ -147,12 +147,12 @@ def expressions_named(photos: Sequence[Photo], inputs: UtilityInputs) -> tuple[f
         blank = np.zeros(len(shapes.expression_sd) + 4)
         rows = []
         for place in labelled:
-            found = points[place]
+            result = points[place]
             own = coordinates[place, -len(shapes.expression_sd) :]
             rows.append(
                 blank
-                if found is None
-                else np.concatenate([own, 50 * np.array(expression_measures(normalize(found, shapes)))])
+                if result is None
+                else np.concatenate([own, 50 * np.array(expression_measures(normalize(result, shapes)))])
             )
         return np.array(rows)
 

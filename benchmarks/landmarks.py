@@ -66,8 +66,8 @@ class Finder:
         return faces[0].points if faces else None
 
 
-def nme(found: Points, truth: Points, chosen: Points | None = None) -> float:
-    distance = np.linalg.norm(found - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
+def nme(points: Points, truth: Points, chosen: Points | None = None) -> float:
+    distance = np.linalg.norm(points - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
     return float(np.nanmean(distance if chosen is None else distance[chosen]))
 
 
@@ -164,14 +164,14 @@ def hidden(
     rgb: RGB, finder: Finder, obstacle: Callable[[RGB, Points], obstacles.Hidden]
 ) -> tuple[RGB, Callable[[Points], Points]]:
     points = finder.points(rgb)
-    return (rgb if points is None else obstacle(rgb, points)[0]), lambda found: found
+    return (rgb if points is None else obstacle(rgb, points)[0]), lambda entry: entry
 
 
 def yawed(rgb: RGB, finder: Finder, degrees: float) -> tuple[RGB, Callable[[Points], Points]]:
     """The head turned as if it were an ellipsoid under its landmarks; points that turn away become NaN."""
     points = finder.points(rgb)
     if points is None:
-        return rgb, lambda found: found
+        return rgb, lambda entry: entry
     low, high = points.min(axis=0), points.max(axis=0)
     centre, radii = (low + high) / 2, (high - low) / 2 * [1.05, 1.5]
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -179,9 +179,9 @@ def yawed(rgb: RGB, finder: Finder, degrees: float) -> tuple[RGB, Callable[[Poin
     def depth(places: Points, where: Points) -> Points:
         return np.sqrt(np.maximum(1 - ((places - where) ** 2 / radii**2).sum(axis=-1), 0.0)) * radii[0]
 
-    def bring(found: Points) -> Points:
-        across, forward = found[:, 0] - centre[0], depth(found, centre)
-        turned = found.copy()
+    def bring(points: Points) -> Points:
+        across, forward = points[:, 0] - centre[0], depth(points, centre)
+        turned = points.copy()
         turned[:, 0] = centre[0] + cos * across + sin * forward
         turned[-sin * across + cos * forward < 0.15 * radii[0]] = np.nan
         return turned

@@ -105,7 +105,7 @@ def ensemble(ref: Reference) -> list[Row]:
         views = [unit(tuned.embed(seen(crops, view))) for view in VARIANTS]
         for calls, vectors in ((single, views[:1]), (many, [*views, *of_base]), (untuned, of_base[:1])):
             distances = ensemble_distances(
-                [each[fold.test] for each in vectors], [each[fold.train] for each in vectors]
+                [vector[fold.test] for vector in vectors], [vector[fold.train] for vector in vectors]
             )
             calls[fold.test] = nearest_case(distances, classes[fold.train]).disorders[:, 0]
     return [

@@ -64,15 +64,15 @@ def few_shot(ref: Reference) -> list[Row]:
 
 def angles(ref: Reference) -> list[Row]:
     claim = ("frontal photographs > any angle (screening)", "Baek 2025", "0.95 > 0.81 to 0.88")
-    found = frontal([face.pose for face in ref.cohort.portraits])
-    if len(found.left) < 10:
-        turned = f"{len(found.left)} of {len(ref.subjects)} phantoms turn their heads beyond 15 degrees"
+    result = frontal([face.pose for face in ref.cohort.portraits])
+    if len(result.left) < 10:
+        turned = f"{len(result.left)} of {len(ref.subjects)} phantoms turn their heads beyond 15 degrees"
         return [Row(*claim, why=turned)]
     from ganonym.classify.systems.screening import Logistic
 
     positive = (ref.cohort.classes == ref.cohort.names.index("PHANTOM-22q11")).astype(np.intp)
     right = called_in_folds(Logistic(), ref.embeddings, positive, ref.cohort.subjects, 2) == positive
-    ahead = np.isin(np.arange(len(right)), found.kept)
+    ahead = np.isin(np.arange(len(right)), result.kept)
 
     def among(mask: NDArray[np.bool_]):  # type: ignore[no-untyped-def]
         return lambda photos: float(right[photos[mask[photos]]].mean()) if mask[photos].any() else float("nan")

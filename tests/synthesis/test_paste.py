@@ -107,7 +107,7 @@ def test_photos_that_differ_inside_the_region_only_give_the_same_bytes(backgroun
     inside = mask_of(patch().region)
     other = np.where(inside[..., None], noise(1), photo())
     assert not np.array_equal(other, photo())
-    first, second = (compose_photo(each, [patch()], [], background) for each in (photo(), other))  # type: ignore[arg-type]
+    first, second = (compose_photo(value, [patch()], [], background) for value in (photo(), other))  # type: ignore[arg-type]
     assert np.array_equal(first, second)
 
 
@@ -174,7 +174,7 @@ def test_light_follows_the_exposure_of_the_photo() -> None:
     face = PrivateFace(to_canvas(MODEL.shape.mean), 2, None, None, seed=4)
     dark = (photo() * 0.5).astype(np.uint8)
     points = source_points()
-    (bright, dim) = (make_patch(each, points, face, patch().layers, MODEL) for each in (photo(), dark))
-    first, second = (compose_photo(photo(), [each], []).astype(float) for each in (bright, dim))
+    (bright, dim) = (make_patch(value, points, face, patch().layers, MODEL) for value in (photo(), dark))
+    first, second = (compose_photo(photo(), [value], []).astype(float) for value in (bright, dim))
     region = mask_of(face_region(points, MODEL, (480, 480), 0.0))
     assert first[region].mean() > 1.4 * second[region].mean()

@@ -69,7 +69,7 @@ def test_mirroring_twice_gives_the_photo_back() -> None:
 
 def test_mirrored_faces_keep_the_numbering(training_folder: Path, known: AppearanceModel) -> None:
     photo = next(training_photographs(training_folder))
-    one, other = (normalize(each.points, known.shape) for each in (photo, mirrored(photo)))
+    one, other = (normalize(value.points, known.shape) for value in (photo, mirrored(photo)))
     assert np.linalg.norm(one - other, axis=1).mean() < 0.02  # an interocular distance is about 0.13
 
 
@@ -177,8 +177,8 @@ def test_attribute_regression_recovers_a_planted_effect() -> None:
     np.testing.assert_allclose(mean, raw.mean(axis=0))
     np.testing.assert_allclose(sd, raw.std(axis=0))
     scores = score(raw, mean, sd)
-    found, left = fit_attributes(scores, scores @ effect.T + rng.standard_normal((4000, 6)) @ noise.T)
-    np.testing.assert_allclose(found, effect / 1.02, atol=0.12)  # ridge shrinks by 1 / 1.02
+    result, left = fit_attributes(scores, scores @ effect.T + rng.standard_normal((4000, 6)) @ noise.T)
+    np.testing.assert_allclose(result, effect / 1.02, atol=0.12)  # ridge shrinks by 1 / 1.02
     factor, expected = covariance_factor(left.T @ left / 4000), noise @ noise.T
     np.testing.assert_allclose(factor @ factor.T, expected, atol=0.1 * np.abs(expected).max())
 

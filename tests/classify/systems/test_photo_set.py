@@ -49,8 +49,8 @@ def test_photos_and_metadata_are_both_used() -> None:
     assert (blind // 2 == classes // 2).mean() > 0.9
     assert (blind == classes).mean() < 0.7
     without = METHOD.learn(pack(PHOTOS, METADATA[:, :0]), CLASSES, 4, 0)
-    found = without(pack(photos, metadata[:, :0])).argmax(axis=1)
-    assert (found // 2 == classes // 2).mean() > 0.9
+    result = without(pack(photos, metadata[:, :0])).argmax(axis=1)
+    assert (result // 2 == classes // 2).mean() > 0.9
 
 
 @settings(max_examples=25, deadline=None)
@@ -182,7 +182,7 @@ def told(case_of: Callable[[int], dict[str, object]], people: int = 60) -> Input
     """People who all have the same photograph, and are told apart by what is known of them at most."""
     cases = [case(**case_of(number)) for number in range(people)]
     metadata = Vocabulary(()).encode(cases)
-    return pack([np.ones((1, 5), np.float32)] * people, metadata, [each.ancestry for each in cases])
+    return pack([np.ones((1, 5), np.float32)] * people, metadata, [entry.ancestry for entry in cases])
 
 
 ATTRIBUTES = {
@@ -228,5 +228,5 @@ def test_an_ancestry_of_few_people_or_of_none_that_was_learned_is_another() -> N
 
 
 def test_what_is_known_of_a_person_is_of_the_first_photograph_that_tells_it() -> None:
-    found = known_of([case(sex="male"), case(age=7.0, ancestry="asian"), case(sex="female", age=9.0)])
-    assert (found.sex, found.age, found.ancestry) == ("male", 7.0, "asian")
+    result = known_of([case(sex="male"), case(age=7.0, ancestry="asian"), case(sex="female", age=9.0)])
+    assert (result.sex, result.age, result.ancestry) == ("male", 7.0, "asian")

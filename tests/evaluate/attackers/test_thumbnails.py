@@ -45,7 +45,7 @@ def scenes(seed: int, count: int = len(PEOPLE)) -> list[RGB]:
     """Pictures of coarse random blotches."""
     rng = np.random.default_rng(seed)
     coarse = [Image.fromarray(rng.integers(0, 256, (20, 26, 3), dtype=np.uint8)) for _ in range(count)]
-    return [np.asarray(each.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)) for each in coarse]
+    return [np.asarray(entry.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)) for entry in coarse]
 
 
 def composed(inner: RGB, outer: RGB, mask: np.ndarray = INSIDE) -> RGB:
