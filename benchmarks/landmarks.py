@@ -75,9 +75,9 @@ def row(label: str, count: int, errors: Sequence[Sequence[float | None]]) -> Non
     """A line of the table: for each finder the errors of its photographs, None where it found no face."""
     cells = []
     for values in errors:
-        known = np.array([value for value in values if value is not None])
-        failed = (sum(value is None for value in values) + int((known > FAILURE).sum())) / max(len(values), 1)
-        cells.append(f"{100 * known.mean():5.2f} ({100 * failed:.0f})" if len(known) else "    – (100)")
+        numbers = np.array([value for value in values if value is not None])
+        failed = (sum(value is None for value in values) + int((numbers > FAILURE).sum())) / max(len(values), 1)
+        cells.append(f"{100 * numbers.mean():5.2f} ({100 * failed:.0f})" if len(numbers) else "    – (100)")
     print(f"| {label} | {count} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -116,9 +116,9 @@ def beside(label: str, photos: Sequence[RGB], finders: Sequence[Finder], displac
             None if points is None else points - displacement * np.linalg.norm(points[36] - points[45])
             for points, displacement in zip(seen, displacements, strict=True)
         ]
-        known = [points for points in placed if points is not None]
+        shapes = [points for points in placed if points is not None]
         for values, points in zip(errors, placed, strict=True):
-            values.append(None if points is None else nme(points, np.median(known, axis=0)))
+            values.append(None if points is None else nme(points, np.median(shapes, axis=0)))
     row(label, len(photos), errors)
 
 

@@ -230,12 +230,15 @@ def main() -> None:
         trained = [photographs(name, model, 10**6) for name in ("london", "synthetic")]
         seen_trained = [look(entry.pictures, entry.points) for entry in trained]
         reference = look(halves[0].pictures, halves[0].points)
-        known = np.concatenate([entry.descriptors[entry.found] for entry in seen_trained])
+        descriptors = np.concatenate([entry.descriptors[entry.found] for entry in seen_trained])
         features = reference.features * np.sqrt(reference.features.shape[1])
-        judge = replace(judge, real=features, trained=known)
+        judge = replace(judge, real=features, trained=descriptors)
         if lpips is not None:
             judge = replace(judge, lpips_real=lpips_features(halves[0].pictures, lpips))
-        print(f"reference: {len(features)} photographs of people nobody trained on; {len(known)} training photographs")
+        print(
+            f"reference: {len(features)} photographs of people nobody trained on; "
+            f"{len(descriptors)} training photographs"
+        )
 
     print(f"\nsampled shapes\n{HEADER}")
     faces = virtual_faces(count, model, seed=5)

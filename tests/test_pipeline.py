@@ -188,8 +188,8 @@ class Heads:
 def scene(models: Models, *heads: tuple[float, float, float]) -> Models:
     """Heads of (yaw in degrees, width as a share of the canvas's, shift to the right in px)."""
     mean = to_canvas(models.synthesizer.model.shape.mean)
-    known = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
-    return replace(models, detector=known, landmarks=known)
+    backend = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
+    return replace(models, detector=backend, landmarks=backend)
 
 
 ROOM = np.full((400, 800, 3), 128, np.uint8)

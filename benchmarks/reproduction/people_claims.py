@@ -32,16 +32,16 @@ def few_shot(ref: Reference) -> list[Row]:
     for part in range(3):
         rare = [number for number in range(count) if number % 3 == part]
         frequent = np.flatnonzero(~np.isin(classes, rare))
-        known = {number: index for index, number in enumerate(sorted(set(classes[frequent].tolist())))}
-        labels = np.array([known[number] for number in classes[frequent].tolist()], dtype=np.intp)
+        places = {number: index for index, number in enumerate(sorted(set(classes[frequent].tolist())))}
+        labels = np.array([places[number] for number in classes[frequent].tolist()], dtype=np.intp)
         own = {number: sorted(set(subjects[classes == number]))[:2] for number in rare}
         few = np.flatnonzero(np.isin(subjects, [name for names in own.values() for name in names]))
         probes = np.flatnonzero(np.isin(classes, rare) & ~np.isin(np.arange(len(classes)), few))
         probed[probes] = True
         learned = {
-            "plain": baseline.learn(ref.embeddings[frequent], labels, len(known), SEED),
+            "plain": baseline.learn(ref.embeddings[frequent], labels, len(places), SEED),
             "meta": MetaBaseline(baseline, Shape(5, 1, 3), steps=300).learn(
-                ref.embeddings[frequent], labels, len(known), SEED, subjects[frequent].tolist()
+                ref.embeddings[frequent], labels, len(places), SEED, subjects[frequent].tolist()
             ),
         }
         for kind, classifier in learned.items():

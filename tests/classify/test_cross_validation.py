@@ -106,13 +106,13 @@ class Memory:
     """Remembers the persons it learned from, and knows no more: a leak of subjects is all it can live on."""
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
-        known = {int(person): int(label) for person, label in zip(inputs[:, 0], classes, strict=True)}
+        labels = {int(person): int(label) for person, label in zip(inputs[:, 0], classes, strict=True)}
 
         def predict(others: Inputs) -> Floats:
             chances = np.full((len(others), count), 0.1)
             for row, person in enumerate(others[:, 0]):
-                if int(person) in known:
-                    chances[row, known[int(person)]] = 1.0
+                if int(person) in labels:
+                    chances[row, labels[int(person)]] = 1.0
             return chances / chances.sum(axis=1, keepdims=True)
 
         return predict

@@ -94,9 +94,9 @@ def test_who_is_unknown_in_another_column_has_no_class_and_nobody_is_known_and_u
     ]
     cases = read_cases(metadata(tmp_path, *rows), images, "gene_names")
     assert [case.disorder for case in cases] == ["NSD1", None, None, None]
-    for known, unknown in (("p1", ""), ("p2", "EZH2")):
-        more = (*rows, ("9", known, "a.jpg", unknown, "SOTOS", *[""] * 7))
-        with pytest.raises(UsageError, match=f"line 6: subject '{known}' has another gene_names"):
+    for patient, gene in (("p1", ""), ("p2", "EZH2")):
+        more = (*rows, ("9", patient, "a.jpg", gene, "SOTOS", *[""] * 7))
+        with pytest.raises(UsageError, match=f"line 6: subject '{patient}' has another gene_names"):
             read_cases(metadata(tmp_path, *more), images, "gene_names")
 
 

@@ -266,11 +266,11 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert not list(model.rglob("*.key"))
     shared = shutil.copytree(model, tmp_path / "means")
-    known, new = (
+    old, new = (
         ("--data", model.parent / f"{name}.csv", "--images", cohort / "photos", "--jobs", 1, "--json")
         for name in ("learned", "others")
     )
-    ended = ganonym("classify", "evaluate", shared, *known)
+    ended = ganonym("classify", "evaluate", shared, *old)
     assert ended.code == 0
     assert "Nobody checked" in ended.err
     assert not json.loads(ended.out)["known_to_be_unseen"]
@@ -286,8 +286,8 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     other.write_bytes(bytes(32))
     other.chmod(0o600)
     for arguments, said in (
-        ((model, *known), "learned from 12 of these photographs"),
-        ((shared, *known, "--key-file", key), "learned from 12 of these photographs"),
+        ((model, *old), "learned from 12 of these photographs"),
+        ((shared, *old, "--key-file", key), "learned from 12 of these photographs"),
         ((model, *people), "learned from other photographs of 6 of the people on these photographs"),
         ((shared, *new, "--key-file", other), "not the key"),
         ((shared, *new, "--key-file", tmp_path / "none"), "cannot read the key file"),

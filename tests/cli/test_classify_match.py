@@ -120,8 +120,8 @@ def test_retrieve_tells_the_four_settings(ganonym: Run, cohort: Path, tmp_path: 
     assert [*told["settings"]["F/F"]["top"]] == ["1"]
     assert [setting["people"] for setting in told["settings"].values()] == [2, 2, 2, 2]
     assert all(setting["few_people"] for setting in told["settings"].values())
-    known = read_cases(cohort / "people.csv", cohort / "photos")
-    people = {case.image: (case.disorder, case.subject) for case in known}
+    cases = read_cases(cohort / "people.csv", cohort / "photos")
+    people = {case.image: (case.disorder, case.subject) for case in cases}
     learnable = [people[image] for image in told["learnable"]]
     assert len(set(learnable)) == 4, "what a model may learn from, to be tested on the others"
     assert {disorder for disorder, _ in learnable} == {*FREQUENT}

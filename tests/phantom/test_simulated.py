@@ -49,9 +49,13 @@ def test_everybody_is_there_and_called_a_phantom(photos: list[PhantomPhoto]) -> 
 
 
 def test_a_larger_cohort_begins_with_the_smaller_one(photos: list[PhantomPhoto]) -> None:
-    known = {(photo.subject, photo.number): photo for photo in photos}
+    originals = {(photo.subject, photo.number): photo for photo in photos}
     larger = phantom_cohort({"control": 4, "KBG": 2, "CdLS": 1, "WBS": 1}, 3, seed=5)
-    shared = [(entry, known[entry.subject, entry.number]) for entry in larger if (entry.subject, entry.number) in known]
+    shared = [
+        (entry, originals[entry.subject, entry.number])
+        for entry in larger
+        if (entry.subject, entry.number) in originals
+    ]
     assert len(shared) == 2 * (3 + 1 + 1 + 1)
     for one, other in shared:
         assert one.rgb.tobytes() == other.rgb.tobytes()

@@ -46,8 +46,8 @@ def probability(source: str) -> float | None:
         patients = int(fraction[2])
         share = int(fraction[1]) / patients
         return share if patients >= 5 else min(share, 0.3)
-    if known := re.search(r" (VF|F|Occ) ", source):
-        return CLASSES[known[1]]
+    if match := re.search(r" (VF|F|Occ) ", source):
+        return CLASSES[match[1]]
     return 0.3 if source.endswith("no freq") else None
 
 

@@ -57,22 +57,22 @@ def noise(seed: int) -> Pixels:
 def test_fill_keeps_to_the_range_of_what_is_known_and_knows_nothing_else(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = rng.integers(3, 40, 2)
-    known = rng.random(shape) < 0.6
-    known[0, 0] = True
+    mask = rng.random(shape) < 0.6
+    mask[0, 0] = True
     image = rng.uniform(20, 200, (*shape, 3)).astype(np.float32)
-    filled = fill(image, known)
-    np.testing.assert_array_equal(filled[known], image[known])
-    assert filled.min() >= image[known].min() - 1e-3
-    assert filled.max() <= image[known].max() + 1e-3
-    other = np.where(known[..., None], image, np.float32(np.nan))
-    np.testing.assert_array_equal(fill(other, known), filled)
+    filled = fill(image, mask)
+    np.testing.assert_array_equal(filled[mask], image[mask])
+    assert filled.min() >= image[mask].min() - 1e-3
+    assert filled.max() <= image[mask].max() + 1e-3
+    other = np.where(mask[..., None], image, np.float32(np.nan))
+    np.testing.assert_array_equal(fill(other, mask), filled)
 
 
 def test_fill_continues_a_ramp_as_laplace_does() -> None:
     ramp = np.repeat(np.linspace(0, 200, 81, dtype=np.float32)[None, :, None], 81, axis=0).repeat(3, axis=2)
-    known = np.ones((81, 81), np.bool_)
-    known[20:61, 20:61] = False
-    assert np.abs(fill(ramp, known) - ramp).max() < 8
+    mask = np.ones((81, 81), np.bool_)
+    mask[20:61, 20:61] = False
+    assert np.abs(fill(ramp, mask) - ramp).max() < 8
 
 
 def test_fill_without_anything_known_is_grey() -> None:

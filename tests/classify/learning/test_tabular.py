@@ -12,20 +12,20 @@ from ganonym.classify.learning.tabular import Discriminant, load_reference, save
 from ganonym.errors import EnvironmentFault
 
 
-@pytest.mark.parametrize("known", [(0, 1), (0, 2, 3), (1, 3)])
+@pytest.mark.parametrize("labels", [(0, 1), (0, 2, 3), (1, 3)])
 @pytest.mark.parametrize("alike", [True, False])
-def test_it_is_scikit_learns(known: tuple[int, ...], alike: bool) -> None:
+def test_it_is_scikit_learns(labels: tuple[int, ...], alike: bool) -> None:
     rng = np.random.default_rng(1)
-    classes = rng.choice(known, 60, p=np.arange(1, len(known) + 1) / sum(range(1, len(known) + 1))).astype(np.intp)
+    classes = rng.choice(labels, 60, p=np.arange(1, len(labels) + 1) / sum(range(1, len(labels) + 1))).astype(np.intp)
     inputs = rng.normal(size=(60, 7)) + classes[:, None] * 0.4
     asked = rng.normal(size=(20, 7))
     trained = Discriminant(alike).learn(inputs, classes, 5, 0)
-    priors = np.full(len(known), 1 / len(known)) if alike else None
+    priors = np.full(len(labels), 1 / len(labels)) if alike else None
     oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors).fit(inputs, classes)
     result = trained(asked)
-    assert np.allclose(result[:, list(known)], oracle.predict_proba(asked), atol=1e-10)
+    assert np.allclose(result[:, list(labels)], oracle.predict_proba(asked), atol=1e-10)
     assert result.sum(axis=1) == pytest.approx(1.0)
-    assert not result[:, [number for number in range(5) if number not in known]].any()
+    assert not result[:, [number for number in range(5) if number not in labels]].any()
     assert np.array_equal(trained(asked[3:4])[0], result[3])
     again = Discriminant(alike).restore(trained.arrays, 5)
     assert np.array_equal(again(asked), result)

@@ -57,9 +57,9 @@ def test_separations_are_those_of_scores_by_hand() -> None:
     chances, lists = np.full((96, 4), np.nan), np.full((96, 3), np.nan)
     for fold in subject_folds(classes, subjects, 3, 4):
         chances[fold.test] = SimpleShot().learn(vectors[fold.train], classes[fold.train], 4, 0)(vectors[fold.test])
-        known = fold.train[sick[fold.train]]
-        labels = np.array([0, 9, 1, 2])[classes[known]]
-        lists[fold.test] = SimpleShot().learn(vectors[known], labels, 3, 0)(vectors[fold.test])
+        patients = fold.train[sick[fold.train]]
+        labels = np.array([0, 9, 1, 2])[classes[patients]]
+        lists[fold.test] = SimpleShot().learn(vectors[patients], labels, 3, 0)(vectors[fold.test])
     assert (result.photos, result.patients, result.unaffected, result.disorders) == (96, 36, 12, 3)
     assert result.unaffected_class.value == pytest.approx(roc_auc_score(sick, 1 - chances[:, UNAFFECTED]))
     assert result.highest.value == pytest.approx(roc_auc_score(sick, lists.max(axis=1)))
@@ -73,13 +73,13 @@ class Memory:
     """Knows whom it learned from, is sure of them, and of nobody else."""
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
-        known = dict(zip(inputs[:, 0].tolist(), classes.tolist(), strict=True))
+        lessons = dict(zip(inputs[:, 0].tolist(), classes.tolist(), strict=True))
 
         def predict(others: Inputs) -> Floats:
             chances = np.full((len(others), count), 1 / count)
             for row, person in enumerate(others[:, 0].tolist()):
-                if person in known:
-                    chances[row] = np.eye(count)[known[person]]
+                if person in lessons:
+                    chances[row] = np.eye(count)[lessons[person]]
             return chances
 
         return predict

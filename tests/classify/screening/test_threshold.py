@@ -35,10 +35,10 @@ class Memory:
     """Knows by heart what it learned, and of others nothing: 1 or 0 for those it knows, the input for the rest."""
 
     def learn(self, inputs: NDArray, classes: NDArray, count: int, seed: int) -> Callable:  # noqa: ARG002
-        known = dict(zip(inputs[:, 0], classes, strict=True))
+        labels = dict(zip(inputs[:, 0], classes, strict=True))
 
         def predict(others: NDArray[np.float64]) -> NDArray[np.float64]:
-            scores = np.array([known.get(entry, entry) for entry in others[:, 0]], float)
+            scores = np.array([labels.get(entry, entry) for entry in others[:, 0]], float)
             return np.stack([1 - scores, scores], axis=1)
 
         return predict

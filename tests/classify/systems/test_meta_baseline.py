@@ -66,9 +66,9 @@ def test_what_frequent_classes_teach_serves_classes_never_seen() -> None:
     assert raw < 0.45
     assert baseline > raw + 0.25
     assert meta > baseline + 0.1  # as published: 63.2 against 58.9 on miniImageNet
-    known = trained.taught(NOVEL[0], NOVEL[1], 8)
-    assert (known(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.85
-    assert known.network is trained.network
+    predictor = trained.taught(NOVEL[0], NOVEL[1], 8)
+    assert (predictor(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.85
+    assert predictor.network is trained.network
 
 
 @pytest.mark.parametrize("score", [prototypical, matching])

@@ -73,8 +73,8 @@ def test_a_case_is_the_mean_of_its_photos() -> None:
     network, own = TRAINED.network, torch.from_numpy(PHOTOS[1])
     with torch.inference_mode():
         features = network.encoder(own).mean(dim=0)
-        known = network.metadata(torch.from_numpy(METADATA[1]).float())
-        expected = network.head(torch.cat([features, known])).softmax(dim=0)
+        encoded = network.metadata(torch.from_numpy(METADATA[1]).float())
+        expected = network.head(torch.cat([features, encoded])).softmax(dim=0)
     np.testing.assert_allclose(TRAINED(PACKED[1:2])[0], expected, atol=1e-6)
 
 
@@ -139,14 +139,14 @@ def unfit(photos: list[tuple[int, ...]], metadata: NDArray[np.float64]) -> Input
 
 
 def test_cases_that_cannot_be_packed_are_refused() -> None:
-    known = np.zeros((2, 1))
+    metadata = np.zeros((2, 1))
     for shapes, match in (([(1, 4), (0, 4)], "case 1 has 0 photos"), ([(7, 4), (1, 4)], "case 0 has 7 photos")):
         with pytest.raises(UsageError, match=match):
-            unfit(shapes, known)
+            unfit(shapes, metadata)
     with pytest.raises(UsageError, match="photos of case 1"):
-        unfit([(1, 4), (1, 3)], known)
+        unfit([(1, 4), (1, 3)], metadata)
     with pytest.raises(UsageError, match="1 ancestries of 2 cases"):
-        pack([np.zeros((1, 4), np.float32)] * 2, known, ["asian"])
+        pack([np.zeros((1, 4), np.float32)] * 2, metadata, ["asian"])
     for metadata in (np.zeros((3, 1)), np.zeros(2), np.array([[0.0], [np.nan]])):
         with pytest.raises(UsageError, match="metadata of shape"):
             unfit([(1, 4), (1, 4)], metadata)
@@ -156,18 +156,18 @@ def test_cases_that_cannot_be_packed_are_refused() -> None:
         TRAINED(hidden)
 
 
-def case(**known: object) -> Case:
-    return Case("1.png", Path("1.png"), "s1", **known)  # type: ignore[arg-type]
+def case(**fields: object) -> Case:
+    return Case("1.png", Path("1.png"), "s1", **fields)  # type: ignore[arg-type]
 
 
 def test_what_is_missing_is_said_and_never_zero() -> None:
-    known = case(sex="male", age=25.0, present=("HP:2",), absent=("HP:1",))
-    words = Vocabulary.of([known, case()])
+    person = case(sex="male", age=25.0, present=("HP:2",), absent=("HP:1",))
+    words = Vocabulary.of([person, case()])
     assert words.columns == (
         *("age", "age unknown", "female", "male", "sex unknown"),
         *("HP:1 present", "HP:1 not assessed", "HP:2 present", "HP:2 not assessed"),
     )
-    others = [known, case(), case(age=0.0, sex="female", present=("HP:9",)), case(age=130.0)]
+    others = [person, case(), case(age=0.0, sex="female", present=("HP:9",)), case(age=130.0)]
     assert words.encode(others).tolist() == [
         [0.25, 0, 0, 1, 0, 0, 0, 1, 0],
         [0, 1, 0, 0, 1, 0, 1, 0, 1],

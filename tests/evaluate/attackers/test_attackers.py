@@ -139,10 +139,10 @@ def test_an_attacker_without_an_answer_is_an_error(unanswered: tuple[slice | int
         view: View = PLAIN_SHAPE.view
 
         def learn(self, lesson: Lesson) -> Matcher:
-            known = PLAIN_SHAPE.learn(lesson)
+            matcher = PLAIN_SHAPE.learn(lesson)
 
             def compared(probes: Templates, gallery: Templates) -> Floats:
-                result = known(probes, gallery)
+                result = matcher(probes, gallery)
                 result[unanswered] = np.nan
                 return result
 

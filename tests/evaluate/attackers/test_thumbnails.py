@@ -88,8 +88,8 @@ def test_inner_face_lies_between_brows_and_chin_without_the_jaw() -> None:
     """Landmarks carried into the thumbnail: the inner ones lie in the ellipse, most of the jaw outside."""
     from ganonym.faces.align import apply, similarity
 
-    known = np.array([POINTS[36:42].mean(axis=0), POINTS[42:48].mean(axis=0), POINTS[48:60].mean(axis=0)])
-    x, y = np.round(apply(similarity(known, INNER_ANCHORS), POINTS)).astype(int).T
+    anchors = np.array([POINTS[36:42].mean(axis=0), POINTS[42:48].mean(axis=0), POINTS[48:60].mean(axis=0)])
+    x, y = np.round(apply(similarity(anchors, INNER_ANCHORS), POINTS)).astype(int).T
     mask = np.pad(inner_mask(), 20)
     inside = mask[y + 20, x + 20]
     assert inside[27:].all()
