@@ -20,7 +20,8 @@ An attacker of one's own, here one that compares the mean brightness of photos:
 ('same photo', 1.0)
 
 `assess` and `suite` take it by argument; a package offers it under the entry points `ganonym.attackers`. One that
-learns has a method `learn` in place of `Fixed`.
+learns has a method `learn` in place of `Fixed`; one that holds all photos at once has `scores`, too
+(`ganonym.evaluate.scores.Holder`).
 """
 
 from __future__ import annotations
