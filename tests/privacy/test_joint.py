@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
+from ganonym.faces import kept
 from ganonym.faces.kept import KeptSpace
-from ganonym.privacy import kept
 from ganonym.privacy.joint import Joint, joint_by_subject, joint_k_same, noise_factor, shown
 from ganonym.types import Floats
 
