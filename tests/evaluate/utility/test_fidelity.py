@@ -10,9 +10,9 @@ import pytest
 from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.fidelity import CHANGES, expression_measures, fidelity
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
+from ganonym.faces.kept import kept_space
 from ganonym.faces.shape import load_shape
 from ganonym.manifest import Row
-from ganonym.privacy.kept import kept_space
 from ganonym.types import Floats, Points
 
 SUBJECTS, PHOTOS = 60, 2
