@@ -121,7 +121,7 @@ def test_evaluate_in_folds_and_with_an_answer_written_into_the_picture(
     told = json.loads(result.out)
     assert told["simulated"]
     assert (told["photos"], told["subjects"]) == (24, 12)
-    assert told["top"]["1"]["value"] >= 0.9
+    assert told["top"]["1"]["value"] >= 0.7  # two tints, on skin of six tones
     plain = json.loads(ganonym("classify", "evaluate", "nearest-mean", *common).out)
     assert plain["top"]["1"]["value"] < told["top"]["1"]["value"]
     binary = json.loads(

@@ -212,7 +212,7 @@ def test_the_manifest_says_whose_face_is_measured(ganonym: Run, cohort: Path, tm
     for number, face in enumerate(("left", "right")):
         alone = json.loads(ganonym("measure", photo(cohort, number), "--json", "--quiet").out)["photos"][0]
         for key in ("ENEN", "EXEX", "MOUTHW"):
-            assert results[face][key]["value"] == pytest.approx(alone["measurements"][key]["value"], rel=0.03)
+            assert results[face][key]["value"] == pytest.approx(alone["measurements"][key]["value"], rel=0.05)
     (tmp_path / "people.csv").write_text("image,subject,face\ntwo.png,a,0 0 5 5\n")
     ended = ganonym("measure", tmp_path / "photos", "--people", tmp_path / "people.csv", "--json", "--quiet")
     assert (ended.code, "no face has its middle in the box" in ended.err) == (1, True)

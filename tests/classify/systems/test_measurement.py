@@ -51,7 +51,8 @@ def test_it_learns_a_planted_sign_and_comes_back_from_its_file(method: Method, t
     save_file(dict(trained.arrays), path)
     restored = method.restore(read_tensors(path)[0], 2)
     assert restored(others).tobytes() == chances.tobytes()
-    assert restored(others[5:6]).tobytes() == chances[5:6].tobytes()  # one photo's do not depend on the others
+    # One photo's do not depend on the others, but for the last bit of a product.
+    np.testing.assert_allclose(restored(others[5:6]), chances[5:6], rtol=1e-13)
     # Neither size nor place of the face in its picture matters.
     np.testing.assert_allclose(
         trained(others * 3 + 50), chances, atol=0.06 if isinstance(method, MeasuredForest) else 1e-6
