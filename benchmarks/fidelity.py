@@ -174,7 +174,10 @@ def sheet(photos: Sequence[Photo], outputs: Sequence[RGB | None], names: Sequenc
     """Sources above their outputs, in the order of `names`; for pictures of people who do not exist only."""
     columns = []
     for name in names:
-        place = next(place for place, photo in enumerate(photos) if photo.row.image == name)
+        place = next((place for place, photo in enumerate(photos) if photo.row.image == name), None)
+        if place is None:
+            print(f"{name} was not treated")
+            continue
         rgb, points = read_photo(data, name)[0], photos[place].points
         side = 1.9 * float(np.ptp(points[:, 0]))
         left, top = points.mean(axis=0) - [side / 2, 0.55 * side]
