@@ -88,7 +88,7 @@ def flow(owners: NDArray[np.intp], k: int, groups: int) -> int:
 
 
 def test_people_with_two_photos_each_are_not_lumped_together() -> None:
-    """Planted: 33 people with two photos each make three groups of 20 and more, where a greedy choice leaves two of 33."""
+    """Planted: 33 people with two photos each make three groups; a greedy choice leaves two of them all."""
     rng = np.random.default_rng(0)
     owners = np.repeat(np.arange(33), 2)
     group = crowds(rng.standard_normal((33, 4))[owners] + 0.3 * rng.standard_normal((66, 4)), owners, 20)
