@@ -31,14 +31,14 @@ from ganonym.types import Floats
 DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 BUDGETS = [
     ExpressionBudget(directions=directions, clip=clip, step=step)
-    for directions in (4, 3, 2, 1)
-    for clip, step in ((2.0, 0.5), (1.5, 0.5), (1.0, 0.5), (2.0, 1.0), (1.0, 1.0))
+    for directions in (6, 5, 4, 3, 2)
+    for clip, step in ((1.5, 1.5), (1.5, 0.75), (1.5, 0.5))
 ]
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Expression coefficients (n, 4) in SD, whose they are, and which photo it is."""
+    """Expression coefficients (n, 6) in SD, whose they are, and which photo it is."""
 
     expression: Floats
     subjects: list[str]

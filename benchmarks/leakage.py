@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Rows, Sample, locate, templates
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, ShapeView, WhitenedShape
 from ganonym.evaluate.attackers.recognizers import DLIB
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import People, Photos
 from ganonym.faces.find import judge_backends

@@ -23,9 +23,9 @@ from leakage import read_samples
 from mechanisms import GROUPS, bootstrap, macro
 from numpy.typing import NDArray
 
+from ganonym.classify.learner import Learner
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.learning.tabular import Discriminant
-from ganonym.classify.system import Learner
 from ganonym.evaluate.attackers.attacker import Sample
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import CROP_SIDE, face_crop

@@ -117,7 +117,7 @@ def phantoms(count: int) -> Iterator[tuple[float, list[RGB]]]:
     model = load_appearance()
     for number in range(count):
         rng = np.random.default_rng([number, 7])
-        person, moment = sample_person(model, rng), sample_moment(len(model.shape.expression_sd), rng)
+        person, moment = sample_person(model, rng), sample_moment(model, rng)
         moments = [replace(moment, yaw=_sign(number) * angle) for angle in ANGLES]
         yield _sign(number), [take_photo(person, moment, model, np.random.default_rng(number)) for moment in moments]
 

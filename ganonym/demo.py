@@ -13,11 +13,11 @@ import numpy as np
 
 from ganonym.batch.run import RunResult, anonymize_folder
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Sample, locate
 from ganonym.evaluate.attackers.landmark_shape import WhitenedShape
 from ganonym.evaluate.attackers.recognizers import DLIB
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.sheet import sheet
 from ganonym.faces.find import judge_backends
 from ganonym.files import cannot_write

@@ -160,8 +160,8 @@ def measured(ref: Reference) -> list[Row]:
 
 def released(ref: Reference) -> list[Row]:
     """Cells after anonymization: nothing is claimed by papers; a release is useful where the gap is small."""
-    from ganonym.classify.cohort import embedded
     from ganonym.classify.learning.tabular import Discriminant
+    from ganonym.classify.look import embedded
     from ganonym.classify.systems.measurement import MeasuredLogistic
 
     shown = np.array([face is not None for face in ref.released])

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.cohort import Cohort, Portrait, embedded, gather, portraits
+from ganonym.classify.cohort import Cohort, Portrait, gather, portraits
 from ganonym.classify.crops import ArcFaceCrop, RegionCrops
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.learner import Arrays
+from ganonym.classify.look import embedded
 from ganonym.classify.recipe import load_recipe
-from ganonym.classify.system import Arrays
 from ganonym.types import Floats
 
 PEOPLE, PHOTOS, SEED, K = 24, 2, 5, 11

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import cross_validated
+from ganonym.classify.learner import Inputs, Learner
 from ganonym.classify.metrics.rates import macro_recall
-from ganonym.classify.system import Inputs, Learner
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, subject_bootstrap
 
 ROUNDS, SEED = 1000, 3

@@ -13,7 +13,7 @@ from ganonym_cli.options import Jobs, Json, OutFolder, Quiet, Seed
 from ganonym_cli.table import Table
 
 if TYPE_CHECKING:
-    from ganonym.evaluate.assessment import Finding
+    from ganonym.evaluate.findings import Finding
 
 
 PEOPLE = 24

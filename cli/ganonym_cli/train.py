@@ -123,6 +123,10 @@ def generator(
             show_default="none",
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Generator weights (safetensors) to go on from.", show_default="random ones"),
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", min=8, help="Images a step of each process: 8, 16, 24, …")] = 8,
     ablate: Annotated[
         list[str] | None,
@@ -153,6 +157,7 @@ def generator(
         landmarker=landmarker_of(landmarks) if landmarks else None,
         face_network=face_network_of(encoder) if encoder else None,
         workers=workers,
+        start=start,
     )
     train_generator(data, run, file, recipe, output.note)
     if is_first():

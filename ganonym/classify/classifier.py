@@ -16,11 +16,12 @@ from PIL import Image, ImageOps
 from ganonym.classify.case import Case, check_two, roster
 from ganonym.classify.cohort import Cohort, Crop, Portrait, portrait_at, portraits, seen_cohort
 from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learner import CPU
 from ganonym.classify.model_folder import Model, keep_model, learned_model, load_model
 from ganonym.classify.model_key import key_place
 from ganonym.classify.recipe import Chosen, Encoder, Preset, chosen_system, load_recipe
 from ganonym.classify.studies.model import Explained, explained, explained_face
-from ganonym.classify.system import CPU, Configuration
+from ganonym.classify.system import Configuration
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.find import find_faces, reading_backends
 from ganonym.types import RGB

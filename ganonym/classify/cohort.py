@@ -2,12 +2,12 @@
 
 Each photograph is decoded once, in a worker process, which cuts whatever crops (`crops`) the system at hand has named
 straight from it: one resampling, and black only where the photograph ends. Nothing else of the photograph is kept.
-Systems of single photos then look at a crop or an embedding of each (`PhotoLook`).
+What a system makes of it is its `look`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.case import Case, Roster, roster
-from ganonym.classify.crops import ArcFaceCrop
-from ganonym.classify.encoders import IResNetEncoder
-from ganonym.classify.networks.iresnet import form_of, iresnet_of
-from ganonym.classify.system import CPU, Arrays, Inputs, Look
+from ganonym.classify.learner import Inputs
 from ganonym.errors import PhotoError, UsageError
 from ganonym.faces.align import apply, crop
 from ganonym.faces.aligned import upright
@@ -191,41 +188,3 @@ def seen_cohort(cases: Sequence[Case], listed: Roster, faces: Sequence[Portrait 
         )
     used, looks, classes = zip(*kept, strict=True)
     return Cohort(tuple(used), tuple(looks), listed.names, np.array(classes, dtype=np.intp), tuple(left_out))
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoLook:
-    """Portraits of n photos → what a system of single photos learns from, (n, ...): `of` them, who have `crops`."""
-
-    crops: tuple[Crop, ...]
-    of: Callable[[Sequence[Portrait]], Inputs]
-
-    def __call__(self, faces: Sequence[Portrait]) -> Inputs:
-        return self.of(faces)
-
-
-def by_photo(look: PhotoLook) -> Look:
-    """One input a photo."""
-
-    def seen(cohort: Cohort) -> Seen:
-        images = tuple(case.image for case in cohort.cases)
-        return Seen(look(cohort.portraits), cohort.classes, cohort.subjects, images)
-
-    return Look(look.crops, seen)
-
-
-def embedded(foundation: Arrays, device: str = CPU) -> PhotoLook:
-    """Portraits → embeddings (n, d) of unit length by the foundation."""
-    encoder = IResNetEncoder("foundation", iresnet_of(foundation).to(device))
-    pictures = pictured(ArcFaceCrop(form_of(foundation).side))
-
-    def look(faces: Sequence[Portrait]) -> Inputs:
-        vectors = encoder(pictures(faces))
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
-
-    return PhotoLook(pictures.crops, look)
-
-
-def pictured(crop: Crop) -> PhotoLook:
-    """Portraits → one crop of each."""
-    return PhotoLook((crop,), lambda faces: np.stack([face.crop(crop) for face in faces]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.learner import Calls, Inputs, Learner, asked, record
 from ganonym.classify.metrics.binary import Binary, one_vs_rest
 from ganonym.classify.metrics.rates import (
     accuracies,
@@ -19,7 +20,6 @@ from ganonym.classify.metrics.rates import (
     macro_f1,
 )
 from ganonym.classify.progress import heard
-from ganonym.classify.system import Calls, Inputs, Learner, asked, record
 from ganonym.statistics.intervals import ROUNDS, Estimate, few, subject_bootstrap
 from ganonym.types import Floats, Progress
 

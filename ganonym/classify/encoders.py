@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.classify.learner import Arrays
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
-from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.onnx_session import PRESETS, SIDE, template, width
 from ganonym.types import Floats

@@ -18,10 +18,12 @@ from safetensors.numpy import save
 from ganonym.checked import refusal
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Seen
+from ganonym.classify.learner import CPU, Arrays, Trained, asked
+from ganonym.classify.look import Look
 from ganonym.classify.metrics.rates import logits, scaled
 from ganonym.classify.model_key import NO_KEY, Key, Learned, Mark
 from ganonym.classify.recipe import Chosen, Recipe, parse_recipe
-from ganonym.classify.system import CPU, Arrays, Configuration, Look, Trained, TrainedSystem, asked
+from ganonym.classify.system import Configuration, TrainedSystem
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, GanonymError, UsageError
 from ganonym.files import discard, make_folder

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ganonym.checked import refusal
 from ganonym.classify import systems
-from ganonym.classify.system import CPU, Arrays, Configuration, System
+from ganonym.classify.learner import CPU, Arrays
+from ganonym.classify.system import Configuration, System
 from ganonym.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,36 +5,28 @@ Every file of `systems` fills this in; one harness then trains, tests, saves and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from ganonym.checked import Checked, refusal
+from ganonym.classify.learner import CPU, Arrays, Inputs, Trained
 from ganonym.errors import UsageError
-from ganonym.types import RGB, Floats, Points
+from ganonym.types import RGB, Points
 
 if TYPE_CHECKING:
-    from ganonym.classify.cohort import Cohort, Crop, Seen
     from ganonym.classify.explain.gradcam import Sight
-
-CPU = "cpu"
-Inputs: TypeAlias = NDArray[Any]
-"""What a classifier sees, (n, ...), one entry a photo."""
-Predictor: TypeAlias = Callable[[Inputs], Floats]
-"""Inputs (n, ...) → probabilities (n, c)."""
-Arrays: TypeAlias = Mapping[str, NDArray[Any]]
-"""What was learned, by name: what goes into a safetensors file."""
+    from ganonym.classify.look import Look
 
 Epochs: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 Batch: TypeAlias = Annotated[int, Field(ge=2, le=65_536)]  # of one photo batch normalisation has no statistics
 Rate: TypeAlias = Annotated[float, Field(gt=0, le=10)]
 Width: TypeAlias = Annotated[int, Field(ge=1, le=16_384)]
 Strength: TypeAlias = Annotated[float, Field(gt=0, le=1_000_000)]
-Course: TypeAlias = Literal["constant", "cosine"]
 
 
 def whole(value: object) -> object:
@@ -42,37 +34,6 @@ def whole(value: object) -> object:
     if isinstance(value, bool | float):
         raise ValueError("not one of the choices")
     return value
-
-
-class Learner(Protocol):
-    """Learns classes 0 … `count` − 1 (n,) from inputs (n, ...); not every class need occur."""
-
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor: ...
-
-
-class Trained(Protocol):
-    """A predictor that can be written to a file."""
-
-    def __call__(self, inputs: Inputs) -> Floats:
-        """Inputs (n, ...) → probabilities (n, c), rows sum to 1. One photo's do not depend on the others'."""
-        ...
-
-    @property
-    def arrays(self) -> Arrays:
-        """All that was learned; `Method.restore` makes the same predictor of it, to the last bit."""
-        ...
-
-
-class Method(Protocol):
-    """A `Learner` whose result can be saved: a frozen dataclass of its hyper-parameters."""
-
-    def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Trained:
-        """As `Learner`. Deterministic by `seed`; no global random state is touched."""
-        ...
-
-    def restore(self, arrays: Arrays, count: int) -> Trained:
-        """Raises EnvironmentFault when `arrays` are not of this system."""
-        ...
 
 
 class TrainedSystem(Trained, Protocol):
@@ -92,17 +53,6 @@ class SystemMethod(Protocol):
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> TrainedSystem: ...
 
     def restore(self, arrays: Arrays, count: int) -> TrainedSystem: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a system makes `of` a cohort whose portraits have `crops`: name these to `gather`."""
-
-    crops: tuple[Crop, ...]
-    of: Callable[[Cohort], Seen]
-
-    def __call__(self, cohort: Cohort) -> Seen:
-        return self.of(cohort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,45 +128,6 @@ class Configuration(Checked):
         {'strength': 'a number above 0, up to 1e+06'}
         """
         return {name: _words(schema) for name, schema in cls.model_json_schema().get("properties", {}).items()}
-
-
-def asked(trained: Predictor, inputs: Inputs) -> Floats:
-    """What a trained classifier says of inputs (n, ...), (n, c). Raises UsageError when that is no probability."""
-    chances = trained(inputs)
-    if not np.isfinite(chances).all():
-        raise UsageError("the classifier gives no numbers: its training diverged.", "Train it at a lower rate.")
-    return chances
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """What a classifier says of n photos.
-
-    `predicted` (n,) class, −1 where there was nothing to look at; `rank` (n,) place of the true class, 1 = first, one
-    more than there are classes where there was nothing to look at or the class was not learned; `confidence` (n,)
-    probability of the class called, NaN without a call.
-    """
-
-    predicted: NDArray[np.intp]
-    rank: NDArray[np.intp]
-    confidence: Floats
-
-    def right(self, within: int = 1) -> NDArray[np.bool_]:
-        """Whether the true class is among the first `within`, (n,)."""
-        return self.rank <= within
-
-
-def record(
-    calls: Calls, photos: NDArray[np.intp], chances: Floats, truth: NDArray[np.intp], learned: NDArray[np.bool_]
-) -> None:
-    chances = np.where(learned, chances, -1.0)
-    own = chances[np.arange(len(truth)), truth]
-    best = chances.argmax(axis=1)
-    # Of equal chances the first is called; the true class comes after all that are at least as likely and earlier.
-    ahead = (chances > own[:, None]) | ((chances == own[:, None]) & (np.arange(chances.shape[1]) < truth[:, None]))
-    calls.predicted[photos] = best
-    calls.confidence[photos] = chances[np.arange(len(truth)), best]
-    calls.rank[photos] = np.where(learned[truth], ahead.sum(axis=1) + 1, chances.shape[1] + 1)
 
 
 def _refused(kind: type[Configuration], error: ValidationError) -> UsageError:

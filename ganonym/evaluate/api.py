@@ -55,8 +55,8 @@ def assess(
 
     `attackers` are tried beside the suite. `classifiers` learn the manifest's syndromes of originals and of outputs;
     how many they tell in both is reported among the utility: names of recipes such as "deepgestalt" (`load_recipe`; the
-    small preset), or anything with `learn` (`classify.system.Learner`), which sees aligned faces, uint8 (n, 64, 64, 3).
-    `policy`: "public", "controlled", "internal", a TOML file, or a
+    small preset), or anything with `learn` (`classify.learner.Learner`), which sees aligned faces, uint8
+    (n, 64, 64, 3). `policy`: "public", "controlled", "internal", a TOML file, or a
     `Policy`. `out`: a folder for assessment.json, card.md, evidence.html, trials.parquet and report.html, which shows
     photographs: keep it private. `options`: see `inputs.Options`; seed and jobs are among them.
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import PhotoPair, Seen, acquire, acquire_distractors
-from ganonym.evaluate.assessment import Assessment, Counts
+from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attack_all import Attacked, Write, attack_all, released_values
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.readings import COLOURS, ReadingView
 from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.holds import control_all
+from ganonym.evaluate.findings import Counts
 from ganonym.evaluate.inferences.membership import infer_all
 from ganonym.evaluate.inputs import AssessmentInput
 from ganonym.evaluate.integrity import equivalence, integrity_faults, outputs_as_copies

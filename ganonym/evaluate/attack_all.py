@@ -10,10 +10,10 @@ import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import Attack, Context, attack_one, attack_together, attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Sample, approach_of, templates
 from ganonym.evaluate.attackers.recognizers import DLIB_ORACLE
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.evaluate.metrics.strata import distinctive
 from ganonym.evaluate.protocol import cost

@@ -13,8 +13,8 @@ from itertools import chain
 import numpy as np
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
 from ganonym.evaluate.metrics.strata import NOBODY, across_sessions, conditioned, hits_of, of_people

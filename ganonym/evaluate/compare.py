@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.assessment import Assessment, Finding, State
+from ganonym.evaluate.findings import Assessed, Finding, State
 from ganonym.evaluate.report import wording
 from ganonym.evaluate.report.tradeoff import measure_of, utility_of
 from ganonym.extras import require
@@ -103,7 +103,7 @@ class Comparison(Model):
 
 
 def compare(
-    assessments: Mapping[str, Assessment],
+    assessments: Mapping[str, Assessed],
     measure: str | None = None,
     different_data: bool = False,
     trials: Mapping[str, Path] | None = None,
@@ -174,7 +174,7 @@ def compare_folders(folders: Sequence[Path], measure: str | None = None, differe
     """
     require("assess", "a comparison")
     named = _named(folders)
-    assessments = {name: Assessment.load(folder) for name, folder in named.items()}
+    assessments = {name: Assessed.load(folder) for name, folder in named.items()}
     return compare(assessments, measure, different_data, trials_in(named))
 
 
@@ -213,18 +213,18 @@ def _differences(runs: Sequence[Run], trials: Mapping[str, Path]) -> tuple[Diffe
     return tuple(found)
 
 
-def _strongest(assessment: Assessment) -> Finding:
+def _strongest(assessment: Assessed) -> Finding:
     strongest = assessment.worst
     assert strongest is not None, "checked before"
     return strongest
 
 
-def _estimate(assessment: Assessment, measure: str | None) -> Estimate | None:
+def _estimate(assessment: Assessed, measure: str | None) -> Estimate | None:
     found = None if measure is None else utility_of(assessment, measure)
     return None if found is None else found.released
 
 
-def _notes(assessments: Mapping[str, Assessment], same: bool, measure: str | None) -> tuple[str, ...]:
+def _notes(assessments: Mapping[str, Assessed], same: bool, measure: str | None) -> tuple[str, ...]:
     notes = []
     if not same:
         notes.append("The runs are of different originals: differences may be the people's, not the methods'.")

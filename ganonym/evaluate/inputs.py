@@ -14,9 +14,9 @@ from typing import TypedDict
 
 from ganonym.classify.recipe import load_recipe
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.assessment import Provenance
 from ganonym.evaluate.attackers.attacker import Attacker
 from ganonym.evaluate.attackers.recognizers import OnnxView, parse_recognizer
+from ganonym.evaluate.findings import Provenance
 from ganonym.evaluate.release import Release, read_release
 from ganonym.evaluate.sources import Anonymize, Files, path_of
 from ganonym.evaluate.suite import SUITE, installed, suite

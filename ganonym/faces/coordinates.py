@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ganonym.faces.align import apply, crop, similarity
-from ganonym.faces.appearance import AppearanceModel, texture_image, warp_points
+from ganonym.faces.appearance import AppearanceModel, expression_effect, log_colours, texture_image, warp_points
 from ganonym.faces.hair import hidden_by_hair
 from ganonym.faces.light import KEPT, recoloured, usual_skin
 from ganonym.faces.shape import normalize, split, to_canvas
@@ -23,11 +23,11 @@ from ganonym.faces.tone import ita_degrees, lab_of_linear, linear_of, skin_colou
 from ganonym.faces.warp import backward_map, sample
 from ganonym.types import CANVAS, RGB, Floats, Points
 
-COMPONENTS = 40
+COMPONENTS = 64
 """Texture components that are coordinates; what the others add is detail, which the generator draws."""
 
-NOISE = 0.03
-"""Standard deviation, in 0…1, of what the components leave out of a pixel."""
+NOISE = 0.06
+"""Standard deviation, in log colours, of what the components leave out of a pixel."""
 ALIKE = 50.0
 """So many neighbouring pixels say the same thing, so each counts for that much less."""
 FURTHEST = 4.0
@@ -37,7 +37,7 @@ SHADED = 2.0
 
 
 def read_texture(rgb: RGB, points: Points, model: AppearanceModel) -> Floats:
-    """Texture coefficients (40,) in SD of the face with landmarks `points` (68, 2) in `rgb`, its expression included.
+    """Texture coefficients (64,) in SD of the face with landmarks `points` (68, 2) in `rgb`, its expression included.
 
     Posterior mean given the pixels that no hair hides. Coefficients of components that differ between the two sides
     of a face are light and come out near 0. Raises PhotoError("no-skin") where no skin shows.
@@ -50,16 +50,16 @@ def read_texture(rgb: RGB, points: Points, model: AppearanceModel) -> Floats:
     lit = recoloured(pixels, now, usual + KEPT * (now - usual))[0].astype(np.float32) / 255
     seen = 1 - hidden_by_hair(lit[None], model.reference, model.raster)[0]
     weight = _half(texture_image(np.repeat(seen[:, None], 3, axis=1), model))[:1]
-    colours = _half(texture_image((lit - model.texture_mean) * seen[:, None], model))
+    colours = _half(texture_image((log_colours(lit) - model.texture_mean) * seen[:, None], model))
     mirrored = torch.flip(weight, (-1,))
     both = (colours + torch.flip(colours, (-1,))) / (weight + mirrored).clamp_min(1e-6)
     return _posterior(both, torch.maximum(weight, mirrored), model)
 
 
 def row_of(shape: Points, texture: Floats, model: AppearanceModel) -> Floats:
-    """Row (m + 40 + e,) in SD: identity shape, texture without what expression does to it, expression.
+    """Row (m + 64 + e,) in SD: identity shape, texture without what expression does to it, expression.
 
-    `shape` (68, 2) in the Procrustes frame, `texture` (40,) as `read_texture` gives it. `ganonym.faces.shape.face_of`
+    `shape` (68, 2) in the Procrustes frame, `texture` (64,) as `read_texture` gives it. `ganonym.faces.shape.face_of`
     takes a row apart again.
     """
     identity, expression = split(shape, model.shape)
@@ -69,10 +69,9 @@ def row_of(shape: Points, texture: Floats, model: AppearanceModel) -> Floats:
 
 
 def shading(strength: Floats, model: AppearanceModel) -> Floats:
-    """What an expression (e,) in SD adds to texture coefficients (40,) in SD: furrows, teeth, an open mouth."""
-    directions = len(strength)
-    scored = np.clip(strength, -SHADED, SHADED) / model.attribute_sd[:directions]
-    return np.asarray(model.attribute_effect[:COMPONENTS, :directions] @ scored / model.texture_sd[:COMPONENTS])
+    """What an expression (e,) in SD adds to texture coefficients (64,) in SD: furrows, teeth, an open mouth."""
+    effect = expression_effect(np.clip(strength, -SHADED, SHADED), model)
+    return np.asarray(effect[:COMPONENTS] / model.texture_sd[:COMPONENTS])
 
 
 def _unwarped(canvas: RGB, points: Points, model: AppearanceModel) -> NDArray[np.float32]:

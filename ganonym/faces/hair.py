@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from ganonym.faces.appearance import boundary_of
+from ganonym.faces.appearance import boundary_of, log_colours, rgb_of
 from ganonym.faces.warp import Raster
 from ganonym.types import LANDMARKS, Floats, Points
 
@@ -68,7 +68,11 @@ def _regions(
 
 
 def fill_hidden(textures: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Textures (n, p, 3) with their `hidden` (n, p) part replaced by the population's, given the visible part."""
+    """Textures (n, p, 3) with their `hidden` (n, p) part replaced by the population's, given the visible part.
+
+    Guessed in log colours, in which light and complexion add up.
+    """
+    textures = log_colours(textures)
     seen = (1 - hidden)[..., None]
     mean = (textures * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     offset = ((textures - mean) * seen).sum(axis=1, keepdims=True) / seen.sum(axis=1, keepdims=True)
@@ -87,7 +91,7 @@ def fill_hidden(textures: NDArray[np.float32], hidden: NDArray[np.float32]) -> N
             coefficients = _given_visible(flat[index], weight, basis, sd, noise)
             guess = mean + (coefficients.astype(np.float32) @ basis).reshape(-1, 3)
             filled[index] = textures[index] * seen[index] + guess * (1 - seen[index])
-    return np.asarray(np.clip(filled, 0, 1))
+    return np.clip(rgb_of(filled), 0, 1)
 
 
 def _given_visible(

@@ -1,8 +1,10 @@
 """The shape of a face: 68 landmarks with position, size and roll removed, split into identity and expression.
 
-`shape = mean + identity · identity_basis + expression · expression_basis` (design: expression is four directions
-learned from neutral/smiling pairs, identity is a PCA of what remains). Shapes live in the Procrustes frame: centroid
-at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Mardia, Statistical Shape Analysis).
+`shape = mean + identity · identity_basis + expression · expression_patterns`. Expression is read where faces change
+more than people differ (Fisher 1936), which is not where it shows most: so it has functionals, by which it is read,
+and patterns, by which it is drawn (Haufe et al. 2014). Identity is a PCA of what remains. Shapes live in the Procrustes
+frame: centroid at the origin, centroid size 1, rotated onto the mean (Kendall 1984; Dryden & Mardia, Statistical Shape
+Analysis).
 """
 
 from __future__ import annotations
@@ -24,17 +26,20 @@ CANVAS_CENTRE = (CANVAS / 2 - 0.5, 142.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapeModel:
-    """Mean shape and orthonormal directions, all in the Procrustes frame.
+    """Mean shape and directions, all in the Procrustes frame.
 
-    `mean` (68, 2); `identity_basis` (m, 136), orthonormal rows ordered by variance, orthogonal to
-    `expression_basis` (e, 136); `identity_sd` (m,) and `expression_sd` (e,) standard deviations in the training
-    population. Rows unfold a shape as x0, y0, x1, y1, ….
+    `mean` (68, 2): of everybody, with the expression of neutral faces. `expression_functionals` F and
+    `expression_patterns` P, both (e, 136), with F P' = I and rows of P of length 1: a deviation d from the mean has the
+    expression F d, and P draws it. The first is a smile, the second a dropped jaw. `identity_basis` (m, 136) has
+    orthonormal rows, ordered by variance and orthogonal to F: no identity has an expression. `identity_sd` (m,) over
+    people; `expression_sd` (e,) within a person, over everyday expressions. Rows unfold a shape as x0, y0, x1, y1, ….
     """
 
     mean: Points
     identity_basis: Floats
     identity_sd: Floats
-    expression_basis: Floats
+    expression_functionals: Floats
+    expression_patterns: Floats
     expression_sd: Floats
 
 
@@ -48,7 +53,7 @@ def load_shape(path: Path | None = None) -> ShapeModel:
 
 def shape_model(arrays: Mapping[str, NDArray[np.generic]]) -> ShapeModel:
     """The shape model among the arrays of an appearance model."""
-    fields = ("identity_basis", "identity_sd", "expression_basis", "expression_sd")
+    fields = ("identity_basis", "identity_sd", "expression_functionals", "expression_patterns", "expression_sd")
     parts = {name: arrays[name].astype(np.float64) for name in fields}
     return ShapeModel(mean=arrays["shape_mean"].astype(np.float64), **parts)
 
@@ -79,12 +84,13 @@ def normalize(points: Points, model: ShapeModel) -> Points:
 def split(shape: Points, model: ShapeModel) -> tuple[Floats, Floats]:
     """Coefficients of a normalised shape: identity (m,) and expression (e,), in Procrustes units."""
     deviation = (shape - model.mean).ravel()
-    return model.identity_basis @ deviation, model.expression_basis @ deviation
+    expression = model.expression_functionals @ deviation
+    return model.identity_basis @ (deviation - expression @ model.expression_patterns), expression
 
 
 def join(identity: Floats, expression: Floats, model: ShapeModel) -> Points:
     """Shape (68, 2) in the Procrustes frame from coefficients; the inverse of `split` on the model's subspace."""
-    deviation = identity @ model.identity_basis + expression @ model.expression_basis
+    deviation = identity @ model.identity_basis + expression @ model.expression_patterns
     return np.asarray(model.mean + deviation.reshape(-1, 2))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.faces.appearance import AppearanceModel, sample_identity
+from ganonym.faces.appearance import AppearanceModel, sample_identity_of
 from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.measures import AXES, HAIRLINE, LENGTHS, face_marks, measure
 from ganonym.faces.shape import join, to_canvas
@@ -58,9 +58,11 @@ def face_axes(model: AppearanceModel) -> Axes:
     mean = face_marks(to_canvas(model.shape.mean), model)
     rng = np.random.default_rng(PUBLIC_SEED)
     neutral = np.zeros(len(model.shape.expression_sd))
+    # A measurement is told in SD of people of one age and sex, as norms are.
+    same_age = np.zeros(len(model.attribute_mean))
     population = np.stack(
         [
-            face_marks(to_canvas(join(sample_identity(model.shape, rng), neutral, model.shape)), model)
+            face_marks(to_canvas(join(sample_identity_of(same_age, model, rng), neutral, model.shape)), model)
             for _ in range(POPULATION)
         ]
     )

@@ -165,7 +165,7 @@ def _healthy(number: int, cohort: Cohort, model: AppearanceModel) -> Iterator[tu
     person = sample_person(model, np.random.default_rng([cohort.seed, number]))
     for photo in range(1, cohort.photos + 1):
         rng = np.random.default_rng([cohort.seed, number, photo])
-        moment = sample_moment(len(model.shape.expression_sd), rng)
+        moment = sample_moment(model, rng)
         points = apply(placement(moment), face_marks(posed(person, moment, model), model)[:LANDMARKS])
         shape = PhantomShape(f"phantom-{number + 1:04d}", photo, person.sex, person.age, points, moment)
         yield shape, partial(take_photo, person, moment, model, rng)
@@ -180,7 +180,7 @@ def _affected(
     patient = patient_of(person, _phenotype(group, cohort, axes, np.random.default_rng([*key, 0, 1])), axes, model)
     for photo in range(1, cohort.photos + 1):
         rng = np.random.default_rng([*key, photo])
-        moment, jitter = sample_moment(len(model.shape.expression_sd), rng), sample_jitter(rng)
+        moment, jitter = sample_moment(model, rng), sample_jitter(rng)
         warp = warp_of(patient, moment, jitter, axes, model)
         shape = PhantomShape(
             subject=f"{label(group)}-{number + 1:04d}",

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganonym.faces.appearance import AppearanceModel, attributes, sample_identity, sample_texture
+from ganonym.faces.appearance import AppearanceModel, attributes, sample_identity_of, sample_texture
 from ganonym.faces.measures import face_marks
 from ganonym.faces.shape import join, to_canvas
 from ganonym.phantom.axes import Axes
 from ganonym.phantom.syndromes import Phenotype
 from ganonym.phantom.warp import face_warp
 from ganonym.types import TONES, Floats, Sex
+
+CHILDREN = 1 / 3
+"""Share of people under 18. Most rare diseases with a face are seen in children."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,16 @@ class Person:
 
 
 def sample_person(model: AppearanceModel, rng: np.random.Generator) -> Person:
-    """Draw one virtual person; all six tones, both sexes, and ages 18–80 are equally likely."""
+    """Draw one virtual person: tones and sexes are equally likely, a third are 1 to 17 years old, the others up to 85.
+
+    Shape and texture are those of the tone, sex and age.
+    """
     tone = int(rng.integers(TONES))
     sex: Sex = "female" if rng.random() < 0.5 else "male"
-    age = float(rng.integers(18, 81))
+    age = float(rng.integers(1, 18) if rng.random() < CHILDREN else rng.integers(18, 86))
     neutral = np.zeros(len(model.shape.expression_sd))
     scores, _ = attributes(neutral, tone, sex, age, model)
-    return Person(sample_identity(model.shape, rng), sample_texture(scores, model, rng), tone, sex, age)
+    return Person(sample_identity_of(scores, model, rng), sample_texture(scores, model, rng), tone, sex, age)
 
 
 @dataclass(frozen=True, slots=True)

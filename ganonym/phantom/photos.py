@@ -11,7 +11,7 @@ from PIL import Image
 from torch.nn import functional
 
 from ganonym.faces.align import apply, invert
-from ganonym.faces.appearance import AppearanceModel, texture_of
+from ganonym.faces.appearance import AppearanceModel, expression_effect, texture_of
 from ganonym.faces.condition import condition
 from ganonym.faces.measures import AXES, face_marks
 from ganonym.faces.shape import join, to_canvas
@@ -23,17 +23,23 @@ from ganonym.phantom.warp import FaceWarp, ThinPlate, face_warp
 from ganonym.types import CANVAS, RGB, Floats, Points
 
 PHOTO = 480
+NEUTRAL = "neutral"
+MOODS = ("happy", "sad", "angry", "surprised", "scared", "disgusted")
+CALM = 0.4
+STRENGTH, UNREST, STRONGEST = (0.6, 1.1), 0.3, 3.0
+"""Share of a mood's mean expression that a photo shows; SD of what comes on top; the utmost of a direction, in SD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What differs between photos of one person.
 
-    `expression` (e,) in SD units; `yaw`, `pitch`, `roll` in degrees; `scale` photo pixels per canvas pixel; `shift`
-    (2,) of the face's centre in photo pixels; `gain` (3,) per RGB channel; `slope` (2,) relative change of light
-    across the face; `noise` SD in grey levels; `backdrop` (3,) RGB 0…1.
+    `mood` names the expression, `expression` (e,) is it in SD units; `yaw`, `pitch`, `roll` in degrees;
+    `scale` photo pixels per canvas pixel; `shift` (2,) of the face's centre in photo pixels; `gain` (3,) per RGB
+    channel; `slope` (2,) relative change of light across the face; `noise` SD in grey levels; `backdrop` (3,) RGB 0…1.
     """
 
+    mood: str
     expression: Floats
     yaw: float
     pitch: float
@@ -46,10 +52,21 @@ class Moment:
     backdrop: Floats
 
 
-def sample_moment(directions: int, rng: np.random.Generator) -> Moment:
-    """Draw an ordinary clinic photograph: a mild pose, room light, a plain backdrop."""
+def sample_expression(model: AppearanceModel, rng: np.random.Generator) -> tuple[str, Floats]:
+    """A mood by its name, and the expression (e,) in SD: neutral in two of five, else weak to strong."""
+    moods = [mood for mood in MOODS if mood in model.expressions]
+    mood = NEUTRAL if rng.random() < CALM or not moods else moods[rng.integers(len(moods))]
+    strength = rng.uniform(*STRENGTH) * model.expressions[mood] if mood != NEUTRAL else 0.0
+    drawn = strength + rng.normal(0.0, UNREST, len(model.shape.expression_sd))
+    return mood, np.clip(drawn, -STRONGEST, STRONGEST)
+
+
+def sample_moment(model: AppearanceModel, rng: np.random.Generator) -> Moment:
+    """Draw an ordinary clinic photograph: an expression, a mild pose, room light, a plain backdrop."""
+    mood, expression = sample_expression(model, rng)
     return Moment(
-        expression=np.clip(rng.normal(0.0, 1.0, directions), -2.0, 2.0),
+        mood=mood,
+        expression=expression,
         yaw=float(np.clip(rng.normal(0.0, 5.0), -12, 12)),
         pitch=float(np.clip(rng.normal(0.0, 3.0), -8, 8)),
         roll=float(np.clip(rng.normal(0.0, 4.0), -12, 12)),
@@ -77,12 +94,7 @@ def posed(person: Person, moment: Moment, model: AppearanceModel) -> Points:
 
 def moment_texture(person: Person, moment: Moment, model: AppearanceModel) -> NDArray[np.float32]:
     """The person's texture with the moment's expression: RGB (p, 3) over the reference frame, about 0…1."""
-    scores = np.zeros(len(model.attribute_sd))
-    directions = len(moment.expression)
-    scores[:directions] = (moment.expression - model.attribute_mean[:directions]) / model.attribute_sd[:directions]
-    neutral = -model.attribute_mean[:directions] / model.attribute_sd[:directions]
-    scores[:directions] -= neutral
-    return texture_of(person.texture + model.attribute_effect @ scores, model)
+    return texture_of(person.texture + expression_effect(moment.expression, model), model)
 
 
 def turned(points: Points, yaw: float, pitch: float) -> Points:

@@ -150,13 +150,7 @@ def _healthy(shape: PhantomShape) -> Row:
 
 def _labelled(shape: PhantomShape) -> Row:
     common = (image_name(shape), shape.subject, shape.group or "", shape.sex, f"{shape.age:.0f}")
-    return *common, _expression(shape), ";".join(shape.hpo), f"{shape.shrink:.3f}", "true"
-
-
-def _expression(shape: PhantomShape) -> str:
-    """The first direction is the smile; a face is neutral while no direction leaves one SD."""
-    amounts = shape.moment.expression
-    return "smile" if amounts[0] > 1.0 else "neutral" if abs(amounts).max() <= 1.0 else "other"
+    return *common, shape.moment.mood, ";".join(shape.hpo), f"{shape.shrink:.3f}", "true"
 
 
 def _signs(shape: PhantomShape) -> Iterator[Row]:

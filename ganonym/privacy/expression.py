@@ -27,9 +27,9 @@ class ExpressionBudget(Checked):
     what: ClassVar[str] = "expression"
 
     keep: bool = True
-    directions: Annotated[int, Field(ge=0)] = 2
+    directions: Annotated[int, Field(ge=0)] = 4
     clip: float = 1.5
-    step: float = 0.5
+    step: float = 1.5
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:
@@ -41,25 +41,25 @@ class ExpressionBudget(Checked):
 
     @property
     def levels(self) -> int:
-        """Distinct values that one coefficient can take: 7 by default, 1 when expression is dropped."""
+        """Distinct values that one coefficient can take: 3 by default, 1 when expression is dropped."""
         return 2 * round(self.clip / self.step) + 1 if self.keep else 1
 
     def bits(self, directions: int) -> float:
         """Upper bound, in bits a photo, on what expression carries in a model that has so many `directions` of it.
 
-        >>> round(ExpressionBudget().bits(4), 2)
-        5.61
+        >>> round(ExpressionBudget().bits(6), 2)
+        6.34
         """
         return min(self.directions, directions) * math.log2(self.levels)
 
 
-def quantize_expression(coeffs: Floats, expression_sd: Floats, clip: float = 1.5, step: float = 0.5) -> Floats:
+def quantize_expression(coeffs: Floats, expression_sd: Floats, clip: float = 1.5, step: float = 1.5) -> Floats:
     """Clip coefficients (d,) to ±`clip` SD and round them to whole multiples of `step` SD (ties to even).
 
     `coeffs` and `expression_sd` (d,) are in one unit, and so is the result.
 
-    >>> quantize_expression(np.array([0.3, -9.0]), np.array([1.0, 2.0]))
-    array([ 0.5, -3. ])
+    >>> quantize_expression(np.array([0.3, 0.8, -9.0]), np.array([1.0, 1.0, 2.0]))
+    array([ 0. ,  1.5, -3. ])
     """
     steps = round(clip / step)
     units = np.clip(np.rint(coeffs / expression_sd / step), -steps, steps)

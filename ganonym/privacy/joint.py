@@ -28,6 +28,10 @@ CLIP = 2.5
 REST = 0.8
 """Of the population's spread beyond the kept axes: whole, some faces look like caricatures."""
 
+FARTHEST = 3.0
+"""No kept axis is stretched further: means that are spread less than a third of their members say little of them (their
+correlation is below 1/3), and a stretch would show chance as if it were somebody's age or tone."""
+
 _NO_SPREAD = 1e-9
 
 
@@ -134,7 +138,7 @@ def joint_by_subject(
                     "Give all its photos one label, or use --link photo.",
                 )
         own = [values.pop() for values in given]
-    means = np.array([exact_mean(rows[of_one]) for of_one in photos])
+    means = np.array([exact_mean(rows[of_one]) for of_one in photos]).reshape(len(people), rows.shape[1])
     joint = joint_k_same(means, people, own, space.without("expression"), k, small_classes)
     of = np.array([place[owner] for owner in owners], dtype=np.intp)
     return replace(
@@ -219,9 +223,8 @@ def _mean(rows: Floats, owners: NDArray[np.intp]) -> Floats:
 
 def _gains(of_means: Floats, of_cohort: Floats) -> Floats:
     """Stretch of each kept axis: back to the cohort's own spread, never beyond the population's, never a squeeze."""
-    sought = np.minimum(1.0, of_cohort)
-    stretch = sought / np.maximum(of_means, _NO_SPREAD)
-    return np.where(of_means > _NO_SPREAD, np.maximum(1.0, stretch), 1.0)
+    stretch = np.minimum(1.0, of_cohort) / np.maximum(of_means, _NO_SPREAD)
+    return np.asarray(np.where(of_means > _NO_SPREAD, np.clip(stretch, 1.0, FARTHEST), 1.0))
 
 
 def noise_factor(covariance: Floats, space: KeptSpace) -> Floats:
@@ -234,6 +237,8 @@ def noise_factor(covariance: Floats, space: KeptSpace) -> Floats:
     across = whole @ space.axes.T
     left = _positive(whole - across @ np.linalg.pinv(space.axes @ across, hermitian=True) @ across.T)
     values, vectors = np.linalg.eigh(left)
+    # The sign of an eigenvector is arbitrary; its largest entry decides, so that rounding elsewhere changes no draw.
+    vectors = vectors * np.sign(np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0))
     factor = vectors * np.sqrt(np.clip(values, 0.0, None))
     # Rounding leaves a trace along the axes; what is projected out here is of its size.
     return np.asarray(factor - np.linalg.pinv(space.axes) @ (space.axes @ factor))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
-from ganonym.faces.shape import ShapeModel
+from ganonym.faces.shape import ShapeModel, split
 from ganonym.privacy.kept import KeptSpace
 from ganonym.types import LANDMARKS, Floats
 from ganonym.weights import read_tensors, verified_path
@@ -82,7 +82,7 @@ def sign_axes(model: ShapeModel, phenotypes: Floats | None = None) -> Floats:
     `load_phenotypes` by default.
     """
     phenotypes = load_phenotypes() if phenotypes is None else phenotypes
-    moved = phenotypes.reshape(len(phenotypes), -1) @ model.identity_basis.T
+    moved = np.array([split(model.mean + displacement, model)[0] for displacement in phenotypes])
     syndromes = np.concatenate([np.zeros((1, moved.shape[1])), moved])
     seen_sd = np.hypot(model.identity_sd, LANDMARK_NOISE)
     return np.asarray((separating(syndromes / seen_sd) / seen_sd[:, None] * model.identity_sd[:, None]).T)

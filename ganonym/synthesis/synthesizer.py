@@ -13,7 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from ganonym.errors import EnvironmentFault
-from ganonym.faces.appearance import AppearanceModel, attributes, load_appearance, sample_texture, texture_of
+from ganonym.faces.appearance import (
+    AppearanceModel,
+    Known,
+    drawn_attributes,
+    load_appearance,
+    sample_texture,
+    texture_of,
+)
 from ganonym.faces.condition import condition
 from ganonym.faces.coordinates import COMPONENTS, shading
 from ganonym.faces.shape import from_canvas, split
@@ -28,7 +35,7 @@ LEAST_RED = 0.95
 
 
 def surrogate_coefficients(face: PrivateFace, model: AppearanceModel, attempt: int = 0) -> Floats:
-    """Texture coefficients (40,) for a privatized face; `attempt` gives another draw from its seed.
+    """Texture coefficients (64,) for a privatized face; `attempt` gives another draw from its seed.
 
     Those of `face` where it has any, at a further attempt moved a little; else drawn, unknown attributes as well. What
     expression does to a texture follows from the privatized points, which are public already.
@@ -39,8 +46,7 @@ def surrogate_coefficients(face: PrivateFace, model: AppearanceModel, attempt: i
         moved = REDRAWN * np.clip(rng.standard_normal(COMPONENTS), -2.0, 2.0) if attempt else 0.0
         shaded = face.texture + moved + shading(expression / model.shape.expression_sd, model)
         return np.asarray(shaded * model.texture_sd[:COMPONENTS])
-    scores, given = attributes(expression, face.tone, face.sex, face.age, model)
-    scores = np.where(given, scores, np.clip(rng.standard_normal(len(scores)), -1.5, 1.5))
+    scores = drawn_attributes(expression, Known(face.tone, face.sex, face.age), model, rng)
     return sample_texture(scores, model, rng)[:COMPONENTS]
 
 

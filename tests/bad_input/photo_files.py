@@ -97,7 +97,7 @@ def frames(first: Pixels, second: Pixels, kind: str) -> bytes:
 
 def turned_head(yaw: float) -> Pixels:
     model = load_appearance()
-    moment = sample_moment(len(model.shape.expression_sd), np.random.default_rng(2))
+    moment = sample_moment(model, np.random.default_rng(2))
     person = sample_person(model, np.random.default_rng(1))
     return take_photo(person, replace(moment, yaw=yaw, pitch=0.0, roll=0.0), model, np.random.default_rng(3))
 

@@ -95,7 +95,14 @@ def test_real_photos_in_workers_and_in_this_process_give_the_same_clean_faces(
 def test_main_process_needs_no_torch_and_gets_the_same_shape_model() -> None:
     model = default_pipeline().load_shape_model()
     whole = load_appearance().shape
-    for name in ("mean", "identity_basis", "identity_sd", "expression_basis", "expression_sd"):
+    for name in (
+        "mean",
+        "identity_basis",
+        "identity_sd",
+        "expression_functionals",
+        "expression_patterns",
+        "expression_sd",
+    ):
         np.testing.assert_array_equal(getattr(model, name), getattr(whole, name))
     code = (
         "import sys, ganonym.batch.run; from ganonym.batch.pipeline import default_pipeline as make\n"

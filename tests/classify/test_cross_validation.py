@@ -22,10 +22,10 @@ from ganonym.classify.cross_validation import (
     subject_folds,
     tempered,
 )
+from ganonym.classify.learner import Inputs, Predictor
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.metrics.rates import calibration_error, fit_temperature, kappa, logits, scaled
 from ganonym.classify.networks.light import Projection
-from ganonym.classify.system import Inputs, Predictor
 from ganonym.classify.systems.meta_baseline import ClassifierBaseline
 from ganonym.errors import UsageError
 from ganonym.types import Floats

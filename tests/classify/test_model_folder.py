@@ -17,12 +17,12 @@ from PIL import Image
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Portrait
 from ganonym.classify.crops import ArcFaceCrop
+from ganonym.classify.learner import Arrays, Inputs
 from ganonym.classify.learning.fit import seeded
 from ganonym.classify.model_folder import CARD, RECIPE, WEIGHTS, Card, digest, load_model, save_model
 from ganonym.classify.model_key import Key, Learned, key_place
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
 from ganonym.classify.recipe import altered, load_recipe
-from ganonym.classify.system import Arrays, Inputs
 from ganonym.classify.systems import configured
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.shape import load_shape, to_canvas

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ganonym.evaluate.report.files import read_assessment, salted
+from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.report.files import salted
 from ganonym.phantom.write import write_people
 from ganonym_cli.app import main
 
@@ -60,7 +61,7 @@ def test_copies_under_other_names_fail_and_every_report_is_written(
     kept = {each["name"]: each for each in told["utility"]}
     assert kept["error in eye distances"]["released"]["value"] == 0.0
     assert kept["mean correlation over all measures"]["released"]["value"] == pytest.approx(1.0)
-    found = read_assessment(out)
+    found = Assessment.load(out)
     assert found.model_dump(mode="json") == {name: told[name] for name in found.model_dump(mode="json")}
     named = {(each.attacker, each.setting): each.rank1.value for each in found.findings}
     for attacker in ("dlib", "thumbnail", "keypoints", "shape plain", "whole photo", "metadata size"):

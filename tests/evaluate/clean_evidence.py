@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from ganonym.evaluate.assessment import Control, Counts, Finding, Gate, GroupFinding, Inference
+from ganonym.evaluate.findings import Control, Counts, Finding, Gate, GroupFinding, Inference
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.gates import Evidence, gates
 from ganonym.evaluate.verdict.policy import Policy, load_policy

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from ganonym.errors import GanonymError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Approach, Attacker, Lesson, Matcher, Sample, Templates, View, euclidean
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.scores import People, Photos, score
 from ganonym.types import Floats

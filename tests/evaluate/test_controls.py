@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Matcher, Templates, euclidean
 from ganonym.evaluate.controls.holds import (
     acquisition,
@@ -30,6 +29,7 @@ from ganonym.evaluate.controls.planted import (
     strangers,
     watermarked,
 )
+from ganonym.evaluate.findings import Control, Finding
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Photos, score

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganonym.evaluate.assessment import GroupFinding, Utility
+from ganonym.evaluate.findings import GroupFinding, Utility
 from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.gates import Evidence, exit_code, gates, headline, verdict

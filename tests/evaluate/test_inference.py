@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Templates, euclidean
+from ganonym.evaluate.findings import Inference
 from ganonym.evaluate.inferences.attributes import infer, infer_attributes
 from ganonym.evaluate.inferences.membership import donor_leak, membership
 from ganonym.evaluate.scores import People

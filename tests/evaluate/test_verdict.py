@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ganonym.evaluate.assessment import Control, Counts, Finding
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Sample, euclidean
 from ganonym.evaluate.controls.holds import acquisition, instrument, nulls, planted_leak, weak_anonymizer
 from ganonym.evaluate.controls.planted import attacked, clean, null_findings, rotated
+from ganonym.evaluate.findings import Control, Counts, Finding
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO
 from ganonym.evaluate.scores import Photos, score

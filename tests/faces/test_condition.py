@@ -12,6 +12,7 @@ from scipy.ndimage import distance_transform_edt
 from ganonym.faces.appearance import AppearanceModel, boundary_of, load_appearance, sample_identity, warp_points
 from ganonym.faces.condition import CHANNELS, condition
 from ganonym.faces.shape import join, to_canvas
+from ganonym.phantom.photos import sample_expression
 from ganonym.types import CANVAS, Points
 
 # The iBUG-68 scheme, written down once more; the order is that of the channels after the surrogate and the mask.
@@ -36,7 +37,7 @@ def people(model: AppearanceModel) -> People:
     """Twelve sampled faces, as warp points, with their maps; each texture is bright noise, black nowhere."""
     rng, sampled = np.random.default_rng(0), []
     for _ in range(12):
-        expression = model.shape.expression_sd * np.clip(rng.standard_normal(4), -2, 2)
+        expression = model.shape.expression_sd * sample_expression(model, rng)[1]
         points = to_canvas(join(sample_identity(model.shape, rng), expression, model.shape))
         texture = rng.uniform(0.6, 1.0, model.texture_mean.shape).astype(np.float32)
         sampled.append((warp_points(points, model.shape.mean, model.forehead), condition(points, texture, model)))
@@ -93,7 +94,7 @@ def test_parts_lie_where_the_landmarks_are(
 def test_nothing_lies_outside_the_face(model: AppearanceModel, people: People) -> None:
     for points, maps in people:
         away = distance_transform_edt(drawn([boundary_of(points, len(model.forehead))]) == 0)
-        assert not maps[4:].numpy()[:, away > 0].any()
+        assert not maps[4:].numpy()[:, away > 1.5].any()  # the end of a long brow touches a small face's outline
         assert maps[3].numpy()[away > 0].max() < 0.4  # the feather
         assert not maps[3].numpy()[away > 4].any()
         ring = distance_transform_edt(drawn([points[68 + len(model.forehead) :]]) == 0)

@@ -24,6 +24,7 @@ from ganonym.faces.landmark_network import (
     points_on_canvas,
 )
 from ganonym.faces.shape import join, to_canvas
+from ganonym.phantom.photos import sample_expression
 from ganonym.types import LANDMARKS, RGB, Box, Points
 from ganonym.weights import verified_path
 
@@ -36,10 +37,12 @@ def samples() -> tuple[Tensor, Tensor]:
     model, rng = load_appearance(), np.random.default_rng(404)
     pictures, points = [], []
     for _ in range(COUNT):
-        expression = model.shape.expression_sd * rng.standard_normal(4).clip(-2, 2)
+        expression = model.shape.expression_sd * sample_expression(model, rng)[1]
         shape = to_canvas(join(sample_identity(model.shape, rng), expression, model.shape))
         drawn = warp_points(shape, model.shape.mean, model.forehead)[:LANDMARKS]
-        texture = texture_of(sample_texture(rng.standard_normal(7).clip(-1, 1), model, rng), model)
+        texture = texture_of(
+            sample_texture(rng.standard_normal(len(model.attribute_sd)).clip(-1, 1), model, rng), model
+        )
         maps = condition(drawn, texture, model)
         pictures.append(maps[:3] * maps[3] + 0.35 * (1 - maps[3]))
         points.append(torch.from_numpy(drawn))

@@ -81,22 +81,32 @@ def test_split_undoes_join(model: ShapeModel, seed: int) -> None:
 @given(seed=seeds)
 def test_join_after_split_is_the_projection_onto_the_model(model: ShapeModel, seed: int) -> None:
     shape = some_face(model, seed)
-    basis = np.concatenate([model.identity_basis, model.expression_basis])
-    fitted = basis.T @ np.linalg.lstsq(basis.T, (shape - model.mean).ravel(), rcond=None)[0]
-    np.testing.assert_allclose(join(*split(shape, model), model), model.mean + fitted.reshape(68, 2), atol=1e-7)
+    again = join(*split(shape, model), model)
+    np.testing.assert_allclose(join(*split(again, model), model), again, atol=1e-6)
+    basis = np.concatenate([model.identity_basis, model.expression_patterns])
+    fitted = basis.T @ np.linalg.lstsq(basis.T, (again - model.mean).ravel(), rcond=None)[0]
+    np.testing.assert_allclose(again, model.mean + fitted.reshape(68, 2), atol=1e-6)
+    # What is lost is seen by no functional: not by those of expression, and not by identity's.
+    lost = (shape - again).ravel()
+    np.testing.assert_allclose(model.expression_functionals @ lost, 0, atol=1e-6)
+    np.testing.assert_allclose(model.identity_basis @ lost, 0, atol=1e-6)
 
 
-def test_bundled_directions_are_orthonormal_and_expression_is_apart_from_identity(model: ShapeModel) -> None:
-    basis = np.concatenate([model.identity_basis, model.expression_basis])
-    np.testing.assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-6)  # stored as float32
-    assert model.expression_basis.shape == (4, 136)
+def test_bundled_expression_is_drawn_as_it_is_read_and_no_identity_has_one(model: ShapeModel) -> None:
+    functionals, patterns = model.expression_functionals, model.expression_patterns
+    assert functionals.shape == patterns.shape == (6, 136)
+    np.testing.assert_allclose(functionals @ patterns.T, np.eye(6), atol=1e-5)  # stored as float32
+    np.testing.assert_allclose(np.linalg.norm(patterns, axis=1), 1, atol=1e-6)
+    basis = model.identity_basis
+    np.testing.assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-6)
+    np.testing.assert_allclose(basis @ functionals.T, 0, atol=1e-6)
     assert (np.diff(model.identity_sd) <= 0).all()
     assert (model.identity_sd > 0).all()
     assert (model.expression_sd > 0).all()
 
 
 def test_bundled_directions_move_no_face_as_a_whole(model: ShapeModel) -> None:
-    basis = np.concatenate([model.identity_basis, model.expression_basis]).reshape(-1, 68, 2)
+    basis = np.concatenate([model.identity_basis, model.expression_patterns]).reshape(-1, 68, 2)
     np.testing.assert_allclose(basis.mean(axis=1), 0, atol=1e-4)
 
 
@@ -119,3 +129,19 @@ def test_the_canvas_map_is_one_similarity_for_every_face(model: ShapeModel) -> N
     canvas = to_canvas(model.mean)
     assert canvas.min() > 0
     assert canvas.max() < CANVAS - 1
+
+
+def _lids(shape: Points) -> float:
+    return float((shape[[41, 40, 47, 46], 1] - shape[[37, 38, 43, 44], 1]).mean())
+
+
+def test_a_smile_widens_the_mouth_and_a_dropped_jaw_comes_with_wide_eyes(model: ShapeModel) -> None:
+    nobody = np.zeros(len(model.identity_sd))
+    smile, jaw = (join(nobody, model.expression_sd * row, model) for row in np.eye(6)[:2])
+    for face, wider, startled in ((smile, True, False), (jaw, False, True)):
+        assert (np.ptp(face[48:60, 0]) > 1.1 * np.ptp(model.mean[48:60, 0])) == wider
+        assert face[66, 1] - face[62, 1] > model.mean[66, 1] - model.mean[62, 1] + 0.008
+        assert (_lids(face) > 1.1 * _lids(model.mean)) == startled
+    mirror = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40]
+    for pattern in model.expression_patterns.reshape(6, 68, 2):
+        np.testing.assert_allclose(pattern[mirror] * [-1, 1], pattern[:48], atol=1e-6)  # no half of a face alone

@@ -93,7 +93,7 @@ def test_the_landmarks_are_where_a_detector_finds_them(photos: list[PhantomPhoto
 
 def test_photos_of_one_person_differ_by_the_jitter(place: Studio) -> None:
     person = sample_person(place.model, np.random.default_rng(1))
-    moment = sample_moment(4, np.random.default_rng(1))
+    moment = sample_moment(place.model, np.random.default_rng(1))
     amounts = 1.2 * np.sin(np.arange(len(AXES)))
     patient = patient_of(person, Phenotype((), amounts), place.axes, place.model)
     rng = np.random.default_rng(2)
@@ -119,7 +119,7 @@ def test_fine_detail_does_not_tell_patients_from_controls(place: Studio) -> None
 
     def photographed(phenotype: Phenotype, seed: int) -> float:
         rng = np.random.default_rng([seed, 1])
-        moment = replace(sample_moment(4, rng), noise=0.0)
+        moment = replace(sample_moment(place.model, rng), noise=0.0)
         patient = patient_of(sample_person(place.model, rng), phenotype, place.axes, place.model)
         warp = warp_of(patient, moment, np.zeros(len(AXES)), place.axes, place.model)
         rgb = take_patient_photo(patient, moment, warp, place.model, rng)

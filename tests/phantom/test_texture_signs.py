@@ -18,7 +18,7 @@ BROWS, EYES_AND_BELOW = slice(62, 98), slice(112, 256)
 @pytest.fixture(scope="module")
 def textures(model: AppearanceModel) -> list[np.ndarray]:
     people = [sample_person(model, np.random.default_rng([9, number])) for number in range(12)]
-    moment = sample_moment(len(model.shape.expression_sd), np.random.default_rng(9))
+    moment = sample_moment(model, np.random.default_rng(9))
     return [moment_texture(person, moment, model).clip(0, 1) for person in people]
 
 

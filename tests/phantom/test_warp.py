@@ -78,7 +78,7 @@ def test_the_picture_is_where_the_landmarks_are(place: Studio, mean: Points, lan
     rng = np.random.default_rng(landmark)
     amounts = np.clip(rng.normal(0.0, 1.0, len(AXES)), -2, 2)
     warp = face_warp(mean, place.axes.displacement(amounts))
-    moment = replace(sample_moment(4, rng), noise=0.0, backdrop=np.zeros(3))
+    moment = replace(sample_moment(place.model, rng), noise=0.0, backdrop=np.zeros(3))
     y, x = np.mgrid[:CANVAS, :CANVAS]
     spot = np.exp(-((x - mean[landmark, 0]) ** 2 + (y - mean[landmark, 1]) ** 2) / 2 / 2.0**2)
     layers = np.stack([spot, spot, spot, np.zeros_like(spot)]).astype(np.float32)

@@ -62,7 +62,9 @@ def raw(faces: Sequence[ShownFace | Refusal]) -> list[bytes]:
 
 def kept_groups(rows: Floats, space: KeptSpace = SPACE) -> list[list[int]]:
     """Photos whose shown rows (n, D) agree on every kept axis: those of one group."""
-    groups: dict[tuple[float, ...], list[int]] = {}
-    for photo, place in enumerate(space.coordinates(rows).round(3)):
-        groups.setdefault(tuple(place + 0.0), []).append(photo)
-    return list(groups.values())
+    places, groups = space.coordinates(rows), list[list[int]]()
+    for photo, place in enumerate(places):
+        mates = [group for group in groups if np.abs(places[group[0]] - place).max() < 1e-4]
+        assert len(mates) < 2
+        mates[0].append(photo) if mates else groups.append([photo])
+    return groups

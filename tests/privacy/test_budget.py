@@ -18,12 +18,14 @@ SD = np.array([0.5, 1.0, 2.0, 3.0])
 
 
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=4))
-def test_expression_is_clipped_and_rounded_to_half_sds(values: list[float]) -> None:
+def test_expression_is_clipped_and_rounded_to_steps(values: list[float]) -> None:
     units = quantize_expression(np.array(values), SD) / SD
-    assert np.array_equal(units * 2, np.rint(units * 2))
-    assert np.abs(units).max() <= 1.5
+    assert set(units.tolist()) <= {-1.5, 0.0, 1.5}
     inside = np.abs(np.array(values) / SD) <= 1.5
-    assert (np.abs(units - np.array(values) / SD)[inside] <= 0.25 + 1e-12).all()
+    assert (np.abs(units - np.array(values) / SD)[inside] <= 0.75 + 1e-12).all()
+    halves = quantize_expression(np.array(values), SD, 1.5, 0.5) / SD
+    assert np.array_equal(halves * 2, np.rint(halves * 2))
+    assert (np.abs(halves - np.array(values) / SD)[inside] <= 0.25 + 1e-12).all()
     assert np.array_equal(quantize_expression(units * SD, SD), units * SD)  # idempotent
 
 
@@ -32,9 +34,9 @@ def test_expression_bits_count_the_values_that_occur() -> None:
     grid = itertools.product(np.linspace(-5, 5, 101), repeat=2)
     seen = {quantize_expression(np.array(point), np.ones(2), 1.0, 0.5).tobytes() for point in grid}
     assert math.log2(len(seen)) == pytest.approx(budget.bits(2))
-    assert ExpressionBudget().bits(4) == pytest.approx(2 * math.log2(7))
-    assert ExpressionBudget(directions=4).bits(4) == pytest.approx(4 * math.log2(7))
-    assert ExpressionBudget(directions=4).bits(3) == pytest.approx(3 * math.log2(7))
+    assert ExpressionBudget().bits(6) == pytest.approx(4 * math.log2(3))
+    assert ExpressionBudget(directions=2, step=0.5).bits(6) == pytest.approx(2 * math.log2(7))
+    assert ExpressionBudget().bits(3) == pytest.approx(3 * math.log2(3))
     assert ExpressionBudget(keep=False).bits(4) == 0.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -53,16 +54,21 @@ def test_a_forecast_is_what_the_release_of_the_same_rows_gives(people: int, phot
 
 
 def test_named_is_the_rate_of_whoever_knows_the_groups() -> None:
-    """A guess among the people of the output's group, tried."""
+    """Of an output's group the one with most photos is named; a class of seven, one of whom has three, is a group."""
     given = cohort(70, 2)
-    plan = forecast_cohort(given, SPACE, 11)
-    group = joint_k_same(given.rows, given.owners, None, SPACE, 11).group
-    rng, hits, tries = np.random.default_rng(2), 0, 0
+    labels = ["common"] * 140 + ["rare"] * 9
+    rare = cohort(9, seed=4)
+    owners = [*given.owners, *(f"rare {max(0, number - 2)}" for number in range(9))]
+    everybody = Cohort(np.concatenate([given.rows, rare.rows]), owners, labels)
+    plan = forecast_cohort(everybody, SPACE, 11)
+    group = joint_k_same(everybody.rows, owners, labels, SPACE, 11).group
+    rates = []
     for photo in np.flatnonzero(group >= 0):
-        crowd = sorted({given.owners[other] for other in np.flatnonzero(group == group[photo])})
-        hits += sum(crowd[guess] == given.owners[photo] for guess in rng.integers(len(crowd), size=100))
-        tries += 100
-    assert plan.named == pytest.approx(hits / tries, abs=4 * math.sqrt(plan.named / tries))
+        crowd = Counter(owners[other] for other in np.flatnonzero(group == group[photo]))
+        rates.append(max(crowd.values()) / crowd.total())
+    assert rates[-1] == 3 / 9
+    assert plan.named == pytest.approx(float(np.mean(rates)))
+    assert plan.named != pytest.approx(1 / 11, rel=0.01)
 
 
 def few_dark(dark: int, light: int, labels: list[str] | None = None) -> Cohort:

@@ -71,7 +71,21 @@ def test_kept_axes_get_the_spread_of_the_cohort_but_never_more_than_the_populati
     means = np.array([rows[joint.group == number].mean(axis=0) for number in joint.group])
     cohort, squeezed = (rows @ SPACE.axes.T).std(axis=0), (means @ SPACE.axes.T).std(axis=0)
     assert np.allclose(after, np.maximum(squeezed, np.minimum(cohort, 1.0)))  # what is wider already is not squeezed
+    assert joint.gains.max() < 3
     assert (after > squeezed + 0.01).any() == (scale < 1)
+
+
+def test_a_mean_that_says_little_of_its_members_is_not_stretched_as_if_it_did() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.multivariate_normal(SPACE.mean, SPACE.covariance, 40)
+    coordinates = SPACE.coordinates(rows)
+    half = np.arange(40) % 2 == 0
+    gap = coordinates[half].mean(axis=0) - coordinates[~half].mean(axis=0)
+    rows[half] -= 0.99 * SPACE.pull @ gap  # two groups that hardly differ on any axis
+    joint = joint_k_same(rows, [f"s{i}" for i in range(40)], ["even" if even else "odd" for even in half], SPACE, 20)
+    assert len(joint.middle) == 2
+    assert np.allclose(joint.gains, 3.0)
+    assert np.abs(SPACE.coordinates(joint.middle) - coordinates.mean(axis=0)).max() < 1.0
 
 
 def test_stretched_groups_are_no_stranger_than_people() -> None:

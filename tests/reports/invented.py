@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 from scipy.stats import beta, norm
 
-from ganonym.evaluate.assessment import (
-    Assessment,
+from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.findings import (
     Control,
     Counts,
     Crowd,

@@ -18,7 +18,7 @@ from ganonym.errors import UsageError
 from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.metrics.ranking import Trials, trials_of
-from ganonym.evaluate.report.files import read_assessment, salted, to_json, trials_file, write_assessment
+from ganonym.evaluate.report.files import salted, to_json, trials_file, write_assessment
 from ganonym.evaluate.scores import Scores
 
 SALT = bytes(range(32))
@@ -27,7 +27,7 @@ SALT = bytes(range(32))
 def test_an_assessment_survives_the_file(tmp_path: Path) -> None:
     before = invented()
     write_assessment(tmp_path / "out" / "assessment.json", before)
-    assert read_assessment(tmp_path / "out") == before == read_assessment(tmp_path / "out" / "assessment.json")
+    assert Assessment.load(tmp_path / "out") == before == Assessment.load(tmp_path / "out" / "assessment.json")
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["assessment.json"]
 
 
@@ -62,13 +62,13 @@ def test_broken_files_are_told(tmp_path: Path, change: object, said: str) -> Non
     path = tmp_path / "assessment.json"
     path.write_bytes(change(to_json(invented())))  # type: ignore[operator]
     with pytest.raises(UsageError, match=said) as told:
-        read_assessment(path)
+        Assessment.load(path)
     assert str(path) in told.value.message
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
-        read_assessment(tmp_path / "nowhere")
+        Assessment.load(tmp_path / "nowhere")
 
 
 def test_the_schema_knows_every_field() -> None:

@@ -35,7 +35,7 @@ def synthesizer() -> Synthesizer:
 def face(synthesizer: Synthesizer) -> PrivateFace:
     shape = synthesizer.model.shape
     identity = sample_identity(shape, np.random.default_rng(8))
-    return PrivateFace(to_canvas(join(identity, np.zeros(4), shape)), 2, "female", 35.0, 12345)
+    return PrivateFace(to_canvas(join(identity, np.zeros(len(shape.expression_sd)), shape)), 2, "female", 35.0, 12345)
 
 
 def test_equal_faces_give_equal_bytes_whatever_came_before(synthesizer: Synthesizer, face: PrivateFace) -> None:
@@ -138,7 +138,7 @@ def of_tone(face: PrivateFace, tone: int) -> list[PrivateFace]:
 def test_nothing_in_a_surrogate_is_green(synthesizer: Synthesizer, face: PrivateFace) -> None:
     """Smiling dark faces are where teeth and lips turned teal."""
     shape = synthesizer.model.shape
-    smiling = to_canvas(join(np.zeros(len(shape.identity_sd)), 2 * shape.expression_sd * np.eye(4)[0], shape))
+    smiling = to_canvas(join(np.zeros(len(shape.identity_sd)), 2 * shape.expression_sd * np.eye(6)[0], shape))
     for each in of_tone(replace(face, points=smiling), 5):
         red, green, _ = (surrogate_condition(each, synthesizer.model)[:3] + 1) / 2
         assert (red - 0.95 * green)[surrogate_condition(each, synthesizer.model)[3] > 0].min() > -1e-4

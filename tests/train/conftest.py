@@ -26,8 +26,9 @@ def training_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(PEOPLE):
         rng = np.random.default_rng([31, number])
         person = sample_person(model, rng)
-        for expression, amount in (("neutral", 0.0), ("smiling", 1.8)):
-            moment = replace(sample_moment(4, rng), expression=np.array([amount, 0.0, 0.0, 0.0]), yaw=0.0, pitch=0.0)
+        for expression, amount in (("neutral", 0.0), ("smiling", 0.9)):
+            strength = amount * model.expressions["happy"] + rng.normal(0.0, 0.2, len(model.shape.expression_sd))
+            moment = replace(sample_moment(model, rng), expression=strength, yaw=0.0, pitch=0.0)
             name = f"{number:02d}-{expression}.png"
             Image.fromarray(take_photo(person, moment, model, rng)).save(folder / name)
             age = "" if number == 0 else str(person.age)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_the_condition_of_a_photo_shows_the_photo_without_its_detail(
 
 def test_a_target_takes_the_light_of_its_condition_and_keeps_its_detail(model: AppearanceModel) -> None:
     rng = np.random.default_rng(2)
-    face = surrogate_condition(sampled_face(model, rng), model)
+    face = surrogate_condition(replace(sampled_face(model, rng), tone=1), model)
     mask = face[3] > 0.99
     detail = 0.05 * torch.from_numpy(rng.standard_normal((3, 256, 256)).astype(np.float32))
     darker = 0.8 * (face[:3].clamp(-0.7, 0.7) + 1) - 1 + detail
@@ -130,10 +131,13 @@ def test_half_of_the_crops_lie_around_an_eye_or_the_mouth() -> None:
     np.testing.assert_allclose(near.mean(axis=0), expected, atol=4 * np.sqrt(0.25 / 3000))
 
 
-def test_sampled_faces_are_what_the_mechanisms_release(model: AppearanceModel) -> None:
-    for number in range(20):
-        face = sampled_face(model, np.random.default_rng(number))
-        steps = split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd
-        np.testing.assert_allclose(steps * 2, np.round(steps * 2), atol=1e-4)
-        assert np.abs(steps).max() < 2.001
-        assert (face.sex, face.age) == (None, None)
+def test_sampled_faces_are_of_everybody(model: AppearanceModel) -> None:
+    faces = [sampled_face(model, np.random.default_rng(number)) for number in range(40)]
+    strengths = [split(from_canvas(face.points), model.shape)[1] / model.shape.expression_sd for face in faces]
+    assert np.abs(strengths).max() < 3.001
+    assert np.std(strengths, axis=0).min() > 0.25
+    assert {face.sex for face in faces} == {"female", "male"}
+    ages = [face.age for face in faces if face.age is not None]
+    assert len(ages) == 40
+    assert min(ages) < 12
+    assert max(ages) > 60

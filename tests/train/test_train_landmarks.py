@@ -17,7 +17,6 @@ from ganonym.faces.appearance import load_appearance, warp_points
 from ganonym.faces.landmark_network import MIRROR
 from ganonym.faces.shape import load_shape, to_canvas
 from ganonym.types import LANDMARKS
-from ganonym_train.appearance import MIRROR as MIRROR_OF_APPEARANCE
 from ganonym_train.landmark_sources import (
     DEFINED,
     SIDE,
@@ -31,6 +30,7 @@ from ganonym_train.landmark_sources import (
 )
 from ganonym_train.landmark_views import Bending, compressed, crops_through, photographed, sample_bending, to_unit
 from ganonym_train.landmarks import BATCH, LandmarkRecipe, train_landmarks
+from ganonym_train.shape_fit import MIRROR as MIRROR_OF_APPEARANCE
 
 WIDTHS = (8, 8, 8, 8)
 

@@ -34,6 +34,8 @@ from ganonym_train.pairs import BATCH_PATTERN, Faces
 
 # Gradients longer than this are shortened to it: far above what ordinary steps have.
 LONGEST = 10.0
+# Steps over which the rate of a generator that can draw already rises, since a new critic would lead it astray.
+CRITIC_LEARNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class Recipe:
     """Everything that decides the weights, beside the data. `images` is the number of training items seen in all.
 
     `batch` items make a step of one process; of each item the networks see two crops. The learning rates fall to a
-    tenth over the last third of `images`, so a run resumed with more `images` follows another schedule. The weights
-    ship in the default widths only.
+    tenth over the last third of `images`, so a run resumed with more `images` follows another schedule. With `start`,
+    weights of a generator, learning begins there, slowly while the critic knows nothing. The weights ship in the
+    default widths only.
     """
 
     images: int = 7_200
@@ -60,6 +63,7 @@ class Recipe:
     discriminator_width: int = 48
     bfloat16: bool = True
     workers: int = 1
+    start: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def take_step(
 ) -> None:
     """One step at `share` of the learning rates; the value of each term goes into `terms`."""
     recipe, state = trainer.recipe, trainer.state
-    set_rate(state.generator_optimizer, recipe.generator_rate * share)
+    begun = 1.0 if recipe.start is None else min(1.0, step / CRITIC_LEARNS)
+    set_rate(state.generator_optimizer, recipe.generator_rate * share * begun)
     set_rate(state.discriminator_optimizer, recipe.discriminator_rate * share)
     state.generator_optimizer.zero_grad(set_to_none=True)
     state.discriminator_optimizer.zero_grad(set_to_none=True)

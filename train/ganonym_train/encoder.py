@@ -17,13 +17,13 @@ from torch.nn import functional
 
 from ganonym.errors import UsageError
 from ganonym.faces.align import crop, similarity
-from ganonym.faces.appearance import AppearanceModel, load_appearance, warp_points
+from ganonym.faces.appearance import AppearanceModel, expression_effect, load_appearance, rgb_of, warp_points
 from ganonym.faces.condition import face_mask, part_maps
 from ganonym.faces.encoder import CORNER, NEUTRAL, SIDE, WIDTHS, Encoder
 from ganonym.faces.shape import join, normalize, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
 from ganonym.phantom.people import sample_person
-from ganonym.phantom.photos import turned
+from ganonym.phantom.photos import sample_expression, turned
 from ganonym.types import CANVAS, Floats
 from ganonym_train.loop import Steps, descend, export_half, resume, run_steps, set_rate
 from ganonym_train.photographs import training_photographs
@@ -133,18 +133,16 @@ def virtual_pairs(people: int, model: AppearanceModel, rng: np.random.Generator)
 
     Identity is shape and the whole texture residual; expression, a small pose and the camera's place differ.
     """
-    directions = len(model.shape.expression_sd)
     points, coefficients = [], []
     for _ in range(people):
         person = sample_person(model, rng)
         for _ in range(2):
-            expression = np.clip(rng.normal(0.0, 1.0, directions), -2.0, 2.0)
+            expression = sample_expression(model, rng)[1]
             shape = to_canvas(join(person.identity, expression * model.shape.expression_sd, model.shape))
             points.append(turned(shape, *np.clip(rng.normal(0.0, (4.0, 2.5)), -10, 10)))
-            effect = model.attribute_effect[:, :directions] @ (expression / model.attribute_sd[:directions])
-            coefficients.append(person.texture + effect)
+            coefficients.append(person.texture + expression_effect(expression, model))
     basis = model.texture_basis.reshape(len(model.texture_basis), -1)
-    textures = np.stack(coefficients).astype(np.float32) @ basis + model.texture_mean.reshape(-1)
+    textures = rgb_of(np.stack(coefficients).astype(np.float32) @ basis + model.texture_mean.reshape(-1))
     # A box of 2 × 2 pixels before every second pixel is taken, as the encoder's input is made; it moves the grid by ½.
     sources = torch.zeros(len(textures), CANVAS * CANVAS, 4)
     sources[:, model.raster.pixels, :3] = torch.from_numpy(textures.reshape(len(textures), -1, 3)).clamp(0, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganonym.errors import UsageError
@@ -95,6 +96,8 @@ def _begin(recipe: Recipe, device: torch.device, images: int) -> Checkpoint:
     generator = Generator(recipe.generator_widths).to(device).to(memory_format=torch.channels_last)
     discriminator = Discriminator(recipe.discriminator_width).to(device).to(memory_format=torch.channels_last)
     generator.apply(_initialise)
+    if recipe.start is not None:
+        generator.load_state_dict({name: value.float() for name, value in load_file(recipe.start).items()})
     average.load_state_dict(generator.state_dict())
     return Checkpoint(
         generator,

@@ -131,7 +131,7 @@ def sampled_points(model: AppearanceModel, rng: np.random.Generator) -> tuple[Po
 def _texture(expression: Floats, model: AppearanceModel, rng: np.random.Generator) -> Floats:
     sex: Sex = "female" if rng.random() < 0.5 else "male"
     scores, _ = attributes(
-        expression * model.shape.expression_sd, int(rng.integers(TONES)), sex, float(rng.integers(18, 81)), model
+        expression * model.shape.expression_sd, int(rng.integers(TONES)), sex, float(rng.integers(1, 86)), model
     )
     return sample_texture(scores, model, rng, spread=1.0)[: int(rng.integers(16, len(model.texture_basis) + 1))]
 

@@ -25,7 +25,6 @@ from ganonym.faces.align import apply, crop
 from ganonym.faces.appearance import (
     AppearanceModel,
     project_texture,
-    sample_identity,
     texture_image,
     texture_of,
     warp_points,
@@ -35,11 +34,14 @@ from ganonym.faces.coordinates import COMPONENTS
 from ganonym.faces.hair import fill_hidden, hidden_by_hair
 from ganonym.faces.shape import join, to_canvas
 from ganonym.faces.warp import backward_map, rasterize, sample
+from ganonym.phantom.people import sample_person
+from ganonym.phantom.photos import sample_expression
 from ganonym.synthesis.synthesizer import surrogate_condition
-from ganonym.types import CANVAS, TONES, Floats, Points, PrivateFace
-from ganonym_train.appearance import MIRROR, extract_texture, photo_warp_points
+from ganonym.types import CANVAS, Floats, Points, PrivateFace
 from ganonym_train.distributed import Ranks
 from ganonym_train.photographs import daylight, training_photographs
+from ganonym_train.shape_fit import MIRROR
+from ganonym_train.texture_fit import extract_texture, photo_warp_points
 
 JITTER = 0.25
 REAL, MORPH = 5, 1  # of each 8 items; the rest are samples
@@ -159,10 +161,11 @@ def crops_of(item: Item, rng: np.random.Generator) -> list[Item]:
 
 
 def sampled_face(model: AppearanceModel, rng: np.random.Generator) -> PrivateFace:
-    """A privatized face as the mechanisms make them: a sampled identity, a quantized expression, coarse attributes."""
-    steps = np.clip(np.round(rng.standard_normal(len(model.shape.expression_sd)) * 2) / 2, -2, 2)
-    points = to_canvas(join(sample_identity(model.shape, rng), steps * model.shape.expression_sd, model.shape))
-    return PrivateFace(points, int(rng.integers(TONES)), None, None, int(rng.integers(2**62)))
+    """A privatized face of nobody, as the mechanisms make them: anybody's shape, an expression, coarse attributes."""
+    person = sample_person(model, rng)
+    expression = sample_expression(model, rng)[1] * model.shape.expression_sd
+    points = to_canvas(join(person.identity, expression, model.shape))
+    return PrivateFace(points, person.tone, person.sex, person.age, int(rng.integers(2**62)))
 
 
 def _jittered(coefficients: Floats, model: AppearanceModel, rng: np.random.Generator) -> Floats:

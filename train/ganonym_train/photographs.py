@@ -12,6 +12,7 @@ from ganonym.faces.find import find_faces, reading_backends
 from ganonym.faces.light import in_daylight
 from ganonym.photos.decode import read_photo
 from ganonym.types import RGB, Points, Sex
+from ganonym_train.left_out import reason_to_leave_out
 
 TRAINING_SETS = ("london", "synthetic", "generated", "emotions")
 SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
@@ -20,11 +21,11 @@ COLUMNS = {"path", "set", "subject", "expression", "sex", "age"}
 
 @dataclass(frozen=True, slots=True)
 class TrainingPhoto:
-    """One photograph with its landmarks and the attributes its manifest states."""
+    """One photograph with its landmarks and what its manifest states; `expression` is "" where it states none."""
 
     name: str
     subject: str
-    smiling: bool
+    expression: str
     sex: Sex | None
     age: float | None
     rgb: RGB
@@ -34,7 +35,8 @@ class TrainingPhoto:
 def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
     """Photos of the training sets in `folder`, whose manifest.csv has columns path, set, subject, expression, sex, age.
 
-    Photos in which no face is found are left out. Raises UsageError without such a manifest.
+    Photos in which no face is found, or that are unfit to learn from (`ganonym_train.left_out`), are left out. Raises
+    UsageError without such a manifest.
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
@@ -51,11 +53,11 @@ def training_photographs(folder: Path) -> Iterator[TrainingPhoto]:
     for row in rows:
         rgb, _ = read_photo(folder, row["path"])
         faces = find_faces(rgb, detector, landmarks)
-        if faces:
+        if faces and reason_to_leave_out(row["path"], rgb, faces[0].points) is None:
             yield TrainingPhoto(
                 name=row["path"],
                 subject=row["subject"],
-                smiling=row["expression"] == "smiling",
+                expression=row["expression"],
                 sex=SEXES.get(row["sex"]),
                 age=float(row["age"]) if row["age"] else None,
                 rgb=rgb,

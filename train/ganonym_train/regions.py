@@ -13,8 +13,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ganonym.classify.crops import REGIONS
+from ganonym.classify.learner import CPU, Arrays
 from ganonym.classify.learning.fit import Schedule
-from ganonym.classify.system import CPU, Arrays
 from ganonym.classify.systems.deepgestalt import DeepGestalt, descriptors
 from ganonym.errors import UsageError
 from ganonym.weights import read_tensors

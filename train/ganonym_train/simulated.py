@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from ganonym.classify.cohort import embedded, gather
+from ganonym.classify.cohort import gather
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
 from ganonym.classify.learning.tabular import Discriminant, save_reference
+from ganonym.classify.look import embedded
 from ganonym.errors import UsageError
 from ganonym.faces.shape import load_shape, normalize
 from ganonym.phantom.cohort import CONTROL, phantom_shapes

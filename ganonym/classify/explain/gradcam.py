@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
+from ganonym.classify.learner import Arrays
 from ganonym.classify.networks.iresnet import IResNet, iresnet_of, normalised
-from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.faces.align import apply, invert
 from ganonym.types import RGB, Floats, Points

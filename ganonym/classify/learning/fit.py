@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.learner import CPU, Course
 from ganonym.classify.progress import report
-from ganonym.classify.system import CPU, Course
 from ganonym.errors import EnvironmentFault
 
 LossOf: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganonym.classify.case import Case
-from ganonym.classify.system import Inputs
+from ganonym.classify.learner import Inputs
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

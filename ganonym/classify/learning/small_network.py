@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.learner import Inputs, Predictor
 from ganonym.classify.learning.fit import descend
-from ganonym.classify.system import Inputs, Predictor
 from ganonym.types import LUMA, Floats
 
 DIRECTIONS, CELL = 8, 4

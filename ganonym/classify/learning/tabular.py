@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from ganonym.classify.system import Arrays, Inputs, Trained
+from ganonym.classify.learner import Arrays, Inputs, Trained
 from ganonym.errors import EnvironmentFault
 from ganonym.types import Floats
 from ganonym.weights import read_tensors, verified_path

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Calls
+from ganonym.classify.learner import Calls
 from ganonym.statistics.intervals import ROUNDS, Estimate, Statistic, subject_bootstrap
 from ganonym.types import Floats
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganonym.classify.learner import Arrays
 from ganonym.classify.learning.fit import dropped
 from ganonym.classify.progress import report
-from ganonym.classify.system import Arrays
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors
 

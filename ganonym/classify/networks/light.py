@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganonym.classify.system import Inputs
+from ganonym.classify.learner import Inputs
 from ganonym.errors import EnvironmentFault, UsageError
 
 Factory: TypeAlias = Callable[[tuple[int, ...]], nn.Module]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ganonym.classify.cohort import Portrait
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import FaceEncoder, OnnxEncoder, TrainedEncoder, read_encoder
+from ganonym.classify.learner import CPU, Arrays
 from ganonym.classify.model_folder import Model, digest, foundation_of, load_model
 from ganonym.classify.retrieval.ranking import Encodings
-from ganonym.classify.system import CPU, Arrays
 from ganonym.classify.systems.gestaltmatcher import TrainedGestalt
 from ganonym.classify.systems.margin import TrainedMargin
 from ganonym.errors import EnvironmentFault, UsageError

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import FOLDS, cross_validated, subject_folds, subjects_of
+from ganonym.classify.learner import Inputs, Learner, Predictor
 from ganonym.classify.metrics.binary import area
-from ganonym.classify.system import Inputs, Learner, Predictor
 from ganonym.errors import UsageError
 from ganonym.statistics.intervals import FEW, ROUNDS, Estimate, Model
 from ganonym.types import Floats, Progress

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.system import Inputs, Learner
+from ganonym.classify.learner import Inputs, Learner
 from ganonym.errors import UsageError
 from ganonym.types import Floats
 

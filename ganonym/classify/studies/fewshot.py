@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ganonym.classify.case import Classed, people_of
-from ganonym.classify.cohort import Cohort, embedded
+from ganonym.classify.cohort import Cohort
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.fewshot.episodes import Shape
 from ganonym.classify.fewshot.learners import Compared, check_episodes, compare
+from ganonym.classify.look import embedded
 from ganonym.classify.progress import heard
 from ganonym.classify.retrieval.protocol import FREQUENT
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, device_of, gathered, reasons_of

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ganonym.classify.case import Case, roster
 from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learner import Arrays
 from ganonym.classify.model_folder import Model
 from ganonym.classify.retrieval import encode as members
 from ganonym.classify.retrieval.encode import VARIANTS
@@ -24,7 +25,6 @@ from ganonym.classify.studies.study import (
     reasons_of,
     remembered,
 )
-from ganonym.classify.system import Arrays
 from ganonym.errors import UsageError
 from ganonym.faces.cache import FaceCache
 from ganonym.types import Payload, Progress

@@ -11,13 +11,13 @@ from pathlib import Path
 from ganonym.classify.case import Classed, Roster, check_folds, check_two, people_of
 from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.cross_validation import Rated, Tempered, cross_validated, rated, tempered
+from ganonym.classify.learner import Learner
 from ganonym.classify.metrics.rates import fit_temperature, logits
 from ganonym.classify.model_folder import Card, check_new, keep_model, learned_model
 from ganonym.classify.model_key import key_place
 from ganonym.classify.recipe import Chosen
 from ganonym.classify.studies.model import check_key, key_of, opened, unchecked
 from ganonym.classify.studies.study import UNHEARD, Remark, Study, chosen, fold_remarks, gathered, reasons_of
-from ganonym.classify.system import Learner
 from ganonym.errors import UsageError
 from ganonym.types import Floats, Payload, Progress
 

@@ -21,10 +21,11 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop, arcface_matrix
 from ganonym.classify.explain.gradcam import Sight
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, fit, home, inverse_weights, seeded
+from ganonym.classify.look import by_photo, pictured
 from ganonym.classify.networks.zoo import (
     Architecture,
     Pretrained,
@@ -36,7 +37,7 @@ from ganonym.classify.networks.zoo import (
     prepared,
     skeleton,
 )
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Rate, System, whole
+from ganonym.classify.system import Configuration, Epochs, Rate, System, whole
 from ganonym.errors import UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -23,12 +23,13 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn import functional
 
-from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import REGIONS, RegionCrops
 from ganonym.classify.explain.gradcam import Sight
+from ganonym.classify.learner import CPU, Arrays, Course, Inputs
 from ganonym.classify.learning.fit import Augmentation, Schedule, altered_regions, fit, gestalt_weights, home, seeded
+from ganonym.classify.look import by_photo, pictured
 from ganonym.classify.networks.casia import Casia
-from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Course, Epochs, Inputs, Rate, System
+from ganonym.classify.system import Batch, Configuration, Epochs, Rate, System
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -9,10 +9,11 @@ from importlib.metadata import EntryPoint
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ARCFACE_SIDE, ArcFaceCrop
 from ganonym.classify.explain.gradcam import Sight
-from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Learner, Predictor, System
+from ganonym.classify.learner import CPU, Arrays, Inputs, Learner, Predictor
+from ganonym.classify.look import by_photo, pictured
+from ganonym.classify.system import Configuration, System
 from ganonym.classify.systems import maker_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points

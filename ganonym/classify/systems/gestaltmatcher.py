@@ -24,14 +24,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
 from ganonym.classify.explain.gradcam import Sight, through_recognizer
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, altered_photos, dropped, fit, gestalt_weights, home, seeded
+from ganonym.classify.look import by_photo, pictured
 from ganonym.classify.networks.iresnet import IResNet, form_of, iresnet_of, normalised
 from ganonym.classify.progress import report
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System
+from ganonym.classify.system import Configuration, Epochs, System
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator
 from torch import Tensor, nn
 
-from ganonym.classify.cohort import by_photo, pictured
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.encoders import checked
 from ganonym.classify.explain.gradcam import Sight, through_recognizer
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, fit, seeded
 from ganonym.classify.learning.heads import WEIGHTS, ArcFace, CosFace, Head, Softmax
+from ganonym.classify.look import by_photo, pictured
 from ganonym.classify.networks.iresnet import (
     IResNet,
     IResNetForm,
@@ -33,7 +34,7 @@ from ganonym.classify.networks.iresnet import (
     normalised,
     published,
 )
-from ganonym.classify.system import CPU, Arrays, Batch, Configuration, Epochs, Inputs, Rate, System, whole
+from ganonym.classify.system import Batch, Configuration, Epochs, Rate, System, whole
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ganonym.classify.cohort import PhotoLook, Portrait, by_photo
+from ganonym.classify.cohort import Portrait
 from ganonym.classify.explain.gradcam import Sight, no_sight
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.tabular import NAMES, Forest, grown
+from ganonym.classify.look import PhotoLook, by_photo
 from ganonym.classify.measurement.lengths import MEASUREMENTS, RATIOS, measurements, pairwise_ratios
-from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Strength, System, SystemMethod
+from ganonym.classify.system import Configuration, Strength, System, SystemMethod
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points
 

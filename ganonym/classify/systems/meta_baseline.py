@@ -19,8 +19,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.cohort import by_photo
-from ganonym.classify.cohort import embedded as embedding
 from ganonym.classify.explain.gradcam import Sight, through_embeddings
 from ganonym.classify.fewshot.episodes import (
     EpisodeScore,
@@ -32,7 +30,10 @@ from ganonym.classify.fewshot.episodes import (
     draw,
     pool,
 )
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, fit, seeded
+from ganonym.classify.look import by_photo
+from ganonym.classify.look import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Projection,
@@ -45,7 +46,7 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
+from ganonym.classify.system import Configuration, Epochs, System, Width
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault
 from ganonym.types import RGB, Floats, Points

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganonym.classify.cohort import by_photo
-from ganonym.classify.cohort import embedded as embedding
 from ganonym.classify.explain.gradcam import Sight, through_embeddings
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.heads import OrdinalHead, coral_loss, level_probabilities
+from ganonym.classify.look import by_photo
+from ganonym.classify.look import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
@@ -33,7 +34,7 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, System, Width
+from ganonym.classify.system import Configuration, Epochs, System, Width
 from ganonym.errors import EnvironmentFault
 from ganonym.statistics.intervals import Statistic
 from ganonym.types import RGB, Floats, Points

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganonym.classify.cohort import Cohort, PhotoLook, Seen
-from ganonym.classify.cohort import embedded as embedding
+from ganonym.classify.cohort import Cohort, Seen
 from ganonym.classify.explain.gradcam import Sight, through_embeddings
+from ganonym.classify.learner import CPU, Arrays, Inputs
 from ganonym.classify.learning.fit import Schedule, fit, inverse_weights, seeded
 from ganonym.classify.learning.metadata import (
     ITEMS,
@@ -34,6 +34,8 @@ from ganonym.classify.learning.metadata import (
     unknown,
     with_ancestry,
 )
+from ganonym.classify.look import Look, PhotoLook
+from ganonym.classify.look import embedded as embedding
 from ganonym.classify.networks.light import (
     Factory,
     Light,
@@ -46,7 +48,7 @@ from ganonym.classify.networks.light import (
     to_tensor,
     training,
 )
-from ganonym.classify.system import CPU, Arrays, Configuration, Epochs, Inputs, Look, System, Width
+from ganonym.classify.system import Configuration, Epochs, System, Width
 from ganonym.classify.systems.prototypes import softmax_of
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ganonym.classify.cohort import by_photo
-from ganonym.classify.cohort import embedded as embedding
 from ganonym.classify.explain.gradcam import Sight, through_embeddings
 from ganonym.classify.fewshot.episodes import class_means, cosines
-from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, System
+from ganonym.classify.learner import CPU, Arrays, Inputs
+from ganonym.classify.look import by_photo
+from ganonym.classify.look import embedded as embedding
+from ganonym.classify.system import Configuration, System
 from ganonym.errors import EnvironmentFault
 from ganonym.types import RGB, Floats, Points
 

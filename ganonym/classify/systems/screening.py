@@ -19,14 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganonym.classify.cohort import by_photo
-from ganonym.classify.cohort import embedded as embedding
 from ganonym.classify.cross_validation import FOLDS, Fold, subject_folds, subjects_of
 from ganonym.classify.explain.gradcam import Sight, through_embeddings
+from ganonym.classify.learner import CPU, Arrays, Inputs, Method, Trained
+from ganonym.classify.look import by_photo
+from ganonym.classify.look import embedded as embedding
 from ganonym.classify.progress import report
 from ganonym.classify.screening.rates import TERMS, Called, Screened, Terms, check_groups, rated
 from ganonym.classify.screening.threshold import Rule, check_dealt, choose_threshold
-from ganonym.classify.system import CPU, Arrays, Configuration, Inputs, Method, Strength, System, Trained
+from ganonym.classify.system import Configuration, Strength, System
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.types import RGB, Floats, Points, Pose
 

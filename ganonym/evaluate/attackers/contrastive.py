@@ -3,23 +3,24 @@
 After Lorenz et al. 2025 (arXiv 2504.05849), who name people behind outputs of conditioned diffusion by a network that
 brings an original and its outputs together and everybody else's apart (Chen et al. 2020). Here two linear maps of
 readings, one a side, take the network's place: a few hundred pairs are too few for more, and processors suffice. They
-start from the directions in which both sides correlate (canonical correlation) and keep the weights that did best on
-people left out. As there, it is tried with one, five and all references: originals that are held of each candidate.
+start from the directions in which both sides correlate (canonical correlation), or from every coordinate as it comes
+through, and keep the weights that did best on people left out. As there, it is tried with one, five and all references:
+originals that are held of each candidate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.adapted import FEWEST_SUBJECTS, whole_pairs
-from ganonym.evaluate.attackers.attacker import Approach, Lesson, Templates, View, cosine_rows, finite
-from ganonym.evaluate.attackers.readings import Principal, ReadingView, principal
+from ganonym.evaluate.attackers.attacker import Approach, Lesson, Rows, Templates, View, cosine_rows, finite
+from ganonym.evaluate.attackers.readings import Principal, ReadingView, leading_of, principal, two_sides
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Photos, Scores, first_and_rest
 from ganonym.types import Floats
@@ -33,6 +34,7 @@ MOST = 1000  # pairs contrasted in one step
 HELD_OUT = 4
 """One subject in so many is left out of training, to choose when to stop."""
 READINGS = ReadingView()
+Sides: TypeAlias = tuple[Principal, Principal]
 _WORDS = {1: "one reference", 5: "five references", None: "all references"}
 
 
@@ -78,13 +80,12 @@ class Contrastive:
         """Both maps. Raises UsageError when released photos of too few other people are there to learn from."""
         whole = whole_pairs(lesson, self.name, FEWEST_SUBJECTS)
         person = np.unique(np.array(lesson.subjects, dtype=np.str_)[whole], return_inverse=True)[1]
-        before, after = principal(lesson.originals[whole]), principal(lesson.released[whole])
-        one, other = before(lesson.originals[whole]), after(lesson.released[whole])
-        taught = person % HELD_OUT != 0
-        left, lengths, right = np.linalg.svd(one[taught].T @ other[taught] / taught.sum(), full_matrices=False)
-        strength = np.sqrt(np.minimum(lengths[:SPACE], 1.0))
-        maps = _trained((left[:, :SPACE] * strength, right[:SPACE].T * strength), (one, other), person, self.seed)
-        return TwoMaps(before, after, *maps)
+        before, after = lesson.originals[whole], lesson.released[whole]
+        starts = (
+            _correlated((principal(before), principal(after)), before, after, person),
+            _through(two_sides(before, after, leading_of(self.view)), before, after, person),
+        )
+        return min((_trained(start, before, after, person, self.seed) for start in starts), key=lambda made: made[0])[1]
 
     def scores(self, photos: Photos, settings: Collection[str]) -> Iterator[Scores]:
         """Outputs against references of every subject. Raises UsageError when too few people or photos are there.
@@ -136,15 +137,31 @@ def _units(rows: Floats) -> Floats:
     return np.asarray(whole / np.where(length > 0, length, 1.0))
 
 
-def _trained(
-    start: tuple[Floats, Floats], sides: tuple[Floats, Floats], person: NDArray[np.intp], seed: int
-) -> tuple[Floats, Floats]:
-    """The maps that did best on people left out, those at the `start` included."""
+def _correlated(sides: Sides, before: Rows, after: Rows, person: NDArray[np.intp]) -> TwoMaps:
+    """The directions in which the principal coordinates of both sides correlate most."""
+    taught = person % HELD_OUT != 0
+    one, other = sides[0](before[taught]), sides[1](after[taught])
+    left, lengths, right = np.linalg.svd(one.T @ other / len(one), full_matrices=False)
+    strength = np.sqrt(np.minimum(lengths[:SPACE], 1.0))
+    return TwoMaps(*sides, left[:, :SPACE] * strength, right[:SPACE].T * strength)
+
+
+def _through(sides: Sides, before: Rows, after: Rows, person: NDArray[np.intp]) -> TwoMaps:
+    """Every coordinate as it is, as strongly as it comes through."""
+    taught = person % HELD_OUT != 0
+    one, other = sides[0](before[taught]), sides[1](after[taught])
+    spread = np.maximum(np.sqrt((one**2).mean(axis=0) * (other**2).mean(axis=0)), np.finfo(np.float64).tiny)
+    strength = np.diag(np.sqrt(np.clip((one * other).mean(axis=0) / spread, 0.0, 1.0)))
+    return TwoMaps(*sides, strength, strength)
+
+
+def _trained(start: TwoMaps, before: Rows, after: Rows, person: NDArray[np.intp], seed: int) -> tuple[float, TwoMaps]:
+    """Of the maps from the `start` on, those that did best on people left out; and their loss there."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    maps = [torch.tensor(part, dtype=torch.float32).requires_grad_() for part in start]
-    one, other = (torch.tensor(side, dtype=torch.float32) for side in sides)
+    maps = [torch.tensor(part, dtype=torch.float32).requires_grad_() for part in (start.original, start.released)]
+    one, other = (torch.tensor(side, dtype=torch.float32) for side in (start.before(before), start.after(after)))
     numbers = torch.tensor(person)
     held = numbers % HELD_OUT == 0
     taught = torch.nonzero(~held)[:, 0]
@@ -162,7 +179,7 @@ def _trained(
         loss_now.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     original, released = (part.numpy().astype(np.float64) for part in best)
-    return original, released
+    return lowest, replace(start, original=original, released=released)
 
 
 def _contrast(originals: Tensor, released: Tensor, person: Tensor) -> Tensor:

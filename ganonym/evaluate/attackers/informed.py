@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 from ganonym.errors import UsageError
 from ganonym.evaluate.attackers.adapted import FEWEST_SUBJECTS
 from ganonym.evaluate.attackers.attacker import Approach, Lesson, Matcher, Templates, View, euclidean, finite
-from ganonym.evaluate.attackers.readings import Principal, Reader, ReadingView, learn_reader, principal
+from ganonym.evaluate.attackers.readings import Principal, Reader, ReadingView, leading_of, learn_reader, two_sides
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO
 from ganonym.evaluate.scores import Photos, Scores, first_and_rest
 from ganonym.types import Floats
@@ -50,7 +50,7 @@ class Informed:
         whole = np.flatnonzero(finite(lesson.originals) & finite(lesson.released))
         people = np.unique(np.array(lesson.subjects, dtype=np.str_)[whole], return_inverse=True)[1]
         _refuse_few(self.name, people)
-        before, after = principal(lesson.originals[whole]), principal(lesson.released[whole])
+        before, after = two_sides(lesson.originals[whole], lesson.released[whole], leading_of(self.view))
         own = before(lesson.originals[whole])
         return Likeliest(before, after, learn_reader(after(lesson.released[whole]), [own], people))
 
@@ -59,7 +59,7 @@ class Informed:
 
         Who is a candidate: every subject, no distractor, as it is known who was in the run.
         """
-        held = hold(photos, self.name, self.approach.folds)
+        held = hold(photos, self)
         names = np.array(photos.subjects)
         first, rest = first_and_rest(photos.subjects, range(len(names)))
         free = np.flatnonzero(~photos.withheld).tolist()
@@ -161,18 +161,19 @@ class Held:
         return likely
 
 
-def hold(photos: Photos, attacker: str, folds: int) -> Held:
-    """What there is of `photos`, in principal coordinates. Raises UsageError when nothing can be read."""
+def hold(photos: Photos, attacker: Informed) -> Held:
+    """What `attacker` has of `photos`. Raises UsageError when of too few people both sides can be read."""
     outputs = np.where(photos.withheld[:, None], np.nan, photos.released)
     before, after = finite(photos.originals), finite(outputs)
     order = {name: place for place, name in enumerate(dict.fromkeys(photos.subjects))}
     subject = np.array([order[name] for name in photos.subjects], dtype=np.intp)
-    _refuse_few(attacker, subject[before & after])
-    axes, shown = principal(photos.originals[before]), principal(outputs[after])
+    _refuse_few(attacker.name, subject[before & after])
+    axes, shown = two_sides(photos.originals[before], outputs[after], leading_of(attacker.view))
     own = axes(photos.originals)
     common = None if photos.groups is None else _common(own, photos.groups, subject)
     mock = None if photos.mock is None else shown(photos.mock)
-    return Held(attacker, shown(outputs), own, common, mock, subject, subject % folds)
+    fold = subject % attacker.approach.folds
+    return Held(attacker.name, shown(outputs), own, common, mock, subject, fold)
 
 
 def _common(own: Floats, groups: NDArray[np.intp], subject: NDArray[np.intp]) -> Floats:

@@ -2,22 +2,23 @@
 
 A reading has the face's coordinates (`ganonym.faces.coordinates`: shape, skin, expression) and a small picture of it in
 CIELAB, as the coordinates of a face that was not drawn by us may say little. How the reading of an output follows from
-blocks of numbers about a photo is learned on other people's pairs: ridge regression, block after block, of each
-principal coordinate of the outputs with a penalty of its own, by cross-validation over people. A block that tells
-nothing of people left out is not used. What is left over is taken for normal, its covariance shrunk (Ledoit & Wolf
-2004): then every candidate has a likelihood.
+blocks of numbers about a photo is learned on other people's pairs, block after block: first how much of each coordinate
+comes through, one number for each; then ridge regression of each on all, with a penalty of its own, by cross-validation
+over people. What tells nothing of people left out is not used. What is left over is taken for normal, its covariance
+shrunk (Ledoit & Wolf 2004): then every candidate has a likelihood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.attackers.attacker import Rows, Sample
+from ganonym.evaluate.attackers.attacker import Rows, Sample, View
 from ganonym.faces.aligned import aligned
 from ganonym.faces.appearance import load_appearance
 from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
@@ -28,7 +29,8 @@ from ganonym.types import RGB, Floats, Points
 SIDE = 12
 COLOURS = 3 * SIDE * SIDE
 AXES = 80
-"""Principal coordinates of readings that are looked at; at most one for every four photos."""
+"""Principal coordinates that are looked at; at most one for every four photos."""
+COLOUR_AXES = 30
 PENALTIES = tuple(10.0**power for power in range(-3, 4))
 """Ridge penalties tried for unit variance, a photo; beside them, that the block is of no use."""
 FOLDS = 4
@@ -45,7 +47,12 @@ class ReadingView:
     @property
     def width(self) -> int:
         """Shape, skin, expression and colours. Raises EnvironmentFault."""
-        return _coordinates() + COLOURS
+        return self.leading + COLOURS
+
+    @property
+    def leading(self) -> int:
+        """How many of the first entries mean something each, so that they are not to be mixed."""
+        return _coordinates()
 
     def template(self, sample: Sample) -> NDArray[np.float32] | None:
         """float32 (width,), None where it is not known where the face is. Raises EnvironmentFault."""
@@ -92,6 +99,29 @@ def principal(rows: Rows) -> Principal:
     count = max(1, min(AXES, len(double) // 4, int((lengths > 1e-6 * max(lengths[0], _TINY)).sum())))
     sds = np.maximum(lengths[:count] / np.sqrt(len(double)), _TINY)
     return Principal(mean, scale[:, None] * axes[:count].T / sds)
+
+
+def leading_of(view: View) -> int:
+    """How many entries of a view's templates are not to be mixed with others: all, where it does not say."""
+    return int(getattr(view, "leading", view.width))
+
+
+def two_sides(before: Rows, after: Rows, leading: int) -> tuple[Principal, Principal]:
+    """Coordinates of originals (n, d) and of outputs (m, d), the same for both but for the mean of either side.
+
+    The first `leading` entries in units of their spread, of the others principal coordinates, at most COLOUR_AXES.
+    """
+    means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (before, after)]
+    pooled = np.concatenate([side - mean for side, mean in zip((before, after), means, strict=True)])
+    spread = pooled.std(axis=0)
+    axes = np.diag(1.0 / np.where(spread > 1e-9, spread, np.inf))[:, :leading]
+    if leading < pooled.shape[1]:
+        _, lengths, own = np.linalg.svd(pooled[:, leading:], full_matrices=False)
+        count = max(1, min(COLOUR_AXES, len(pooled) // 8, int((lengths > 1e-6 * max(lengths[0], _TINY)).sum())))
+        rest = np.zeros((pooled.shape[1], count))
+        rest[leading:] = own[:count].T * np.sqrt(len(pooled)) / np.maximum(lengths[:count], _TINY)
+        axes = np.concatenate([axes, rest], axis=1)
+    return Principal(means[0], axes), Principal(means[1], axes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,24 +185,60 @@ def learn_reader(outputs: Floats, blocks: Sequence[Floats], people: NDArray[np.i
 
 def _step(block: Floats, targets: Floats, fold: NDArray[np.intp]) -> tuple[Step, Floats]:
     """The step, and what it leaves over of `targets` (n, r) on people whom it was not learned from."""
-    kept, best = targets.copy(), ((1.0 - _GAIN) * targets**2).sum(axis=0)
+    mean, left = block.mean(axis=0), targets
+    matrix = np.zeros((block.shape[1], targets.shape[1]))
+    if block.shape[1] == targets.shape[1]:
+        through, left = _through(block, targets, fold)
+        matrix += np.diag(through)
+    mixed, left = _mixed(block, left, fold)
+    return Step(mean, matrix + mixed), left
+
+
+def _through(block: Floats, targets: Floats, fold: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """How much of each coordinate comes through, (r,), 0 where that predicts nobody; and what is left over."""
+    missed = targets.copy()
+    for number in np.unique(fold):
+        others = fold != number
+        missed[~others] -= (block[~others] - block[others].mean(axis=0)) * _slopes(block[others], targets[others])
+    useful = (missed**2).sum(axis=0) < (1.0 - _GAIN) * (targets**2).sum(axis=0)
+    return np.where(useful, _slopes(block, targets), 0.0), np.where(useful, missed, targets)
+
+
+def _slopes(block: Floats, targets: Floats) -> Floats:
+    centred = block - block.mean(axis=0)
+    return np.asarray((centred * targets).sum(axis=0) / np.maximum((centred**2).sum(axis=0), _TINY))
+
+
+def _mixed(block: Floats, targets: Floats, fold: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Matrix (d, r) of ridge regressions, each with the penalty that predicts best; and what is left over."""
+    left, best = targets.copy(), (1.0 - _GAIN) * (targets**2).sum(axis=0)
     penalty = np.full(targets.shape[1], np.inf)
-    for tried in PENALTIES:
-        missed = targets.copy()
-        for number in np.unique(fold):
-            others = fold != number
-            step = _ridge(block[others], targets[others], np.full(targets.shape[1], tried))
-            missed[~others] -= step(block[~others])
-        squares = (missed**2).sum(axis=0)
+    missed = np.repeat(targets[None], len(PENALTIES), axis=0)
+    for number in np.unique(fold):
+        others = fold != number
+        parts = _decomposed(block[others], targets[others])
+        for place, tried in enumerate(PENALTIES):
+            centred = block[~others] - block[others].mean(axis=0)
+            missed[place, ~others] -= centred @ _ridge(parts, int(others.sum()), np.full(len(penalty), tried))
+    for tried, own in zip(PENALTIES, missed, strict=True):
+        squares = (own**2).sum(axis=0)
         better = squares < best
         best[better], penalty[better] = squares[better], tried
-        kept[:, better] = missed[:, better]
-    return _ridge(block, targets, penalty), kept
+        left[:, better] = own[:, better]
+    return _ridge(_decomposed(block, targets), len(block), penalty), left
 
 
-def _ridge(block: Floats, targets: Floats, penalty: Floats) -> Step:
-    """Ridge regression of each of `targets` (n, r) with its own `penalty` (r,); an infinite one gives zeros."""
-    mean = block.mean(axis=0)
-    left, lengths, right = np.linalg.svd(block - mean, full_matrices=False)
-    shrunk = lengths[:, None] / (lengths[:, None] ** 2 + len(block) * np.minimum(penalty, 1e300) + _TINY)
-    return Step(mean, np.asarray(right.T @ (np.where(np.isinf(penalty), 0.0, shrunk) * (left.T @ targets))))
+Parts: TypeAlias = tuple[Floats, Floats, Floats]
+
+
+def _decomposed(block: Floats, targets: Floats) -> Parts:
+    """Right singular vectors (a, d) and singular values (a,) of the centred block, and targets along the left ones."""
+    left, lengths, right = np.linalg.svd(block - block.mean(axis=0), full_matrices=False)
+    return right, lengths, left.T @ targets
+
+
+def _ridge(parts: Parts, count: int, penalty: Floats) -> Floats:
+    """Ridge regression (d, r) with a `penalty` (r,) for each target, an infinite one giving zeros."""
+    right, lengths, along = parts
+    shrunk = lengths[:, None] / (lengths[:, None] ** 2 + count * np.minimum(penalty, 1e300) + _TINY)
+    return np.asarray(right.T @ (np.where(np.isinf(penalty), 0.0, shrunk) * along))

@@ -12,13 +12,13 @@ import numpy as np
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
-from ganonym.evaluate.assessment import Control, Finding
 from ganonym.evaluate.attack_all import photos_of
 from ganonym.evaluate.attackers.adapted import ProcrustesMap
 from ganonym.evaluate.attackers.attacker import Attacker, approach_of
 from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
 from ganonym.evaluate.controls.planted import WEAK, attacked, clean, donated, null_findings, rotated, watermarked
+from ganonym.evaluate.findings import Control, Finding
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, RECOGNIZERS, SAME_PHOTO
 from ganonym.evaluate.release import Release

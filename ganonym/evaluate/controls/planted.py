@@ -15,8 +15,8 @@ import numpy as np
 
 from ganonym.baselines.filters import Filter, filter_face
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attackers.attacker import Attacker, Rows
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.metrics.finding import ROUNDS, finding
 from ganonym.evaluate.scores import Photos, score
 from ganonym.faces.appearance import AppearanceModel, load_appearance

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Rows, finite
+from ganonym.evaluate.findings import Inference
 from ganonym.manifest import Row
 from ganonym.statistics.intervals import Estimate, proportion
 from ganonym.types import Floats

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
 from ganonym.evaluate.acquire import Seen
-from ganonym.evaluate.assessment import Inference
 from ganonym.evaluate.attackers.attacker import Matcher, Rows, Templates, euclidean, finite, locate, templates
 from ganonym.evaluate.attackers.recognizers import DLIB, DlibView
+from ganonym.evaluate.findings import Inference
 from ganonym.evaluate.inferences.attributes import infer_attributes, interval
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.scores import People

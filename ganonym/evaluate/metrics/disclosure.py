@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Crowd
+from ganonym.evaluate.findings import Crowd
 from ganonym.evaluate.metrics.ranking import Ranks, rank
 from ganonym.evaluate.scores import Scores
 from ganonym.types import Floats

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Finding
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.metrics.disclosure import crowds, disclosure
 from ganonym.evaluate.metrics.linkability import linkability
 from ganonym.evaluate.metrics.ranking import any_hit, rank

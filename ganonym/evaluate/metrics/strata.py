@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import GroupFinding
 from ganonym.evaluate.attackers.attacker import Rows
+from ganonym.evaluate.findings import GroupFinding
 from ganonym.evaluate.metrics.ranking import any_hit, rank
 from ganonym.evaluate.scores import Scores
 from ganonym.manifest import Row

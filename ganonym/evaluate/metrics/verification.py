@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import OperatingPoint
+from ganonym.evaluate.findings import OperatingPoint
 from ganonym.evaluate.scores import Scores
 from ganonym.statistics.intervals import rate
 from ganonym.types import Floats

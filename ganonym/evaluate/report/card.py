@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ganonym.evaluate.assessment import Assessment
+from ganonym.evaluate.findings import Assessed
 from ganonym.evaluate.report.wording import SETTINGS, by_setting, interval, number, percent
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Heads of the columns, and the rows."""
 
 
-def card(assessment: Assessment) -> str:
+def card(assessment: Assessed) -> str:
     """The card as Markdown. Like the internal report it quotes the assessment's texts: it is not made for release."""
     a = assessment
     simulated = ["", "**SIMULATED: the people in these pictures do not exist.**"] if a.simulated else []
@@ -45,7 +45,7 @@ def card(assessment: Assessment) -> str:
     return "\n".join(lines)
 
 
-def gate_rows(assessment: Assessment) -> Table:
+def gate_rows(assessment: Assessed) -> Table:
     """Gates with state, limit and what was found."""
     rows: list[tuple[str, ...]] = [
         (gate.id, gate.name, gate.state if gate.blocks else f"{gate.state} (does not block)", gate.limit, gate.found)
@@ -54,7 +54,7 @@ def gate_rows(assessment: Assessment) -> Table:
     return ("gate", "condition", "state", "limit", "found"), rows
 
 
-def attack_rows(assessment: Assessment) -> Table:
+def attack_rows(assessment: Assessed) -> Table:
     """The strongest attacker of every setting."""
     rows: list[tuple[str, ...]] = [
         (
@@ -66,7 +66,7 @@ def attack_rows(assessment: Assessment) -> Table:
     return ("attack", "attacker", "named", "95 % interval", "at most", "chance"), rows
 
 
-def utility_rows(assessment: Assessment) -> Table:
+def utility_rows(assessment: Assessed) -> Table:
     """Measures of utility on originals and released pictures."""
     rows: list[tuple[str, ...]] = [
         (

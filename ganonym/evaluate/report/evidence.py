@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganonym.evaluate.assessment import Assessment, Control, Finding, Gate, GroupFinding, Inference, Utility, strongest
+from ganonym.evaluate.findings import Assessed, Control, Finding, Gate, GroupFinding, Inference, Utility, strongest
 from ganonym.evaluate.protocol import TIERS
 from ganonym.evaluate.report import figures, wording
 from ganonym.evaluate.report.pages import limit_of, render
@@ -35,7 +35,7 @@ _SEXES = ("female", "male")
 class Published:
     """Texts that a person has read and found fit for the public: they are shown as they are.
 
-    `title` and `method` describe the release (`Assessment.declared`, where it comes from the release's own report).
+    `title` and `method` describe the release (`Assessed.declared`, where it comes from the release's own report).
     `groups` are names of groups, syndromes say, that may be shown; others are numbered.
     """
 
@@ -52,7 +52,7 @@ class ShownGroup:
     finding: GroupFinding | None
 
 
-def evidence_page(assessment: Assessment, published: Published | None = None) -> str:
+def evidence_page(assessment: Assessed, published: Published | None = None) -> str:
     """The page as one HTML file without script or links outside. Rates of fewer than 11 people are left out."""
     a, said = assessment, published or Published()
     enough = a.counts.subjects >= MINIMUM_CELL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganonym.evaluate.assessment import Finding, strongest
+from ganonym.evaluate.findings import Finding, strongest
 from ganonym.evaluate.report.drawing import ACCENT, ALARM, BAND, INK, MUTED, canvas, spread, to_svg
 from ganonym.evaluate.report.wording import percent
 from ganonym.types import Floats

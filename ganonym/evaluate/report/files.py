@@ -14,24 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
-from ganonym.checked import refusal
-from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.assessment import SCHEMA_VERSION, Assessment
+from ganonym.errors import EnvironmentFault
+from ganonym.evaluate.findings import Assessed
 from ganonym.evaluate.metrics.ranking import Trials
 from ganonym.types import Floats
 
-NAME = "assessment.json"
 
-
-def to_json(assessment: Assessment) -> bytes:
+def to_json(assessment: Assessed) -> bytes:
     """UTF-8 JSON with sorted keys, two spaces of indent and a final newline. Raises ValueError on NaN or infinity."""
     text = json.dumps(assessment.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
 
 
-def write_assessment(path: Path, assessment: Assessment) -> None:
+def write_assessment(path: Path, assessment: Assessed) -> None:
     """Put `to_json` at `path`, whole or not at all. Raises EnvironmentFault, and ValueError as `to_json` does."""
     write_whole(path, to_json(assessment))
 
@@ -46,34 +42,6 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise EnvironmentFault(f"cannot write {path}: {error.strerror}.", "Check space and permissions.") from error
-
-
-def read_assessment(path: Path) -> Assessment:
-    """The assessment in a file, or in the folder that holds assessment.json.
-
-    Raises UsageError when it cannot be read, is no JSON, is of another schema version or does not fit the schema.
-    """
-    file = path / NAME if path.is_dir() else path
-    again = "Run ganonym assess again."
-    try:
-        found = json.loads(file.read_bytes(), parse_constant=_refuse)
-    except OSError as error:
-        raise UsageError(f"cannot read the assessment {file}: {error.strerror}.", "Name an --out of assess.") from error
-    except ValueError as error:
-        raise UsageError(f"the assessment {file} is no JSON: {error}.", again) from error
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    if version != SCHEMA_VERSION:
-        raise UsageError(
-            f"the assessment {file} is of schema version {version!r}; this ganonym reads {SCHEMA_VERSION}.", again
-        )
-    try:
-        return Assessment.model_validate_json(json.dumps(found))
-    except ValidationError as error:
-        raise refusal(error, f"the assessment {file} does not fit the schema", again) from error
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
 
 
 FORMAT = "1"

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ganonym.evaluate.assessment import Assessment, Finding
 from ganonym.evaluate.compare import Comparison, Place
+from ganonym.evaluate.findings import Assessed, Finding
 from ganonym.evaluate.protocol import ANONYMIZED, SAME_PHOTO
 from ganonym.evaluate.report import figures, wording
 from ganonym.evaluate.report.drawing import DARK, LIGHT
@@ -50,7 +50,7 @@ def render(template: str, figures: Mapping[str, Svg | Mapping[str, Svg]], **valu
     return _environment().get_template(template).render(figures=drawn, **values)
 
 
-def limit_of(assessment: Assessment, setting: str | None = None) -> float | None:
+def limit_of(assessment: Assessed, setting: str | None = None) -> float | None:
     """The policy's limit on the rank-1 rate in a setting, by default of singling out; None where there is none.
 
     For linkage the policy limits the advantage over chance, so there is none on the rate.
@@ -108,7 +108,7 @@ class WorstPair:
         return _uri(self.released_png)
 
 
-def internal_page(assessment: Assessment, pairs: Sequence[WorstPair] = (), references: Sequence[Point] = ()) -> str:
+def internal_page(assessment: Assessed, pairs: Sequence[WorstPair] = (), references: Sequence[Point] = ()) -> str:
     """The report as one HTML file without script or links outside.
 
     `references` are further points of the trade-off figure, baselines for instance.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from ganonym.evaluate.assessment import Assessment, Utility
+from ganonym.evaluate.findings import Assessed, Utility
 from ganonym.evaluate.report.drawing import ACCENT, INK, LINE, MUTED, PAPER, WIDTH, beside, canvas, to_svg
 from ganonym.evaluate.report.wording import CLASSES, percent
 from ganonym.statistics.intervals import Estimate, Rate
@@ -31,19 +31,19 @@ class Point:
     reference: bool = False
 
 
-def measure_of(assessments: Sequence[Assessment]) -> str | None:
+def measure_of(assessments: Sequence[Assessed]) -> str | None:
     """The first measure of utility that all have, one with a margin before others; None when there is no such."""
     measures = [{row.name: row for row in one.utility if row.released is not None} for one in assessments]
     shared = [name for name in measures[0] if all(name in one for one in measures)] if measures else []
     return next((name for name in shared if measures[0][name].margin is not None), next(iter(shared), None))
 
 
-def utility_of(assessment: Assessment, measure: str) -> Utility | None:
+def utility_of(assessment: Assessed, measure: str) -> Utility | None:
     """The measure of that name, None when it was not evaluated."""
     return next((row for row in assessment.utility if row.name == measure and row.released is not None), None)
 
 
-def points_of(assessment: Assessment, name: str, measure: str) -> list[Point]:
+def points_of(assessment: Assessed, name: str, measure: str) -> list[Point]:
     """The release as a point, and its untouched photographs as another where control C1 measured them."""
     worst, found = assessment.worst, utility_of(assessment, measure)
     if worst is None or found is None or found.released is None:

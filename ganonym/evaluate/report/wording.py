@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from ganonym.evaluate.assessment import Assessment, Finding
+from ganonym.evaluate.findings import Assessed, Finding
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSE, SAME_PHOTO, TIERS
 from ganonym.statistics.intervals import Rate
 
@@ -139,7 +139,7 @@ def number(value: float) -> str:
     return plain.replace("-", "−")
 
 
-def by_setting(assessment: Assessment) -> dict[str, list[Finding]]:
+def by_setting(assessment: Assessed) -> dict[str, list[Finding]]:
     """Findings by setting, settings in the protocol's order, the strongest attacker first."""
     found: dict[str, list[Finding]] = {setting: [] for setting in SETTINGS}
     for finding in assessment.findings:

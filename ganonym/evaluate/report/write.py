@@ -7,27 +7,29 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.evaluate.assessment import Assessment
 from ganonym.evaluate.attack_all import Attacked, Write
+from ganonym.evaluate.findings import FILE, Assessed
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.release import Release
 from ganonym.evaluate.report.card import card
 from ganonym.evaluate.report.evidence import evidence_page
-from ganonym.evaluate.report.files import NAME, to_json, trials_file, write_whole
+from ganonym.evaluate.report.files import to_json, trials_file, write_whole
 from ganonym.evaluate.report.pages import WorstPair, internal_page
 from ganonym.photos.decode import read_photo
 
+Result = TypeVar("Result", bound=Assessed)
 _SIDE = 224
 _SHOWN = 4
 
 
 def write_reports(
-    out: Path, release: Release, salt: bytes, assess: Callable[[Write], tuple[Assessment, Attacked]]
-) -> Assessment:
+    out: Path, release: Release, salt: bytes, assess: Callable[[Write], tuple[Result, Attacked]]
+) -> Result:
     """Assess by `assess`, while its trials go to trials.parquet, and write all reports to `out`.
 
     An earlier assessment there is replaced when all of the new one is there. Raises EnvironmentFault.
@@ -50,7 +52,7 @@ def write_reports(
     return assessment
 
 
-def write_public(out: Path, assessment: Assessment) -> list[Path]:
+def write_public(out: Path, assessment: Assessed) -> list[Path]:
     """Write what can be made without photographs: evidence.html, card.md, and assessment.json last.
 
     Returns the paths. Raises EnvironmentFault.
@@ -58,9 +60,9 @@ def write_public(out: Path, assessment: Assessment) -> list[Path]:
     return _write(out, _public(assessment))
 
 
-def _public(assessment: Assessment) -> dict[str, bytes]:
+def _public(assessment: Assessed) -> dict[str, bytes]:
     pages = {"evidence.html": evidence_page(assessment), "card.md": card(assessment)}
-    return {name: page.encode() for name, page in pages.items()} | {NAME: to_json(assessment)}
+    return {name: page.encode() for name, page in pages.items()} | {FILE: to_json(assessment)}
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -96,7 +98,7 @@ def _cannot_write(out: Path, error: OSError) -> EnvironmentFault:
     return EnvironmentFault(f"cannot write {out}: {error.strerror}.", "Check space and permissions.")
 
 
-def _worst_pairs(assessment: Assessment, attacked: Attacked, release: Release) -> Sequence[WorstPair]:
+def _worst_pairs(assessment: Assessed, attacked: Attacked, release: Release) -> Sequence[WorstPair]:
     """Of each setting, the photos that its strongest attacker named most surely."""
     pairs = []
     for setting in (SAME_PHOTO, OTHER_PHOTO, ANONYMIZED):

@@ -16,8 +16,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
-from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.aligned import aligned
 from ganonym.types import RGB, Floats, Points, luma

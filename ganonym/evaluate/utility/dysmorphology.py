@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import (
     FEWEST,

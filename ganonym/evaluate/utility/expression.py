@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import kappa
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.four_cells import Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import FEWEST, compared, correlation, mean_of, not_evaluated, repeatability, reported
@@ -18,7 +18,14 @@ from ganonym.faces.shape import load_shape, normalize, split
 from ganonym.types import Floats, Points
 
 FAMILY = "expression"
-COEFFICIENTS = ("smile", "open mouth", "third direction", "fourth direction")
+COEFFICIENTS = (
+    "smile",
+    "dropped jaw",
+    "lowered brows",
+    "lowered lids",
+    "raised corners of the mouth",
+    "raised upper lip",
+)
 
 
 def expressions(points: list[Points]) -> Floats:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import dysmorphology
 from ganonym.evaluate.utility.expression import expression

@@ -19,8 +19,8 @@ import numpy as np
 from ganonym.classify.crops import ArcFaceCrop
 from ganonym.classify.networks.iresnet import IResNet, embeddings, load_iresnet
 from ganonym.errors import EnvironmentFault
-from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, crop

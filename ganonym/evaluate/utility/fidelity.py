@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import FEWEST, correlation, mean_of, not_evaluated, repeatability, reported
 from ganonym.faces.shape import load_shape, normalize

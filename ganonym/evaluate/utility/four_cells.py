@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, Portrait, portraits
 from ganonym.classify.encoders import read_foundation
+from ganonym.classify.learner import Calls, Inputs, Learner, record
+from ganonym.classify.look import Look
 from ganonym.classify.recipe import load_recipe
-from ganonym.classify.system import Calls, Inputs, Learner, Look, record
 from ganonym.errors import UsageError
 from ganonym.evaluate.release import Item
 from ganonym.evaluate.utility.inputs import UtilityInputs

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Utility
 from ganonym.evaluate.attackers.attacker import Sample
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import compared, mean_of, not_evaluated, reported
 from ganonym.faces.align import apply, similarity

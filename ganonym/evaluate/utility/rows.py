@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.statistics.intervals import Estimate, Statistic, paired_bootstrap, subject_bootstrap
 from ganonym.types import Floats
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.classify.cross_validation import called
+from ganonym.classify.learner import Calls, Learner
 from ganonym.classify.learning.small_network import SmallNetwork
 from ganonym.classify.learning.tabular import Discriminant, Reference, load_reference
 from ganonym.classify.metrics.rates import calibration_error, macro_f1, macro_recall
-from ganonym.classify.system import Calls, Learner
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.four_cells import Candidate, Cell, Side, four_cells
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import compared, not_evaluated

@@ -16,17 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ganonym.errors import GuaranteeBroken
-from ganonym.evaluate.assessment import (
-    PROTOCOL,
-    Control,
-    Counts,
-    Finding,
-    Gate,
-    GroupFinding,
-    Inference,
-    State,
-    Utility,
-)
+from ganonym.evaluate.findings import PROTOCOL, Control, Counts, Finding, Gate, GroupFinding, Inference, State, Utility
 from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, REVERSAL, REVERSE, SAME_PHOTO
 from ganonym.evaluate.verdict.policy import Judgement, Mode, Policy, RateRule, excesses, groups, rates

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganonym.checked import refusal
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding, GroupFinding, Inference, State
+from ganonym.evaluate.findings import Finding, GroupFinding, Inference, State
 from ganonym.evaluate.metrics.strata import CONDITIONED
 from ganonym.evaluate.protocol import cost
 from ganonym.statistics.intervals import exceeds, holm

@@ -175,7 +175,7 @@ def test_conditions_are_read_off_landmarks() -> None:
     opened[[65, 66, 67, *range(55, 60)], 1] += 20
     assert "the mouth is open" in conditions(opened, calm.pose).spoilers().values()
     model = load_shape()
-    smiling = model.mean + (2 * model.expression_sd[0] * model.expression_basis[0]).reshape(68, 2)
+    smiling = model.mean + (2 * model.expression_sd[0] * model.expression_patterns[0]).reshape(68, 2)
     assert "smile" in conditions(to_canvas(smiling), calm.pose).spoilers()
     shut = face.copy()
     shut[[43, 44]] = shut[[47, 46]] - [0.0, 1.0]  # one eye is enough

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import balanced_accuracy_score, log_loss, top_k_accuracy_score
 
+from ganonym.classify.learner import Calls
 from ganonym.classify.metrics.rates import (
     accuracies,
     calibration_error,
@@ -23,7 +24,6 @@ from ganonym.classify.metrics.rates import (
     scaled,
     telling,
 )
-from ganonym.classify.system import Calls
 
 
 def drawn(seed: int, photos: int = 200, count: int = 12) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 
 from ganonym.classify.cohort import Seen
 from ganonym.classify.cross_validation import subject_folds
+from ganonym.classify.learner import Inputs, Predictor
 from ganonym.classify.screening.dysmorphism import PatientsOnly, list_scores, result_list, separations
 from ganonym.classify.screening.rates import frontal
-from ganonym.classify.system import Inputs, Predictor
 from ganonym.classify.systems.prototypes import SimpleShot
 from ganonym.errors import UsageError
 from ganonym.types import Floats, Pose

@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import nn
 
+from ganonym.classify.learner import Inputs, Method
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.learning.heads import CosFace, Softmax
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm
-from ganonym.classify.system import Inputs, Method
 from ganonym.classify.systems.cnn import narrow
 from ganonym.classify.systems.deepgestalt import small
 from ganonym.classify.systems.gestaltmatcher import GestaltMatcher

@@ -19,10 +19,11 @@ from ganonym.classify.case import Case
 from ganonym.classify.cohort import Cohort, gather
 from ganonym.classify.encoders import read_foundation
 from ganonym.classify.gestaltmatcher_csv import read_cases
+from ganonym.classify.learner import Arrays, Inputs, Trained
 from ganonym.classify.model_folder import Card, digest, save_model
 from ganonym.classify.model_key import Key
 from ganonym.classify.recipe import Preset, altered, load_recipe, recipe_names
-from ganonym.classify.system import Arrays, Configuration, Inputs, System, Trained
+from ganonym.classify.system import Configuration, System
 from ganonym.classify.systems import SYSTEMS, configuration_of
 from ganonym.errors import UsageError
 

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from ganonym.classify.learner import Arrays
 from ganonym.classify.learning.fit import seeded
 from ganonym.classify.model_folder import Card, digest, save_model
 from ganonym.classify.networks.iresnet import IResNet, IResNetForm, embeddings, iresnet_of
 from ganonym.classify.recipe import load_recipe
 from ganonym.classify.retrieval.encode import of_model
-from ganonym.classify.system import Arrays
 from ganonym.classify.systems.gestaltmatcher import MODEL_A, MODEL_B, GestaltMatcher, Tuning
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pytorch_metric_learning.losses import CosFaceLoss
 from safetensors.numpy import save_file
 
+from ganonym.classify.learner import Arrays
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.learning.heads import ArcFace, CosFace, Head, Softmax
 from ganonym.classify.networks.iresnet import IResNetForm
-from ganonym.classify.system import Arrays
 from ganonym.classify.systems.margin import MarginNetwork
 from ganonym.errors import EnvironmentFault, UsageError
 from ganonym.weights import read_tensors

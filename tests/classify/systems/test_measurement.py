@@ -12,9 +12,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ganonym.classify.learner import Method
 from ganonym.classify.learning.tabular import grown
 from ganonym.classify.measurement.lengths import measurements
-from ganonym.classify.system import Method
 from ganonym.classify.systems.measurement import (
     AstleyClarren,
     MeasuredForest,

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganonym.classify.case import Case
+from ganonym.classify.learner import Inputs
 from ganonym.classify.learning.fit import Schedule
 from ganonym.classify.learning.metadata import FEWEST, ITEMS, Vocabulary, ancestries, known_of
 from ganonym.classify.networks.light import Light
-from ganonym.classify.system import Inputs
 from ganonym.classify.systems.photo_set import PhotoSet, pack
 from ganonym.errors import EnvironmentFault, UsageError
 

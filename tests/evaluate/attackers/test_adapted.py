@@ -10,11 +10,11 @@ import torch
 from scipy.stats import special_ortho_group, zscore
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks, fuse
 from ganonym.evaluate.attackers.adapted import ProcrustesMap, RetrainedMetric, RidgeMap
 from ganonym.evaluate.attackers.attacker import Approach, Attacker, Fixed, Lesson, Sample, Templates, euclidean
 from ganonym.evaluate.attackers.fine_tuned_head import FineTunedHead
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.metrics.finding import finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, REVERSE, SAME_PHOTO
 from ganonym.evaluate.scores import People, Photos, Scores, score

@@ -12,12 +12,12 @@ from PIL import Image, ImageFilter
 from scipy.spatial import procrustes
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Matcher, Sample, Templates, View, locate, templates
 from ganonym.evaluate.attackers.landmark_shape import PLAIN_SHAPE, WhitenedShape
 from ganonym.evaluate.attackers.recognizers import DLIB, DLIB_ORACLE
 from ganonym.evaluate.attackers.thumbnails import THUMBNAIL
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.types import RGB, Floats, Points
 

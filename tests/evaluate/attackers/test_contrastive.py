@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import special_ortho_group
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Lesson, Sample, Templates, euclidean
 from ganonym.evaluate.attackers.contrastive import Contrastive
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats
@@ -68,6 +68,18 @@ def test_what_a_secret_turn_and_noise_hide_is_found(attacker: Contrastive) -> No
     assert list(outcomes) == [OTHER_PHOTO, SAME_PHOTO]
     assert outcomes[SAME_PHOTO].rank1.value > 0.8
     assert outcomes[OTHER_PHOTO].rank1.value > 0.8
+
+
+def test_a_weak_trace_in_every_coordinate_is_found() -> None:
+    """A seventh of each of 84 coordinates: too little to see in any direction, enough in all of them together."""
+    rng = np.random.default_rng(8)
+    people = rng.standard_normal((250, 84)).repeat(2, 0)
+    originals = people + 0.3 * rng.standard_normal(people.shape)
+    released = 0.15 * originals + 0.7 * rng.standard_normal(people.shape)
+    names = tuple(f"s{index // 2:03d}" for index in range(500))
+    attacker = Contrastive(1, Invented(width=84))
+    same = found(attacker, Photos(originals, released, names, np.zeros(500, dtype=bool)))[SAME_PHOTO]
+    assert same.rank1.low > 20 * same.chance
 
 
 def test_more_references_name_more_people() -> None:

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Sample, Templates, templates
 from ganonym.evaluate.attackers.copies import (
@@ -23,6 +22,7 @@ from ganonym.evaluate.attackers.copies import (
     descriptors,
     perceptual_hash,
 )
+from ganonym.evaluate.findings import Finding
 from ganonym.types import RGB, Floats, Points
 
 PEOPLE = [f"s{index}" for index in range(14)]

@@ -10,10 +10,10 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Approach, Fixed, Lesson, Sample, Templates, templates, uncorrelated
 from ganonym.evaluate.attackers.eigenface import Eigenface, EigenView, Taught
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats, Points

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_one import attacks
 from ganonym.evaluate.attackers.attacker import Attacker, Fixed, Sample, euclidean
 from ganonym.evaluate.attackers.informed import Informed
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ALL_PHOTOS, ANONYMIZED, OTHER_PHOTO, PARROT, SAME_PHOTO
 from ganonym.evaluate.scores import Photos
 from ganonym.types import Floats
@@ -130,6 +130,29 @@ def test_an_expression_outside_the_groups_names_people() -> None:
     assert same.value > 2 * found(PLAIN, cohort.photos(released))[SAME_PHOTO].rank1.value
     inside = honest(cohort, rng)
     assert found(ATTACKER, cohort.photos(read(inside, rng)))[SAME_PHOTO].rank1.low <= 1 / K
+
+
+@dataclass(frozen=True)
+class Wide(Invented):
+    """As many readings as there are coordinates of a face."""
+
+    width: int = 84
+
+
+def test_four_coordinates_of_84_that_come_through_name_most_people() -> None:
+    """What is left of them in every direction at once is too little to learn; coordinate by coordinate it is not."""
+    rng = np.random.default_rng(12)
+    identity, expression = rng.standard_normal((200, 80)), rng.standard_normal((400, 4))
+    rows = np.concatenate([identity.repeat(2, 0), expression], axis=1)
+    groups = np.argsort(np.argsort(identity[:, 0])).repeat(2) // K
+    cohort = Faces(rows, np.arange(400) // 2, groups)
+    shown = cohort.middle() + 0.8 * rng.standard_normal(rows.shape)
+    honest_release = cohort.photos(shown + 0.3 * rng.standard_normal(rows.shape))
+    shown[:, 80:] = rows[:, 80:]
+    release = cohort.photos(shown + 0.3 * rng.standard_normal(rows.shape))
+    attacker = Informed(Wide())
+    assert found(attacker, release)[SAME_PHOTO].rank1.low > 0.3
+    assert found(attacker, honest_release)[SAME_PHOTO].rank1.low <= 1 / K
 
 
 @pytest.mark.parametrize("share", [0.15, 0.3])

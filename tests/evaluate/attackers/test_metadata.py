@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from ganonym.errors import PhotoError
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Lesson, Sample, Templates, templates
 from ganonym.evaluate.attackers.metadata import (
@@ -25,6 +24,7 @@ from ganonym.evaluate.attackers.metadata import (
     grams,
     metadata_left,
 )
+from ganonym.evaluate.findings import Finding
 from ganonym.evaluate.protocol import ANONYMIZED, OTHER_PHOTO, SAME_PHOTO
 from ganonym.photos.encode import encode_jpeg, encode_png
 from ganonym.statistics.intervals import proportion

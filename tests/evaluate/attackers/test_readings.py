@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganonym.evaluate.attackers.attacker import Sample, locate
-from ganonym.evaluate.attackers.readings import AXES, COLOURS, ReadingView, learn_reader, principal, read
+from ganonym.evaluate.attackers.readings import AXES, COLOURS, ReadingView, learn_reader, principal, read, two_sides
 from ganonym.faces.find import judge_backends
 from ganonym.faces.shape import face_of, load_shape, to_canvas
 from ganonym.privacy.kept import kept_space
@@ -65,6 +65,21 @@ def test_principal_coordinates_have_unit_variance_and_leave_out_what_is_constant
     assert np.allclose(carry(moved), seen)
     assert principal(rows[:40]).axes.shape[1] == 10, "one for every four photos"
     assert not principal(np.ones((8, 3)))(np.ones((8, 3))).any()
+
+
+def test_two_sides_have_one_scale_and_means_of_their_own() -> None:
+    rng = np.random.default_rng(5)
+    before, after = 3.0 + 2.0 * rng.standard_normal((400, 60)), 9.0 + 2.0 * rng.standard_normal((300, 60))
+    before[:, 2] = after[:, 2] = 1.0
+    one, other = two_sides(before, after, 10)
+    assert np.array_equal(one.axes, other.axes)
+    assert one.axes.shape == (60, 10 + 30)
+    assert np.allclose(one(before).mean(axis=0), 0.0)
+    assert np.allclose(other(after).mean(axis=0), 0.0)
+    pooled = np.concatenate([one(before), other(after)])
+    expected = np.where(np.arange(40) == 2, 0.0, 1.0)
+    assert np.allclose(pooled.std(axis=0), expected, atol=1e-9)
+    assert np.count_nonzero(one.axes[:, :10]) == 9, "what means something by itself is not mixed"
 
 
 def test_a_reader_is_regression_where_all_is_told() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from ganonym.evaluate.assessment import Finding
 from ganonym.evaluate.attack_all import attack_samples
 from ganonym.evaluate.attackers.attacker import Attacker, Sample, Templates, templates
 from ganonym.evaluate.attackers.thumbnails import (
@@ -19,6 +18,7 @@ from ganonym.evaluate.attackers.thumbnails import (
     inner_mask,
     photo_thumbnail,
 )
+from ganonym.evaluate.findings import Finding
 from ganonym.types import RGB, Floats, Points
 
 HEIGHT, WIDTH = 120, 160

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.agreement import pictures
 from ganonym.evaluate.utility.dysmorphology import NAMES, dysmorphology, measures
 from ganonym.evaluate.utility.expression import expression, expressions

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.fidelity import CHANGES, expression_measures, fidelity
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
 from ganonym.faces.shape import load_shape

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, top_k_accuracy_score
 
+from ganonym.classify.learner import Calls, Inputs, Predictor
 from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import calibration_error, kappa, macro_f1, macro_recall
-from ganonym.classify.system import Calls, Inputs, Predictor
 from ganonym.evaluate.utility.four_cells import CELLS, Side, four_cells
 from ganonym.types import Floats
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ganonym.classify.learning.small_network import SmallNetwork
-from ganonym.evaluate.assessment import Utility
+from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.families import groups, utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.syndrome import Diagnosed, diagnose, syndromes
