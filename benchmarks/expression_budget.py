@@ -32,7 +32,7 @@ DATA = Path(os.environ.get("GANONYM_DATA", Path(__file__).parents[2] / "shared" 
 BUDGETS = [
     ExpressionBudget(directions=directions, clip=clip, step=step)
     for directions in (6, 5, 4, 3, 2)
-    for clip, step in ((1.5, 1.5), (1.5, 0.75), (1.5, 0.5))
+    for clip, step in ((1.5, 1.5), (1.0, 1.0), (1.5, 0.75), (1.5, 0.5))
 ]
 
 
@@ -117,7 +117,7 @@ def main() -> None:
         ]
         cells = "  ".join(f"{r.value:.3f} [{r.low:.3f}, {r.high:.3f}] of {r.n}" for r in reversed(rates))
         print(
-            f"{budget.directions:10d} {budget.clip:5.1f} {budget.step:5.1f} {budget.bits(4):5.1f} "
+            f"{budget.directions:10d} {budget.clip:5.1f} {budget.step:5.2f} {budget.bits(6):5.1f} "
             f"{(before == after).mean():6.3f} {(after == smile).mean():6.3f}  {cells}"
         )
 

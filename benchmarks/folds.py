@@ -10,6 +10,8 @@ likely folds are multiplied over these groups, and of a group's people the one i
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,9 @@ def named(group: Numbers, owner: Numbers, fold: Numbers) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=KEYS, help="draws of the folds, whose mean is shown (%(default)s)")
+    keys = parser.parse_args().keys
     space = kept_space()
     print("people  photos   k    1/size  folds of people  folds of groups")
     for people, photos, k in COHORTS:
@@ -62,7 +67,7 @@ def main() -> None:
         group, own = joint.group[inside], owner[inside]
         rng = np.random.default_rng(2)
         of_people, of_groups = [], []
-        for _ in range(KEYS):
+        for _ in range(keys):
             dealt = rng.permutation(people) % FOLDS
             of_people.append(named(group, own, dealt[own]))
             circles = rng.permutation(len(joint.sizes)) % FOLDS

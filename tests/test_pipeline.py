@@ -65,7 +65,8 @@ def outcomes(photos: dict[str, Pixels], models: Models) -> dict[str, Pixels | Re
 def test_k_same_answers_for_every_photo(photos: dict[str, Pixels], outcomes: dict[str, Pixels | Refusal]) -> None:
     assert set(outcomes) == {*photos, "coffee"}
     refused = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Refusal)}
-    assert {name: refusal.reason for name, refusal in refused.items()} == {"coffee": "no-face"}
+    reasons = {name: refusal.reason for name, refusal in refused.items()}
+    assert reasons == {"coffee": "no-face", "again.png": "many-photos"}, "a second photo has no second group"
     assert "coffee" in refused["coffee"].detail
     pictures = [outcome for outcome in outcomes.values() if not isinstance(outcome, Refusal)]
     assert all((picture.shape, picture.dtype) == ((256, 256, 3), np.uint8) for picture in pictures)
@@ -77,7 +78,7 @@ def test_the_same_request_gives_the_same_pixels_and_another_seed_others(
 ) -> None:
     again = run(*with_coffee(photos), 5, models)
     other = run(*with_coffee(photos), 6, models)
-    for name in photos:
+    for name in sorted({*photos} - {"again.png"}):
         assert np.array_equal(picture(outcomes[name]), picture(again[name]))
         assert not np.array_equal(picture(outcomes[name]), picture(other[name]))
 
@@ -98,16 +99,16 @@ def test_memory_and_folder_give_the_same_bytes_for_the_same_key(
     photos: dict[str, Pixels], models: Models, tmp_path: Path
 ) -> None:
     """The batch is the oracle: its worker processes, names and analysis on disk change nothing."""
-    few = dict(list(photos.items())[:3])
+    people = dict(list(photos.items())[:11])
     key = bytes(range(32))
     (tmp_path / "in").mkdir()
     (tmp_path / "key").write_bytes(key)
     (tmp_path / "key").chmod(0o600)
-    for name, rgb in few.items():
+    for name, rgb in people.items():
         Image.fromarray(rgb).save(tmp_path / "in" / name)
-    settings = Settings(mechanism="k-same", k=3, seed=4, engine="serial")
+    settings = Settings(mechanism="k-same", k=11, seed=4, engine="serial")
     anonymize_folder(tmp_path / "in", tmp_path / "out", settings, key_file=tmp_path / "key")
-    in_memory = anonymize(few, settings, models=models, key=key)
+    in_memory = anonymize(people, settings, models=models, key=key)
     for name, outcome in in_memory.items():
         with Image.open(tmp_path / "out" / "images" / output_name(key, name)) as image:
             assert np.array_equal(np.asarray(image), picture(outcome))

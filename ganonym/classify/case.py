@@ -86,7 +86,7 @@ def roster(cases: Sequence[Case], names: Sequence[str] | None = None, positive: 
     if not labelled:
         raise UsageError(
             f"none of {len(cases)} cases has a disorder that is given." if cases else "the table has no cases.",
-            "Check the column of disorders, or name another with --label.",
+            "Check the disorders: their column, or another one by label (--label).",
         )
     disorders = sorted({str(case.disorder) for case in labelled})
     if positive is not None and positive not in disorders:
@@ -122,7 +122,9 @@ def of_enough(cases: Sequence[Case], people: int) -> tuple[list[Case], list[Case
         subjects.setdefault(case.disorder, set()).add(case.subject)
     most = max((len(own) for name, own in subjects.items() if name is not None), default=people)
     if most < people:
-        raise UsageError(f"no class has {people} people, the largest has {most}.", "Ask for fewer with --at-least.")
+        raise UsageError(
+            f"no class has {people} people, the largest has {most}.", "Ask for fewer: at_least (--at-least)."
+        )
     enough = [case.disorder is None or len(subjects[case.disorder]) >= people for case in cases]
     return (
         [case for case, kept in zip(cases, enough, strict=True) if kept],
@@ -136,7 +138,7 @@ def check_two(classed: Classed) -> None:
     if len(present) < 2:
         raise UsageError(
             f"all {len(set(classed.subjects))} people are of one class, {present[0]}: there is nothing to tell apart.",
-            "Give people of another class, or tell apart another column with --label.",
+            "Give people of another class, or tell apart another column by label (--label).",
         )
 
 
@@ -147,7 +149,7 @@ def check_folds(classed: Classed) -> None:
     if alone:
         raise UsageError(
             f"{len(alone)} classes have one person only: {_some(alone)}. In folds nobody is left to learn them from.",
-            "Leave them out with --at-least 2, or say with --only which classes to tell apart.",
+            "Leave them out by at_least 2 (--at-least 2), or name the classes to tell apart by only (--only).",
         )
 
 

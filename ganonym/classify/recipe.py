@@ -132,9 +132,11 @@ def altered(configuration: Configuration, changes: Sequence[str]) -> Configurati
     for change in changes:
         name, given, value = (part.strip() for part in change.partition("="))
         if not settings:
-            raise UsageError(f"--set {change} sets nothing: it has no settings.", "Leave it out.")
+            raise UsageError(f"the change {change} (--set) sets nothing: the system has no settings.", "Leave it out.")
         if not given or name not in settings:
-            raise UsageError(f"--set {change}: there is no such setting.", f"There are {', '.join(sorted(settings))}.")
+            raise UsageError(
+                f"the change {change} (--set): there is no such setting.", f"There are {', '.join(sorted(settings))}."
+            )
         try:
             settings[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

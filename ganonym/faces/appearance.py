@@ -185,10 +185,11 @@ class Known:
 
 def drawn_attributes(expression: Floats, known: Known, model: AppearanceModel, rng: np.random.Generator) -> Floats:
     """`attributes` (a,) with a tone, a sex and the age of an adult drawn where none is given."""
-    tone, sex, age = int(rng.integers(len(ITA_CENTRES))), ("female", "male")[rng.integers(2)], rng.uniform(18.0, 80.0)
+    tone, female, age = int(rng.integers(len(ITA_CENTRES))), rng.integers(2) == 0, float(rng.uniform(18.0, 80.0))
+    drawn: Sex = "female" if female else "male"
     tone = tone if known.tone is None else known.tone
-    sex = sex if known.sex is None else known.sex
-    return attributes(expression, tone, sex, age if known.age is None else known.age, model)[0]
+    age = age if known.age is None else known.age
+    return attributes(expression, tone, drawn if known.sex is None else known.sex, age, model)[0]
 
 
 def sample_texture(scores: Floats, model: AppearanceModel, rng: np.random.Generator, spread: float = 0.8) -> Floats:

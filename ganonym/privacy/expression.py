@@ -1,9 +1,9 @@
 """The expression budget: how much of its expression a photo keeps, clipped and rounded so that its bits count.
 
 Where photos of a person share an identity, and with codebook and metric, expression lies outside the group and is
-counted. Of the shape model's four expression directions the first two are a smile and an opening mouth. The other two
-mostly tell people apart (length of the lower face: between photos of one person taken years apart they correlate by .87
-and .69), so they are not shown. Measured: benchmarks/expression_budget.py.
+counted. Coarse steps of four directions tell more kinds of expression than fine ones of two, and link people as
+little; but whatever is read of an expression tells people apart as well (between photos of one person taken years apart
+directions correlate by .53 to .86), so the others are not shown. Measured: benchmarks/expression_budget.py.
 """
 
 from __future__ import annotations

@@ -115,7 +115,17 @@ def test_an_attacker_given_by_argument_is_attacked_with() -> None:
     subjects = [f"s{n}" for n in range(20)]
     (finding,) = attack_samples([Minimal()], grey(levels), grey(levels), subjects)
     assert (finding.attacker, finding.tier, finding.setting, finding.rank1.value) == ("minimal", "A", SAME_PHOTO, 1.0)
-    assert attacker_words("minimal", finding.tier) == TIERS["A"]
+    assert attacker_words("minimal", finding.tier) == f"{TIERS['A']}: minimal"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "<b>x</b>", "IMG_4711.jpg", "/mnt/scans", "anna maria", "Müller", "a" * 41, "plain\n", "onnx:arc.onnx"]
+)
+def test_the_evidence_page_names_no_attacker_whose_name_is_no_plain_word(name: str) -> None:
+    assert attacker_words(name, "T2") == TIERS["T2"]
+    assert attacker_words(name, "no tier") == "another attacker"
+    longest = "Mean-Brightness-2-" + "a" * 22
+    assert attacker_words(longest, "T0") == f"{TIERS['T0']}: {longest}"
 
 
 def test_folds_and_settings_are_the_attackers_own() -> None:

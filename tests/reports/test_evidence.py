@@ -46,6 +46,16 @@ def test_no_text_of_the_assessment_reaches_the_evidence_page(also: str | None) -
     assert "Sign-off" in page
 
 
+@pytest.mark.parametrize(("name", "shown"), [("Mean-Brightness-2", True), (f"{'a' * 40}-4711", False), (CANARY, False)])
+def test_an_attacker_from_outside_has_its_plain_name(name: str, shown: bool) -> None:
+    assessment = invented()
+    worst = assessment.worst
+    assert worst is not None
+    page = evidence_page(assessment.model_copy(update={"findings": (worst.model_copy(update={"attacker": name}),)}))
+    assert (name in page) is shown
+    assert canaries(page) == []
+
+
 def test_limits_are_shown_as_numbers() -> None:
     page = evidence_page(invented())
     assert "≤ 9\u202f%" in page

@@ -65,7 +65,8 @@ def expression_directions(
     what goes with them (Haufe et al. 2014). Strongest first, but that of the first two the former is a smile. Raises
     UsageError as `fit_shape`.
     """
-    many, pairs = [], []
+    many: list[Floats] = []
+    pairs: list[Floats] = []
     for name in sorted(set(people.tolist())):
         own = deviations[(people == name) & (named != "")]
         if len(set(named[people == name]) - {""}) > 1:

@@ -103,10 +103,10 @@ def fit_texture(textures: NDArray[np.float32], weights: Floats, mirror: NDArray[
     share = weights / weights.sum()
     textures = log_colours(textures)
     flipped = textures[:, mirror]
-    even = ((textures + flipped) / 2).reshape(len(textures), -1)
+    even: NDArray[np.float32] = ((textures + flipped) / 2).reshape(len(textures), -1).astype(np.float32)
     mean = np.asarray(share.astype(np.float32) @ even)
     even -= mean
-    odd = ((textures - flipped) / 2).reshape(len(textures), -1)
+    odd: NDArray[np.float32] = ((textures - flipped) / 2).reshape(len(textures), -1).astype(np.float32)
     leading, leading_sd = _components(even, share, len(textures) - 2)
     others, others_sd = _components(odd, share, len(textures) - 2)
     kept = min(COMPONENTS, len(leading))
@@ -162,7 +162,7 @@ def fit_attributes(
     """
     weighted = scores.T if weights is None else scores.T * weights
     gram = weighted @ scores + ridge * len(scores) * np.eye(scores.shape[1])
-    effect = np.linalg.solve(gram, weighted @ coefficients).T
+    effect: Floats = np.linalg.solve(gram, weighted @ coefficients).T.astype(np.float64)
     return effect, coefficients - scores @ effect.T
 
 
@@ -203,7 +203,7 @@ def group_factors(residual: Floats, raw: Floats) -> Floats:
         own = _second_moment(residual[group]) if group.any() else wide
         mixed = (1 - MIXED) * own + MIXED * wide * np.trace(own) / np.trace(wide)
         factors.append(covariance_factor(mixed))
-    return np.array(factors) * np.array([CALMER, 1.0, 1.0])[:, None, None]
+    return np.asarray(np.array(factors) * np.array([CALMER, 1.0, 1.0])[:, None, None], dtype=np.float64)
 
 
 def _second_moment(rows: Floats) -> Floats:

@@ -101,7 +101,7 @@ def fewshot(study: Study, episodes: Episodes, tell: Progress = UNHEARD) -> FewSh
     Raises UsageError for base classes that there are not, and where no episode can be drawn.
     """
     if episodes.base and episodes.frequent is not None:
-        raise UsageError("--base and --frequent both say what base classes are.", "Give one of them.")
+        raise UsageError("base (--base) and frequent (--frequent) both say what base classes are.", "Give one of them.")
 
     def check(cohort: Classed) -> None:
         check_episodes(cohort.classes, cohort.subjects, _base(cohort, episodes), episodes.shape)

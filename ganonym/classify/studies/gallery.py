@@ -146,7 +146,9 @@ def ensemble_of(encoders: Encoders) -> tuple[Ensemble, list[Model], list[Remark]
     """Who looks, and the models among them; the bundled encoder when none is named. Raises UsageError for bases of no
     model, and what reading the files raises."""
     if encoders.bases and not encoders.models:
-        raise UsageError("--base is what a --model started from, and none is given.", "Leave it out.")
+        raise UsageError(
+            "a base (--base) is what a model (--model) started from, and no model is given.", "Leave it out."
+        )
     readers: list[Callable[[], Arrays]] = [read_foundation]
     readers += [partial(read_foundation, path, sha256.lower()) for path, sha256 in (*encoders.bases, *encoders.files)]
     place, told = device_of(encoders.device)

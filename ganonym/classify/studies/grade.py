@@ -90,7 +90,9 @@ def grade(study: Study, levels: Sequence[str] = (), signs: str | None = None, te
     said in two ways or in none, and for what `chosen` and `gathered_cases` refuse.
     """
     if (signs is None) == (study.label is None) or (study.label is None) != (not levels):
-        raise UsageError("levels are said in two ways.", "Give --label and each --level, or --signs.")
+        raise UsageError(
+            "levels are said in two ways.", "Give label (--label) and every level (--level), or signs (--signs)."
+        )
     choice, device_remarks = chosen(study)
     cases, told = cases_of([study.data], study.images, study.label)
     names = tuple(levels)
@@ -139,7 +141,7 @@ def by_signs(cases: Sequence[Case], text: str) -> tuple[list[Case], tuple[str, .
     except ValueError:
         starts = []
     if not starts or starts != sorted(set(starts)) or starts[0] < 1:
-        raise UsageError(f"--signs {text} are no numbers of signs that rise from 1.", "Give them as 1,5.")
+        raise UsageError(f"signs {text} (--signs) are no numbers of signs that rise from 1.", "Give them as 1,5.")
     tops = [*(f"{number - 1}" for number in starts), ""]
     names = tuple(
         f"{low} signs" if str(low) == top else f"{low} to {top} signs" if top else f"{low} signs and more"

@@ -106,7 +106,10 @@ def check_key(place: Path) -> None:
         return
     there = next(folder for folder in place.absolute().parents if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"no key can be written to {place}: {there} is no folder to write in.", "Give --key-file.")
+        raise UsageError(
+            f"no key can be written to {place}: {there} is no folder to write in.",
+            "Name another key file (--key-file).",
+        )
 
 
 def key_of(folder: Path, key_file: Path | None = None) -> Key | None:
@@ -125,7 +128,7 @@ def unchecked(folder: Path) -> Remark:
     text = (
         f"Nobody checked whether {folder} has learned from these photographs or people: there is no key "
         f"{key_place(folder)}. "
-        "Whoever trained it has one; give it with --key-file. If it has, the rates say nothing."
+        "Whoever trained it has one; give it as key file (--key-file). If it has, the rates say nothing."
     )
     return Remark(text, warning=True)
 

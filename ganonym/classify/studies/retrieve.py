@@ -96,7 +96,10 @@ def retrieve(study: GalleryStudy, protocol: Protocol, tell: Progress = UNHEARD) 
     with remembered(told):
         given = all(case.split for case in everything)
         if given and (protocol.frequent, protocol.splits) != (FREQUENT, SPLITS):
-            raise UsageError("--frequent and --splits do nothing: the table has its own splits.", "Leave them out.")
+            raise UsageError(
+                "frequent (--frequent) and splits (--splits) do nothing: the table has its own splits.",
+                "Leave them out.",
+            )
         labelled = roster(everything).cases  # what the table alone shows is said before any photograph is looked at
         plan = planned(labelled, given, protocol)
         heard = refuse_learned(trained, labelled, plan) if given else []

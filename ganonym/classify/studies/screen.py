@@ -78,11 +78,11 @@ def screen(study: Study, rule: Rule = YOUDEN, terms: Terms = TERMS, tell: Progre
     """
     choice, device_remarks = chosen(study)
     if study.positive is None:
-        raise UsageError("a screen is for one disorder.", "Name it with --positive.")
+        raise UsageError("a screen is for one disorder.", "Name it as positive (--positive).")
     if choice.recipe.system == "photo-set":
         raise UsageError(
             f"{choice.recipe.name} calls people, not photographs, and people have no angle.",
-            "Test it with `ganonym classify evaluate --positive`, or screen by another recipe.",
+            "Evaluate it for that disorder (`ganonym classify evaluate --positive`), or screen by another recipe.",
         )
 
     def check(cohort: Classed) -> None:

@@ -84,7 +84,9 @@ def chosen(study: Study) -> tuple[Chosen, tuple[Remark, ...]]:
         )
     configuration = altered(recipe.preset(study.preset), study.changes)
     if study.device != "auto" and not configuration.network_of_faces:
-        raise UsageError(f"--device {study.device}: {recipe.name} looks at landmarks, by no network.", "Leave it out.")
+        raise UsageError(
+            f"device {study.device} (--device): {recipe.name} looks at landmarks, by no network.", "Leave it out."
+        )
     device, remarks = device_of(study.device)
     return chosen_system(recipe, configuration, study.preset, study.encoder, device), remarks
 
@@ -181,9 +183,11 @@ def device_of(text: str) -> tuple[str, tuple[Remark, ...]]:
     from torch import cuda
 
     if text not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {text} is nothing to compute on.", "Give cpu, cuda or auto.")
+        raise UsageError(f"device {text} (--device) is nothing to compute on.", "Give cpu, cuda or auto.")
     if text == "cuda" and not cuda.is_available():
-        raise EnvironmentFault("there is no GPU that torch can use.", "Give --device cpu, or install a driver.")
+        raise EnvironmentFault(
+            "there is no GPU that torch can use.", "Give device cpu (--device cpu), or install a driver."
+        )
     if text == "cpu" or not cuda.is_available():
         return "cpu", ()
     return "cuda", (Remark("On the GPU: the same seed gives the same draws, sums differ in their last digits."),)

@@ -69,7 +69,9 @@ def train(
     choice, device_remarks = chosen(study)
     place = key_file or key_place(folder)
     if folder.absolute() in place.absolute().parents:
-        raise UsageError(f"the key {place} would be shared with the model.", "Keep it outside of --out.")
+        raise UsageError(
+            f"the key {place} would be shared with the model.", "Keep it outside of the model's folder (--out)."
+        )
     check_key(place)
 
     def check(cohort: Classed) -> None:

@@ -73,7 +73,7 @@ def check_two_classes(classes: NDArray[np.intp], count: int) -> None:
     if count != 2 or len(np.unique(classes)) != 2:
         raise UsageError(
             f"screening tells two classes apart, these are {count}.",
-            "Name the patients' with --positive; give photos of patients and of controls.",
+            "Name the patients' as positive (--positive); give photos of patients and of controls.",
         )
 
 

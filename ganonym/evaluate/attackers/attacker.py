@@ -20,7 +20,8 @@ An attacker of one's own, here one that compares the mean brightness of photos:
 ('same photo', 1.0)
 
 `assess` and `suite` take it by argument; a package offers it under the entry points `ganonym.attackers`. One that
-learns has a method `learn` in place of `Fixed`.
+learns has a method `learn` in place of `Fixed`; one that holds all photos at once has `scores`, too
+(`ganonym.evaluate.scores.Holder`).
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ class Attacker(Protocol):
 class Approach:
     """What kind of attack it is, how it is run, and what reports call it.
 
-    `tier`: what it costs. `words`: its name on the evidence page, which shows no other; empty: as its tier is called.
+    `tier`: what it costs. `words`: what the evidence page calls it; empty: as its tier, with the attacker's name
+    where that is at most 40 letters, digits and dashes.
     `folds` and `settings`: in how many folds of people and where it is run. `adapted`: it starts from the plain
     comparison of its view and learns the anonymizer, so that it should be no weaker than that (control C5).
     """

@@ -1,7 +1,8 @@
 """The evidence page for an ethics board: the findings without any trace of a single person.
 
-It is made of numbers, dates, digests and the closed vocabulary of `wording`; no text of the assessment gets onto it. So
-no name of a subject, file or folder can, whatever an assessment's fields contain. Texts that describe the release are
+It is made of numbers, dates, digests and the closed vocabulary of `wording`; no text of the assessment gets onto it
+but the name that an assessor gave an attacker of their own, where that is a plain word (`wording.attacker_words`). So
+no name of a subject, file or folder can, whatever the other fields contain. Texts that describe the release are
 given beside it by whoever answers for them (`Published`).
 """
 
@@ -109,7 +110,7 @@ def evidence_page(assessment: Assessed, published: Published | None = None) -> s
 
 
 def who(finding: Finding) -> str:
-    """What the attacker is, in words of the vocabulary."""
+    """What the attacker is, in words of the vocabulary; one from outside with its name, where that is a plain word."""
     return wording.attacker_words(finding.attacker, finding.tier)
 
 

@@ -5,6 +5,7 @@ Settings carry the attack names of Newton et al. 2005, tiers what an attack cost
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -91,6 +92,8 @@ COLUMNS = {
     "expression": "Expression", "session": "Session", "site": "Site",
 }  # fmt: skip
 
+_SAFE_NAME = re.compile(r"[A-Za-z0-9-]{1,40}")
+
 
 @cache
 def _attacker_words() -> Mapping[str, str]:
@@ -103,12 +106,20 @@ def _attacker_words() -> Mapping[str, str]:
 
 
 def attacker_words(name: str, tier: str) -> str:
-    """An attacker as reports call it; by its tier where it has no words, as one that was given by argument.
+    """An attacker as reports call it. One without words of ours, as given by argument, has its tier and its own name.
+
+    The name is the assessor's word and may be anything: it is shown where it is nothing but 1 to 40 ASCII letters,
+    digits and dashes, so that neither markup nor the path of a file comes onto a page; else the tier stands alone.
 
     >>> attacker_words("thumbnail", "T0"), attacker_words("glint (arcface)", "T2")
     ('small grey picture of the face', 'face recognizer brought by the assessor')
+    >>> attacker_words("mean-brightness", "T0")
+    'no trained weights; any laptop: mean-brightness'
     """
-    return _attacker_words().get(name, "") or TIERS.get(tier, "another attacker")
+    if ours := _attacker_words().get(name):
+        return ours
+    kind = TIERS.get(tier, "another attacker")
+    return f"{kind}: {name}" if _SAFE_NAME.fullmatch(name) else kind
 
 
 def percent(value: float, digits: int = 1) -> str:

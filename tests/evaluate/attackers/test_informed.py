@@ -104,6 +104,21 @@ def test_an_honest_release_by_photo_gives_one_in_k_and_no_more() -> None:
     assert 0.05 < np.mean(rates) < 1 / K + 2 * np.sqrt(0.1 * 0.9 / 960)
 
 
+def test_first_photos_hide_among_all_photos_of_their_group() -> None:
+    """Half of every group are photos that no gallery holds: an output does not say that it is of a first photo."""
+    rates = []
+    for seed in range(4):
+        rng = np.random.default_rng([seed, 13])
+        cohort = faces(seed=seed)
+        half, groups = K // 2, np.empty(len(cohort.rows), dtype=np.intp)
+        blocks = np.arange(240) // half
+        groups[0::2], groups[1::2] = blocks, np.roll(blocks, 7 * half)
+        mixed = replace(cohort, groups=groups)
+        shown = mixed.middle() + 0.3 * rng.standard_normal(mixed.rows.shape)
+        rates.append(found(ATTACKER, mixed.photos(read(shown, rng, 0.1)))[SAME_PHOTO].rank1.value)
+    assert 0.06 < np.mean(rates) < 1 / K + 2 * np.sqrt(0.1 * 0.9 / 960)
+
+
 def test_linked_outputs_intersect_their_groups() -> None:
     """Nearly as well as who is told both groups of everybody, and names one of those who are in both."""
     rng = np.random.default_rng(1)
