@@ -64,14 +64,15 @@ def measure(pictures: Sequence[RGB], requested: Sequence[Points]) -> Measured:
     return Measured(np.array(errors), energy, _features(pictures), float(pdist(np.stack(descriptors)).mean()))
 
 
-def row(name: str, found: Measured, first: Measured, real: Floats) -> str:
+def row(name: str, measured: Measured, first: Measured, real: Floats) -> str:
     """One line of the table; differences to the first row are paired, face by face, with 95 % intervals."""
-    energy = found.bands.mean(axis=0)
+    energy = measured.bands.mean(axis=0)
     return (
-        f"{name:24} found {np.isfinite(found.errors).sum()}/{len(found.errors)}  "
-        f"error {np.nanmean(found.errors):.4f} {_paired(found.errors - first.errors, 1e4)}  "
-        f"bands {' '.join(f'{value:.2f}' for value in energy)} {_paired(found.bands[:, 0] - first.bands[:, 0], 1e2)}  "
-        f"KID ×10³ {_kid_difference(found, first, real)}  spread {found.spread:.3f}"
+        f"{name:24} found {np.isfinite(measured.errors).sum()}/{len(measured.errors)}  "
+        f"error {np.nanmean(measured.errors):.4f} {_paired(measured.errors - first.errors, 1e4)}  "
+        f"bands {' '.join(f'{value:.2f}' for value in energy)} "
+        f"{_paired(measured.bands[:, 0] - first.bands[:, 0], 1e2)}  "
+        f"KID ×10³ {_kid_difference(measured, first, real)}  spread {measured.spread:.3f}"
     )
 
 
@@ -83,16 +84,16 @@ def _paired(differences: Floats, unit: float) -> str:
     return f"({unit * kept.mean():+.0f} [{unit * low:+.0f}, {unit * high:+.0f}])"
 
 
-def _kid_difference(found: Measured, first: Measured, real: Floats) -> str:
+def _kid_difference(measured: Measured, first: Measured, real: Floats) -> str:
     """KID, and how it differs from the first row's: the interval is the spread over common random halves."""
-    value = kernel_distance(real, found.features, np.random.default_rng(0), rounds=1).value
+    value = kernel_distance(real, measured.features, np.random.default_rng(0), rounds=1).value
     difference = value - kernel_distance(real, first.features, np.random.default_rng(0), rounds=1).value
     rng, drawn = np.random.default_rng(0), []
     for _ in range(200):
-        rows, faces = (rng.permutation(len(each))[: len(each) // 2] for each in (real, found.features))
+        rows, faces = (rng.permutation(len(value))[: len(value) // 2] for value in (real, measured.features))
         pair = [
-            kernel_distance(real[rows], each.features[faces], np.random.default_rng(0), rounds=1).value
-            for each in (found, first)
+            kernel_distance(real[rows], value.features[faces], np.random.default_rng(0), rounds=1).value
+            for value in (measured, first)
         ]
         drawn.append(pair[0] - pair[1])
     low, high = np.quantile(np.array(drawn) - np.mean(drawn), [0.025, 0.975])
@@ -108,14 +109,14 @@ def _features(pictures: Sequence[RGB]) -> Floats:
 def variants(recipe: Recipe, terms: Sequence[str] | None) -> dict[str, Recipe]:
     """The recipes compared, by name of the row; `terms` restricts them, and without it there is one for each term."""
     base = replace(recipe, perceptual=None, landmarker=None, face_network=None)
-    found = {"default terms": base}
+    results = {"default terms": base}
     for term in [field.name for field in fields(Weights)]:
         if term not in NETWORKS:
-            found[f"without {term}"] = replace(base, weights=WEIGHTS.without([term]))
+            results[f"without {term}"] = replace(base, weights=WEIGHTS.without([term]))
         elif (network := getattr(recipe, NETWORKS[term])) is not None:
             others = WEIGHTS.without([other for other in NETWORKS if other != term])
-            found[f"with {term}"] = replace(base, weights=others, **{NETWORKS[term]: network})
-    return found if terms is None else {name: each for name, each in found.items() if name.split()[1] in terms}
+            results[f"with {term}"] = replace(base, weights=others, **{NETWORKS[term]: network})
+    return results if terms is None else {name: entry for name, entry in results.items() if name.split()[1] in terms}
 
 
 def main() -> None:
@@ -144,19 +145,19 @@ def main() -> None:
     )
     real = _features(photographs("portraits", load_appearance(), arguments.faces, one_each=True).pictures)
     first: Measured | None = None
-    for name, each in variants(recipe, arguments.terms).items():
+    for name, variant in variants(recipe, arguments.terms).items():
         with TemporaryDirectory() as temporary:
             folder = (arguments.keep or Path(temporary)) / name.replace(" ", "-")
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / "generator.safetensors").is_file():
-                train_generator(arguments.data, folder, folder / "unfinished.safetensors", each, lambda _: None)
+                train_generator(arguments.data, folder, folder / "unfinished.safetensors", variant, lambda _: None)
                 (folder / "unfinished.safetensors").rename(folder / "generator.safetensors")
             synthesizer = load_synthesizer(folder / "generator.safetensors")
         faces = virtual_faces(arguments.faces, synthesizer.model, seed=5)
-        draw = partial(from_lines, synthesizer=synthesizer) if not each.weights.surrogate else synthesizer.render
-        found = measure([draw(face) for face in faces], [face.points for face in faces])
-        first = first or found
-        print(row(name, found, first, real), flush=True)
+        draw = partial(from_lines, synthesizer=synthesizer) if not variant.weights.surrogate else synthesizer.render
+        result = measure([draw(face) for face in faces], [face.points for face in faces])
+        first = first or result
+        print(row(name, result, first, real), flush=True)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def photographs(name: str, count: int) -> list[tuple[RGB, Points]]:
     """Photos of one set, at most SIDE px long, with the landmarks of their largest face."""
     with (DATA / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if SETS[name](row) and (DATA / row["path"]).is_file()]
-    found = []
+    results = []
     for row in np.random.default_rng(1).permutation(np.array(rows, dtype=object)):
         with Image.open(DATA / row["path"]) as picture:
             small = picture.convert("RGB")
@@ -66,10 +66,10 @@ def photographs(name: str, count: int) -> list[tuple[RGB, Points]]:
         rgb = np.asarray(small)
         faces = find_faces(rgb, *default_backends())
         if len(faces) == 1:
-            found.append((rgb, faces[0].points))
-        if len(found) == count:
+            results.append((rgb, faces[0].points))
+        if len(results) == count:
             break
-    return found
+    return results
 
 
 def hidden_by(boxes: list[Box], size: tuple[int, int]) -> np.ndarray:
@@ -100,8 +100,8 @@ def main() -> None:
     count = parser.parse_args().count
     if not DATA.is_dir():
         raise SystemExit(f"no photographs at {DATA}: set GANONYM_DATA")
-    photos = [each for name in SETS for each in photographs(name, count)]
-    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    photos = [photograph for name in SETS for photograph in photographs(name, count)]
+    result: dict[tuple[str, str], list[bool]] = defaultdict(list)
     seconds: dict[str, list[float]] = defaultdict(list)
     alarms: dict[str, list[int]] = defaultdict(list)
     for rgb, points in photos:
@@ -115,12 +115,12 @@ def main() -> None:
                 seconds[name].append(time.process_time() - started)
             seen["all"] = [box for boxes in seen.values() for box in boxes]
             for name, boxes in seen.items():
-                found[name, obstacle].append(is_found(boxes, truth, size))
+                result[name, obstacle].append(is_found(boxes, truth, size))
                 alarms[name].append(sum(is_apart(box, truth) for box in distinct(boxes)))
     names = [*LOOKS, "all"]
     print(f"| {len(photos)} photos of {len(SETS)} sets | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for obstacle in OBSTACLES:
-        print(f"| {obstacle} | {' | '.join(f'{np.mean(found[name, obstacle]):.2f}' for name in names)} |")
+        print(f"| {obstacle} | {' | '.join(f'{np.mean(result[name, obstacle]):.2f}' for name in names)} |")
     print(f"| boxes beside the face, a photo | {' | '.join(f'{np.mean(alarms[name]):.2f}' for name in names)} |")
     for name in LOOKS:
         print(f"{name}: {np.mean(seconds[name]):.2f} s a photo")

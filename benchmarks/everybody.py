@@ -47,7 +47,7 @@ def main() -> None:
         for backends in BACKENDS.values():
             seen = [(find_everybody(rgb, *backends), truth, rgb.shape[:2]) for rgb, truth in hidden]
             boxes = [([face.box for face in (*s.faces, *s.doubtful)], truth, size) for s, truth, size in seen]
-            cells.append(f"{np.mean([is_found(*found) for found in boxes]):.2f}")
+            cells.append(f"{np.mean([is_found(*box) for box in boxes]):.2f}")
         print(f"| {label} | {len(hidden)} | " + " | ".join(cells) + " |", flush=True)
     plain = [rgb for rgb, _ in photos]
     for label, looks in (

@@ -49,15 +49,17 @@ class Photos:
         rows = defaultdict(list)
         for row, subject in enumerate(self.subjects):
             rows[subject].append(row)
-        return np.array([each[:2] for each in rows.values() if len(each) > 1])
+        return np.array([row[:2] for row in rows.values() if len(row) > 1])
 
 
 def read(data: Path, folder: str) -> Photos:
     model, photos = load_shape(), photos_of(data, folder)
     samples = read_samples(data / folder, [photo.name for photo in photos])
-    found = [(photo, sample.points) for photo, sample in zip(photos, samples, strict=True) if sample.points is not None]
-    shapes = [split(normalize(points, model), model)[1] / model.expression_sd for _, points in found]
-    return Photos(np.array(shapes), [photo.subject for photo, _ in found], [f"{folder}/{p.name}" for p, _ in found])
+    results = [
+        (photo, sample.points) for photo, sample in zip(photos, samples, strict=True) if sample.points is not None
+    ]
+    shapes = [split(normalize(points, model), model)[1] / model.expression_sd for _, points in results]
+    return Photos(np.array(shapes), [photo.subject for photo, _ in results], [f"{folder}/{p.name}" for p, _ in results])
 
 
 def smiling(data: Path, names: list[str]) -> NDArray[np.bool_]:

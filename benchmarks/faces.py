@@ -67,7 +67,9 @@ def strip(model: AppearanceModel, face: PrivateFace) -> list[tuple[PrivateFace, 
 def tile(pictures: list[RGB], columns: int, side: int) -> RGB:
     """Pictures in rows of `columns`, each reduced to `side` px."""
     box = (*CORNER, CORNER[0] + 2 * SIDE, CORNER[1] + 2 * SIDE)  # the part of the canvas that a face can reach
-    small = [np.asarray(Image.fromarray(each).resize((side, side), Image.Resampling.LANCZOS, box)) for each in pictures]
+    small = [
+        np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS, box)) for picture in pictures
+    ]
     rows = [np.concatenate(small[start : start + columns], axis=1) for start in range(0, len(small), columns)]
     return np.ascontiguousarray(np.concatenate(rows, axis=0))
 

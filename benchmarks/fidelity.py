@@ -71,10 +71,10 @@ def photographs(data: Path, sets: Sequence[str], models: Models, limit: int | No
             continue
         rgb, _ = read_photo(data, row["path"])
         age = float(row["age"]) if row["age"] and "-" not in row["age"] else None
-        known = Row(row["path"], row["subject"], age=age, expression=row["expression"] or None)
+        stated = Row(row["path"], row["subject"], age=age, expression=row["expression"] or None)
         try:
             claims = claim_faces(
-                row["path"], "", analyse(rgb, row["path"], models), known, Settings(subject_face="largest")
+                row["path"], "", analyse(rgb, row["path"], models), stated, Settings(subject_face="largest")
             )
         except PhotoError:
             continue
@@ -82,7 +82,7 @@ def photographs(data: Path, sets: Sequence[str], models: Models, limit: int | No
         if isinstance(claims, Refusal) or seen is None:
             continue
         count[row["set"]] += 1
-        yield Photo(known, claims[0], *seen)
+        yield Photo(stated, claims[0], *seen)
 
 
 def judged(rgb: RGB) -> tuple[Points, Floats] | None:
@@ -147,12 +147,12 @@ def expressions_named(photos: Sequence[Photo], inputs: UtilityInputs) -> tuple[f
         blank = np.zeros(len(shapes.expression_sd) + 4)
         rows = []
         for place in labelled:
-            found = points[place]
+            result = points[place]
             own = coordinates[place, -len(shapes.expression_sd) :]
             rows.append(
                 blank
-                if found is None
-                else np.concatenate([own, 50 * np.array(expression_measures(normalize(found, shapes)))])
+                if result is None
+                else np.concatenate([own, 50 * np.array(expression_measures(normalize(result, shapes)))])
             )
         return np.array(rows)
 

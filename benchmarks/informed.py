@@ -125,7 +125,7 @@ def main() -> None:
     rows = np.array([photo.row for photo in photos])
     readings = stack((photo.reading for photo in photos), READINGS.width)
     settings = Settings(mechanism="k-same", k=given.k, link=given.link)
-    found: dict[tuple[str, str], list[float]] = {}
+    result: dict[tuple[str, str], list[float]] = {}
     for draw in range(given.draws):
         plan = plan_release(
             [photo.claim for photo in photos], models.synthesizer.model.shape, os.urandom(32), settings, manifest=True
@@ -143,8 +143,8 @@ def main() -> None:
             results |= {f"{attacker.name}, pictures": rates(attacker, readings, read, items) for attacker in attackers}
         for name, own in results.items():
             for setting, value in own.items():
-                found.setdefault((name, setting), []).append(value)
-    for (name, setting), values in found.items():
+                result.setdefault((name, setting), []).append(value)
+    for (name, setting), values in result.items():
         error = f"± {np.std(values, ddof=1) / np.sqrt(len(values)):.4f}" if len(values) > 1 else ""
         print(f"{name:40s} {setting:26s} {np.mean(values):.4f} {error:9s} ({len(values)} releases)", flush=True)
 

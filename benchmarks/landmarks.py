@@ -66,8 +66,8 @@ class Finder:
         return faces[0].points if faces else None
 
 
-def nme(found: Points, truth: Points, chosen: Points | None = None) -> float:
-    distance = np.linalg.norm(found - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
+def nme(points: Points, truth: Points, chosen: Points | None = None) -> float:
+    distance = np.linalg.norm(points - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
     return float(np.nanmean(distance if chosen is None else distance[chosen]))
 
 
@@ -75,9 +75,9 @@ def row(label: str, count: int, errors: Sequence[Sequence[float | None]]) -> Non
     """A line of the table: for each finder the errors of its photographs, None where it found no face."""
     cells = []
     for values in errors:
-        known = np.array([value for value in values if value is not None])
-        failed = (sum(value is None for value in values) + int((known > FAILURE).sum())) / max(len(values), 1)
-        cells.append(f"{100 * known.mean():5.2f} ({100 * failed:.0f})" if len(known) else "    – (100)")
+        numbers = np.array([value for value in values if value is not None])
+        failed = (sum(value is None for value in values) + int((numbers > FAILURE).sum())) / max(len(values), 1)
+        cells.append(f"{100 * numbers.mean():5.2f} ({100 * failed:.0f})" if len(numbers) else "    – (100)")
     print(f"| {label} | {count} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -116,9 +116,9 @@ def beside(label: str, photos: Sequence[RGB], finders: Sequence[Finder], displac
             None if points is None else points - displacement * np.linalg.norm(points[36] - points[45])
             for points, displacement in zip(seen, displacements, strict=True)
         ]
-        known = [points for points in placed if points is not None]
+        shapes = [points for points in placed if points is not None]
         for values, points in zip(errors, placed, strict=True):
-            values.append(None if points is None else nme(points, np.median(known, axis=0)))
+            values.append(None if points is None else nme(points, np.median(shapes, axis=0)))
     row(label, len(photos), errors)
 
 
@@ -164,14 +164,14 @@ def hidden(
     rgb: RGB, finder: Finder, obstacle: Callable[[RGB, Points], obstacles.Hidden]
 ) -> tuple[RGB, Callable[[Points], Points]]:
     points = finder.points(rgb)
-    return (rgb if points is None else obstacle(rgb, points)[0]), lambda found: found
+    return (rgb if points is None else obstacle(rgb, points)[0]), lambda entry: entry
 
 
 def yawed(rgb: RGB, finder: Finder, degrees: float) -> tuple[RGB, Callable[[Points], Points]]:
     """The head turned as if it were an ellipsoid under its landmarks; points that turn away become NaN."""
     points = finder.points(rgb)
     if points is None:
-        return rgb, lambda found: found
+        return rgb, lambda entry: entry
     low, high = points.min(axis=0), points.max(axis=0)
     centre, radii = (low + high) / 2, (high - low) / 2 * [1.05, 1.5]
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -179,9 +179,9 @@ def yawed(rgb: RGB, finder: Finder, degrees: float) -> tuple[RGB, Callable[[Poin
     def depth(places: Points, where: Points) -> Points:
         return np.sqrt(np.maximum(1 - ((places - where) ** 2 / radii**2).sum(axis=-1), 0.0)) * radii[0]
 
-    def bring(found: Points) -> Points:
-        across, forward = found[:, 0] - centre[0], depth(found, centre)
-        turned = found.copy()
+    def bring(points: Points) -> Points:
+        across, forward = points[:, 0] - centre[0], depth(points, centre)
+        turned = points.copy()
         turned[:, 0] = centre[0] + cos * across + sin * forward
         turned[-sin * across + cos * forward < 0.15 * radii[0]] = np.nan
         return turned

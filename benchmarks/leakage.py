@@ -163,10 +163,10 @@ def main() -> None:
             else:
                 out = (arguments.out or Path(temporary)) / f"{arguments.set}-{mechanism}"
                 outputs = anonymize(source, out, photos, mechanism, arguments.k)
-                found = dict(
+                result = dict(
                     zip(outputs, read_samples(out, [str(p.relative_to(out)) for p in outputs.values()]), strict=True)
                 )
-                released = [found.get(photo.name) for photo in photos]
+                released = [result.get(photo.name) for photo in photos]
             findings = measure(before, released, subjects, background)
             kept = [sample for sample in released if sample is not None]
             faces = sum(sample.points is not None for sample in kept)

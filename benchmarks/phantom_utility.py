@@ -54,12 +54,12 @@ def described(samples: list[Sample | None]) -> tuple[Side, Side]:
     """Normalised landmarks (n, 136), and crops (n, 64, 64, 3), with which samples have a face."""
     model = load_shape()
     shapes, crops = np.zeros((len(samples), 136)), np.zeros((len(samples), CROP_SIDE, CROP_SIDE, 3), np.uint8)
-    found = np.zeros(len(samples), dtype=bool)
+    result = np.zeros(len(samples), dtype=bool)
     for row, sample in enumerate(samples):
         picture = None if sample is None else face_crop(sample)
         if sample is not None and sample.points is not None and picture is not None:
-            shapes[row], crops[row], found[row] = normalize(sample.points, model).ravel(), picture, True
-    return Side(shapes, found), Side(crops, found)
+            shapes[row], crops[row], result[row] = normalize(sample.points, model).ravel(), picture, True
+    return Side(shapes, result), Side(crops, result)
 
 
 def cells(
@@ -105,11 +105,11 @@ def main() -> None:
             ganonym("anonymize", str(photos), str(out), "--manifest", str(manifest), *MECHANISMS[name])
             outputs = {row["source"]: row["output"] for row in read(out / "private" / "keymap.csv")}
             kept = read_samples(out, list(outputs.values()))
-            found = dict(zip(outputs, kept, strict=True))
-            right = cells(before, described([found.get(photo) for photo in names]), classes, subjects)
-            for kind, each in right.items():
-                rates = {cell: macro(each[cell], classes) for cell in CELLS}
-                low, high = bootstrap([each["AO"], each["OO"]], classes, subjects, ratio=True)
+            result = dict(zip(outputs, kept, strict=True))
+            right = cells(before, described([result.get(photo) for photo in names]), classes, subjects)
+            for kind, entry in right.items():
+                rates = {cell: macro(entry[cell], classes) for cell in CELLS}
+                low, high = bootstrap([entry["AO"], entry["OO"]], classes, subjects, ratio=True)
                 print(
                     f"{name:34}{kind:11}{len(outputs):9d}"
                     + "".join(f"{rates[cell]:7.3f}" for cell in CELLS)

@@ -33,7 +33,7 @@ def main() -> None:
     model = load_appearance()
     axes, directions = face_axes(model), len(model.shape.expression_sd)
     still = Moment(np.zeros(directions), 0, 0, 0, 1.5, np.zeros(2), np.ones(3), np.zeros(2), 0.0, np.full(3, 0.67))
-    shown = {key: each for key, each in load_syndromes().items() if key not in HARD}
+    shown = {key: syndrome for key, syndrome in load_syndromes().items() if key not in HARD}
     phenotypes = [Phenotype((), np.zeros(len(AXES)))]
     for syndrome in shown.values():
         signs = tuple(DrawnSign(sign, SEVERITY) for sign in syndrome.signs if sign.p >= LEAST)

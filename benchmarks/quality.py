@@ -67,20 +67,20 @@ class Photographs:
 def photographs(folder: str, model: AppearanceModel, limit: int, one_each: bool = False) -> Photographs:
     """The first `limit` photographs of a set in which a face is found, or people with `one_each`."""
     detector, landmarks = reading_backends()
-    found = Photographs([], [], [], [])
+    result = Photographs([], [], [], [])
     for photo in photos_of(DATA, folder):
-        if len(found.people) >= limit or (one_each and photo.subject in found.people):
+        if len(result.people) >= limit or (one_each and photo.subject in result.people):
             continue
         rgb, _ = read_photo(DATA / folder, photo.name)
         if not (faces := find_faces(rgb, detector, landmarks)):
             continue
         points = to_canvas(normalize(faces[0].points, model.shape))
         canvas = crop(rgb, similarity(faces[0].points, points), CANVAS)
-        found.pictures.append(on_neutral_backdrop(canvas, points, model))
-        found.points.append(points)
-        found.tones.append(tone_class(ita_degrees(rgb, faces[0].points)))
-        found.people.append(photo.subject)
-    return found
+        result.pictures.append(on_neutral_backdrop(canvas, points, model))
+        result.points.append(points)
+        result.tones.append(tone_class(ita_degrees(rgb, faces[0].points)))
+        result.people.append(photo.subject)
+    return result
 
 
 def encoder_alone(model: AppearanceModel, encoder: Encoder) -> str:
@@ -117,7 +117,7 @@ class Judge:
 
     def row(self, name: str, seen: Measured, tones: Sequence[int | None], realism: bool = True) -> None:
         """Print and keep one row."""
-        found = int(seen.found.sum())
+        result = int(seen.found.sum())
         energy, error = np.nanmean(seen.bands, axis=0), seen.error[seen.found]
         features = seen.features * np.sqrt(seen.features.shape[1])
         kid = precision = recall = None
@@ -129,7 +129,7 @@ class Judge:
         wanted = np.array([np.nan if tone is None else tone for tone in tones])
         off = float(np.nanmean(np.abs(seen.tone - wanted))) if np.isfinite(wanted).any() else float("nan")
         self.rows[name] = {
-            "n": len(seen.found), "found": found, "score": float(np.nanmean(seen.score)),
+            "n": len(seen.found), "found": result, "score": float(np.nanmean(seen.score)),
             "error": float(error.mean()), "error_95": float(np.quantile(error, 0.95)), "bands": energy.tolist(),
             "kid": None if kid is None else [kid.value, kid.low, kid.high], "precision": precision, "recall": recall,
             "variety": diversity(seen.features), "smile_r": smile, "smile_sign": sign, "tone_off": off,
@@ -139,7 +139,7 @@ class Judge:
                 seen.asked[seen.found].T, seen.expression[seen.found].T, strict=True)],
         }  # fmt: skip
         print(
-            f"{name:30}{len(seen.found):4d} {found:5d} {self.rows[name]['score']:5.2f} {error.mean():6.4f} "
+            f"{name:30}{len(seen.found):4d} {result:5d} {self.rows[name]['score']:5.2f} {error.mean():6.4f} "
             f"{self.rows[name]['error_95']:6.4f} {' '.join(f'{value:5.2f}' for value in energy)} {_kid(kid):>21} "
             f"{_number(precision)} {_number(recall)} {diversity(seen.features):7.2f} "
             f"{_number(self.rows[name]['nearest_trained'], 6)} {self.rows[name]['matches_trained'] or 0:5d} "
@@ -228,14 +228,17 @@ def main() -> None:
         halves = [Photographs(*(getattr(held_out, name)[half::2] for name in Photographs.__dataclass_fields__))
                   for half in (0, 1)]  # fmt: skip
         trained = [photographs(name, model, 10**6) for name in ("london", "synthetic")]
-        seen_trained = [look(each.pictures, each.points) for each in trained]
+        seen_trained = [look(entry.pictures, entry.points) for entry in trained]
         reference = look(halves[0].pictures, halves[0].points)
-        known = np.concatenate([each.descriptors[each.found] for each in seen_trained])
+        descriptors = np.concatenate([entry.descriptors[entry.found] for entry in seen_trained])
         features = reference.features * np.sqrt(reference.features.shape[1])
-        judge = replace(judge, real=features, trained=known)
+        judge = replace(judge, real=features, trained=descriptors)
         if lpips is not None:
             judge = replace(judge, lpips_real=lpips_features(halves[0].pictures, lpips))
-        print(f"reference: {len(features)} photographs of people nobody trained on; {len(known)} training photographs")
+        print(
+            f"reference: {len(features)} photographs of people nobody trained on; "
+            f"{len(descriptors)} training photographs"
+        )
 
     print(f"\nsampled shapes\n{HEADER}")
     faces = virtual_faces(count, model, seed=5)
@@ -272,8 +275,8 @@ def main() -> None:
         judge.row("their photographs (ceiling)", look(half.pictures, half.points), half.tones)
         judge.perceptual("their photographs (ceiling)", half.pictures)
         # Against themselves, so `train` and `<0.6` of these rows say nothing.
-        for name, each, one in zip(("london", "synthetic"), trained, seen_trained, strict=True):
-            judge.row(f"photographs of {name}", one, each.tones)
+        for name, entry, one in zip(("london", "synthetic"), trained, seen_trained, strict=True):
+            judge.row(f"photographs of {name}", one, entry.tones)
     if arguments.json:
         arguments.json.write_text(json.dumps({"count": count, "rows": rows}, indent=1), encoding="utf-8")
 

@@ -35,23 +35,23 @@ def pictures(generator: Callable[[Tensor], Tensor], condition: Tensor, half: boo
 
 def variants(generator: Generator, batch: Tensor, compiled: bool) -> dict[str, Callable[[], object]]:
     """What is timed, by name: each call treats eight faces."""
-    found: dict[str, Callable[[], object]] = {}
+    results: dict[str, Callable[[], object]] = {}
     for layout, form in (("channels_last", torch.channels_last), ("contiguous", torch.contiguous_format)):
         network = Generator().to(memory_format=form).eval().requires_grad_(False)
         network.load_state_dict(generator.state_dict())
         faces = batch.contiguous(memory_format=form)
         for arithmetic, half in (("float32", False), ("bfloat16", True)):
-            found[f"batch of {BATCH}, {arithmetic}, {layout}"] = lambda n=network, f=faces, h=half: pictures(n, f, h)
+            results[f"batch of {BATCH}, {arithmetic}, {layout}"] = lambda n=network, f=faces, h=half: pictures(n, f, h)
             singles = [faces[i : i + 1].contiguous(memory_format=form) for i in range(BATCH)]
-            found[f"one by one, {arithmetic}, {layout}"] = lambda n=network, s=singles, h=half: [
+            results[f"one by one, {arithmetic}, {layout}"] = lambda n=network, s=singles, h=half: [
                 pictures(n, one, h) for one in s
             ]
             if compiled and layout == "channels_last":
                 fast = torch.compile(network)
-                found[f"batch of {BATCH}, {arithmetic}, {layout}, compiled"] = lambda n=fast, f=faces, h=half: pictures(
-                    n, f, h
+                results[f"batch of {BATCH}, {arithmetic}, {layout}, compiled"] = lambda n=fast, f=faces, h=half: (
+                    pictures(n, f, h)
                 )
-    return found
+    return results
 
 
 def other_load() -> float:
@@ -95,10 +95,10 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - start)
             processor[name].append(time.process_time() - used)
     # The fastest of the repeats: whatever else the machine does can only add time.
-    best = {name: 1e3 * min(each) / BATCH for name, each in seconds.items()}
-    cpu = {name: 1e3 * min(each) / BATCH for name, each in processor.items()}
-    middle = {name: 1e3 * statistics.median(each) / BATCH for name, each in seconds.items()}
-    parameters = sum(each.numel() for each in synthesizer.generator.parameters()) / 1e6
+    best = {name: 1e3 * min(second) / BATCH for name, second in seconds.items()}
+    cpu = {name: 1e3 * min(entry) / BATCH for name, entry in processor.items()}
+    middle = {name: 1e3 * statistics.median(second) / BATCH for name, second in seconds.items()}
+    parameters = sum(weight.numel() for weight in synthesizer.generator.parameters()) / 1e6
     size = (arguments.generator or verified_path("generator")).stat().st_size / 2**20
     print(f"{parameters:.2f} M parameters (bar {BAR_PARAMETERS:.0f}), {size:.2f} MiB (bar {BAR_MIB:.0f})")
     print(f"{arguments.threads} threads, best and median of {arguments.repeats}, milliseconds a face")

@@ -143,9 +143,9 @@ def table(label: str, people: Iterator[tuple[float, list[RGB]]]) -> None:
     for a, angle in enumerate(ANGLES):
         cells = []
         for values in yaws[:, a].T:  # (people, angles, estimates)
-            found = values[np.isfinite(values)]
-            over = 100 * np.mean(found > LARGEST_YAW)
-            cells.append(f"{len(values) - len(found)} | {found.mean():.1f} ± {found.std():.1f} | {over:.0f} %")
+            result = values[np.isfinite(values)]
+            over = 100 * np.mean(result > LARGEST_YAW)
+            cells.append(f"{len(values) - len(result)} | {result.mean():.1f} ± {result.std():.1f} | {over:.0f} %")
         print(f"| {label} | {len(yaws)} | {angle:.0f}° | " + " | ".join(cells) + " |", flush=True)
 
 

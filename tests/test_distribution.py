@@ -81,7 +81,7 @@ def test_strays_in_the_checkpoints_folder_stay_out(artefacts: tuple[dict[str, by
 def test_wheel_is_complete(artefacts: tuple[dict[str, bytes], dict[str, bytes]]) -> None:
     wheel, _ = artefacts
     for package in ("ganonym", "train/ganonym_train", "cli/ganonym_cli"):
-        for path in [each for kind in ("*.py", "*.toml", "*.j2") for each in (ROOT / package).rglob(kind)]:
+        for path in [path for kind in ("*.py", "*.toml", "*.j2") for path in (ROOT / package).rglob(kind)]:
             assert path.relative_to((ROOT / package).parent).as_posix() in wheel
         assert f"{Path(package).name}/py.typed" in wheel
 

@@ -22,15 +22,15 @@ def test_a_full_row_with_bom_crlf_quotes_and_odd_columns(tmp_path: Path) -> None
     head = "Image, subject,syndrome,session,sex,age,ethnicity,expression,site,licence\r\n"
     row = '"a/b, c.jpg",P1,Noonan,v1,F,34.5,x,neutral,Köln,CC0\r\n\r\n'
     table = read_manifest(write(tmp_path, b"\xef\xbb\xbf" + (head + row).encode()))
-    (found,) = table.rows.values()
-    assert (found.image, found.subject, found.syndrome, found.sex, found.age) == (
+    (result,) = table.rows.values()
+    assert (result.image, result.subject, result.syndrome, result.sex, result.age) == (
         "a/b, c.jpg",
         "P1",
         "Noonan",
         "female",
         34.5,
     )
-    assert (found.session, found.ethnicity, found.expression, found.site) == ("v1", "x", "neutral", "Köln")
+    assert (result.session, result.ethnicity, result.expression, result.site) == ("v1", "x", "neutral", "Köln")
     assert table.labelled
     assert table.ignored == ("licence",)
 
@@ -110,8 +110,8 @@ DIALECTS = {
 @pytest.mark.parametrize("program", DIALECTS)
 def test_a_manifest_of_any_program_reads_the_same(program: str, tmp_path: Path) -> None:
     rows = read_manifest(write(tmp_path, DIALECTS[program])).rows
-    found = [(row.image, row.subject, row.sex, row.age) for row in rows.values()]
-    assert found == [("fotos/a.jpg", "P1", "female", 1.5), ("fotos/b.jpg", "P2", "male", 30.0)]
+    results = [(row.image, row.subject, row.sex, row.age) for row in rows.values()]
+    assert results == [("fotos/a.jpg", "P1", "female", 1.5), ("fotos/b.jpg", "P2", "male", 30.0)]
 
 
 def test_columns_that_may_be_meant_are_told(tmp_path: Path) -> None:

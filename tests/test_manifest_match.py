@@ -38,9 +38,9 @@ def table(*images: str) -> Manifest:
 
 
 def subjects(found_in: Manifest, names: tuple[str, ...] | list[str]) -> dict[str, str]:
-    found = match(found_in, names)
-    assert all(row.image == name for name, row in found.rows.items())
-    return {name: row.subject for name, row in found.rows.items()}
+    result = match(found_in, names)
+    assert all(row.image == name for name, row in result.rows.items())
+    return {name: row.subject for name, row in result.rows.items()}
 
 
 @pytest.mark.parametrize("how", SPELLINGS)
@@ -53,11 +53,11 @@ def test_every_spelling_finds_its_photo(how: str) -> None:
 def test_a_photo_gets_its_own_row_or_none(names: list[str], how: str) -> None:
     spelled = {SPELLINGS[how](name): name for name in names}
     try:
-        found = subjects(table(*spelled), names)
+        result = subjects(table(*spelled), names)
     except UsageError:  # ambiguous: "a/b.jpg" beside "b.jpg"
         assert how not in {"as it is", "below the folder", "backslashes", "suffix in capitals"}
         return
-    assert all(spelled[subject.removeprefix("of ")] == name for name, subject in found.items())
+    assert all(spelled[subject.removeprefix("of ")] == name for name, subject in result.items())
 
 
 def test_photos_one_folder_deeper_than_their_rows() -> None:
@@ -87,10 +87,10 @@ def test_what_could_be_another_persons_is_not_taken(images: list[str], names: li
 
 
 def test_where_one_path_fits_no_other_is_moved() -> None:
-    found = match(table("one.jpg", "old/two.jpg"), ["one.jpg", "two.jpg"])
-    assert list(found.rows) == ["one.jpg"]
-    assert [row.image for row in found.missing] == ["old/two.jpg"]
-    assert found.note == ""
+    result = match(table("one.jpg", "old/two.jpg"), ["one.jpg", "two.jpg"])
+    assert list(result.rows) == ["one.jpg"]
+    assert [row.image for row in result.missing] == ["old/two.jpg"]
+    assert result.note == ""
 
 
 def test_letter_case_only_where_it_is_one_file() -> None:

@@ -178,18 +178,18 @@ class Heads:
 
     def detect(self, rgb: Pixels) -> list[Box]:
         del rgb
-        return [Box(*each.min(axis=0), *each.max(axis=0), 1.0 - n / 10) for n, each in enumerate(self.points)]
+        return [Box(*point.min(axis=0), *point.max(axis=0), 1.0 - n / 10) for n, point in enumerate(self.points)]
 
     def locate(self, rgb: Pixels, box: Box) -> Points:
         del rgb
-        return min(self.points, key=lambda each: abs(each[:, 0].min() - box.left))
+        return min(self.points, key=lambda point: abs(point[:, 0].min() - box.left))
 
 
 def scene(models: Models, *heads: tuple[float, float, float]) -> Models:
     """Heads of (yaw in degrees, width as a share of the canvas's, shift to the right in px)."""
     mean = to_canvas(models.synthesizer.model.shape.mean)
-    known = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
-    return replace(models, detector=known, landmarks=known)
+    backend = Heads(tuple(turned(mean, yaw, 0.0) * scale + [shift, 0.0] for yaw, scale, shift in heads))
+    return replace(models, detector=backend, landmarks=backend)
 
 
 ROOM = np.full((400, 800, 3), 128, np.uint8)

@@ -56,11 +56,11 @@ def test_a_table_reads_back_equal(
     with tempfile.TemporaryDirectory() as folder:
         header = ["Image", " subject", extra]
         path = saved(Path(folder), [header, *rows], delimiter, encoding, said, lineterminator=line_end, quoting=quoting)
-        found = read_table(path, WANTED)
-    assert found.columns == ("image", "subject", extra.lower())
-    assert found.delimiter == DELIMITERS[delimiter]
-    assert [list(cells) for _, cells in found.rows] == [cells for cells in rows if any(cell.strip() for cell in cells)]
-    assert all(line > said for line, _ in found.rows)
+        result = read_table(path, WANTED)
+    assert result.columns == ("image", "subject", extra.lower())
+    assert result.delimiter == DELIMITERS[delimiter]
+    assert [list(cells) for _, cells in result.rows] == [cells for cells in rows if any(cell.strip() for cell in cells)]
+    assert all(line > said for line, _ in result.rows)
 
 
 def test_lines_are_those_on_which_rows_start(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_lines_are_those_on_which_rows_start(tmp_path: Path) -> None:
 def test_what_excel_leaves_at_the_end_is_no_column(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("image;subject;;\na;b;;\nc;d;;;;\n;;;\n")
-    found = read_table(path, WANTED)
-    assert (found.columns, [cells for _, cells in found.rows]) == (("image", "subject"), [("a", "b"), ("c", "d")])
+    result = read_table(path, WANTED)
+    assert (result.columns, [cells for _, cells in result.rows]) == (("image", "subject"), [("a", "b"), ("c", "d")])
     path.write_text("image;subject;;\na;b;x;\n")
     assert read_table(path, WANTED).columns == ("image", "subject", "")
 

@@ -31,11 +31,11 @@ def regions(ref: Reference) -> list[Row]:
     inputs, classes, count = system.look(ref.cohort).inputs, ref.cohort.classes, len(ref.cohort.names)
     full, averaged, scratch = (np.full(len(classes), -1, np.intp) for _ in range(3))
     for number, fold in enumerate(subject_folds(classes, ref.subjects, SEED)):
-        crops, known, asked = inputs[fold.train], classes[fold.train], inputs[fold.test]
-        trained: Any = system.method.learn(crops, known, count, number)
+        crops, labels, asked = inputs[fold.train], classes[fold.train], inputs[fold.test]
+        trained: Any = system.method.learn(crops, labels, count, number)
         averaged[fold.test] = trained(asked).argmax(axis=1)
         full[fold.test] = trained.by_region(asked, "full").argmax(axis=1)
-        scratch[fold.test] = deepgestalt.small().learn(crops, known, count, number)(asked).argmax(axis=1)
+        scratch[fold.test] = deepgestalt.small().learn(crops, labels, count, number)(asked).argmax(axis=1)
     return [
         above(
             "DeepGestalt pretrained on identities > from scratch",
@@ -105,7 +105,7 @@ def ensemble(ref: Reference) -> list[Row]:
         views = [unit(tuned.embed(seen(crops, view))) for view in VARIANTS]
         for calls, vectors in ((single, views[:1]), (many, [*views, *of_base]), (untuned, of_base[:1])):
             distances = ensemble_distances(
-                [each[fold.test] for each in vectors], [each[fold.train] for each in vectors]
+                [vector[fold.test] for vector in vectors], [vector[fold.train] for vector in vectors]
             )
             calls[fold.test] = nearest_case(distances, classes[fold.train]).disorders[:, 0]
     return [

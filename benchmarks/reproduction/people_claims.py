@@ -32,16 +32,16 @@ def few_shot(ref: Reference) -> list[Row]:
     for part in range(3):
         rare = [number for number in range(count) if number % 3 == part]
         frequent = np.flatnonzero(~np.isin(classes, rare))
-        known = {number: index for index, number in enumerate(sorted(set(classes[frequent].tolist())))}
-        labels = np.array([known[number] for number in classes[frequent].tolist()], dtype=np.intp)
+        places = {number: index for index, number in enumerate(sorted(set(classes[frequent].tolist())))}
+        labels = np.array([places[number] for number in classes[frequent].tolist()], dtype=np.intp)
         own = {number: sorted(set(subjects[classes == number]))[:2] for number in rare}
         few = np.flatnonzero(np.isin(subjects, [name for names in own.values() for name in names]))
         probes = np.flatnonzero(np.isin(classes, rare) & ~np.isin(np.arange(len(classes)), few))
         probed[probes] = True
         learned = {
-            "plain": baseline.learn(ref.embeddings[frequent], labels, len(known), SEED),
+            "plain": baseline.learn(ref.embeddings[frequent], labels, len(places), SEED),
             "meta": MetaBaseline(baseline, Shape(5, 1, 3), steps=300).learn(
-                ref.embeddings[frequent], labels, len(known), SEED, subjects[frequent].tolist()
+                ref.embeddings[frequent], labels, len(places), SEED, subjects[frequent].tolist()
             ),
         }
         for kind, classifier in learned.items():
@@ -64,15 +64,15 @@ def few_shot(ref: Reference) -> list[Row]:
 
 def angles(ref: Reference) -> list[Row]:
     claim = ("frontal photographs > any angle (screening)", "Baek 2025", "0.95 > 0.81 to 0.88")
-    found = frontal([face.pose for face in ref.cohort.portraits])
-    if len(found.left) < 10:
-        turned = f"{len(found.left)} of {len(ref.subjects)} phantoms turn their heads beyond 15 degrees"
+    result = frontal([face.pose for face in ref.cohort.portraits])
+    if len(result.left) < 10:
+        turned = f"{len(result.left)} of {len(ref.subjects)} phantoms turn their heads beyond 15 degrees"
         return [Row(*claim, why=turned)]
     from ganonym.classify.systems.screening import Logistic
 
     positive = (ref.cohort.classes == ref.cohort.names.index("PHANTOM-22q11")).astype(np.intp)
     right = called_in_folds(Logistic(), ref.embeddings, positive, ref.cohort.subjects, 2) == positive
-    ahead = np.isin(np.arange(len(right)), found.kept)
+    ahead = np.isin(np.arange(len(right)), result.kept)
 
     def among(mask: NDArray[np.bool_]):  # type: ignore[no-untyped-def]
         return lambda photos: float(right[photos[mask[photos]]].mean()) if mask[photos].any() else float("nan")

@@ -65,12 +65,12 @@ def reference(folder: Path, people: int = PEOPLE) -> Reference:
     cohort = gather(read_cases(folder / "people.csv", photos), jobs, crops=crops)
     paths = [outputs.get(case.image) for case in cohort.cases]
     seen = iter(portraits([path for path in paths if path is not None], look.crops, jobs))
-    found = [None if path is None else next(seen) for path in paths]
+    results = [None if path is None else next(seen) for path in paths]
     return Reference(
         cohort,
         foundation,
         np.asarray(look(cohort.portraits), np.float64),
-        tuple(each if isinstance(each, Portrait) else None for each in found),
+        tuple(entry if isinstance(entry, Portrait) else None for entry in results),
         jobs,
     )
 

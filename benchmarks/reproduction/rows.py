@@ -43,7 +43,7 @@ class Row:
 
 def above(claim: str, source: str, published: str, one: Statistic, other: Statistic, subjects: Sequence[str]) -> Row:
     """The claim that one rate is above another, over the same photographs."""
-    single = [subject_bootstrap(each, subjects, np.random.default_rng(SEED), ROUNDS) for each in (one, other)]
+    single = [subject_bootstrap(value, subjects, np.random.default_rng(SEED), ROUNDS) for value in (one, other)]
     gap = paired_bootstrap(one, other, subjects, np.random.default_rng(SEED), ROUNDS)
     return Row(claim, source, published, *single, gap)
 

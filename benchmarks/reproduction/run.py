@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="keep the cohort here, and take it from here")
     parser.add_argument("--people", type=int, default=PEOPLE, help="of each class")
-    parser.add_argument("--claim", action="append", choices=[each.__name__ for each in CLAIMS])
+    parser.add_argument("--claim", action="append", choices=[claim.__name__ for claim in CLAIMS])
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", "The least populated class")
@@ -44,9 +44,9 @@ def main() -> None:
             if arguments.claim and claim.__name__ not in arguments.claim:
                 continue
             began = time.perf_counter()
-            found = claim(ref)
-            rows += found
-            for row in found:
+            result = claim(ref)
+            rows += result
+            for row in result:
                 print(line(row), flush=True)
             print(f"    {time.perf_counter() - began:.0f} s", flush=True)
         print(f"{time.perf_counter() - started:.0f} s in all")

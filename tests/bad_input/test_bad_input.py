@@ -49,10 +49,10 @@ class Run:
 
     @property
     def outputs(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
+        results: dict[str, list[Path]] = {}
         for row in self.keymap:
-            found.setdefault(row["source"], []).append(self.out / row["output"])
-        return found
+            results.setdefault(row["source"], []).append(self.out / row["output"])
+        return results
 
 
 FIVE, LEFT_OF_FIVE = "five.jpg", "the-left-of-five.jpg"
@@ -124,8 +124,8 @@ def test_a_sound_photo_is_anonymized_however_it_was_saved(run: Run, name: str) -
 
 def test_a_bad_file_is_withheld_with_its_reason(run: Run, people: list[Pixels]) -> None:
     expected = {name: reason for name, (_, reason) in bad_photos(people).items()} | WITHHELD | SPECIAL
-    found = {name: run.quarantine.get(name) for name in expected}
-    assert found == expected
+    results = {name: run.quarantine.get(name) for name in expected}
+    assert results == expected
     assert not set(expected) & set(run.outputs)
 
 

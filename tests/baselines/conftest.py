@@ -23,8 +23,8 @@ def people() -> list[PhantomPhoto]:
 @pytest.fixture(scope="session")
 def faces(people: list[PhantomPhoto]) -> list[Face]:
     """Their faces, as exact landmarks and a box around brows and chin give them."""
-    found = []
+    results = []
     for photo in people:
         (left, top), (right, bottom) = photo.points.min(axis=0).tolist(), photo.points.max(axis=0).tolist()
-        found.append(Face(Box(left, top, right, bottom, 1.0), photo.points))
-    return found
+        results.append(Face(Box(left, top, right, bottom, 1.0), photo.points))
+    return results

@@ -29,16 +29,16 @@ def test_a_group_shares_one_picture_which_is_its_mean(pictures: list[RGB]) -> No
     released = average_groups(pictures, None, 3)
     for start in (0, 1):
         members = range(start, 6, 2)
-        mean = np.round(np.mean([pictures[each] for each in members], axis=0))
-        for each in members:
-            np.testing.assert_array_equal(released[each], mean)
+        mean = np.round(np.mean([pictures[member] for member in members], axis=0))
+        for member in members:
+            np.testing.assert_array_equal(released[member], mean)
 
 
 def test_the_order_of_subjects_is_nothing(pictures: list[RGB]) -> None:
     order = [4, 0, 5, 2, 1, 3]
     released, shuffled = average_groups(pictures, None, 2), average_groups([pictures[i] for i in order], None, 2)
-    for place, each in enumerate(order):
-        np.testing.assert_array_equal(shuffled[place], released[each])
+    for place, entry in enumerate(order):
+        np.testing.assert_array_equal(shuffled[place], released[entry])
 
 
 def test_labels_are_never_mixed_and_small_ones_withheld(pictures: list[RGB]) -> None:
@@ -57,7 +57,8 @@ def test_fewer_than_k_are_refused(pictures: list[RGB]) -> None:
 
 def test_eigenface_distances_are_those_of_reduced_grey_pictures(pictures: list[RGB]) -> None:
     reduced = [
-        (each @ np.array([0.299, 0.587, 0.114])).reshape(64, 4, 64, 4).mean(axis=(1, 3)).ravel() for each in pictures
+        (picture @ np.array([0.299, 0.587, 0.114])).reshape(64, 4, 64, 4).mean(axis=(1, 3)).ravel()
+        for picture in pictures
     ]
     places = eigenfaces(pictures)
     for i in range(6):
@@ -87,9 +88,9 @@ def test_a_composite_shows_the_exact_shape(people: list[PhantomPhoto], model: Ap
         mask = face_mask(shapes[number], model)
         assert np.ptp(picture[mask == 0], axis=0).max() == 0  # the flat backdrop outside the subject's own outline
         assert np.any(picture != picture[0, 0], axis=-1)[mask > 0.5].mean() > 0.99
-        found = find_faces(picture, detector, landmarks)
-        assert len(found) == 1
-        gaps = [np.linalg.norm(found[0].points - shape, axis=1).mean() for shape in shapes]
+        faces = find_faces(picture, detector, landmarks)
+        assert len(faces) == 1
+        gaps = [np.linalg.norm(faces[0].points - shape, axis=1).mean() for shape in shapes]
         assert np.argmin(gaps) == number
 
 

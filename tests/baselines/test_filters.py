@@ -65,7 +65,7 @@ def test_blur_is_the_gaussian_inside_and_nothing_outside(
     rgb = people[0].rgb
     area = face_area(moved(faces[0], shift), model, (480, 480))
     blurred = blur(rgb, area, sigma)
-    exact = np.stack([gaussian_filter(rgb[..., each].astype(float), sigma) for each in range(3)], axis=-1)
+    exact = np.stack([gaussian_filter(rgb[..., number].astype(float), sigma) for number in range(3)], axis=-1)
     assert np.abs(blurred[area] - exact[area]).max() <= 0.5 + 1e-6  # nothing but rounding
     np.testing.assert_array_equal(blurred[~area], rgb[~area])
 
@@ -79,7 +79,7 @@ def test_blur_scales_with_the_face_and_the_strength(
         np.testing.assert_array_equal(
             filter_face(rgb, face, "blur", model, strength), blur(rgb, area, 0.1 * width * strength)
         )
-    details = [np.std(filter_face(rgb, face, "blur", model, each)[area]) for each in (0.5, 1.0, 2.0)]
+    details = [np.std(filter_face(rgb, face, "blur", model, number)[area]) for number in (0.5, 1.0, 2.0)]
     assert details[0] > details[1] > details[2]
 
 
@@ -164,7 +164,7 @@ def test_no_face_leaves_as_it_was(
     outside = moved(faces[0], (2000, 2000))
     nowhere = replace(faces[0], points=np.full((68, 2), 7.0))
     unknown = replace(faces[0], points=np.full((68, 2), np.nan))
-    for photo, found, reason in [
+    for photo, entry, reason in [
         (rgb, [], "no-face"),
         (np.zeros_like(rgb), [faces[0]], "unaltered"),
         (rgb, [faces[0], outside], "unaltered"),
@@ -172,7 +172,7 @@ def test_no_face_leaves_as_it_was(
         (rgb, [unknown], "landmarks"),
     ]:
         with pytest.raises(PhotoError) as refused:
-            filter_photo(photo, found, method, model)
+            filter_photo(photo, entry, method, model)
         assert refused.value.reason == reason
 
 

@@ -87,13 +87,13 @@ def test_treated_or_in_quarantine(go: Go, folder: Path, tmp_path: Path, method: 
     assert result.reasons == {"no-face": 1, "unsupported": 1}
     withheld = {row["source"]: row["reason"] for row in rows(out / "private" / "quarantine.csv")}
     assert withheld == {"wall.png": "no-face", "junk.jpg": "unsupported"}
-    found = outputs(out)
-    assert set(found) == {"Müller Anna/1.png", "lying.jpg"}
-    assert {path for path in (out / "images").rglob("*") if path.is_file()} == set(found.values())
+    outcome = outputs(out)
+    assert set(outcome) == {"Müller Anna/1.png", "lying.jpg"}
+    assert {path for path in (out / "images").rglob("*") if path.is_file()} == set(outcome.values())
     whole = method in {"blur", "pixelate", "blackout", "eyebar"}
-    assert pixels(found["Müller Anna/1.png"]).shape == ((480, 480, 3) if whole else (256, 256, 3))
-    assert pixels(found["lying.jpg"]).shape == ((480, 540, 3) if whole else (256, 256, 3))  # turned as EXIF says
-    for path in found.values():
+    assert pixels(outcome["Müller Anna/1.png"]).shape == ((480, 480, 3) if whole else (256, 256, 3))
+    assert pixels(outcome["lying.jpg"]).shape == ((480, 540, 3) if whole else (256, 256, 3))  # turned as EXIF says
+    for path in outcome.values():
         png_size(path.read_bytes())  # refuses every chunk but IHDR, IDAT and IEND
         with Image.open(path) as picture:
             assert picture.info == {}
@@ -102,7 +102,7 @@ def test_treated_or_in_quarantine(go: Go, folder: Path, tmp_path: Path, method: 
     assert "gives no guarantee" in shared
     assert not any(name in shared for name in ("Müller", "lying", "4711"))
     assert {row["image"] for row in rows(out / "manifest.csv")} == {
-        f"images/{p.relative_to(out / 'images').as_posix()}" for p in found.values()
+        f"images/{p.relative_to(out / 'images').as_posix()}" for p in outcome.values()
     }
     assert (out / "private").stat().st_mode & 0o077 == 0
 
@@ -135,15 +135,15 @@ def test_k_same_averages_people_within_a_label(
     out = tmp_path / "out"
     result = go(out, "k-same-pixel", source, table, k=2)
     assert result.reasons == {"small-class": 1}
-    found = {name: pixels(path) for name, path in outputs(out).items()}
-    assert set(found) == {"ann-1.png", "ann-2.png", "bea.png"}
+    results = {name: pixels(path) for name, path in outputs(out).items()}
+    assert set(results) == {"ann-1.png", "ann-2.png", "bea.png"}
     aligned = [
-        align_face(each.rgb, find_faces(each.rgb, *default_backends())[0].points, model.shape.mean)
-        for each in people[:3]
+        align_face(person.rgb, find_faces(person.rgb, *default_backends())[0].points, model.shape.mean)
+        for person in people[:3]
     ]
     ann = np.round(np.mean(aligned[:2], axis=0))
     mean = np.round((ann + aligned[2]) / 2)
-    for picture in found.values():
+    for picture in results.values():
         np.testing.assert_array_equal(picture, mean)
     assert {row["syndrome"] for row in rows(out / "manifest.csv")} == {"X"}
     assert go(out, "k-same-pixel", source, table, k=2).skipped == 3

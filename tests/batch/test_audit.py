@@ -85,9 +85,9 @@ def test_links_and_folders_of_names_are_named(out: Path, photos: Path) -> None:
 def test_copies_of_originals_are_found_wherever_they_lie(out: Path, photos: Path) -> None:
     assert recheck_originals(out, photos) == []
     shutil.copytree(photos, out / "originals")
-    found = recheck_originals(out, photos)
-    assert len(found) == 6
-    assert all(problem.startswith("originals/") and "copy of an original" in problem for problem in found)
+    originals = recheck_originals(out, photos)
+    assert len(originals) == 6
+    assert all(problem.startswith("originals/") and "copy of an original" in problem for problem in originals)
 
 
 def test_a_release_without_seals_says_so_and_running_again_seals_it(

@@ -40,7 +40,7 @@ def test_killed_before_any_step_on_the_disk_it_resumes_to_the_same_bytes(
         {name.removeprefix("images/"): digest for name, digest in run["held"].items() if name.startswith("images/")}
         for run in runs
     ]
-    assert {len(each) for each in shown} == set(range(len(verified) + 1)), "deaths before, between and after"
+    assert {len(entry) for entry in shown} == set(range(len(verified) + 1)), "deaths before, between and after"
     for run, pictures in zip(runs, shown, strict=True):
         assert pictures.items() <= verified.items(), f"step {run['limit']}: something unverified in OUT/images"
         assert all(digest in run["ledger"] for digest in pictures.values()), "no picture without a ledger line"
@@ -116,12 +116,12 @@ def test_a_disk_fault_at_any_step_stops_the_run_cleanly_and_a_resume_completes_i
         with monkeypatch.context() as patch:
             patch.setattr(os, step, failing)
             message = _fault(photos, out, key_file)
-        found = contents(out)
-        assert not any(".partial" in name for name in found)
-        assert digests(found).items() <= digests(whole).items()
+        result = contents(out)
+        assert not any(".partial" in name for name in result)
+        assert digests(result).items() <= digests(whole).items()
         if message is None:
             assert moment > 5
-            assert found == whole
+            assert result == whole
             return
         assert os.strerror(fault) in message
         assert "resumes" in message
@@ -187,7 +187,7 @@ def _fault(photos: Path, out: Path, key_file: Path) -> str | None:
 
 
 def _orphans(script: Path) -> list[int]:
-    found = []
+    results = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             command = (path.parent / "cmdline").read_bytes()
@@ -195,5 +195,5 @@ def _orphans(script: Path) -> list[int]:
         except OSError:
             continue
         if str(script).encode() in command or (b"multiprocessing.spawn" in command and inside == script.parent):
-            found.append(int(path.parent.name))
-    return found
+            results.append(int(path.parent.name))
+    return results

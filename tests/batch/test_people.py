@@ -107,8 +107,8 @@ def test_a_collage_of_one_person_is_one_subject(cohort: Path, tmp_path: Path) ->
     result = run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     assert result.anonymized == 5
     with (tmp_path / "out" / "private" / "keymap.csv").open() as file:
-        found = sorted((row["source"], row["subject"]) for row in csv.DictReader(file))
-    assert found == [("0.png", "0.png"), *((f"{number}.png", f"{number}.png") for number in range(4))]
+        outcome = sorted((row["source"], row["subject"]) for row in csv.DictReader(file))
+    assert outcome == [("0.png", "0.png"), *((f"{number}.png", f"{number}.png") for number in range(4))]
 
 
 def test_a_group_photo_without_manifest_shows_several_subjects(cohort: Path, tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_a_group_photo_without_manifest_shows_several_subjects(cohort: Path, tmp
     (cohort / "3.png").unlink()
     run_batch(BatchJob(cohort, tmp_path / "out", SERIAL))
     with (tmp_path / "out" / "private" / "keymap.csv").open() as file:
-        found = {row["subject"] for row in csv.DictReader(file)}
-    assert found == {"0.png", "0.png#2", "1.png", "2.png"}
+        results = {row["subject"] for row in csv.DictReader(file)}
+    assert results == {"0.png", "0.png#2", "1.png", "2.png"}
 
 
 def write_two_faces(folder: Path) -> Path:

@@ -103,8 +103,8 @@ def test_a_disk_fault_in_a_replacement_says_which_release_stands(
                 message = str(error)
         if "the earlier one in the output folder stays as it is" in message:
             said.add("old")
-            found = contents(out)
-            assert {name: data for name, data in found.items() if not name.startswith("private/next/")} == before
+            result = contents(out)
+            assert {name: data for name, data in result.items() if not name.startswith("private/next/")} == before
         elif "The new release is complete" in message:
             said.add("new")
         else:  # before anything was begun, or after all was done

@@ -100,14 +100,14 @@ def test_a_worker_that_dies_hangs_or_fails_costs_only_its_photo(photos: Path, ke
         save_photo(photos / f"analysis-{fate}.png", number, fate=fate)
         save_photo(photos / f"production-{fate}.png", number + 10, later=fate)
     result = run_batch(BatchJob(photos, tmp_path / "out", POOL, key_file=key_file), PIPELINE)
-    found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
+    results = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
     for step in ("analysis", "production"):
-        assert found.pop(f"{step}-{CRASH}.png") in {"crash", "timeout"}  # pebble may miss a very quick death
-        assert found.pop(f"{step}-{EXIT}.png") in {"crash", "timeout"}
-        assert found.pop(f"{step}-{HANG}.png") == "timeout"
-        assert found.pop(f"{step}-{BUG}.png") == "internal"
-        assert found.pop(f"{step}-{MEMORY}.png") == "memory"
-    assert set(found) == {"Müller Anna/none.png", "Müller Anna/refused.png"}
+        assert results.pop(f"{step}-{CRASH}.png") in {"crash", "timeout"}  # pebble may miss a very quick death
+        assert results.pop(f"{step}-{EXIT}.png") in {"crash", "timeout"}
+        assert results.pop(f"{step}-{HANG}.png") == "timeout"
+        assert results.pop(f"{step}-{BUG}.png") == "internal"
+        assert results.pop(f"{step}-{MEMORY}.png") == "memory"
+    assert set(results) == {"Müller Anna/none.png", "Müller Anna/refused.png"}
     assert result.anonymized == 5
     assert multiprocessing.active_children() == []
     assert audit_release(tmp_path / "out").problems == ()
@@ -210,8 +210,8 @@ def test_a_photo_that_changes_during_the_run_is_withheld(photos: Path, tmp_path:
             save_photo(photos / "1.png", 77)
 
     run_batch(BatchJob(photos, tmp_path / "out", SERIAL), PIPELINE, progress=alter)
-    found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
-    assert found["1.png"] == "changed"
+    results = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
+    assert results["1.png"] == "changed"
 
 
 def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, key_file: Path, tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_manifest_decides_subjects_classes_and_what_is_released(photos: Path, ke
     )
     settings = Settings(engine="serial", k=3, release=("age", "session"), link="subject")
     result = run_batch(BatchJob(photos, tmp_path / "out", settings, manifest=table, key_file=key_file), PIPELINE)
-    found = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
-    assert found == {
+    results = {row["source"]: row["reason"] for row in rows(tmp_path / "out/private/quarantine.csv")}
+    assert results == {
         "2.png": "small-class",
         "Müller Anna/none.png": "no-face",
         "Müller Anna/refused.png": "not-in-manifest",

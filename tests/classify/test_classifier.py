@@ -138,11 +138,11 @@ def test_what_is_not_written_leaves_no_key(people: People, tmp_path: Path) -> No
 
 def test_a_map_lies_on_the_photo(people: People) -> None:
     model = Classifier("nearest-mean").fit(people.arrays, people.labels)
-    found = [model.explain(photo, "a") for photo in (people.files[0], people.arrays[0])]
-    assert found[0].name == "a"
-    assert found[0].picture.tobytes() == found[1].picture.tobytes()
-    assert found[0].picture.shape == people.arrays[0].shape
-    assert sum(found[0].shares.values()) == pytest.approx(1)
+    results = [model.explain(photo, "a") for photo in (people.files[0], people.arrays[0])]
+    assert results[0].name == "a"
+    assert results[0].picture.tobytes() == results[1].picture.tobytes()
+    assert results[0].picture.shape == people.arrays[0].shape
+    assert sum(results[0].shares.values()) == pytest.approx(1)
     with pytest.raises(UsageError, match="knows no class 'c'"):
         model.explain(people.arrays[0], "c")
     with pytest.raises(UsageError, match="no face"):

@@ -210,14 +210,14 @@ def test_a_portrait_has_the_crops_that_were_named(tmp_path: Path) -> None:
     photo, points = faced("small")
     Image.fromarray(photo).save(tmp_path / "a.png")
     wanted: list[Crop] = [ArcFaceCrop(96), RegionCrops(48), CanvasCrop()]
-    (found,) = portraits([tmp_path / "a.png"], wanted)
-    assert isinstance(found, Portrait)
+    (result,) = portraits([tmp_path / "a.png"], wanted)
+    assert isinstance(result, Portrait)
     for crop in wanted:
-        assert np.array_equal(found.crop(crop), crop(photo, points))
-    assert found.canvas.shape == (256, 256, 3)
-    np.testing.assert_allclose(found.points, apply(upright(points, 256), points))
+        assert np.array_equal(result.crop(crop), crop(photo, points))
+    assert result.canvas.shape == (256, 256, 3)
+    np.testing.assert_allclose(result.points, apply(upright(points, 256), points))
     with pytest.raises(KeyError, match=r"ArcFaceCrop\(side=112\) was not cut"):
-        found.crop(ArcFaceCrop(112))
+        result.crop(ArcFaceCrop(112))
     assert portrait_at(photo, points).crops == {}
 
 

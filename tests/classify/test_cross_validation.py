@@ -75,7 +75,7 @@ def test_the_order_of_photos_decides_nothing_but_the_seed_does(order: list[int],
     other = subject_folds(classes[order], [subjects[index] for index in order], seed, 3)
     for fold, same in zip(one, other, strict=True):
         assert set(place[fold.test].tolist()) == set(same.test.tolist())
-    drawn = {tuple(numbered(subject_folds(classes, subjects, each, 3), 27).tolist()) for each in range(8)}
+    drawn = {tuple(numbered(subject_folds(classes, subjects, number, 3), 27).tolist()) for number in range(8)}
     assert len(drawn) > 1
 
 
@@ -106,13 +106,13 @@ class Memory:
     """Remembers the persons it learned from, and knows no more: a leak of subjects is all it can live on."""
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
-        known = {int(person): int(label) for person, label in zip(inputs[:, 0], classes, strict=True)}
+        labels = {int(person): int(label) for person, label in zip(inputs[:, 0], classes, strict=True)}
 
         def predict(others: Inputs) -> Floats:
             chances = np.full((len(others), count), 0.1)
             for row, person in enumerate(others[:, 0]):
-                if int(person) in known:
-                    chances[row, known[int(person)]] = 1.0
+                if int(person) in labels:
+                    chances[row, labels[int(person)]] = 1.0
             return chances / chances.sum(axis=1, keepdims=True)
 
         return predict
@@ -120,7 +120,7 @@ class Memory:
 
 def people(count: int = 30, photos: int = 3, classes: int = 3) -> tuple[Inputs, NDArray[np.intp], list[str]]:
     person = np.repeat(np.arange(count), photos)
-    return person[:, None], (person % classes).astype(np.intp), [f"p{each}" for each in person]
+    return person[:, None], (person % classes).astype(np.intp), [f"p{entry}" for entry in person]
 
 
 def test_whoever_only_remembers_people_says_nothing() -> None:
@@ -138,19 +138,19 @@ def test_rates_agree_with_sklearn() -> None:
     chances = rng.dirichlet(np.ones(4), len(classes))
     chances[np.arange(len(classes)), classes] += 0.4
     chances /= chances.sum(axis=1, keepdims=True)
-    found = rated(chances, classes, subjects, 0, rounds=60)
+    result = rated(chances, classes, subjects, 0, rounds=60)
     calls = called(chances, classes)
     assert np.array_equal(calls.predicted, chances.argmax(axis=1))
-    assert found.top[1].value == pytest.approx(balanced_accuracy_score(classes, calls.predicted))
+    assert result.top[1].value == pytest.approx(balanced_accuracy_score(classes, calls.predicted))
     # Classes are of one size here, so that the macro rate is the micro rate.
-    assert list(found.top) == [1], "five of four classes cannot miss"
-    assert not found.few_people
+    assert list(result.top) == [1], "five of four classes cannot miss"
+    assert not result.few_people
     assert (calls.rank <= 2).mean() == pytest.approx(top_k_accuracy_score(classes, chances, k=2))
-    assert found.accuracy.value == pytest.approx(accuracy_score(classes, calls.predicted))
-    assert found.f1.value == pytest.approx(f1_score(classes, calls.predicted, average="macro"))
-    assert (found.photos, found.subjects) == (80, 40)
-    assert found.top[1].low < found.top[1].value < found.top[1].high
-    assert len(found.classes) == 4
+    assert result.accuracy.value == pytest.approx(accuracy_score(classes, calls.predicted))
+    assert result.f1.value == pytest.approx(f1_score(classes, calls.predicted, average="macro"))
+    assert (result.photos, result.subjects) == (80, 40)
+    assert result.top[1].low < result.top[1].value < result.top[1].high
+    assert len(result.classes) == 4
 
 
 @pytest.mark.parametrize("tested", [(0, 1), (1, 2), (0, 2), (1,)])
@@ -159,13 +159,13 @@ def test_a_class_that_nobody_is_of_may_be_called_and_is_in_no_mean(tested: tuple
     rng = np.random.default_rng(6)
     classes = np.array([tested[row % len(tested)] for row in range(24)], np.intp)
     chances = rng.dirichlet(np.ones(4), 24)
-    found = rated(chances, classes, [f"p{row}" for row in range(24)], 0, rounds=20)
+    result = rated(chances, classes, [f"p{row}" for row in range(24)], 0, rounds=20)
     called_classes = chances.argmax(axis=1)
     assert set(called_classes.tolist()) == {0, 1, 2, 3}
     scores = f1_score(classes, called_classes, average=None, labels=list(tested))
-    assert found.f1.value == pytest.approx(scores.mean())
-    recall = [(called_classes[classes == each] == each).mean() for each in tested]
-    assert found.top[1].value == pytest.approx(np.mean(recall))
+    assert result.f1.value == pytest.approx(scores.mean())
+    recall = [(called_classes[classes == entry] == entry).mean() for entry in tested]
+    assert result.top[1].value == pytest.approx(np.mean(recall))
     agreement = kappa(called_classes, classes)(np.arange(24))
     assert agreement == pytest.approx(cohen_kappa_score(classes, called_classes))
 
@@ -177,9 +177,9 @@ def test_the_temperature_of_a_boaster_is_found() -> None:
     classes = np.array([rng.choice(3, p=row) for row in honest])
     boasted = honest**3 / (honest**3).sum(axis=1, keepdims=True)
     subjects = [f"p{row}" for row in range(len(classes))]
-    found = tempered(boasted, classes, subjects, 0)
-    assert found.temperature == pytest.approx(3.0, rel=0.15)
-    assert found.error.value < 0.05 < rated(boasted, classes, subjects, 0, rounds=20).calibration.value
+    result = tempered(boasted, classes, subjects, 0)
+    assert result.temperature == pytest.approx(3.0, rel=0.15)
+    assert result.error.value < 0.05 < rated(boasted, classes, subjects, 0, rounds=20).calibration.value
 
 
 def test_the_calibration_of_tempered_people_is_at_the_temperature_of_other_people() -> None:
@@ -190,9 +190,9 @@ def test_the_calibration_of_tempered_people_is_at_the_temperature_of_other_peopl
         assert not {subjects[row] for row in fold.train} & {subjects[row] for row in fold.test}
         temperature = fit_temperature(logits(chances)[fold.train], classes[fold.train])
         wanted[fold.test] = scaled(logits(chances)[fold.test], temperature)
-    found = tempered(chances, classes, subjects, 7, 4)
-    assert found.error.value == pytest.approx(calibration_error(called(wanted, classes))(np.arange(48)), abs=1e-9)
-    assert found.temperature == pytest.approx(fit_temperature(scores, classes), rel=1e-4)
+    result = tempered(chances, classes, subjects, 7, 4)
+    assert result.error.value == pytest.approx(calibration_error(called(wanted, classes))(np.arange(48)), abs=1e-9)
+    assert result.temperature == pytest.approx(fit_temperature(scores, classes), rel=1e-4)
 
 
 def test_a_training_that_diverged_is_told_so_and_not_rated() -> None:

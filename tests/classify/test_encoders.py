@@ -139,9 +139,9 @@ def test_every_crop_has_its_row_however_many_the_network_takes(tmp_path: Path, b
     encoder: FaceEncoder = model(tmp_path / "blocks.onnx", batch)
     assert (encoder.name, encoder.width) == ("blocks (arcface)", 147)
     photos = faces(5)
-    found = encoder(photos)
-    np.testing.assert_allclose(found, blocks(photos / 127.5 - 1), atol=1e-4)
-    assert np.array_equal(encoder(photos[2:3]), found[2:3])
+    result = encoder(photos)
+    np.testing.assert_allclose(result, blocks(photos / 127.5 - 1), atol=1e-4)
+    assert np.array_equal(encoder(photos[2:3]), result[2:3])
     assert encoder(photos[:0]).shape == encoder(np.zeros(0, np.uint8)).shape == (0, 147)
 
 
@@ -156,11 +156,11 @@ def test_colours_are_rgb_but_where_the_preset_wants_bgr(tmp_path: Path) -> None:
 def test_one_network_fed_in_another_way_is_another_member_of_an_ensemble(tmp_path: Path) -> None:
     made = model(tmp_path / "blocks.onnx")
     presets = ("arcface", "adaface", "sface")
-    found = [of_onnx(made.path, made.sha256, preset) for preset in presets]
-    assert len({each.digest for each in found}) == 3
-    assert of_onnx(made.path, made.sha256).digest == found[0].digest
-    assert of_onnx(made.path, made.sha256.upper()).digest == found[0].digest
-    assert [each.side for each in found] == [112] * 3
+    results = [of_onnx(made.path, made.sha256, preset) for preset in presets]
+    assert len({entry.digest for entry in results}) == 3
+    assert of_onnx(made.path, made.sha256).digest == results[0].digest
+    assert of_onnx(made.path, made.sha256.upper()).digest == results[0].digest
+    assert [entry.side for entry in results] == [112] * 3
 
 
 def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:

@@ -92,11 +92,11 @@ def test_who_is_unknown_in_another_column_has_no_class_and_nobody_is_known_and_u
         (str(n), person, "a.jpg", gene, "SOTOS", *[""] * 7)
         for n, (person, gene) in enumerate((("p1", " NSD1 "), ("p2", "<NA>"), ("p3", "unknown"), ("p3", "")))
     ]
-    found = read_cases(metadata(tmp_path, *rows), images, "gene_names")
-    assert [case.disorder for case in found] == ["NSD1", None, None, None]
-    for known, unknown in (("p1", ""), ("p2", "EZH2")):
-        more = (*rows, ("9", known, "a.jpg", unknown, "SOTOS", *[""] * 7))
-        with pytest.raises(UsageError, match=f"line 6: subject '{known}' has another gene_names"):
+    cases = read_cases(metadata(tmp_path, *rows), images, "gene_names")
+    assert [case.disorder for case in cases] == ["NSD1", None, None, None]
+    for patient, gene in (("p1", ""), ("p2", "EZH2")):
+        more = (*rows, ("9", patient, "a.jpg", gene, "SOTOS", *[""] * 7))
+        with pytest.raises(UsageError, match=f"line 6: subject '{patient}' has another gene_names"):
             read_cases(metadata(tmp_path, *more), images, "gene_names")
 
 
@@ -121,7 +121,7 @@ def test_split_lists_carry_their_part_and_number(tmp_path: Path) -> None:
         write(tmp_path, "image_id,subject,label,split\n3,r,5,0\n3,r,5,1\n", "gmdb_rare_test_images_v1.1.0.csv"), images
     )
     plan = published([*cases, *test])
-    assert [(each.gallery.tolist(), each.test.tolist()) for each in plan.rare] == [([0, 1], [4]), ([2, 3], [5])]
+    assert [(entry.gallery.tolist(), entry.test.tolist()) for entry in plan.rare] == [([0, 1], [4]), ([2, 3], [5])]
     parts = {"train": "gmdb_train", "val": "gmdb_val", "gallery": "gmdb_frequent_gallery", "test": "gmdb_frequent_test"}
     for part, name in parts.items():
         table = write(tmp_path, "image_id,subject,label\n3,r,0\n", f"{name}_images_v1.0.3.csv")
@@ -272,17 +272,17 @@ def test_any_bytes_are_cases_or_a_usage_error(tmp_path_factory: pytest.TempPathF
     path = folder / "table.csv"
     path.write_bytes(head.encode() + tail)
     try:
-        found = read_cases(path, folder)
+        cases = read_cases(path, folder)
     except UsageError:
         return
-    assert found == [] or all(case.path.is_file() for case in found)
+    assert cases == [] or all(case.path.is_file() for case in cases)
 
 
 def test_ages_of_months_alone(tmp_path: Path) -> None:
     images = photos(tmp_path, "a.jpg")
     rows = [(str(n), f"p{n}", "a.jpg", "", "", "", "", year, month, "", "", "") for n, (year, month) in enumerate(AGES)]
-    found = [case.age for case in read_cases(metadata(tmp_path, *rows), images)]
-    np.testing.assert_allclose([np.nan if age is None else age for age in found], [0.0, 1.5, 2.25, 30.0, np.nan])
+    results = [case.age for case in read_cases(metadata(tmp_path, *rows), images)]
+    np.testing.assert_allclose([np.nan if age is None else age for age in results], [0.0, 1.5, 2.25, 30.0, np.nan])
 
 
 AGES = [("0", ""), ("", "18"), ("2", "3"), ("30", "NA"), ("", "")]

@@ -87,8 +87,8 @@ def test_an_image_without_metadata_is_named() -> None:
     cases = [Case("1", Path("1.jpg"), "p", "7"), Case("2", Path("2.jpg"), "q", "8")]
     with pytest.raises(UsageError, match=r"1 images have no metadata: 2\."):
         joined(cases, {"1": Case("1", Path("x"), "other", "z", age=1.0)})
-    found = joined(cases[:1], {"1": Case("1", Path("x"), "other", "z", age=1.0)})
-    assert found == [Case("1", Path("1.jpg"), "p", "7", age=1.0)]
+    result = joined(cases[:1], {"1": Case("1", Path("x"), "other", "z", age=1.0)})
+    assert result == [Case("1", Path("1.jpg"), "p", "7", age=1.0)]
 
 
 def test_which_table_a_folder_is(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_with_its_key_it_knows_people_on_photographs_that_it_never_saw(tmp_path:
     new = tmp_path / "new.png"
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(new)
     spelled = [Case(f"{number}", new, subject) for number, subject in enumerate(("p3", "P 03", "p12", "p4"))]
-    found = model.learned_from(spelled, KEY)
-    assert found == Learned((), ("0", "3")), "one image a person"
-    assert found.words("these photographs").startswith("other photographs of 2 of the people on these photographs")
+    result = model.learned_from(spelled, KEY)
+    assert result == Learned((), ("0", "3")), "one image a person"
+    assert result.words("these photographs").startswith("other photographs of 2 of the people on these photographs")
     assert not model.learned_from(spelled[2:3], KEY).words("these photographs")
 
 
@@ -178,9 +178,11 @@ def test_a_number_comes_back_as_a_number(tmp_path: Path) -> None:
 
     card = card_of(learned, {"strength": 0.1})
     save_model(tmp_path / "numbers", recipe, card, Numbers())
-    found = read_tensors(tmp_path / "numbers" / WEIGHTS)[0]
-    assert {name: each.shape for name, each in found.items()} == {name: each.shape for name, each in arrays.items()}
-    assert digest(found) == digest(arrays)
+    result = read_tensors(tmp_path / "numbers" / WEIGHTS)[0]
+    assert {name: entry.shape for name, entry in result.items()} == {
+        name: array.shape for name, array in arrays.items()
+    }
+    assert digest(result) == digest(arrays)
 
 
 def test_a_model_is_read_with_the_network_it_started_from_only(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_model_is_read_with_the_network_it_started_from_only(tmp_path: Path) -
     learned = replace(learned, portraits=tuple(replace(face, crops=crops) for face in learned.portraits))
 
     def foundation(seed: int) -> Arrays:
-        return {name: each.numpy() for name, each in seeded(lambda: IResNet(FORM), seed).state_dict().items()}
+        return {name: entry.numpy() for name, entry in seeded(lambda: IResNet(FORM), seed).state_dict().items()}
 
     recipe = load_recipe("nearest-mean")
     system = recipe.small.system(foundation(1))
@@ -277,5 +279,5 @@ def test_the_digest_sees_names_types_shapes_and_values() -> None:
         {"a": np.arange(6.0), "b": np.zeros((), np.int64)},
         {"a": np.arange(6.0), "b": np.zeros(1, np.int64)},
     ]
-    assert len({digest(each) for each in (one, *others)}) == 7
+    assert len({digest(entry) for entry in (one, *others)}) == 7
     assert digest(dict(reversed(one.items()))) == digest(one)

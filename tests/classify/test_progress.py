@@ -29,7 +29,7 @@ def line(schedule: Schedule) -> nn.Linear:
 
 def test_every_step_of_a_fit_is_reported_and_changes_nothing() -> None:
     told: list[Told] = []
-    with heard(lambda *each: told.append(each)):
+    with heard(lambda *entry: told.append(entry)):
         watched = line(Schedule(epochs=3, batch=4))
     assert told == [("fit", step, 6) for step in range(1, 7)]
     alone = line(Schedule(epochs=3, batch=4))
@@ -48,9 +48,9 @@ def test_the_listener_of_cross_validation_hears_the_fit_of_every_fold() -> None:
         2,
         0,
         3,
-        lambda *each: told.append(each),
+        lambda *entry: told.append(entry),
     )
     assert told == [
-        *(each for fold in range(3) for each in (("train", fold, 3), *(("fit", step, 4) for step in range(1, 5)))),
+        *(entry for fold in range(3) for entry in (("train", fold, 3), *(("fit", step, 4) for step in range(1, 5)))),
         ("train", 3, 3),
     ]

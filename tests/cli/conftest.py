@@ -101,11 +101,11 @@ def release(unequal_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             for split in (0, 1):
                 lists["rare_gallery" if person == split + 1 else "rare_test"].append((*who, str(split)))
     _write(tables / "image_metadata_v1.1.0.tsv", "\t", [METADATA, *about])
-    known = [("syndrome_id", "syndrome_name", "num_of_images"), *((numbers[key], NAMES[key], "9") for key in NAMES)]
-    _write(tables / "gmdb_syndromes_v1.1.0.tsv", "\t", known)
-    for name, found in lists.items():
+    syndromes = [("syndrome_id", "syndrome_name", "num_of_images"), *((numbers[key], NAMES[key], "9") for key in NAMES)]
+    _write(tables / "gmdb_syndromes_v1.1.0.tsv", "\t", syndromes)
+    for name, entry in lists.items():
         head = ("image_id", "subject", "label", *(["split"] if name.startswith("rare") else []))
-        _write(tables / f"gmdb_{name}_images_v1.1.0.csv", ",", [head, *found])
+        _write(tables / f"gmdb_{name}_images_v1.1.0.csv", ",", [head, *entry])
     return folder
 
 

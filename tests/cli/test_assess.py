@@ -56,14 +56,14 @@ def test_copies_under_other_names_fail_and_every_report_is_written(
     assert told["simulated"] is True
     gates = {gate["id"]: gate["state"] for gate in told["gates"]}
     assert gates["G0"] == gates["G2"] == gates["G2b"] == gates["G3"] == "FAIL"
-    assert gates["G1"] == "PASS", [each for each in told["controls"] if not each["holds"]]
+    assert gates["G1"] == "PASS", [control for control in told["controls"] if not control["holds"]]
     assert told["counts"]["released"] == PEOPLE * PHOTOS
-    kept = {each["name"]: each for each in told["utility"]}
+    kept = {entry["name"]: entry for entry in told["utility"]}
     assert kept["error in eye distances"]["released"]["value"] == 0.0
     assert kept["mean correlation over all measures"]["released"]["value"] == pytest.approx(1.0)
-    found = Assessment.load(out)
-    assert found.model_dump(mode="json") == {name: told[name] for name in found.model_dump(mode="json")}
-    named = {(each.attacker, each.setting): each.rank1.value for each in found.findings}
+    result = Assessment.load(out)
+    assert result.model_dump(mode="json") == {name: told[name] for name in result.model_dump(mode="json")}
+    named = {(finding.attacker, finding.setting): finding.rank1.value for finding in result.findings}
     for attacker in ("dlib", "thumbnail", "keypoints", "shape plain", "whole photo", "metadata size"):
         assert named[attacker, "same photo"] >= 0.9, attacker
     evidence, report = ((out / name).read_text(encoding="utf-8") for name in ("evidence.html", "report.html"))
@@ -75,7 +75,10 @@ def test_copies_under_other_names_fail_and_every_report_is_written(
     # Names are written as pseudonyms: no salt that can be made of what the other files print undoes them.
     names = {name for kind in ("photo", "subject") for name in pq.read_table(out / "trials.parquet")[kind].to_pylist()}
     assert len(names) > PEOPLE
-    seed, printed = told["provenance"]["seed"], [each for each in told["provenance"].values() if isinstance(each, str)]
+    seed, printed = (
+        told["provenance"]["seed"],
+        [entry for entry in told["provenance"].values() if isinstance(entry, str)],
+    )
     salts = [hashlib.sha256(f"trials {seed} {text}".encode()).digest() for text in printed]
     for salt in (*salts, *map(bytes.fromhex, printed)):
         made = {salted("subject", row["subject"], salt) for row in rows}
@@ -98,7 +101,7 @@ def test_what_deface_makes_is_assessed_as_it_lies_there(tmp_path: Path, capsys: 
     code, told = assess([*given, "--out", str(tmp_path / "out"), "--quiet"], capsys)
     assert code == 3
     assert told["counts"]["released"] == 8 * PHOTOS
-    same = {each["attacker"]: each for each in told["findings"] if each["setting"] == "same photo"}
+    same = {finding["attacker"]: finding for finding in told["findings"] if finding["setting"] == "same photo"}
     assert told["counts"]["faces_in_released"] == 0
     assert same["dlib"]["rank1"]["value"] == pytest.approx(1 / 8), "no template is a blind guess, not protection"
     assert same["eigen-lda paired"]["rank1"]["value"] >= 0.7

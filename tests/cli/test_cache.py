@@ -22,7 +22,7 @@ def test_faces_are_found_by_the_first_command_only(
     only = ("--only", "PHANTOM-WBS", "--only", "PHANTOM-CONTROL")
     trained = ganonym("classify", "train", "nearest-mean", "--data", table, *only, "--out", model, *kept)
     assert trained.code == 0, trained.err
-    photos = [each for name in ("WBS", "CONTROL") for each in sorted((unequal_classes / "photos").glob(f"*{name}*/*"))]
+    photos = [path for name in ("WBS", "CONTROL") for path in sorted((unequal_classes / "photos").glob(f"*{name}*/*"))]
     people = (table, *only)
     commands = [
         ("classify", "predict", model, *photos),
@@ -33,7 +33,7 @@ def test_faces_are_found_by_the_first_command_only(
     wanted = [ganonym(*command, *plain) for command in commands[:2]]
     ganonym(*commands[2], *kept)
     with undetectable():
-        assert [ganonym(*command, *kept).out for command in commands[:2]] == [each.out for each in wanted]
+        assert [ganonym(*command, *kept).out for command in commands[:2]] == [entry.out for entry in wanted]
         for command in commands[2:]:
             ended = ganonym(*command, *kept)
             assert (ended.code, json.loads(ended.out)["photos"] != []) == (0, True), ended.err
@@ -51,4 +51,4 @@ def test_a_folder_of_photographs_is_no_cache(ganonym: Run, unequal_classes: Path
     ended = ganonym(*command, photo, "--cache", photo.parent)
     assert ended.code in (2, 4)
     assert command[0] != "measure" or "no cache of faces" in ended.err
-    assert sorted(each.name for each in photo.parent.iterdir()) == [photo.name]
+    assert sorted(path.name for path in photo.parent.iterdir()) == [photo.name]

@@ -45,7 +45,7 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     assert (told["photos"], told["subjects"], told["simulated"]) == (24, 12, True)
     assert "SIMULATED" in trained.err
     assert "Not as published" in trained.err
-    assert {each.name for each in model.iterdir()} == {"model.safetensors", "model.toml", "recipe.toml"}
+    assert {path.name for path in model.iterdir()} == {"model.safetensors", "model.toml", "recipe.toml"}
 
     photos = sorted((cohort / "photos").rglob("*.png"))[:2]
     blank = tmp_path / "blank.png"
@@ -53,7 +53,7 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
     asked = ganonym("classify", "predict", model, *photos, blank, "--top", 2, "--jobs", 1, "--json")
     assert asked.code == 1, "one photograph shows nobody"
     told = json.loads(asked.out)
-    assert [len(each) for each in told["photos"].values()] == [2, 2]
+    assert [len(photo) for photo in told["photos"].values()] == [2, 2]
     assert all(a["probability"] >= b["probability"] for a, b in told["photos"].values())
     assert told["left_out"] == [{"photo": str(blank), "reason": "no face was found"}]
     assert told["simulated"]
@@ -67,8 +67,8 @@ def test_train_predict_and_explain(ganonym: Run, cohort: Path, tmp_path: Path) -
         for name in names
     }
     # After three epochs a network may have nothing that speaks for a class; of no class it is impossible.
-    assert all("nothing in" in each.err for each in tried.values() if each.code != 0)
-    name, shown = next((name, each) for name, each in tried.items() if each.code == 0)
+    assert all("nothing in" in entry.err for entry in tried.values() if entry.code != 0)
+    name, shown = next((name, entry) for name, entry in tried.items() if entry.code == 0)
     told, picture = json.loads(shown.out), picture.with_stem(name)
     assert told["class"] == name
     assert sum(told["shares"].values()) == pytest.approx(1.0)
@@ -116,9 +116,9 @@ def test_evaluate_in_folds_and_with_an_answer_written_into_the_picture(
         (photos / case.image).parent.mkdir(parents=True, exist_ok=True)
         Image.merge("RGB", tinted).save(photos / case.image)
     common = ("--data", cohort / "people.csv", "--folds", 3, "--jobs", 1, "--json")
-    found = ganonym("classify", "evaluate", "nearest-mean", *common, "--images", photos)
-    assert found.code == 0, found.err
-    told = json.loads(found.out)
+    result = ganonym("classify", "evaluate", "nearest-mean", *common, "--images", photos)
+    assert result.code == 0, result.err
+    told = json.loads(result.out)
     assert told["simulated"]
     assert (told["photos"], told["subjects"]) == (24, 12)
     assert told["top"]["1"]["value"] >= 0.9
@@ -172,7 +172,7 @@ def test_a_model_is_tested_on_the_classes_that_are_asked_for(ganonym: Run, cohor
     told = json.loads(ended.out)
     assert (told["photos"], told["subjects"]) == (4, 2)
     assert list(told["classes"]) == ["PHANTOM-CONTROL", "PHANTOM-KBG", "PHANTOM-WBS"], "any of them may be called"
-    assert [each["affected"] for each in told["classes"].values()] == [0, 0, 2]
+    assert [label["affected"] for label in told["classes"].values()] == [0, 0, 2]
 
 
 def test_predictions_are_at_the_temperature_of_the_card(
@@ -182,22 +182,22 @@ def test_predictions_are_at_the_temperature_of_the_card(
     card = (hot / "model.toml").read_text()
     (hot / "model.toml").write_text(card.replace("temperature = 1.0\n", "temperature = 2.0\n"))
     photo = next((cohort / "photos").rglob("*.png"))
-    found = [
+    results = [
         json.loads(ganonym("classify", "predict", kept, photo, "--jobs", 1, "--json").out) for kept in (model, hot)
     ]
-    plain, scaled = ({each["name"]: each["probability"] for each in one["photos"][str(photo)]} for one in found)
+    plain, scaled = ({entry["name"]: entry["probability"] for entry in one["photos"][str(photo)]} for one in results)
     roots = {name: chance**0.5 for name, chance in plain.items()}
     assert scaled == pytest.approx({name: root / sum(roots.values()) for name, root in roots.items()})
     assert scaled != pytest.approx(plain)
 
 
 def test_a_set_of_photographs_is_one_case(ganonym: Run, cohort: Path) -> None:
-    found = ganonym(
+    result = ganonym(
         "classify", "evaluate", "photo-set", "--data", cohort / "people.csv", "--folds", 2, "--jobs", 1,
         "--set", "epochs=2", "--json",
     )  # fmt: skip
-    assert found.code == 0, found.err
-    told = json.loads(found.out)
+    assert result.code == 0, result.err
+    told = json.loads(result.out)
     assert (told["photos"], told["subjects"]) == (12, 12)
 
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
     ):
         ended = ganonym("classify", *arguments)
         assert ended.code in (2, 4)
-        assert any(each in ended.err for each in said.split("|")), ended.err
+        assert any(part in ended.err for part in said.split("|")), ended.err
     assert not (tmp_path / "m").exists()
     ended = ganonym("classify", "train", "nearest-mean", "--data", table, "--out", tmp_path / "m", "--set", "width=3")
     assert (ended.code, "it has no settings" in ended.err) == (2, True)
@@ -266,11 +266,11 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert not list(model.rglob("*.key"))
     shared = shutil.copytree(model, tmp_path / "means")
-    known, new = (
+    old, new = (
         ("--data", model.parent / f"{name}.csv", "--images", cohort / "photos", "--jobs", 1, "--json")
         for name in ("learned", "others")
     )
-    ended = ganonym("classify", "evaluate", shared, *known)
+    ended = ganonym("classify", "evaluate", shared, *old)
     assert ended.code == 0
     assert "Nobody checked" in ended.err
     assert not json.loads(ended.out)["known_to_be_unseen"]
@@ -286,8 +286,8 @@ def test_whether_it_has_learned_from_a_photograph_only_the_key_tells(
     other.write_bytes(bytes(32))
     other.chmod(0o600)
     for arguments, said in (
-        ((model, *known), "learned from 12 of these photographs"),
-        ((shared, *known, "--key-file", key), "learned from 12 of these photographs"),
+        ((model, *old), "learned from 12 of these photographs"),
+        ((shared, *old, "--key-file", key), "learned from 12 of these photographs"),
         ((model, *people), "learned from other photographs of 6 of the people on these photographs"),
         ((shared, *new, "--key-file", other), "not the key"),
         ((shared, *new, "--key-file", tmp_path / "none"), "cannot read the key file"),

@@ -30,9 +30,9 @@ def test_all_learners_in_the_same_episodes(ganonym: Run, unequal_classes: Path) 
     assert told["training"] == {"ways": 2, "shots": 1, "queries": 4}
     assert len(told["learners"]) == 5
     assert told["not_run"] == {}
-    for each in told["learners"].values():
-        assert each["episodes"] == 20
-        for span in (each["over_episodes"], each["over_subjects"]):
+    for learner in told["learners"].values():
+        assert learner["episodes"] == 20
+        for span in (learner["over_episodes"], learner["over_subjects"]):
             assert span["low"] <= span["value"] <= span["high"]
 
 

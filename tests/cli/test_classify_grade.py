@@ -58,7 +58,7 @@ def test_levels_are_found_and_keep_their_order(ganonym: Run, cohort: Path) -> No
     told = json.loads(ended.out)
     assert list(told["levels"]) == ["low", "high", "dangerous"], "not as the alphabet has them"
     assert told["kappa"]["value"] > 0.7
-    assert [sum(each["called"]) for each in told["levels"].values()] == [5, 5, 5]
+    assert [sum(level["called"]) for level in told["levels"].values()] == [5, 5, 5]
     assert told["simulated"]
     signs = json.loads(ganonym("classify", "grade", "risk-grading", *table, "--signs", "1,5").out)
     assert list(signs["levels"]) == ["0 signs", "1 to 4 signs", "5 signs and more"]
@@ -75,7 +75,7 @@ def test_a_photograph_is_called_the_median_level_and_not_the_likeliest(
         "classify", "grade", "risk-grading", "--data", cohort / "graded.csv", "--signs", "1,5", "--jobs", 1, "--json"
     )
     assert ended.code == 0, ended.err
-    assert [each["called"] for each in json.loads(ended.out)["levels"].values()] == [[0, 5, 0]] * 3
+    assert [level["called"] for level in json.loads(ended.out)["levels"].values()] == [[0, 5, 0]] * 3
 
 
 def test_what_cannot_be_graded_is_refused(ganonym: Run, cohort: Path) -> None:
@@ -106,7 +106,10 @@ def test_faces_and_maps(ganonym: Run, unequal_classes: Path, tmp_path: Path) -> 
     assert told["classes_left_out"] == {"PHANTOM-FAS": 2, "PHANTOM-KBG": 3, "PHANTOM-NS": 1}
     assert "PHANTOM-KBG (3)" in ended.err
     assert "no privacy guarantee" in " ".join(ended.err.split())
-    assert {name: each["people"] for name, each in told["classes"].items()} == {"PHANTOM-CONTROL": 5, "PHANTOM-WBS": 7}
+    assert {name: label["people"] for name, label in told["classes"].items()} == {
+        "PHANTOM-CONTROL": 5,
+        "PHANTOM-WBS": 7,
+    }
     written = files(tmp_path / "one")
     faces = {"composites/PHANTOM-CONTROL.png", "composites/PHANTOM-WBS.png"}
     assert set(written) == faces | {"differences/PHANTOM-WBS.png"}

@@ -63,7 +63,7 @@ def test_the_nearest_to_a_photograph_of_the_gallery_is_itself(ganonym: Run, coho
         assert first["subject"].startswith(first["disorder"])
         assert second["disorder"] != first["disorder"]
         assert second["distance"] > 0.01
-    assert [each["photo"] for each in told["left_out"]] == [str(blank), str(tmp_path / "none.png")]
+    assert [entry["photo"] for entry in told["left_out"]] == [str(blank), str(tmp_path / "none.png")]
     assert told["left_out"][0]["reason"] == "no face was found"
     gallery = told["gallery"]
     assert (gallery["photos"], gallery["subjects"], gallery["disorders"]) == (9, 9, 4)
@@ -105,33 +105,33 @@ def test_nobody_at_all_is_reported_too(ganonym: Run, cohort: Path, tmp_path: Pat
 def test_retrieve_tells_the_four_settings(ganonym: Run, cohort: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.safetensors"
     common = ("--data", cohort / "people.csv", "--frequent", 2, "--splits", 3, "--jobs", 1, "--encodings", kept)
-    found = ganonym("classify", "retrieve", *common, "--json")
-    assert found.code == 0, found.err
-    told = json.loads(found.out)
+    result = ganonym("classify", "retrieve", *common, "--json")
+    assert result.code == 0, result.err
+    told = json.loads(result.out)
     assert (told["simulated"], told["splits"], told["pool"]) == (True, "drawn", "image")
     assert (told["photos"], told["subjects"]) == (8, 8)
     assert [*told["settings"]] == SETTINGS
     # Two frequent disorders of three people, one tested; of the rare one's two people one; a photograph each.
     wanted = {"F/F": (4, 2, 2, 1), "R/R": (1, 1, 1, 3), "F/F+R": (5, 2, 3, 3), "R/F+R": (5, 1, 3, 3)}
-    for name, each in told["settings"].items():
-        assert (each["gallery"], each["test"], each["candidates"], each["splits"]) == wanted[name]
-        assert all(0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1 for rate in each["top"].values())
+    for name, setting in told["settings"].items():
+        assert (setting["gallery"], setting["test"], setting["candidates"], setting["splits"]) == wanted[name]
+        assert all(0 <= rate["low"] <= rate["value"] <= rate["high"] <= 1 for rate in setting["top"].values())
     assert told["settings"]["R/R"]["top"] == {}, "there is one disorder to choose from: nothing can be missed"
     assert [*told["settings"]["F/F"]["top"]] == ["1"]
-    assert [each["people"] for each in told["settings"].values()] == [2, 2, 2, 2]
-    assert all(each["few_people"] for each in told["settings"].values())
-    known = read_cases(cohort / "people.csv", cohort / "photos")
-    people = {case.image: (case.disorder, case.subject) for case in known}
+    assert [setting["people"] for setting in told["settings"].values()] == [2, 2, 2, 2]
+    assert all(setting["few_people"] for setting in told["settings"].values())
+    cases = read_cases(cohort / "people.csv", cohort / "photos")
+    people = {case.image: (case.disorder, case.subject) for case in cases}
     learnable = [people[image] for image in told["learnable"]]
     assert len(set(learnable)) == 4, "what a model may learn from, to be tested on the others"
     assert {disorder for disorder, _ in learnable} == {*FREQUENT}
-    left = {each["image"]: each["reason"] for each in told["left_out"]}
+    left = {entry["image"]: entry["reason"] for entry in told["left_out"]}
     assert left == {
         "blank.png": "no face was found",
         "PHANTOM-NS-0001/1.png": "no second patient has its disorder",
     }
     again = ganonym("classify", "retrieve", *common, "--json")
-    assert again.out == found.out
+    assert again.out == result.out
     shown = ganonym("classify", "retrieve", *common, "--pool", "fused")
     assert shown.code == 0, shown.err
     assert all(word in shown.out for word in ("SIMULATED", "drawn", "top-1", *SETTINGS))
@@ -161,8 +161,8 @@ def test_a_model_is_not_tested_on_what_it_learned_from(ganonym: Run, cohort: Pat
     assert good.code == 0, good.err
     told = json.loads(good.out)
     assert told["splits"] == "published"
-    assert [each["name"] for each in told["encoders"]] == ["model"]
-    assert {name: each["test"] for name, each in told["settings"].items()} == dict(
+    assert [encoder["name"] for encoder in told["encoders"]] == ["model"]
+    assert {name: setting["test"] for name, setting in told["settings"].items()} == dict(
         zip(SETTINGS, (2, 1, 2, 1), strict=True)
     )
     assert "not unseen" not in good.err
@@ -216,7 +216,9 @@ def test_an_answer_written_into_the_picture_is_found(ganonym: Run, cohort: Path,
     common = ("--data", cohort / "people.csv", "--frequent", 2, "--splits", 2, "--jobs", 1, "--one-view", "--json")
     network = ("--onnx", file, "--onnx-sha256", digest)
     tinted = json.loads(ganonym("classify", "retrieve", *common, *network, "--images", tmp_path / "photos").out)
-    assert {each["top"]["1"]["value"] for each in tinted["settings"].values() if each["candidates"] > 1} == {1.0}
+    assert {setting["top"]["1"]["value"] for setting in tinted["settings"].values() if setting["candidates"] > 1} == {
+        1.0
+    }
     plain = json.loads(ganonym("classify", "retrieve", *common, *network).out)
     assert plain["settings"]["F/F+R"]["top"]["1"]["value"] < 1
     wrong = ganonym("classify", "retrieve", *common, "--onnx", file, "--onnx-sha256", "0" * 64)

@@ -56,7 +56,7 @@ def test_what_is_written_into_the_picture_is_screened_for(ganonym: Run, cohort: 
     told = json.loads(ended.out)
     assert told["simulated"]
     assert told["positive"] == "PHANTOM-KBG"
-    assert [each["reason"] for each in told["left_out"]] == ["no face was found"]
+    assert [entry["reason"] for entry in told["left_out"]] == ["no face was found"]
     rates = told["any_angle"]
     assert (rates["photos"], rates["patients"], rates["others"]) == (24, 5, 7)
     assert [rates[name]["value"] for name in ("sensitivity", "specificity", "auroc", "ppv")] == [1.0] * 4

@@ -77,7 +77,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_of_the_table_comes_before_its_photographs(ganonym: Run, tmp_path: Path, name: str) -> None:
     who, command, said = CASES[name]
-    arguments = [str(tmp_path / "out") if each == "OUT" else each for each in command]
+    arguments = [str(tmp_path / "out") if entry == "OUT" else entry for entry in command]
     ended = ganonym("classify", *arguments, "--data", table(tmp_path, who), "--jobs", 1)
     told = " ".join(ended.err.split())
     assert ended.code == 2, told

@@ -184,12 +184,12 @@ def test_ctrl_c_ends_workers_frees_the_lock_and_the_same_command_resumes(ganonym
 
 def members(session: int) -> list[int]:
     """Living processes of a session."""
-    found = []
+    results = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[3]) == session and fields[0] not in "ZX":
-            found.append(int(path.parent.name))
-    return found
+            results.append(int(path.parent.name))
+    return results

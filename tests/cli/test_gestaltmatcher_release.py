@@ -22,9 +22,9 @@ def test_the_folder_or_its_metadata_are_the_table(ganonym: Run, release: Path, t
     told = ("train", "nearest-mean", "--data", release / data, "--out", tmp_path / "model", *QUICK)
     ended = ganonym("classify", *told)
     assert ended.code == 0, ended.err
-    found = json.loads(ended.out)
-    assert (found["photos"], found["subjects"]) == (18, 18)
-    assert found["classes"] == sorted([WBS, KBG, FAS, "Unaffected", "Noonan syndrome 1"])
+    result = json.loads(ended.out)
+    assert (result["photos"], result["subjects"]) == (18, 18)
+    assert result["classes"] == sorted([WBS, KBG, FAS, "Unaffected", "Noonan syndrome 1"])
 
 
 def test_a_split_list_has_names_and_whatever_column_the_metadata_have(
@@ -45,7 +45,7 @@ def test_retrieve_and_match_take_the_folder(ganonym: Run, release: Path) -> None
     assert ended.code == 0, ended.err
     told = json.loads(ended.out)
     assert told["splits"] == "published"
-    assert {name: each["gallery"] for name, each in told["settings"].items()} == {
+    assert {name: setting["gallery"] for name, setting in told["settings"].items()} == {
         "F/F": 9, "R/R": 2, "F/F+R": 11, "R/F+R": 11
     }  # fmt: skip
     photo = release / "gmdb_images" / "1000.png"

@@ -42,18 +42,18 @@ def test_it_measures_what_the_exact_landmarks_say(ganonym: Run, cohort: Path) ->
     ended = ganonym("measure", photo(cohort), "--age", 10, "--sex", "female", "--json", "--quiet")
     assert ended.code == 0
     told = json.loads(ended.out)
-    found = told["photos"][0]["measurements"]
-    assert set(found) == set(MEASUREMENTS)
+    result = told["photos"][0]["measurements"]
+    assert set(result) == set(MEASUREMENTS)
     with (cohort / "landmarks.csv").open() as file:
         row = next(row for row in csv.DictReader(file) if row["image"].endswith(f"{photo(cohort).parent.name}/1.png"))
     exact = measurements(np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)]), "face width")
     for key in ("EXEX", "ENEN", "IPD", "FACEH", "MOUTHW"):  # a detector finds landmarks to some pixels
-        assert found[key]["value"] == pytest.approx(float(exact[key]), rel=0.12)
-    score = found["ENEN"]
+        assert result[key]["value"] == pytest.approx(float(exact[key]), rel=0.12)
+    score = result["ENEN"]
     mean, sd = 30.6 / 122.2, 30.6 / 122.2 * np.hypot(2.46 / 30.6, 5.38 / 122.2)
     assert score["z"] == pytest.approx((score["value"] - mean) / sd)
     assert "3D Facial Norms" in score["norm"]["source"]
-    assert (found["TIPUP"]["z"], found["TIPUP"]["percentile"], found["TIPUP"]["why"]) == (None, None, "no norm")
+    assert (result["TIPUP"]["z"], result["TIPUP"]["percentile"], result["TIPUP"]["why"]) == (None, None, "no norm")
     assert "plausibility only" in told["norms"]
     assert "no diagnosis" in told["remark"]
 
@@ -93,11 +93,11 @@ def test_own_controls_make_norms_and_the_picture_is_private(ganonym: Run, cohort
     arguments = [cohort / "photos", "--people", cohort / "people.csv", "--unit", "face size", "--json", "--quiet"]
     ended = ganonym("measure", *arguments, "--save-norms", saved, "--draw", pictures)
     told = json.loads(ended.out)
-    frontal = [each for each in told["photos"] if not each.get("refused") and "error" not in each]
+    frontal = [entry for entry in told["photos"] if not entry.get("refused") and "error" not in entry]
     assert 10 <= len(frontal) < 14  # some heads are turned, and make no norms
     assert ended.code == 0
-    norms = {each.measure: each for each in read_norms(saved) if each.sex is None and each.ages.endswith("all ages")}
-    values = [each["measurements"]["ENEN"]["value"] for each in frontal]
+    norms = {norm.measure: norm for norm in read_norms(saved) if norm.sex is None and norm.ages.endswith("all ages")}
+    values = [entry["measurements"]["ENEN"]["value"] for entry in frontal]
     assert norms["ENEN"].n == len(frontal)
     assert norms["ENEN"].mean == pytest.approx(np.mean(values))
     assert norms["ENEN"].sd == pytest.approx(np.std(values, ddof=1))
@@ -127,7 +127,7 @@ def test_some_photos_fail_and_the_others_are_measured(ganonym: Run, cohort: Path
     ended = ganonym("measure", photo(cohort), empty, broken, "--json")
     assert ended.code == 1
     told = json.loads(ended.out)
-    assert [each["photo"] for each in told["photos"] if "error" in each] == ["wall.png", "broken.jpg"]
+    assert [entry["photo"] for entry in told["photos"] if "error" in entry] == ["wall.png", "broken.jpg"]
     assert told["photos"][0]["measurements"]
     assert "wall.png: 'wall.png' shows no face that is found. Use a frontal photo" in ended.err
     assert "broken.jpg" in ended.err
@@ -150,7 +150,7 @@ def test_some_photos_fail_and_the_others_are_measured(ganonym: Run, cohort: Path
     ],
 )
 def test_wrong_requests_are_2_before_any_work(ganonym: Run, cohort: Path, arguments: list[str], words: str) -> None:
-    ended = ganonym("measure", *(photo(cohort) if each == "PHOTO" else each for each in arguments))
+    ended = ganonym("measure", *(photo(cohort) if argument == "PHOTO" else argument for argument in arguments))
     assert ended.code == 2
     assert words in ended.err
     assert ended.out == ""
@@ -204,15 +204,15 @@ def test_the_manifest_says_whose_face_is_measured(ganonym: Run, cohort: Path, tm
     both = [np.asarray(Image.open(photo(cohort, number)).convert("RGB")) for number in (0, 1)]
     (tmp_path / "photos").mkdir()
     Image.fromarray(np.concatenate(both, axis=1)).save(tmp_path / "photos" / "two.png")
-    found = {}
+    results = {}
     for face in ("left", "right"):
         (tmp_path / "people.csv").write_text(f"image,subject,face\ntwo.png,a,{face}\n")
         ended = ganonym("measure", tmp_path / "photos", "--people", tmp_path / "people.csv", "--json", "--quiet")
-        found[face] = json.loads(ended.out)["photos"][0]["measurements"]
+        results[face] = json.loads(ended.out)["photos"][0]["measurements"]
     for number, face in enumerate(("left", "right")):
         alone = json.loads(ganonym("measure", photo(cohort, number), "--json", "--quiet").out)["photos"][0]
         for key in ("ENEN", "EXEX", "MOUTHW"):
-            assert found[face][key]["value"] == pytest.approx(alone["measurements"][key]["value"], rel=0.03)
+            assert results[face][key]["value"] == pytest.approx(alone["measurements"][key]["value"], rel=0.03)
     (tmp_path / "people.csv").write_text("image,subject,face\ntwo.png,a,0 0 5 5\n")
     ended = ganonym("measure", tmp_path / "photos", "--people", tmp_path / "people.csv", "--json", "--quiet")
     assert (ended.code, "no face has its middle in the box" in ended.err) == (1, True)

@@ -57,9 +57,9 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def test_photos_keep_their_size_and_background_and_lose_their_face(photos: Path, released: Path) -> None:
-    found = outputs(released)
-    assert len(found) == 2
-    for name, path in found.items():
+    result = outputs(released)
+    assert len(result) == 2
+    for name, path in result.items():
         before, after = pixels(photos / name).astype(int), pixels(path).astype(int)
         assert before.shape == after.shape
         same = np.all(before == after, axis=-1)

@@ -219,7 +219,7 @@ def test_verify_finds_every_planted_fault(
     spoil(copy, people / "photos")
     ended = ganonym("verify", copy, "--originals", people / "photos", "--json")
     assert ended.code == 3
-    assert any(words in problem for found in json.loads(ended.out)["problems"].values() for problem in found)
+    assert any(words in problem for entry in json.loads(ended.out)["problems"].values() for problem in entry)
 
 
 def test_verify_finds_originals_that_changed_or_were_never_treated(
@@ -230,10 +230,10 @@ def test_verify_finds_originals_that_changed_or_were_never_treated(
     shutil.copy(first, originals / "new.png")
     first.write_bytes(second.read_bytes())
     ended = ganonym("verify", released, "--originals", originals, "--json")
-    found = json.loads(ended.out)["problems"]["agrees with the originals"]
+    result = json.loads(ended.out)["problems"]["agrees with the originals"]
     assert ended.code == 3
-    assert any(problem.startswith("new.png:") for problem in found)
-    assert any("its source is gone or was changed" in problem for problem in found)
+    assert any(problem.startswith("new.png:") for problem in result)
+    assert any("its source is gone or was changed" in problem for problem in result)
 
 
 def test_verify_of_something_else_is_2(ganonym: Run, tmp_path: Path) -> None:

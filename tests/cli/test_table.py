@@ -96,16 +96,16 @@ def test_rates_of_classes_and_the_star_of_few_people(capsys: pytest.CaptureFixtu
     subjects = [f"p{row}" for row in range(31)]
     chances = np.random.default_rng(0).dirichlet(np.ones(3), 31) + np.eye(3)[classes]
     chances /= chances.sum(axis=1, keepdims=True)
-    found = rated(chances, classes, subjects, 0, rounds=50)
+    result = rated(chances, classes, subjects, 0, rounds=50)
     names, scaled = (KBG, WBS, "Unaffected"), tempered(chances, classes, subjects, 0)
-    tell(Output(), Evaluation("x", names, found, scaled, True, False, ()))
+    tell(Output(), Evaluation("x", names, result, scaled, True, False, ()))
     out = capsys.readouterr().out
     check(out, KBG, WBS, "Unaffected")
     of_kbg = out.partition(KBG)[2].partition(WBS)[0]
     assert re.search(r"sensitivity [\d.]+ \[[\d., ]+\]\*", of_kbg)
     assert re.search(r"specificity [\d.]+ \[[\d., ]+\](?!\*)", of_kbg)
     assert "* Of fewer than 10 people" in out
-    tell(Output(as_json=True), Evaluation("x", names, found, None, True, False, ()))
+    tell(Output(as_json=True), Evaluation("x", names, result, None, True, False, ()))
     told = json.loads(capsys.readouterr().out)
     assert "sensitivity" in told["classes"][KBG]["few_people"]
     assert "specificity" not in told["classes"][KBG]["few_people"]
@@ -138,11 +138,11 @@ def test_retrieval_screening_and_separation(capsys: pytest.CaptureFixture[str]) 
     positive = np.arange(24) % 3 == 0
     inputs = rng.normal(size=(24, 3)) + positive[:, None]
     screen = Screen(Logistic().learn(inputs, positive.astype(np.intp), 2, 0), 0.5)
-    found = assess(screen, inputs, positive, [f"p{row}" for row in range(24)], [Pose(0.0, 0.0, 0.0)] * 24, 0)
-    Output().result({}, _table(found))
+    result = assess(screen, inputs, positive, [f"p{row}" for row in range(24)], [Pose(0.0, 0.0, 0.0)] * 24, 0)
+    Output().result({}, _table(result))
     out = capsys.readouterr().out
     check(out)
-    assert "sensitivity" in found.any_angle.few_people
+    assert "sensitivity" in result.any_angle.few_people
     assert re.search(r"sensitivity +│? *[\d.]+ \[[\d., ]+\]\*", out)
     assert not re.search(r"specificity +│? *[\d.]+ \[[\d., ]+\]\*", out)
 

@@ -46,7 +46,7 @@ def inference(name: str, value: float, kind: Any = "attribute") -> Inference:
 ALL = (OTHER_PHOTO, SAME_PHOTO, ALL_PHOTOS, ANONYMIZED, REVERSE, PARROT)
 CLEAN = Evidence(
     counts=COUNTS,
-    findings=(*(finding(1, setting=each) for each in ALL), finding(1, tier="R", attacker="restored")),
+    findings=(*(finding(1, setting=entry) for entry in ALL), finding(1, tier="R", attacker="restored")),
     inferences=(inference("sex", 0.0), inference("donors", 0.0, "donor")),
     groups=(
         GroupFinding(column="sex", group="f", subjects=100, setting=OTHER_PHOTO, attacker="x", rank1=rate(1, 100)),

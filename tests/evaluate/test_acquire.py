@@ -79,7 +79,7 @@ def test_without_a_face_there_is_no_row_unless_the_place_is_known(seen: Seen) ->
 
 
 def test_outputs_of_another_size_have_no_oracle(seen: Seen) -> None:
-    assert [each is not None and each.same_size for each in seen.photos[:4]] == [True, True, False, False]
+    assert [photo is not None and photo.same_size for photo in seen.photos[:4]] == [True, True, False, False]
 
 
 def test_withheld_and_unreadable_are_kept_apart(seen: Seen) -> None:

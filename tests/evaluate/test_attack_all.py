@@ -81,7 +81,11 @@ def run(attackers: list[Attacker], fused: tuple[str, ...] = (), columns: tuple[s
 
 
 def rate(attacked: Attacked, attacker: str, setting: str) -> float:
-    return next(each.rank1.value for each in attacked.findings if (each.attacker, each.setting) == (attacker, setting))
+    return next(
+        finding.rank1.value
+        for finding in attacked.findings
+        if (finding.attacker, finding.setting) == (attacker, setting)
+    )
 
 
 def test_a_leak_is_found_and_noise_is_not() -> None:
@@ -113,14 +117,16 @@ def test_who_cannot_learn_is_not_fused_and_one_alone_is_no_fusion() -> None:
     unable = Raises(UsageError("too few people."))
     both = run([fixed("a"), fixed("b")], fused=("a", "b"))
     three = run([fixed("a"), fixed("b"), unable], fused=("a", "b", "raises"))
-    fused = [[each for each in found.findings if each.attacker == FUSED] for found in (both, three)]
+    fused = [[finding for finding in value.findings if finding.attacker == FUSED] for value in (both, three)]
     assert fused[0] == fused[1] != []
-    assert not [each for each in run([fixed("a"), unable], fused=("a", "raises")).findings if each.attacker == FUSED]
+    assert not [
+        finding for finding in run([fixed("a"), unable], fused=("a", "raises")).findings if finding.attacker == FUSED
+    ]
 
 
 def test_a_finding_does_not_depend_on_who_else_attacks() -> None:
     alone, among = run([fixed("b")]), run([fixed("clear"), fixed("a"), fixed("b")], fused=("clear", "a"))
-    assert alone.findings == tuple(each for each in among.findings if each.attacker == "b")
+    assert alone.findings == tuple(finding for finding in among.findings if finding.attacker == "b")
 
 
 def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
@@ -138,7 +144,7 @@ def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
     whole = Release(items, (), None, "", ())
     given = Seen(rows, rows, {}, {}, (None,) * len(own), ())
     attacked = attack_all([fixed("dlib oracle")], (), given, whole, seed=1)
-    trials = {each.setting: each.trials for each in attacked.strata}
+    trials = {entry.setting: entry.trials for entry in attacked.strata}
     assert (trials[OTHER_PHOTO + OTHER_SESSION], trials[ANONYMIZED + OTHER_SESSION]) == (PEOPLE, PEOPLE)
     assert trials[OTHER_PHOTO + DISTINCTIVE] == 2 * PEOPLE // 4
     assert len(trials) == 4
@@ -146,11 +152,11 @@ def test_strata_take_sessions_of_the_photos_that_are_candidates() -> None:
 
 def test_released_columns_narrow_the_gallery_for_attacks_on_originals() -> None:
     attacked = run([fixed("a")], columns=("sex", "age"))
-    settings = {each.setting for each in attacked.findings}
+    settings = {finding.setting for finding in attacked.findings}
     assert OTHER_PHOTO + CONDITIONED in settings
     assert ANONYMIZED + CONDITIONED not in settings
     assert rate(attacked, "a", OTHER_PHOTO + CONDITIONED) > rate(attacked, "a", OTHER_PHOTO)
-    chance = {each.setting: each.chance for each in attacked.findings}
+    chance = {finding.setting: finding.chance for finding in attacked.findings}
     assert chance[OTHER_PHOTO + CONDITIONED] > 3 * chance[OTHER_PHOTO]
     assert released_values(release(("sex", "age")), 2) == ("female", "30")
 
@@ -160,17 +166,17 @@ def test_distractors_are_in_every_gallery_of_originals_and_share_nobodys_columns
     people = seen(rng)
     crowd = replace(people, distractors={"clear": rng.normal(size=(30, 16))})
     attacked = attack_all([fixed("clear")], (), crowd, release(("sex",)), seed=1)
-    gallery = {each.setting: each.gallery for each in attacked.findings}
+    gallery = {finding.setting: finding.gallery for finding in attacked.findings}
     assert (gallery[OTHER_PHOTO], gallery[ANONYMIZED]) == (PEOPLE + 30, PEOPLE)
     assert rate(attacked, "clear", OTHER_PHOTO) == rate(attacked, "clear", OTHER_PHOTO + CONDITIONED) == 1.0
-    chance = {each.setting: each.chance for each in attacked.findings}
+    chance = {finding.setting: finding.chance for finding in attacked.findings}
     assert chance[OTHER_PHOTO + CONDITIONED] == pytest.approx(1 / 30, abs=0.01), "thirty of each sex, no distractor"
 
 
 def test_too_few_people_is_noted_and_every_other_error_is_one() -> None:
     attacked = run([Raises(UsageError("too few people.")), fixed("clear")])
     assert attacked.not_run == (("raises", "too few people."),)
-    assert {each.attacker for each in attacked.findings} == {"clear"}
+    assert {finding.attacker for finding in attacked.findings} == {"clear"}
     with pytest.raises(EnvironmentFault, match="no weights"):
         run([Raises(EnvironmentFault("no weights")), fixed("clear")])
 
@@ -183,21 +189,21 @@ def test_processes_change_nothing() -> None:
     rows = {name: rng.normal(size=(2 * PEOPLE, 136)) for name in ("landmarks",)}
     faces = {"eigen": rng.normal(size=(2 * PEOPLE, Eigenface().view.width)).astype(np.float32)}
     both = Seen(rows | faces, rows | faces, {}, {}, (None,) * 2 * PEOPLE, ())
-    found = []
+    results = []
     for jobs in (1, 2):
         attackers: list[Attacker] = [PLAIN_SHAPE, Eigenface()]
         fused = ("shape plain", "eigen-lda")
         trials: list[Trials] = []
         attacked = attack_all(attackers, fused, both, release(), seed=1, jobs=jobs, write=trials.append)
-        found.append([(each.attacker, each.setting, each.mated.tobytes()) for each in trials])
-        found.append(attacked.findings)
-    assert found[0] == found[2]
-    assert found[1] == found[3]
+        results.append([(trial.attacker, trial.setting, trial.mated.tobytes()) for trial in trials])
+        results.append(attacked.findings)
+    assert results[0] == results[2]
+    assert results[1] == results[3]
 
 
 def templates(rng: np.random.Generator, recognized: bool, people: int = PEOPLE) -> Seen:
     """What dlib and the thumbnail would see of people, recognizable or not; released is noise."""
-    found: dict[str, Floats] = {}
+    results: dict[str, Floats] = {}
     weak: dict[tuple[str, str], Floats] = {}
     released: dict[str, Floats] = {}
     for name, width in (("dlib", 128), ("dlib oracle", 128), ("thumbnail", 576)):
@@ -205,16 +211,16 @@ def templates(rng: np.random.Generator, recognized: bool, people: int = PEOPLE) 
         rows = own + 0.1 * rng.normal(size=own.shape)
         if name == "thumbnail":
             rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
-        found[name], released[name] = rows, rng.normal(size=own.shape)
+        results[name], released[name] = rows, rng.normal(size=own.shape)
         if name != "dlib":
             weak |= {(method, name): rows + 0.1 * rng.normal(size=own.shape) for method in ("blur of 2 %", "eye bar")}
-    return Seen(found, released, {}, weak, (None,) * 2 * people, ())
+    return Seen(results, released, {}, weak, (None,) * 2 * people, ())
 
 
 @pytest.mark.parametrize("recognized", [True, False])
 def test_controls_hold_for_an_instrument_that_works_and_no_other(recognized: bool) -> None:
     controls = control_all(templates(np.random.default_rng(4), recognized), release(), [], [], 0)
-    blocking = {each.id: each.holds for each in controls if each.blocks}
+    blocking = {control.id: control.holds for control in controls if control.blocks}
     assert set(blocking) >= {"C1", "C2", "C3.1", "C3.2", "C3.3", "C4"}
     assert blocking.pop("C4") is True
     if recognized:
@@ -256,7 +262,7 @@ def test_outputs_near_their_originals_are_named_only_when_chance_does_not_explai
     )
     many[:6] = people.originals["dlib"][:6]
     named = outputs_as_copies(release(people=CROWD), replace(people, released={"dlib": many}))
-    assert {each.split(":")[0] for each in named} >= {f"{n}.png" for n in range(6)}
+    assert {entry.split(":")[0] for entry in named} >= {f"{n}.png" for n in range(6)}
     assert len(named) <= 9, "strangers of whom one in a hundred passes"
     acquired[3] = replace(acquired[3], agreement=Agreement(pixel_equal=True, ssim_aligned=1.0))
     (equal,) = outputs_as_copies(release(people=CROWD), replace(people, photos=tuple(acquired)))

@@ -155,7 +155,7 @@ def test_order_of_subjects_does_not_matter() -> None:
     order = np.argsort(np.repeat(rng.permutation(40), 2), kind="stable")
     straight = attack(Pixels(), photos(templates, released, subjects))
     shuffled = attack(Pixels(), photos(templates[order], released[order], [subjects[index] for index in order]))
-    assert [each.rank1 for each in straight] == [each.rank1 for each in shuffled]
+    assert [entry.rank1 for entry in straight] == [entry.rank1 for entry in shuffled]
     assert 0.1 < straight[0].rank1.value < 0.9
 
 
@@ -211,8 +211,8 @@ def test_all_photos_together_find_what_single_ones_hide() -> None:
     subjects = [f"s{index // 8:02d}" for index in range(320)]
     originals = np.repeat(own, 8, axis=0)
     released = originals + 2.5 * rng.normal(size=originals.shape)
-    found = list(score(Pixels(), photos(originals, released, subjects)))
-    fused = next(each for each in found if each.setting == ALL_PHOTOS)
+    result = list(score(Pixels(), photos(originals, released, subjects)))
+    fused = next(entry for entry in result if entry.setting == ALL_PHOTOS)
     mean = cdist(released.reshape(40, 8, 12).mean(axis=1), own)
     assert np.array_equal(np.argsort(fused.distances, axis=1), np.argsort(mean, axis=1))
     outcomes = by_setting(attack(Pixels(), photos(originals, released, subjects)))
@@ -256,7 +256,7 @@ def test_reverse_attack_asks_for_released_people_only() -> None:
 def test_distractors_are_candidates_and_never_right() -> None:
     templates, subjects = people(np.random.default_rng(18))
     outcomes = by_setting(attack(Pixels(), photos(templates, templates, subjects, distractors=templates[::2] + 1e-6)))
-    assert {name: each.gallery for name, each in outcomes.items()} == {
+    assert {name: outcome.gallery for name, outcome in outcomes.items()} == {
         OTHER_PHOTO: 80, SAME_PHOTO: 80, ALL_PHOTOS: 80, ANONYMIZED: 40, REVERSE: 40
     }  # fmt: skip
     strangers = templates[::2][::-1] + 1e-6

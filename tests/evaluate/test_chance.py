@@ -23,19 +23,19 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @given(arrays(np.float64, (6, 5), elements=st.sampled_from([0.0, 1.0, 2.0, np.nan])))
 def test_first_place_is_what_rank_gives_each_candidate_as_the_true_one(distances: np.ndarray) -> None:
-    found = first_place(scores(distances, [0, 1, 2, 3, 4, 0]))
+    result = first_place(scores(distances, [0, 1, 2, 3, 4, 0]))
     for column in range(5):
         truth = np.full(6, column)
-        assert found[:, column].tolist() == pytest.approx(rank(distances, truth).within(1).tolist())
+        assert result[:, column].tolist() == pytest.approx(rank(distances, truth).within(1).tolist())
 
 
 def test_a_perfect_match_of_n_people_has_the_matching_distribution() -> None:
     """Distances 0 on the diagonal: hits under shuffling are fixed points, mean 1, variance 1 (Montmort 1708)."""
-    found = null(scores(1.0 - np.eye(50), range(50)), rng(), 4000)
-    assert found.chance == pytest.approx(1 / 50, abs=3 / 50 / np.sqrt(4000))
-    assert (found.rates * 50).var() == pytest.approx(1.0, abs=0.1)
-    assert found.band == (0.0, pytest.approx(0.06, abs=0.021))
-    assert found.p_value(1.0) == pytest.approx(1 / 4001)
+    result = null(scores(1.0 - np.eye(50), range(50)), rng(), 4000)
+    assert result.chance == pytest.approx(1 / 50, abs=3 / 50 / np.sqrt(4000))
+    assert (result.rates * 50).var() == pytest.approx(1.0, abs=0.1)
+    assert result.band == (0.0, pytest.approx(0.06, abs=0.021))
+    assert result.p_value(1.0) == pytest.approx(1 / 4001)
 
 
 def test_distractors_take_names_too() -> None:
@@ -47,8 +47,8 @@ def test_distractors_take_names_too() -> None:
 def test_all_photos_of_a_subject_take_the_same_name() -> None:
     """Each person's 4 photos are nearest to the same candidate: chance is 1/N, not 1 − (1 − 1/N)⁴."""
     distances = np.repeat(1.0 - np.eye(20), 4, axis=0)
-    found = null(scores(distances, np.repeat(np.arange(20), 4)), rng(), 4000)
-    assert found.chance == pytest.approx(1 / 20, abs=0.003)
+    result = null(scores(distances, np.repeat(np.arange(20), 4)), rng(), 4000)
+    assert result.chance == pytest.approx(1 / 20, abs=0.003)
     different = rng(1).normal(size=(80, 20))
     independent = null(scores(different, np.repeat(np.arange(20), 4)), rng(), 4000)
     assert independent.chance == pytest.approx(1 - (1 - 1 / 20) ** 4, abs=0.03)
@@ -56,9 +56,9 @@ def test_all_photos_of_a_subject_take_the_same_name() -> None:
 
 def test_ties_and_failures_give_exactly_the_chance_of_blind_guesses() -> None:
     for distances in (np.ones((8, 4)), np.full((8, 4), np.nan)):
-        found = null(scores(distances, np.repeat(np.arange(4), 2)), rng(), 50)
-        assert found.rates.tolist() == pytest.approx([1 - (3 / 4) ** 2] * 50)
-        assert found.p_value(found.chance) == 1.0
+        result = null(scores(distances, np.repeat(np.arange(4), 2)), rng(), 50)
+        assert result.rates.tolist() == pytest.approx([1 - (3 / 4) ** 2] * 50)
+        assert result.p_value(result.chance) == 1.0
 
 
 def test_unrelated_outputs_are_inside_the_band_as_often_as_it_says() -> None:
@@ -66,9 +66,9 @@ def test_unrelated_outputs_are_inside_the_band_as_often_as_it_says() -> None:
     for seed in range(150):
         simulated = leaking(rng(seed), 30, photos=2, noise=np.inf)
         observed = any_hit(rank(simulated.distances, simulated.truth).within(1), simulated.owners.tolist()).mean()
-        found = null(simulated, rng(seed), 200)
-        inside += found.band[0] - 1e-9 <= observed <= found.band[1] + 1e-9
-        p_values.append(found.p_value(float(observed)))
+        result = null(simulated, rng(seed), 200)
+        inside += result.band[0] - 1e-9 <= observed <= result.band[1] + 1e-9
+        p_values.append(result.p_value(float(observed)))
     assert inside / 150 >= 0.92
     assert np.mean(np.array(p_values) <= 0.05) <= 0.09
     # discrete, and so never too small: the distribution lies above the uniform one
@@ -94,9 +94,9 @@ def test_masked_candidates_take_no_names() -> None:
 
 
 def test_one_subject_alone_is_always_named() -> None:
-    found = null(scores(np.ones((3, 1)), [0, 0, 0]), rng(), 10)
-    assert (found.chance, found.p_value(1.0)) == (1.0, 1.0)
-    assert advantage(1.0, found.chance) == 0.0
+    result = null(scores(np.ones((3, 1)), [0, 0, 0]), rng(), 10)
+    assert (result.chance, result.p_value(1.0)) == (1.0, 1.0)
+    assert advantage(1.0, result.chance) == 0.0
 
 
 def test_memory_is_bounded_and_bounding_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

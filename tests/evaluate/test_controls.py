@@ -63,7 +63,9 @@ class Unrotating:
         u, _, vt = np.linalg.svd(lesson.released[seen].T @ lesson.originals[seen])
 
         def match(probes: Templates, gallery: Templates) -> Floats:
-            sides = [Templates(each.rows @ u @ vt if each.released else each.rows, False) for each in (probes, gallery)]
+            sides = [
+                Templates(value.rows @ u @ vt if value.released else value.rows, False) for value in (probes, gallery)
+            ]
             return euclidean(*sides)
 
         return match
@@ -122,13 +124,13 @@ def test_a_weak_anonymizer_must_be_broken() -> None:
 )
 def test_planted_leaks_are_found_by_who_should_find_them(leak: Any, attacker: Any, setting: str) -> None:
     before = run(PLAIN, clean(photos()))
-    found = run(attacker, leak(photos(), rng()), setting)
-    control = planted_leak(1, leak.__name__, found, before)
+    result = run(attacker, leak(photos(), rng()), setting)
+    control = planted_leak(1, leak.__name__, result, before)
     assert (control.id, control.holds) == ("C3.1", True)
     # and an attacker that sees nothing breaks the control
     deaf = replace(PLAIN, matcher=lambda probes, gallery: np.zeros((len(probes.rows), len(gallery.rows))))
     assert planted_leak(1, "deaf", run(deaf, leak(photos(), rng()), setting), before).holds is False
-    assert planted_leak(1, "nothing", found, run(deaf, clean(photos()))).holds is None
+    assert planted_leak(1, "nothing", result, run(deaf, clean(photos()))).holds is None
 
 
 def test_planted_leaks_are_not_found_without_the_attack_they_are_for() -> None:
@@ -143,12 +145,12 @@ def test_an_attacker_that_finds_half_of_a_leak_is_broken() -> None:
     noise = np.random.default_rng(5)
 
     def dull(probes: Templates, gallery: Templates) -> Floats:
-        found = euclidean(probes, gallery)
-        return found + 8.0 * noise.random(found.shape)
+        result = euclidean(probes, gallery)
+        return result + 8.0 * noise.random(result.shape)
 
-    found = run(replace(PLAIN, matcher=dull), rotated(photos(), rng()), ANONYMIZED)
-    assert found.chance_high < found.rank1.value < 0.7
-    assert planted_leak(1, "dull", found, before).holds is False
+    outcome = run(replace(PLAIN, matcher=dull), rotated(photos(), rng()), ANONYMIZED)
+    assert outcome.chance_high < outcome.rank1.value < 0.7
+    assert planted_leak(1, "dull", outcome, before).holds is False
 
 
 def test_planting_keeps_failures_and_donors_are_others() -> None:
@@ -174,9 +176,9 @@ def test_planting_in_photos_without_a_face_leaves_them_failures() -> None:
 
 
 def test_nothing_is_found_where_there_is_nothing() -> None:
-    found = list(null_findings(PLAIN, photos(), rng(), 100))
-    assert len(found) == 15
-    assert nulls(found).holds is True
+    result = list(null_findings(PLAIN, photos(), rng(), 100))
+    assert len(result) == 15
+    assert nulls(result).holds is True
     assert nothing(Unrotating()).holds is True
     assert nulls([]).holds is None
 
@@ -192,9 +194,9 @@ def test_nulls_rarely_cry_wolf() -> None:
 def test_a_harness_that_hears_voices_is_caught() -> None:
     """Distances in which the true candidate is always nearest, whatever the outputs."""
     leaked = []
-    for each in score(PLAIN, strangers(photos(), rng())):
-        true = np.arange(each.distances.shape[1]) == each.truth[:, None]
-        leaked.append(finding(replace(each, distances=np.where(true, 0.0, 1.0)), rng(), 50))
+    for entry in score(PLAIN, strangers(photos(), rng())):
+        true = np.arange(entry.distances.shape[1]) == entry.truth[:, None]
+        leaked.append(finding(replace(entry, distances=np.where(true, 0.0, 1.0)), rng(), 50))
     assert nulls(leaked).holds is False
     assert nulls([*null_findings(PLAIN, photos(), rng(), 50), leaked[0]]).holds is False
 

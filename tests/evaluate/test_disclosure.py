@@ -27,15 +27,15 @@ def ranked(ranks: list[int], gallery: int) -> np.ndarray:
 
 
 def test_everybody_named_tells_all_bits() -> None:
-    found = disclosure(leaking(np.random.default_rng(1), 64, noise=0.0))
-    assert found.mean == pytest.approx(6.0, abs=0.05)
-    assert found.worst == pytest.approx(6.0, abs=0.01)
+    result = disclosure(leaking(np.random.default_rng(1), 64, noise=0.0))
+    assert result.mean == pytest.approx(6.0, abs=0.05)
+    assert result.worst == pytest.approx(6.0, abs=0.01)
 
 
 @pytest.mark.parametrize("value", [1.0, np.nan])
 def test_ties_and_failures_tell_nothing(value: float) -> None:
-    found = disclosure(scores(np.full((30, 30), value), range(30)))
-    assert (found.mean, found.worst) == pytest.approx((0.0, 0.0), abs=0.02)
+    result = disclosure(scores(np.full((30, 30), value), range(30)))
+    assert (result.mean, result.worst) == pytest.approx((0.0, 0.0), abs=0.02)
 
 
 def test_unrelated_outputs_tell_next_to_nothing_where_plain_frequencies_would() -> None:
@@ -51,16 +51,16 @@ def test_unrelated_outputs_tell_next_to_nothing_where_plain_frequencies_would() 
 
 def test_ranks_spread_over_the_first_quarter_tell_two_bits() -> None:
     ranks = np.arange(128) // 4 + 1
-    found = disclosure(scores(ranked(ranks.tolist(), 128), range(128)))
-    assert found.mean == pytest.approx(2.0, abs=0.35)
+    result = disclosure(scores(ranked(ranks.tolist(), 128), range(128)))
+    assert result.mean == pytest.approx(2.0, abs=0.35)
 
 
 def test_an_outright_leak_of_some_is_seen_in_the_worst_rank() -> None:
     rng = np.random.default_rng(2)
     ranks = np.where(np.arange(100) < 25, 1, rng.integers(1, 101, 100))
-    found = disclosure(scores(ranked(ranks.tolist(), 100), range(100)))
-    assert found.worst == pytest.approx(np.log2(100 * np.mean(ranks == 1)), abs=0.1)
-    assert found.mean > 0.5
+    result = disclosure(scores(ranked(ranks.tolist(), 100), range(100)))
+    assert result.worst == pytest.approx(np.log2(100 * np.mean(ranks == 1)), abs=0.1)
+    assert result.mean > 0.5
 
 
 def test_more_noise_tells_less() -> None:
@@ -84,9 +84,9 @@ def test_photos_of_a_subject_share_its_weight() -> None:
 
 def test_crowd_is_the_expected_rank_among_more_people() -> None:
     """10 of 100 candidates are nearer: 1 + 999 × 10/99 of 1000."""
-    found = crowds(scores(ranked([11] * 40, 100), range(40)))
-    assert [each.size for each in found] == list(CROWDS)
-    assert [each.median for each in found] == pytest.approx([1 + (size - 1) * 10 / 99 for size in CROWDS])
+    result = crowds(scores(ranked([11] * 40, 100), range(40)))
+    assert [entry.size for entry in result] == list(CROWDS)
+    assert [entry.median for entry in result] == pytest.approx([1 + (size - 1) * 10 / 99 for size in CROWDS])
     half = crowds(leaking(np.random.default_rng(5), 400, noise=np.inf))
     assert half[2].median == pytest.approx(5e5, rel=0.15)
     assert half[2].worst == pytest.approx(5e4, rel=0.5)
@@ -94,12 +94,12 @@ def test_crowd_is_the_expected_rank_among_more_people() -> None:
 
 def test_a_crowd_that_was_not_seen_is_none() -> None:
     """Nobody of 20 is nearer: nothing is known of a million, so nothing is claimed."""
-    assert {each.median for each in crowds(scores(1.0 - np.eye(20), range(20)))} == {1.0}
+    assert {crowd.median for crowd in crowds(scores(1.0 - np.eye(20), range(20)))} == {1.0}
 
 
 def test_the_worst_crowd_is_that_of_the_few_who_leak() -> None:
-    found = crowds(scores(ranked([1] * 4 + [50] * 36, 100), range(40)))[0]
-    assert (found.worst, found.median) == pytest.approx((1.0, 1 + 999 * 49 / 99))
+    result = crowds(scores(ranked([1] * 4 + [50] * 36, 100), range(40)))[0]
+    assert (result.worst, result.median) == pytest.approx((1.0, 1 + 999 * 49 / 99))
 
 
 @settings(max_examples=15)

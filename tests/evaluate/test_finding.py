@@ -20,23 +20,23 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def test_identity_is_one_everywhere() -> None:
-    found = finding(leaking(rng(1), 60, 3, noise=0.0), rng(), 200)
-    assert (found.rank1.value, found.rank1.high, found.advantage, found.p_value) == (1.0, 1.0, 1.0, 1 / 201)
-    assert found.rank1.low == pytest.approx(proportion(60, 60).low)
-    assert (found.subjects, found.trials, found.gallery, found.failures) == (60, 180, 60, 0)
-    assert set(found.cmc) == {1.0}
-    assert {crowd.median for crowd in found.crowds} == {1.0}
-    assert found.bits_mean == pytest.approx(np.log2(60), abs=0.1)
+    result = finding(leaking(rng(1), 60, 3, noise=0.0), rng(), 200)
+    assert (result.rank1.value, result.rank1.high, result.advantage, result.p_value) == (1.0, 1.0, 1.0, 1 / 201)
+    assert result.rank1.low == pytest.approx(proportion(60, 60).low)
+    assert (result.subjects, result.trials, result.gallery, result.failures) == (60, 180, 60, 0)
+    assert set(result.cmc) == {1.0}
+    assert {crowd.median for crowd in result.crowds} == {1.0}
+    assert result.bits_mean == pytest.approx(np.log2(60), abs=0.1)
 
 
 def test_nothing_is_inside_the_null_band() -> None:
-    found = finding(leaking(rng(2), 100, 2, noise=np.inf, setting=ANONYMIZED), rng(), 500)
-    assert found.chance_low <= found.rank1.value <= found.chance_high
-    assert found.p_value > 0.05
-    assert found.advantage_upper < 0.1
-    assert found.auc == pytest.approx(0.5, abs=0.06)
-    assert found.linkability is not None
-    assert found.linkability.low <= 0.0 <= found.linkability.high
+    result = finding(leaking(rng(2), 100, 2, noise=np.inf, setting=ANONYMIZED), rng(), 500)
+    assert result.chance_low <= result.rank1.value <= result.chance_high
+    assert result.p_value > 0.05
+    assert result.advantage_upper < 0.1
+    assert result.auc == pytest.approx(0.5, abs=0.06)
+    assert result.linkability is not None
+    assert result.linkability.low <= 0.0 <= result.linkability.high
 
 
 def test_the_unit_is_the_subject() -> None:
@@ -46,28 +46,28 @@ def test_the_unit_is_the_subject() -> None:
     distances[np.arange(400), owners] = 99.0
     leaks = np.arange(0, 200, 10)
     distances[leaks, owners[leaks]] = 0.0
-    found = finding(scores(distances, owners), rng(), 100)
-    assert (found.rank1.value, found.rank1.n) == (0.5, 40)
-    assert found.rank1.upper == pytest.approx(proportion(20, 40, 0.90).high)
+    result = finding(scores(distances, owners), rng(), 100)
+    assert (result.rank1.value, result.rank1.n) == (0.5, 40)
+    assert result.rank1.upper == pytest.approx(proportion(20, 40, 0.90).high)
 
 
 def test_blind_failures_score_chance() -> None:
-    found = finding(scores(np.full((20, 20), np.nan), range(20), ANONYMIZED), rng(), 50)
-    assert found.failures == 20
-    assert found.rank1.value == pytest.approx(found.chance) == pytest.approx(1 / 20)
-    assert (found.tar, found.auc, found.linkability) == ((), None, None)
-    assert found.advantage == pytest.approx(0.0)
+    result = finding(scores(np.full((20, 20), np.nan), range(20), ANONYMIZED), rng(), 50)
+    assert result.failures == 20
+    assert result.rank1.value == pytest.approx(result.chance) == pytest.approx(1 / 20)
+    assert (result.tar, result.auc, result.linkability) == ((), None, None)
+    assert result.advantage == pytest.approx(0.0)
 
 
 def test_one_subject_bounds_nothing() -> None:
-    found = finding(scores(np.zeros((2, 1)), [0, 0]), rng(), 20)
-    assert (found.rank1.value, found.chance, found.advantage_upper) == (1.0, 1.0, 1.0)
+    result = finding(scores(np.zeros((2, 1)), [0, 0]), rng(), 20)
+    assert (result.rank1.value, result.chance, result.advantage_upper) == (1.0, 1.0, 1.0)
 
 
 def test_one_photo_each_and_zero_hits_keep_an_exact_bound() -> None:
     distances = np.eye(32) + rng(4).random((32, 32)) / 10
-    found = finding(scores(distances, range(32)), rng(), 100)
-    assert (found.rank1.value, found.rank1.upper) == (0.0, pytest.approx(1 - 0.05 ** (1 / 32)))
+    result = finding(scores(distances, range(32)), rng(), 100)
+    assert (result.rank1.value, result.rank1.upper) == (0.0, pytest.approx(1 - 0.05 ** (1 / 32)))
 
 
 @settings(max_examples=8)
@@ -89,10 +89,10 @@ def test_released_columns_narrow_the_crowd() -> None:
     """30 men, 10 women; outputs tell nothing. Columns alone raise chance to (1 + 1)/40; the face adds nothing."""
     simulated = leaking(rng(8), 40, noise=np.inf)
     sex = [("m",)] * 30 + [("f",)] * 10
-    found = finding(conditioned(simulated, sex, sex), rng(), 2000)
-    assert found.setting.startswith(OTHER_PHOTO)
-    assert found.chance == pytest.approx(2 / 40, abs=0.005)
-    assert abs(found.advantage) < 0.1
+    result = finding(conditioned(simulated, sex, sex), rng(), 2000)
+    assert result.setting.startswith(OTHER_PHOTO)
+    assert result.chance == pytest.approx(2 / 40, abs=0.005)
+    assert abs(result.advantage) < 0.1
     alone = [(str(index),) for index in range(40)]
     assert finding(conditioned(simulated, alone, alone), rng(), 20).rank1.value == 1.0
 

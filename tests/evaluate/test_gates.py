@@ -20,20 +20,20 @@ from .clean_evidence import BUILT_IN, CLEAN, COUNTS, DAY, PUBLIC, altered, by_id
 
 
 def test_clean_evidence_passes_every_gate() -> None:
-    found = by_id(CLEAN)
-    assert {gate.id: gate.state for gate in found.values() if gate.blocks} == dict.fromkeys(
+    result = by_id(CLEAN)
+    assert {gate.id: gate.state for gate in result.values() if gate.blocks} == dict.fromkeys(
         ["G0", "G1", "G2", "G2b", "G3", "G4", "G5", "G5b", "G6", "G7", "G8"], "PASS"
     )
-    assert (found["U"].state, found["U"].blocks) == ("NOT EVALUATED", False)
-    assert verdict(tuple(found.values())) == "PASS"
+    assert (result["U"].state, result["U"].blocks) == ("NOT EVALUATED", False)
+    assert verdict(tuple(result.values())) == "PASS"
 
 
 @pytest.mark.parametrize("setting", [OTHER_PHOTO, ALL_PHOTOS, REVERSE, PARROT])
 def test_the_worst_attack_decides_over_all_others(setting: str) -> None:
-    found = by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(60, setting=setting, attacker="strong"))))
-    assert found["G2"].state == "FAIL"
-    assert "strong" in found["G2"].found
-    assert verdict(tuple(found.values())) == "FAIL"
+    result = by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(60, setting=setting, attacker="strong"))))
+    assert result["G2"].state == "FAIL"
+    assert "strong" in result["G2"].found
+    assert verdict(tuple(result.values())) == "FAIL"
 
 
 def test_limits_are_kept_by_bounds_not_by_values() -> None:
@@ -42,8 +42,8 @@ def test_limits_are_kept_by_bounds_not_by_values() -> None:
         assert by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(hits))))["G2"].state == state
     only_rate = altered(singling_out={"advantage": None})
     for hits, state in ((10, "PASS"), (12, "INCONCLUSIVE"), (25, "INCONCLUSIVE"), (33, "FAIL")):
-        found = replace(CLEAN, findings=(finding(hits),))
-        assert by_id(found, only_rate)["G2"].state == state
+        result = replace(CLEAN, findings=(finding(hits),))
+        assert by_id(result, only_rate)["G2"].state == state
         assert (proportion(hits, 200, 0.90).high <= 0.09) == (state == "PASS")
 
 
@@ -59,8 +59,8 @@ def test_many_attackers_make_no_claim_by_luck() -> None:
 @settings(max_examples=20)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6), st.integers(0, 200))
 def test_another_attacker_never_makes_it_pass(hits: list[int], more: int) -> None:
-    before = by_id(replace(CLEAN, findings=[finding(each) for each in hits]))["G2"].state
-    after = by_id(replace(CLEAN, findings=[finding(each) for each in [*hits, more]]))["G2"].state
+    before = by_id(replace(CLEAN, findings=[finding(hit) for hit in hits]))["G2"].state
+    after = by_id(replace(CLEAN, findings=[finding(hit) for hit in [*hits, more]]))["G2"].state
     assert not (before != "PASS" and after == "PASS")
 
 
@@ -74,15 +74,15 @@ def test_same_photo_counts_where_originals_may_be_public() -> None:
 
 def test_with_one_photo_each_the_same_photo_attack_stands_in() -> None:
     single = COUNTS.model_copy(update={"repeated_subjects": 0})
-    found = replace(CLEAN, counts=single, findings=(finding(50, setting=SAME_PHOTO),), maybe_public=False)
-    assert by_id(found)["G2"].state == "FAIL"
-    assert (by_id(found)["G3"].state, by_id(found)["G3"].blocks) == ("NOT EVALUATED", False)
+    result = replace(CLEAN, counts=single, findings=(finding(50, setting=SAME_PHOTO),), maybe_public=False)
+    assert by_id(result)["G2"].state == "FAIL"
+    assert (by_id(result)["G3"].state, by_id(result)["G3"].blocks) == ("NOT EVALUATED", False)
 
 
 def test_linkability_is_judged_by_advantage() -> None:
     for hits, state in ((10, "PASS"), (18, "INCONCLUSIVE"), (60, "FAIL")):
-        found = replace(CLEAN, findings=(*CLEAN.findings, finding(hits, setting=ANONYMIZED)))
-        assert by_id(found)["G3"].state == state
+        result = replace(CLEAN, findings=(*CLEAN.findings, finding(hits, setting=ANONYMIZED)))
+        assert by_id(result)["G3"].state == state
     high_chance = finding(1000, n=2000, setting=ANONYMIZED, chance=0.5)
     assert by_id(replace(CLEAN, findings=(high_chance,)))["G3"].state == "PASS"
     always = finding(1, n=1, setting=ANONYMIZED, chance=1.0 - 1e-16, advantage=0.0, advantage_upper=1.0)
@@ -90,11 +90,11 @@ def test_linkability_is_judged_by_advantage() -> None:
 
 
 def test_reversal_has_its_own_gate() -> None:
-    found = by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(60, tier="R"))))
-    assert (found["G4"].state, found["G2"].state) == ("FAIL", "PASS")
+    result = by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(60, tier="R"))))
+    assert (result["G4"].state, result["G2"].state) == ("FAIL", "PASS")
     same = by_id(replace(CLEAN, findings=(*CLEAN.findings, finding(60, tier="R", setting=SAME_PHOTO))))
     assert same["G2b"].state == "FAIL"
-    without = by_id(replace(CLEAN, findings=[each for each in CLEAN.findings if each.tier != "R"]))
+    without = by_id(replace(CLEAN, findings=[entry for entry in CLEAN.findings if entry.tier != "R"]))
     assert (without["G4"].state, without["G4"].blocks) == ("NOT EVALUATED", True)
 
 
@@ -155,9 +155,9 @@ def test_attributes_that_the_policy_names_must_be_evaluated() -> None:
 
 def test_groups_at_twice_the_limit() -> None:
     def group(subjects: int, hits: int | None) -> GroupFinding:
-        found = None if hits is None else rate(hits, subjects)
+        result = None if hits is None else rate(hits, subjects)
         return GroupFinding(
-            column="sex", group=str(subjects), subjects=subjects, setting=OTHER_PHOTO, attacker="x", rank1=found
+            column="sex", group=str(subjects), subjects=subjects, setting=OTHER_PHOTO, attacker="x", rank1=result
         )
 
     for hits, state in ((2, "PASS"), (8, "INCONCLUSIVE"), (30, "FAIL")):
@@ -175,8 +175,8 @@ def test_a_declared_k_is_falsified_by_single_guesses_only() -> None:
     assert by_id(replace(CLEAN, findings=(finding(40, setting=SAME_PHOTO),)))["G8"].state == "FAIL"
     assert by_id(replace(CLEAN, findings=(finding(22, setting=SAME_PHOTO),)))["G8"].state == "PASS"
     many_guesses = finding(40, trials=800)
-    found = by_id(replace(CLEAN, findings=(finding(1), many_guesses)))["G8"]
-    assert found.state == "PASS"
+    result = by_id(replace(CLEAN, findings=(finding(1), many_guesses)))["G8"]
+    assert result.state == "PASS"
     assert (by_id(replace(CLEAN, declared_k=None))["G8"].blocks) is False
     assert by_id(replace(CLEAN, findings=(many_guesses,)))["G8"].state == "NOT EVALUATED"
 
@@ -204,9 +204,9 @@ def test_utility_is_told_and_does_not_block() -> None:
 
 
 def test_policies_leave_gates_out_by_name() -> None:
-    found = by_id(CLEAN, load_policy("internal"))
-    assert [found[name].state for name in ("G3", "G6", "G7")] == ["NOT EVALUATED"] * 3
-    assert found["G0"].blocks is False
+    result = by_id(CLEAN, load_policy("internal"))
+    assert [result[name].state for name in ("G3", "G6", "G7")] == ["NOT EVALUATED"] * 3
+    assert result["G0"].blocks is False
     leaky = replace(CLEAN, findings=(*CLEAN.findings, finding(46)), declared_k=None)
     assert verdict(gates(leaky, PUBLIC)) == "FAIL"
     assert verdict(gates(leaky, load_policy("controlled"))) == "INCONCLUSIVE"
@@ -231,7 +231,7 @@ def test_what_the_first_line_says() -> None:
         "PASS under policy public: no tested attack exceeded the limit (≤ 0.09 of the subjects"
     )
     assert "2030-01-02" in told(CLEAN)
-    unmocked = replace(CLEAN, findings=[each for each in CLEAN.findings if each.setting != PARROT])
+    unmocked = replace(CLEAN, findings=[entry for entry in CLEAN.findings if entry.setting != PARROT])
     assert told(unmocked).startswith("PASS (limited: no mock run)")
     assert told(replace(CLEAN, smallest_class=3)).startswith("FAIL under policy public: G7 metadata: smallest class 3")
     assert told(replace(CLEAN, smallest_class=None)).startswith("NOT EVALUATED")

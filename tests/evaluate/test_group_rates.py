@@ -32,24 +32,26 @@ def test_each_group_has_its_own_worst_attacker() -> None:
         ("men's", OTHER_PHOTO): {name: float(n % 2 == 1 and n < 10) for n, name in enumerate(named)},
         ("women's", SAME_PHOTO): dict.fromkeys(named, 0.0),
     }
-    found = {
-        (each.column, each.group, each.setting): each
-        for each in group_findings(people, hits, (OTHER_PHOTO, SAME_PHOTO), smallest=30)
+    results = {
+        (finding.column, finding.group, finding.setting): finding
+        for finding in group_findings(people, hits, (OTHER_PHOTO, SAME_PHOTO), smallest=30)
     }
-    women, men = found["sex", "female", OTHER_PHOTO], found["sex", "male", OTHER_PHOTO]
+    women, men = results["sex", "female", OTHER_PHOTO], results["sex", "male", OTHER_PHOTO]
     assert women.rank1 is not None
     assert men.rank1 is not None
     assert (women.attacker, women.rank1.value, women.rank1.n) == ("women's", 0.5, 40)
     assert (men.attacker, men.rank1.value, men.subjects) == ("men's", 5 / 40, 40)
-    assert found["sex", "female", SAME_PHOTO].rank1 is not None
-    assert ("sex", "unknown", OTHER_PHOTO) not in found
+    assert results["sex", "female", SAME_PHOTO].rank1 is not None
+    assert ("sex", "unknown", OTHER_PHOTO) not in results
 
 
 def test_small_groups_are_listed_without_a_rate() -> None:
     people = rows(40)
     hits = {("any", OTHER_PHOTO): {row.subject: 1.0 for row in people}}
-    found = [each for each in group_findings(people, hits, (OTHER_PHOTO,), smallest=30) if each.column == "sex"]
-    assert [(each.group, each.subjects, each.attacker, each.rank1) for each in found] == [
+    results = [
+        finding for finding in group_findings(people, hits, (OTHER_PHOTO,), smallest=30) if finding.column == "sex"
+    ]
+    assert [(entry.group, entry.subjects, entry.attacker, entry.rank1) for entry in results] == [
         ("female", 20, None, None),
         ("male", 20, None, None),
     ]

@@ -39,43 +39,43 @@ def strangers(rng: np.random.Generator, count: int) -> People:
     return People(people(rng, count, 1), tuple(f"donor {index}" for index in range(count)))
 
 
-def consistent(found: Inference) -> bool:
-    return found.value.low <= found.value.value <= found.value.high and (
-        found.excess.low <= found.excess.value <= found.excess.high
+def consistent(inference: Inference) -> bool:
+    return inference.value.low <= inference.value.value <= inference.value.high and (
+        inference.excess.low <= inference.excess.value <= inference.excess.high
     )
 
 
 def test_an_attribute_written_into_pictures_is_found() -> None:
-    found = infer("sex", SEXES, [marked(1, SEXES, 4.0)], NAMES)
-    assert found.value.value > 0.9
-    assert (found.control, found.subjects, found.kind) == (0.5, SUBJECTS, "attribute")
-    assert found.excess.low > 0.3
-    assert found.excess_upper >= found.excess.value == pytest.approx(found.value.value - 0.5)
-    assert consistent(found)
+    result = infer("sex", SEXES, [marked(1, SEXES, 4.0)], NAMES)
+    assert result.value.value > 0.9
+    assert (result.control, result.subjects, result.kind) == (0.5, SUBJECTS, "attribute")
+    assert result.excess.low > 0.3
+    assert result.excess_upper >= result.excess.value == pytest.approx(result.value.value - 0.5)
+    assert consistent(result)
 
 
 def test_pictures_of_nothing_tell_nothing() -> None:
     for seed in range(4):
-        found = infer("sex", SEXES, [noise(seed)], NAMES)
-        assert found.excess.low < 0.0 < found.excess.high, seed
-        assert consistent(found)
+        result = infer("sex", SEXES, [noise(seed)], NAMES)
+        assert result.excess.low < 0.0 < result.excess.high, seed
+        assert consistent(result)
 
 
 def test_intervals_of_nothing_hold_zero_as_often_as_they_say() -> None:
     """Without regard to what folds share, 83 in 100 did."""
     few = 2 * 60
-    found = [
+    results = [
         infer("sex", SEXES[:few], [people(np.random.default_rng(seed), 60)], NAMES[:few], seed=seed)
         for seed in range(60)
     ]
-    assert sum(each.excess.low <= 0.0 <= each.excess.high for each in found) >= 55
-    assert sum(each.excess_upper < 0.0 for each in found) <= 5
+    assert sum(entry.excess.low <= 0.0 <= entry.excess.high for entry in results) >= 55
+    assert sum(entry.excess_upper < 0.0 for entry in results) <= 5
 
 
 def test_a_subjects_own_label_is_never_learned_from() -> None:
     """Photos that name the subject, and nothing else, say nothing of his sex to who learns from other subjects."""
-    found = infer("sex", SEXES, [people(np.random.default_rng(2), SUBJECTS) * 9], NAMES)
-    assert found.excess.low < 0.0 < found.excess.high
+    result = infer("sex", SEXES, [people(np.random.default_rng(2), SUBJECTS) * 9], NAMES)
+    assert result.excess.low < 0.0 < result.excess.high
 
 
 def test_several_views_and_photos_tell_more_than_one() -> None:
@@ -90,7 +90,7 @@ def test_what_released_columns_tell_already_is_no_excess() -> None:
     assert told.control == 1.0
     assert told.excess.value <= 0.0
     shuffled = np.random.default_rng(6).permutation(SUBJECTS).repeat(2) % 2
-    free = infer("sex", SEXES, [marked(5, SEXES, 4.0)], NAMES, {"site": [str(each) for each in shuffled]})
+    free = infer("sex", SEXES, [marked(5, SEXES, 4.0)], NAMES, {"site": [str(entry) for entry in shuffled]})
     assert 0.5 <= free.control < 0.65
     assert free.excess.low > 0.2
 
@@ -98,9 +98,9 @@ def test_what_released_columns_tell_already_is_no_excess() -> None:
 def test_balance_weighs_classes_not_people() -> None:
     """A rare class that pictures do not show: saying the frequent one always is worth 1/2, not 90 %."""
     labels = ["rare" if index // 2 < 12 else "frequent" for index in range(2 * SUBJECTS)]
-    found = infer("syndrome", labels, [noise(7)], NAMES)
-    assert found.control == 0.5
-    assert 0.3 < found.value.value < 0.7
+    result = infer("syndrome", labels, [noise(7)], NAMES)
+    assert result.control == 0.5
+    assert 0.3 < result.value.value < 0.7
 
 
 def test_value_is_balanced_accuracy() -> None:
@@ -108,19 +108,19 @@ def test_value_is_balanced_accuracy() -> None:
     rows = np.zeros((2 * SUBJECTS, 3))
     said = [(index // 2) % 3 if index // 2 % 5 else 0 for index in range(2 * SUBJECTS)]
     rows[np.arange(2 * SUBJECTS), said] = 9.0
-    found = infer("syndrome", labels, [rows], NAMES)
-    oracle = balanced_accuracy_score([ord(each) - 97 for each in labels[::2]], said[::2])
-    assert found.value.value == pytest.approx(oracle)
+    result = infer("syndrome", labels, [rows], NAMES)
+    oracle = balanced_accuracy_score([ord(label) - 97 for label in labels[::2]], said[::2])
+    assert result.value.value == pytest.approx(oracle)
 
 
 def test_no_face_is_answered_blindly_and_small_classes_are_left_out() -> None:
     rows = marked(8, SEXES, 6.0)
     rows[:SUBJECTS] = np.nan
-    found = infer("sex", SEXES, [rows], NAMES)
-    assert found.value.value == pytest.approx(0.75, abs=0.04)
+    result = infer("sex", SEXES, [rows], NAMES)
+    assert result.value.value == pytest.approx(0.75, abs=0.04)
     labels = [*["rare"] * 18, *SEXES[18:]]
-    found = infer("sex", labels, [noise(9)], NAMES)
-    assert (found.subjects, found.note) == (SUBJECTS - 9, "left out, fewer than 10 subjects: rare")
+    result = infer("sex", labels, [noise(9)], NAMES)
+    assert (result.subjects, result.note) == (SUBJECTS - 9, "left out, fewer than 10 subjects: rare")
     with pytest.raises(UsageError, match="fewer than two classes"):
         infer("sex", ["rare"] * 18 + ["female"] * (2 * SUBJECTS - 18), [noise(9)], NAMES)
 
@@ -131,31 +131,31 @@ def test_attributes_of_a_manifest_that_are_not_released() -> None:
             syndrome="one" if index < 30 else None, site="here")
         for index in range(2 * SUBJECTS)
     ]  # fmt: skip
-    found, notes = infer_attributes(rows, ["syndrome", "site"], [marked(10, SEXES, 4.0)])
-    assert [(each.name, each.subjects) for each in found] == [("sex", SUBJECTS), ("age", SUBJECTS)]
-    assert found[0].excess.low > 0.3
-    assert 1 / 3 < found[1].control < 0.6  # the syndrome, which is released, goes with the youngest
+    result, notes = infer_attributes(rows, ["syndrome", "site"], [marked(10, SEXES, 4.0)])
+    assert [(entry.name, entry.subjects) for entry in result] == [("sex", SUBJECTS), ("age", SUBJECTS)]
+    assert result[0].excess.low > 0.3
+    assert 1 / 3 < result[1].control < 0.6  # the syndrome, which is released, goes with the youngest
     assert notes == []
     assert "syndrome" in infer_attributes(rows, [], [noise(1)])[1][0]
     again, _ = infer_attributes(rows, ["syndrome", "site"], [marked(10, SEXES, 4.0)])
-    assert again == found
+    assert again == result
 
 
 def test_membership_is_found_in_outputs_near_their_originals() -> None:
     originals = people(np.random.default_rng(11), SUBJECTS)
-    found = membership(originals, originals + 0.5 * noise(11), NAMES, "dlib")
-    assert found.value.value > 0.8
-    assert found.excess.low > 0.2
-    assert consistent(found)
-    assert (found.kind, found.control, found.subjects) == ("membership", 0.5, SUBJECTS)
+    result = membership(originals, originals + 0.5 * noise(11), NAMES, "dlib")
+    assert result.value.value > 0.8
+    assert result.excess.low > 0.2
+    assert consistent(result)
+    assert (result.kind, result.control, result.subjects) == ("membership", 0.5, SUBJECTS)
 
 
 def test_membership_is_not_found_in_unrelated_outputs() -> None:
     for seed in range(3):
         originals = people(np.random.default_rng(12 + seed), SUBJECTS)
-        found = membership(originals, noise(20 + seed), NAMES, "dlib")
-        assert found.excess.low < 0.0 < found.excess.high
-        assert found.excess_upper < found.excess.high
+        result = membership(originals, noise(20 + seed), NAMES, "dlib")
+        assert result.excess.low < 0.0 < result.excess.high
+        assert result.excess_upper < result.excess.high
 
 
 def test_one_halvings_auc_is_sklearns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,14 +164,14 @@ def test_one_halvings_auc_is_sklearns(monkeypatch: pytest.MonkeyPatch) -> None:
     originals = people(np.random.default_rng(13), 20, 1) * np.linspace(0.5, 3.0, 20)[:, None]
     released = originals + 1.5 * noise(13, 20)
     names = [f"s{index:02d}" for index in range(20)]
-    found = membership(originals, released, names, "dlib", seed=5)
+    result = membership(originals, released, names, "dlib", seed=5)
     rng = np.random.default_rng(5)
     rng.multinomial(20, np.full(20, 1 / 20), size=1000)
     inside = np.zeros(20, dtype=bool)
     inside[rng.permutation(20)[:10]] = True
     distances = euclidean(Templates(originals, False), Templates(released[inside], True))
     near = (distances.min(axis=1) - distances.mean(axis=1)) / distances.std(axis=1)
-    assert found.value.value == pytest.approx(roc_auc_score(inside, -near))
+    assert result.value.value == pytest.approx(roc_auc_score(inside, -near))
 
 
 def test_membership_leaves_out_who_has_no_output_and_wants_enough_people() -> None:
@@ -190,11 +190,11 @@ def test_borrowed_faces_are_found_and_their_share_with_them() -> None:
     originals, donors = people(rng, SUBJECTS), strangers(rng, 50)
     outputs = noise(15)
     outputs[:48] = donors.templates[:48] + 0.1 * outputs[:48]  # of 24 subjects
-    found = donor_leak(outputs, originals, NAMES, donors, "dlib")
-    assert found.control <= 0.01
-    assert found.value.value == pytest.approx(24 / SUBJECTS, abs=0.03)
-    assert found.excess.low > 0.1
-    assert consistent(found)
+    result = donor_leak(outputs, originals, NAMES, donors, "dlib")
+    assert result.control <= 0.01
+    assert result.value.value == pytest.approx(24 / SUBJECTS, abs=0.03)
+    assert result.excess.low > 0.1
+    assert consistent(result)
 
 
 def test_subjects_who_are_donors_themselves_are_compared_with_the_others() -> None:
@@ -210,11 +210,11 @@ def test_faces_of_nobody_are_no_donor_leak() -> None:
     for seed in range(3):
         rng = np.random.default_rng(16 + seed)
         originals, donors = people(rng, SUBJECTS), strangers(rng, 50)
-        found = donor_leak(people(rng, SUBJECTS), originals, NAMES, donors, "dlib")
-        assert found.excess.low <= 0.01
-        assert found.value.value < 0.06
+        result = donor_leak(people(rng, SUBJECTS), originals, NAMES, donors, "dlib")
+        assert result.excess.low <= 0.01
+        assert result.value.value < 0.06
         # With no hit the exact bound stands in for the bootstrap, which knows no more than none.
-        assert found.excess_upper > 0.01
+        assert result.excess_upper > 0.01
 
 
 def test_the_donor_leak_wants_donors_and_people() -> None:

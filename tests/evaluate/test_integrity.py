@@ -15,11 +15,11 @@ def test_each_way_of_being_the_original_is_named() -> None:
         Copy("c.png", False, 0.4, 0.3),
         Copy("e.png", False, None, None),
     ]
-    found = pass_through(copies, threshold=0.35)
-    assert [reason.split(":")[0] for reason in found] == ["a.png", "b.png", "c.png"]
-    assert "pixel by pixel" in found[0]
-    assert "SSIM 0.981" in found[1]
-    assert "recognizer" in found[2]
+    result = pass_through(copies, threshold=0.35)
+    assert [reason.split(":")[0] for reason in result] == ["a.png", "b.png", "c.png"]
+    assert "pixel by pixel" in result[0]
+    assert "SSIM 0.981" in result[1]
+    assert "recognizer" in result[2]
 
 
 def test_the_limits_themselves() -> None:
@@ -38,8 +38,8 @@ def test_a_failed_measurement_is_not_protection(copy: Copy) -> None:
 def test_classes_count_subjects_not_photos() -> None:
     rows = [("f", "x")] * 30 + [("m", "x")] * 4 + [("m", "y")]
     subjects = ["a"] * 28 + ["b", "c", "d", "e", "f", "g", "h"]
-    found = equivalence(rows, subjects, k=4)
-    assert (found.classes, found.smallest, found.exposed) == (3, 1, 4)
+    result = equivalence(rows, subjects, k=4)
+    assert (result.classes, result.smallest, result.exposed) == (3, 1, 4)
     assert equivalence([()] * 5, list("abcde"), 6) == equivalence([("same",)] * 5, list("abcde"), 6)
     assert equivalence([()] * 5, list("abcde"), 5).exposed == 0
     with pytest.raises(ValueError, match="equivalence"):

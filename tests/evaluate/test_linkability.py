@@ -42,33 +42,33 @@ def test_separated_scores_give_one_and_equal_ones_zero() -> None:
 
 
 def test_nothing_linked_is_zero_after_subtraction() -> None:
-    found = [
+    results = [
         linkability(
             leaking(np.random.default_rng(seed), 60, noise=np.inf, setting=ANONYMIZED), np.random.default_rng(0), 60
         )
         for seed in range(25)
     ]
-    values = [each.value for each in found if each is not None]
+    values = [entry.value for entry in results if entry is not None]
     assert abs(np.mean(values)) < 0.02
-    assert np.mean([each.low <= 0.0 <= each.high for each in found if each is not None]) >= 0.9
+    assert np.mean([entry.low <= 0.0 <= entry.high for entry in results if entry is not None]) >= 0.9
 
 
 def test_linked_outputs_are_near_one_and_noise_lowers_it() -> None:
     values = []
     for noise in (0.05, 1.5, 4.0):
         simulated = leaking(np.random.default_rng(1), 100, 2, noise, ANONYMIZED)
-        found = linkability(simulated, np.random.default_rng(2), 100)
-        assert found is not None
-        assert found.low <= found.value <= found.high
-        values.append(found.value)
+        result = linkability(simulated, np.random.default_rng(2), 100)
+        assert result is not None
+        assert result.low <= result.value <= result.high
+        values.append(result.value)
     assert values[0] > 0.85
     assert values == sorted(values, reverse=True)
 
 
 def test_everybody_linked_is_no_certainty() -> None:
-    found = linkability(leaking(np.random.default_rng(1), 40, noise=0.0), np.random.default_rng(2), 50)
-    assert found is not None
-    assert found.value - found.low == pytest.approx(1 - proportion(40, 40).low, rel=0.1)
+    result = linkability(leaking(np.random.default_rng(1), 40, noise=0.0), np.random.default_rng(2), 50)
+    assert result is not None
+    assert result.value - result.low == pytest.approx(1 - proportion(40, 40).low, rel=0.1)
 
 
 def test_few_pairs_are_refused() -> None:
@@ -84,7 +84,7 @@ def test_few_pairs_are_refused() -> None:
 def test_only_the_order_of_distances_counts(seed: int) -> None:
     simulated = leaking(np.random.default_rng(seed), 20, 2)
     other = scores(simulated.distances**3, np.repeat(np.arange(20), 2))
-    one, two = (linkability(each, np.random.default_rng(1), 20) for each in (simulated, other))
+    one, two = (linkability(value, np.random.default_rng(1), 20) for value in (simulated, other))
     assert one == two
 
 

@@ -36,8 +36,8 @@ def test_risks_are_those_of_the_scores(tmp_path: Path) -> None:
     with trials_file(path, photos, SALT) as write:
         for scored in (scores(2, "y"), wanted, scores(3, "x", ANONYMIZED)):
             write(trials_of(scored))
-    found = risk_by_subject(path, "x", OTHER_PHOTO)
-    assert found == pytest.approx({salted("subject", name, SALT): hit for name, hit in hits_of(wanted).items()})
+    result = risk_by_subject(path, "x", OTHER_PHOTO)
+    assert result == pytest.approx({salted("subject", name, SALT): hit for name, hit in hits_of(wanted).items()})
     assert risk_by_subject(path, "z", OTHER_PHOTO) == {}
 
 
@@ -48,10 +48,10 @@ def test_what_runs_share_cancels() -> None:
     few = {name: float(index < 30) for index, name in enumerate(names)}
     told = difference(many, few)
     assert told is not None
-    found, subjects = told
-    assert (found.value, subjects) == (pytest.approx(0.08), 100)
+    result, subjects = told
+    assert (result.value, subjects) == (pytest.approx(0.08), 100)
     assert binomtest(8, 8).pvalue < 0.05
-    assert found.low > 0
+    assert result.low > 0
     back = difference(few, many)
     assert back is not None
     assert back[0].value == pytest.approx(-0.08)

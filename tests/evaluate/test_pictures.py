@@ -58,7 +58,7 @@ def test_faces_are_found_where_they_were_asked_for(
     seen = look(pictures, points, model)
     assert seen.found.all()
     assert (seen.error < 0.12).all()
-    expected = [split(normalize(each, model.shape), model.shape)[1] / model.shape.expression_sd for each in points]
+    expected = [split(normalize(point, model.shape), model.shape)[1] / model.shape.expression_sd for point in points]
     np.testing.assert_allclose(seen.asked, expected)
     assert (np.sign(seen.expression[:, 0]) == np.sign(seen.asked[:, 0])).all()
     np.testing.assert_allclose(seen.bands, [bands(p, q) for p, q in zip(pictures, points, strict=True)])
@@ -81,10 +81,10 @@ def test_planted_faults_show(pictures: list[RGB], asked: list[PrivateFace], mode
 
 def test_the_backdrop_hides_all_but_the_face(asked: list[PrivateFace], model: AppearanceModel) -> None:
     photograph = np.random.default_rng(1).integers(0, 255, (256, 256, 3), dtype=np.uint8)
-    found = on_neutral_backdrop(photograph, asked[0].points, model)
-    assert (found[:8] == 172).all()  # the grey of the encoder, (0.35 + 1) · 127.5
+    result = on_neutral_backdrop(photograph, asked[0].points, model)
+    assert (result[:8] == 172).all()  # the grey of the encoder, (0.35 + 1) · 127.5
     x, y = asked[0].points[30].round().astype(int)
-    np.testing.assert_array_equal(found[y - 8 : y + 8, x - 8 : x + 8], photograph[y - 8 : y + 8, x - 8 : x + 8])
+    np.testing.assert_array_equal(result[y - 8 : y + 8, x - 8 : x + 8], photograph[y - 8 : y + 8, x - 8 : x + 8])
 
 
 @pytest.fixture
@@ -102,24 +102,24 @@ def gap(points: Points, upper: int, lower: int) -> float:
 
 def test_an_open_mouth_gapes_and_the_chin_follows(mean: Points) -> None:
     eyes = float(np.linalg.norm(mean[36:42].mean(axis=0) - mean[42:48].mean(axis=0)))
-    found = open_mouth(mean)
-    assert gap(found, 62, 66) - gap(mean, 62, 66) == pytest.approx(0.35 * eyes)
-    assert found[8, 1] - mean[8, 1] == pytest.approx(0.35 * eyes)
-    assert moved(mean, found) <= {*range(4, 13), *range(55, 60), *range(65, 68)}
-    assert found[:, 1].max() < 256
+    result = open_mouth(mean)
+    assert gap(result, 62, 66) - gap(mean, 62, 66) == pytest.approx(0.35 * eyes)
+    assert result[8, 1] - mean[8, 1] == pytest.approx(0.35 * eyes)
+    assert moved(mean, result) <= {*range(4, 13), *range(55, 60), *range(65, 68)}
+    assert result[:, 1].max() < 256
 
 
 def test_narrow_eyes_keep_their_corners(mean: Points) -> None:
-    found = narrow_eyes(mean)
+    result = narrow_eyes(mean)
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        assert gap(found, upper, lower) == pytest.approx(0.35 * gap(mean, upper, lower))
-    assert moved(mean, found) == {37, 38, 40, 41, 43, 44, 46, 47}
+        assert gap(result, upper, lower) == pytest.approx(0.35 * gap(mean, upper, lower))
+    assert moved(mean, result) == {37, 38, 40, 41, 43, 44, 46, 47}
 
 
 def test_an_asymmetric_face_sags_on_one_side(mean: Points) -> None:
-    found = asymmetric(mean)
-    assert moved(mean, found) == {*range(22, 27), *range(42, 48), *range(52, 56), *range(63, 66)}
-    assert found[54, 1] - found[48, 1] > mean[54, 1] - mean[48, 1] + 4
+    result = asymmetric(mean)
+    assert moved(mean, result) == {*range(22, 27), *range(42, 48), *range(52, 56), *range(63, 66)}
+    assert result[54, 1] - result[48, 1] > mean[54, 1] - mean[48, 1] + 4
 
 
 def test_an_exaggerated_direction_stands_where_it_was_put_and_the_rest_stays(mean: Points) -> None:

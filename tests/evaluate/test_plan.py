@@ -48,14 +48,14 @@ def test_a_single_code_keeps_nothing_and_names_by_chance() -> None:
     ids=["k-same", "codebook", "metric"],
 )
 def test_a_tighter_budget_names_fewer_and_keeps_less(budgets: list[PrivacySettings]) -> None:
-    found = [of(each) for each in budgets]
-    for loose, tight in pairwise(found):
+    results = [of(budget) for budget in budgets]
+    for loose, tight in pairwise(results):
         assert loose.named.value > tight.named.value
         assert loose.kept > tight.kept + 0.05
         assert loose.declared >= tight.declared
-    for each in found:
-        assert each.named.low <= each.declared
-    assert found[-1].declared < 0.2
+    for result in results:
+        assert result.named.low <= result.declared
+    assert results[-1].declared < 0.2
 
 
 def test_draws_per_photo_break_the_link_and_draws_per_subject_do_not() -> None:
@@ -106,14 +106,14 @@ def test_how_often_a_perfect_anonymizer_passes(subjects: int, limit: float, pass
 
 
 def test_gates_that_a_policy_requires() -> None:
-    found = {each.gate: each for each in power(100, load_policy("public"))}
-    assert list(found) == ["singling out", "singling out, same photo", "linkability", "reversal"]
-    assert found["singling out, same photo"].limit == 0.09
-    assert found["singling out, same photo"].needed == 84
-    assert found["linkability"].limit == pytest.approx(0.01 + 0.09 * 0.99)
+    results = {entry.gate: entry for entry in power(100, load_policy("public"))}
+    assert list(results) == ["singling out", "singling out, same photo", "linkability", "reversal"]
+    assert results["singling out, same photo"].limit == 0.09
+    assert results["singling out, same photo"].needed == 84
+    assert results["linkability"].limit == pytest.approx(0.01 + 0.09 * 0.99)
     few = power(10, load_policy("public"))[0]
     assert (few.allowed, few.passes) == (-1, 0.0)
-    assert [each.gate for each in power(10, load_policy("internal"))] == ["singling out"]
+    assert [entry.gate for entry in power(10, load_policy("internal"))] == ["singling out"]
     with pytest.raises(ValueError, match="planned"):
         power(0, load_policy("public"))
 

@@ -19,8 +19,8 @@ def test_limits_of_the_protocol() -> None:
     assert (public.groups.factor, public.groups.smallest) == (2.0, 30)
     assert (public.metadata.smallest_class, controlled.metadata.smallest_class) == (11, 5)
     assert (internal.metadata.mode, internal.integrity.mode, internal.controls.mode) == ("off", "report", "required")
-    assert all(each.utility.mode == "report" and each.guarantee.mode == "required" for each in (public, controlled))
-    assert len({each.digest() for each in (public, controlled, internal)}) == 3
+    assert all(value.utility.mode == "report" and value.guarantee.mode == "required" for value in (public, controlled))
+    assert len({value.digest() for value in (public, controlled, internal)}) == 3
 
 
 def test_a_file_alters_what_it_names_and_nothing_else(tmp_path: Path) -> None:

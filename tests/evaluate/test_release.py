@@ -40,8 +40,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 def released(folders: tuple[Path, Path, Path], **options: Path) -> dict[str, str | None]:
     _, out, _ = folders
-    found = read_release(*folders, **options)
-    return {item.row.image: item.released and item.released.relative_to(out).as_posix() for item in found.items}
+    result = read_release(*folders, **options)
+    return {item.row.image: item.released and item.released.relative_to(out).as_posix() for item in result.items}
 
 
 def test_equal_paths_pair_up_whatever_the_suffix_and_known_tails(folders: tuple[Path, Path, Path]) -> None:

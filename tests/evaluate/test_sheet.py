@@ -16,13 +16,13 @@ def plain(colour: tuple[int, int, int], height: int, width: int) -> RGB:
 def test_pictures_stand_in_row_and_column_order_and_are_not_distorted() -> None:
     red, green, blue, grey = (200, 0, 0), (0, 200, 0), (0, 0, 200), (90, 90, 90)
     rows = [[plain(red, 30, 30), plain(green, 10, 10)], [plain(blue, 90, 45), plain(grey, 300, 300)]]
-    found = sheet(rows, ["before", "after"], side=60)
-    assert found.shape == (CAPTION + GAP + 2 * (60 + GAP), GAP + 2 * (60 + GAP), 3)
+    result = sheet(rows, ["before", "after"], side=60)
+    assert result.shape == (CAPTION + GAP + 2 * (60 + GAP), GAP + 2 * (60 + GAP), 3)
     for down, across, colour in ((0, 0, red), (0, 1, green), (1, 0, blue), (1, 1, grey)):
         y, x = CAPTION + GAP + (60 + GAP) * down + 30, GAP + (60 + GAP) * across + 30
-        assert found[y, x].tolist() == list(colour)
+        assert result[y, x].tolist() == list(colour)
     # the upright picture fills its cell's height and half its width
-    assert int((found == np.array(blue, dtype=np.uint8)).all(axis=2).sum()) == 60 * 30
+    assert int((result == np.array(blue, dtype=np.uint8)).all(axis=2).sum()) == 60 * 30
 
 
 def test_captions_are_written() -> None:

@@ -21,20 +21,20 @@ KNOWN = [0, 2, 5, NOBODY]
 
 
 def test_only_trials_whose_mate_is_of_another_session_stay() -> None:
-    found = across_sessions(trials(), ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
-    assert found is not None
-    assert found.photos.tolist() == [3]
-    assert found.owners.tolist() == ["b"]
-    assert found.distances.tolist() == [[4.0, 5.0, 6.0, 7.0]]
-    assert found.setting == "other photo, other session"
+    sessions = across_sessions(trials(), ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
+    assert sessions is not None
+    assert sessions.photos.tolist() == [3]
+    assert sessions.owners.tolist() == ["b"]
+    assert sessions.distances.tolist() == [[4.0, 5.0, 6.0, 7.0]]
+    assert sessions.setting == "other photo, other session"
 
 
 def test_an_unknown_session_is_no_other_session() -> None:
-    found = across_sessions(trials(), ["s1", None, None, "s1", "s2", "s1"], KNOWN)
-    assert found is None
-    found = across_sessions(trials(), ["s1", None, "s1", "s1", "s2", "s1"], KNOWN)
-    assert found is not None
-    assert found.photos.tolist() == [4]
+    sessions = across_sessions(trials(), ["s1", None, None, "s1", "s2", "s1"], KNOWN)
+    assert sessions is None
+    sessions = across_sessions(trials(), ["s1", None, "s1", "s1", "s2", "s1"], KNOWN)
+    assert sessions is not None
+    assert sessions.photos.tolist() == [4]
 
 
 def test_one_stratum_only_is_told_as_it_is() -> None:
@@ -46,10 +46,10 @@ def test_masks_follow_their_trials() -> None:
     mask = np.array([[True, True, False, False], [False, True, True, False], [True, True, True, True]])
     scores = trials()
     masked = Scores("x", "T0", OTHER_PHOTO, scores.distances, scores.owners, scores.gallery, scores.photos, mask)
-    found = across_sessions(masked, ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
-    assert found is not None
-    assert found.mask is not None
-    assert found.mask.tolist() == [mask[1].tolist()]
+    sessions = across_sessions(masked, ["s1", "s1", "s1", "s2", "s1", "s2"], KNOWN)
+    assert sessions is not None
+    assert sessions.mask is not None
+    assert sessions.mask.tolist() == [mask[1].tolist()]
 
 
 def test_the_most_distinctive_are_those_far_from_everybody_else() -> None:
@@ -81,9 +81,9 @@ def test_the_most_distinctive_do_not_depend_on_how_many_are_compared_at_once(mon
 
 
 def test_trials_of_some_people_keep_all_candidates() -> None:
-    found = of_people(trials(), {"b", "z"})
-    assert found is not None
-    assert found.setting == OTHER_PHOTO + DISTINCTIVE
-    assert found.photos.tolist() == [3, 4]
-    assert found.distances.shape == (2, 4)
+    result = of_people(trials(), {"b", "z"})
+    assert result is not None
+    assert result.setting == OTHER_PHOTO + DISTINCTIVE
+    assert result.photos.tolist() == [3, 4]
+    assert result.distances.shape == (2, 4)
     assert of_people(trials(), {"z"}) is None

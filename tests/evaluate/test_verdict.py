@@ -40,7 +40,7 @@ def photos(noise: float) -> Photos:
 
 
 def seen(attacker: Fixed, release: Photos) -> list[Finding]:
-    return [finding(each, np.random.default_rng(2), 100) for each in score(attacker, release)]
+    return [finding(entry, np.random.default_rng(2), 100) for entry in score(attacker, release)]
 
 
 def controls(release: Photos) -> tuple[Control, ...]:
@@ -48,7 +48,7 @@ def controls(release: Photos) -> tuple[Control, ...]:
     attacker = ATTACKERS[0]
     before = seen(attacker, clean(release))
     blurred = seen(attacker, replace(clean(release), released=release.originals + 0.1))
-    other = next(each for each in before if each.setting == OTHER_PHOTO)
+    other = next(entry for entry in before if entry.setting == OTHER_PHOTO)
     planted = attacked(attacker, rotated(release, rng), ANONYMIZED, rng, 100)
     return (
         instrument(before),
@@ -71,7 +71,7 @@ def test_the_whole_way(noise: float, leaks: bool, state: str) -> None:
             photos=120, subjects=60, repeated_subjects=60, released=120, withheld=0, faces_in_originals=120,
             faces_in_released=120,
         ),
-        findings=[each for attacker in ATTACKERS for each in seen(attacker, release)],
+        findings=[entry for attacker in ATTACKERS for entry in seen(attacker, release)],
         inferences=(), groups=(), controls=controls(release), utility=(), faults=(), copies=(), smallest_class=60,
         declared_k=None, maybe_public=False,
     )  # fmt: skip

@@ -34,8 +34,8 @@ def main() -> None:
         (source,) = interpreter.get_input_details()
         interpreter.set_tensor(source["index"], picture(source["shape"][1]))
         interpreter.invoke()
-        found = [interpreter.get_tensor(each["index"])[0] for each in interpreter.get_output_details()]
-        kept[name] = np.column_stack(sorted(found, key=lambda rows: -rows.shape[1]))[::EVERY]
+        results = [interpreter.get_tensor(detail["index"])[0] for detail in interpreter.get_output_details()]
+        kept[name] = np.column_stack(sorted(results, key=lambda rows: -rows.shape[1]))[::EVERY]
     np.savez(REFERENCE, **kept)
 
 

@@ -44,9 +44,9 @@ def test_similarity_is_the_least_squares_one(seed: int, degrees: float) -> None:
     rng = np.random.default_rng(seed)
     source = rng.normal(0.0, 1.0, (10, 2))
     target = rng.normal(0.0, 1.0, (10, 2))
-    found = similarity(source, target)
-    least = np.sum((apply(found, source) - target) ** 2)
-    other = compose(found, matrix_of(1.01, degrees / 90.0, (0.01, -0.01)))
+    result = similarity(source, target)
+    least = np.sum((apply(result, source) - target) ** 2)
+    other = compose(result, matrix_of(1.01, degrees / 90.0, (0.01, -0.01)))
     assert least <= np.sum((apply(other, source) - target) ** 2) + 1e-12
 
 
@@ -109,8 +109,8 @@ def test_crop_puts_a_point_where_the_matrix_says(scale: float) -> None:
     matrix[:, 2] = np.array([120.4, 131.9]) - matrix[:, :2] @ centre
     seen = crop(photo, matrix, 256)[..., 0].astype(float)
     y, x = np.mgrid[:256, :256]
-    found = np.array([(x * seen).sum(), (y * seen).sum()]) / seen.sum()
-    np.testing.assert_allclose(found, [120.4, 131.9], atol=0.05)
+    result = np.array([(x * seen).sum(), (y * seen).sum()]) / seen.sum()
+    np.testing.assert_allclose(result, [120.4, 131.9], atol=0.05)
 
 
 def test_fine_texture_does_not_alias_when_shrunk() -> None:
@@ -131,11 +131,11 @@ def test_each_pixel_is_the_mean_of_what_it_covers() -> None:
         matrix = np.array([[1 / across, 0.0, 0.5 / across - 0.5], [0.0, 1 / down, 0.5 / down - 0.5]])
         blocks = photo[: 240 // down * down, : 360 // across * across].astype(float)
         wanted = blocks.reshape(240 // down, down, 360 // across, across, 3).mean(axis=(1, 3))
-        found = area_crop(photo, matrix, (360 // across, 240 // down)).astype(float)
+        result = area_crop(photo, matrix, (360 // across, 240 // down)).astype(float)
         # Samples lie as far apart as pixels: bicubic weights of neighbours blur a pixel or two at either edge.
-        assert np.abs(found - wanted)[1:-1, 1:-1].max() < 3.0 + 60.0 / min(across, down)
+        assert np.abs(result - wanted)[1:-1, 1:-1].max() < 3.0 + 60.0 / min(across, down)
         lying = area_crop(photo, matrix[::-1], (240 // down, 360 // across))
-        assert np.array_equal(lying, found.swapaxes(0, 1))
+        assert np.array_equal(lying, result.swapaxes(0, 1))
 
 
 def test_a_mean_over_areas_is_exact_black_outside_and_where_the_matrix_says() -> None:
@@ -155,10 +155,10 @@ def test_a_mean_over_areas_lies_where_the_matrix_says(scale: float, degrees: flo
     matrix[:, 2] = 20.0 - matrix[:, :2] @ [250.3, 249.6]
     y, x = np.mgrid[:41, :41]
     there = apply(invert(matrix), np.stack([x, y], axis=-1).reshape(-1, 2).astype(float)).reshape(41, 41, 2)
-    found = area_crop(waves, matrix, 41).astype(float)
+    result = area_crop(waves, matrix, 41).astype(float)
     inside = ((there > 2 / scale) & (there < 499 - 2 / scale)).all(axis=-1)
     # A wave of 80 px or more is flattened by its mean over 1 / scale px: by a tenth over 20 px.
     wanted = np.stack(
         [127.5 + 60 * (np.sin(there[..., 0] / 13 + k) + np.cos(there[..., 1] / 17 - k)) for k in range(3)], axis=-1
     )
-    assert np.abs(found - wanted)[inside].max(initial=0) < 2.0 + 30.0 * min(1.0, (0.05 / scale))
+    assert np.abs(result - wanted)[inside].max(initial=0) < 2.0 + 30.0 * min(1.0, (0.05 / scale))

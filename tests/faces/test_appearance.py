@@ -204,14 +204,14 @@ def test_the_hairline_meets_both_ends_of_the_jaw(model: AppearanceModel) -> None
 
 def test_attributes_are_z_scores_and_say_which_are_known(model: AppearanceModel) -> None:
     expression = 1.5 * model.shape.expression_sd
-    scores, known = attributes(expression, 2, "female", 41.0, model)
-    assert known.all()
+    scores, defined = attributes(expression, 2, "female", 41.0, model)
+    assert defined.all()
     raw = scores * model.attribute_sd + model.attribute_mean
     np.testing.assert_allclose(raw, [*[1.5] * 6, *[0.0] * 6, 34.5, 1.0, 41.0, 0.0], atol=1e-6)
     child = attributes(-expression, 2, "male", 4.5, model)[0] * model.attribute_sd + model.attribute_mean
     np.testing.assert_allclose(child, [*[0.0] * 6, *[1.5] * 6, 34.5, 0.0, 4.5, 0.75], atol=1e-6)
-    scores, known = attributes(expression, None, None, None, model)
-    assert known.tolist() == [True] * 12 + [False] * 4
+    scores, defined = attributes(expression, None, None, None, model)
+    assert defined.tolist() == [True] * 12 + [False] * 4
     assert (scores[12:] == 0).all()
     assert [tone_class(ita) for ita in ITA_CENTRES] == list(range(6))
 

@@ -45,10 +45,10 @@ def test_the_networks_answer_as_the_original_interpreter(network: Network) -> No
 
 
 def test_boxes_are_those_of_mediapipe() -> None:
-    both = Box(*np.mean([each[:4] for each in MEDIAPIPE.values()], axis=0).tolist())
-    (found,) = blazeface_boxes(astronaut())
-    assert shared(found, both) > 0.9
-    assert found.score == pytest.approx(max(each[4] for each in MEDIAPIPE.values()), abs=0.03)
+    both = Box(*np.mean([entry[:4] for entry in MEDIAPIPE.values()], axis=0).tolist())
+    (result,) = blazeface_boxes(astronaut())
+    assert shared(result, both) > 0.9
+    assert result.score == pytest.approx(max(entry[4] for entry in MEDIAPIPE.values()), abs=0.03)
 
 
 def test_anchors_are_as_many_as_rows() -> None:
@@ -62,17 +62,17 @@ def test_anchors_are_as_many_as_rows() -> None:
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_turned_photo_gives_the_same_face(turns: int, sitter: Box) -> None:
-    found = blazeface_boxes(np.ascontiguousarray(np.rot90(astronaut(), -turns)), turns=(turns,))[0]
+    result = blazeface_boxes(np.ascontiguousarray(np.rot90(astronaut(), -turns)), turns=(turns,))[0]
     corners = unturn(np.array([[sitter.left, sitter.top], [sitter.right, sitter.bottom]]), turns, (512, 512))
     low, high = corners.min(axis=0), corners.max(axis=0)
-    assert shared(found, Box(*low.tolist(), *high.tolist())) > 0.95
+    assert shared(result, Box(*low.tolist(), *high.tolist())) > 0.95
 
 
 def test_faces_move_with_the_photo(sitter: Box) -> None:
     framed = np.zeros((512, 700, 3), np.uint8)
     framed[:, 60:572] = astronaut()
-    found = blazeface_boxes(framed)[0]
-    assert shared(found, Box(sitter.left + 60, sitter.top, sitter.right + 60, sitter.bottom)) > 0.75
+    result = blazeface_boxes(framed)[0]
+    assert shared(result, Box(sitter.left + 60, sitter.top, sitter.right + 60, sitter.bottom)) > 0.75
 
 
 def test_tiles_find_the_face_that_is_a_thirtieth_of_the_photo() -> None:
@@ -108,19 +108,19 @@ ROWS = st.lists(
 @given(ROWS)
 def test_merging_leaves_the_surest_and_nothing_new(rows: list[tuple[float, ...]]) -> None:
     boxes = np.array([(x, y, x + w, y + h, score) for x, y, w, h, score in rows]).reshape(-1, 5)
-    found = [Box(*row.tolist()) for row in merged(boxes)]
-    assert len(found) <= len(boxes)
-    assert [box.score for box in found] == sorted((box.score for box in found), reverse=True)
-    assert not len(boxes) or found[0].score == boxes[:, 4].max()
+    results = [Box(*row.tolist()) for row in merged(boxes)]
+    assert len(results) <= len(boxes)
+    assert [box.score for box in results] == sorted((box.score for box in results), reverse=True)
+    assert not len(boxes) or results[0].score == boxes[:, 4].max()
     for row in boxes:  # each is in a mean: something is where it was
-        assert any(shared(box, Box(*row[:4].tolist())) > 0 for box in found)
+        assert any(shared(box, Box(*row[:4].tolist())) > 0 for box in results)
 
 
 def test_what_goes_with_a_box_is_weighted_with_it() -> None:
     rows = np.array([[0.0, 0, 10, 10, 0.9, 1.0], [1, 1, 11, 11, 0.6, 4.0], [50, 50, 60, 60, 0.7, 7.0]])
-    found = merged(rows)
-    assert found[:, 4].tolist() == [0.9, 0.7]
-    assert found[:, 5].tolist() == pytest.approx([(0.9 * 1 + 0.6 * 4) / 1.5, 7.0])
+    result = merged(rows)
+    assert result[:, 4].tolist() == [0.9, 0.7]
+    assert result[:, 5].tolist() == pytest.approx([(0.9 * 1 + 0.6 * 4) / 1.5, 7.0])
 
 
 @pytest.mark.parametrize("turns", [1, 3])

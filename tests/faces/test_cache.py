@@ -64,23 +64,23 @@ def entries(cache: FaceCache) -> list[Path]:
 
 
 def test_a_face_is_found_once_and_given_back_to_the_last_bit(
-    undetectable: Undetectable, cache: FaceCache, found: list[Face], tmp_path: Path
+    undetectable: Undetectable, cache: FaceCache, results: list[Face], tmp_path: Path
 ) -> None:
-    assert len(found) == 1
-    assert same(faces(cache, PHOTO), found)
+    assert len(results) == 1
+    assert same(faces(cache, PHOTO), results)
     assert faces(cache, BLANK) == []
     (tmp_path / "renamed.png").write_bytes(PHOTO)
     with undetectable():
         again = open_cache(cache.folder)
-        assert same(faces(again, PHOTO), found)
+        assert same(faces(again, PHOTO), results)
         assert faces(again, BLANK) == [], "that nobody is on it is known, too"
         rgb, given = read_faces(tmp_path / "renamed.png", again)
-        assert same(given, found)
+        assert same(given, results)
         assert np.array_equal(rgb, decode(PHOTO, "a.png"))
 
 
 def test_an_altered_photograph_and_another_detector_are_looked_at_anew(
-    undetectable: Undetectable, cache: FaceCache, found: list[Face]
+    undetectable: Undetectable, cache: FaceCache, results: list[Face]
 ) -> None:
     faces(cache, PHOTO)
     with undetectable():
@@ -91,7 +91,7 @@ def test_an_altered_photograph_and_another_detector_are_looked_at_anew(
             cache.faces(PHOTO + b" ", decode(PHOTO, "a.png"))
         with pytest.raises(ImportError):  # decoded to another size by another version
             cache.faces(PHOTO, np.zeros((150, 150, 3), np.uint8))
-    assert same(faces(cache, PHOTO), found)
+    assert same(faces(cache, PHOTO), results)
 
 
 def edited(path: Path, change: Callable[[dict[str, object]], object]) -> None:
@@ -130,25 +130,25 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_entry_counts_as_none_and_is_mended(cache: FaceCache, found: list[Face], damage: str) -> None:
+def test_a_damaged_entry_counts_as_none_and_is_mended(cache: FaceCache, results: list[Face], damage: str) -> None:
     faces(cache, PHOTO)
     (entry,) = entries(cache)
     whole = entry.read_bytes()
     DAMAGES[damage](entry)
     assert entry.read_bytes() != whole
-    assert same(faces(cache, PHOTO), found)
+    assert same(faces(cache, PHOTO), results)
     assert entry.read_bytes() == whole
 
 
 def test_an_entry_of_another_photograph_or_cache_counts_as_none(
-    undetectable: Undetectable, cache: FaceCache, found: list[Face]
+    undetectable: Undetectable, cache: FaceCache, results: list[Face]
 ) -> None:
     faces(cache, PHOTO)
     (entry,) = entries(cache)
     faces(cache, DARK)
     (blank,) = set(entries(cache)) - {entry}
     shutil.copy(blank, entry)
-    assert same(faces(cache, PHOTO), found)
+    assert same(faces(cache, PHOTO), results)
     other = open_cache(cache.folder.with_name("other"))
     faces(other, PHOTO)
     (foreign,) = entries(other)
@@ -156,22 +156,22 @@ def test_an_entry_of_another_photograph_or_cache_counts_as_none(
     shutil.copy(foreign, entry)
     with undetectable(), pytest.raises(ImportError):
         faces(cache, PHOTO)
-    assert same(faces(cache, PHOTO), found)
+    assert same(faces(cache, PHOTO), results)
 
 
-def test_a_signed_face_far_from_the_photograph_is_not_believed(cache: FaceCache, found: list[Face]) -> None:
+def test_a_signed_face_far_from_the_photograph_is_not_believed(cache: FaceCache, results: list[Face]) -> None:
     rgb = decode(PHOTO, "a.png")
-    far = [replace(found[0], points=found[0].points + 1e4)]
+    far = [replace(results[0], points=results[0].points + 1e4)]
     name = cache._digest(b"photo", PHOTO)
     path = cache.folder / name[:2] / f"{name[2:]}.json"
     cache._write(path, name, _entry_of(far, (rgb.shape[1], rgb.shape[0])))
-    assert same(faces(cache, PHOTO), found)
+    assert same(faces(cache, PHOTO), results)
 
 
 def test_the_folder_is_its_owners_and_tells_others_nothing(cache: FaceCache) -> None:
     faces(cache, PHOTO)
     (entry,) = entries(cache)
-    modes = {each: each.stat().st_mode & 0o777 for each in (cache.folder, entry.parent, entry, cache.folder / "key")}
+    modes = {value: value.stat().st_mode & 0o777 for value in (cache.folder, entry.parent, entry, cache.folder / "key")}
     assert list(modes.values()) == [0o700, 0o700, 0o600, 0o600]
     assert hashlib.sha256(PHOTO).hexdigest()[:16] not in entry.parent.name + entry.name + entry.read_text()
     assert "key" not in repr(cache).replace("key)", "")
@@ -198,14 +198,14 @@ def test_what_is_no_cache_is_refused_and_left_alone(tmp_path: Path) -> None:
         open_cache(cache.folder)
 
 
-def test_a_folder_is_opened_and_used_by_many_at_once(tmp_path: Path, found: list[Face]) -> None:
+def test_a_folder_is_opened_and_used_by_many_at_once(tmp_path: Path, results: list[Face]) -> None:
     rgb = decode(PHOTO, "a.png")
 
     def look(_: int) -> list[Face]:
         return open_cache(tmp_path / "cache").faces(PHOTO, rgb)
 
     with ThreadPoolExecutor(6) as pool:
-        assert all(same(each, found) for each in pool.map(look, range(6)))
+        assert all(same(entry, results) for entry in pool.map(look, range(6)))
     assert len(entries(open_cache(tmp_path / "cache"))) == 1, "there was one key"
     assert not list(tmp_path.rglob("*.partial"))
 

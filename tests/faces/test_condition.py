@@ -78,17 +78,17 @@ def test_there_are_ten_channels_in_their_ranges(people: People) -> None:
 def test_parts_lie_where_the_landmarks_are(
     model: AppearanceModel, people: People, part: str, median: float, least: float
 ) -> None:
-    found = []
+    results = []
     for points, maps in people:
         if part == "mask":
             expected = drawn([boundary_of(points, len(model.forehead))])
         else:
-            expected = drawn([points[list(each)] for each in {**LINES, **AREAS}[part]], line=part in LINES)
+            expected = drawn([points[list(entry)] for entry in {**LINES, **AREAS}[part]], line=part in LINES)
         if (expected > 0.5).sum() > 30:  # a closed mouth has no inside
-            found.append(overlap(maps[3 + PARTS.index(part)].numpy() > 0.5, expected > 0.5))
-    assert len(found) >= 5
-    assert np.median(found) >= median
-    assert min(found) >= least
+            results.append(overlap(maps[3 + PARTS.index(part)].numpy() > 0.5, expected > 0.5))
+    assert len(results) >= 5
+    assert np.median(results) >= median
+    assert min(results) >= least
 
 
 def test_nothing_lies_outside_the_face(model: AppearanceModel, people: People) -> None:

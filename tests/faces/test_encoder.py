@@ -37,7 +37,7 @@ def on_canvas(photo: RGB, roll: float, scale: float, shift: np.ndarray) -> RGB: 
 @pytest.fixture(scope="module")
 def pictures() -> list[list[RGB]]:
     """Two photographs each of people whom no training saw: other expression, light, pose and grain."""
-    model, found = load_appearance(), []
+    model, result = load_appearance(), []
     for number in range(PEOPLE):
         person = sample_person(model, np.random.default_rng([77, number]))
         pair = []
@@ -49,8 +49,8 @@ def pictures() -> list[list[RGB]]:
             points = to_canvas(join(person.identity, moment.expression * model.shape.expression_sd, model.shape))
             mask = face_mask(points, model)[..., None]
             pair.append((mask * face + (1 - mask) * (NEUTRAL + 1) * 127.5).astype(np.uint8))
-        found.append(pair)
-    return found
+        result.append(pair)
+    return result
 
 
 def test_unseen_people_are_told_apart_and_recognised(pictures: list[list[RGB]]) -> None:
@@ -74,10 +74,10 @@ def test_the_input_is_the_canvas_halved() -> None:
     canvas = torch.zeros(1, 3, CANVAS, CANVAS)
     left, top = CORNER
     canvas[0, 0, top + 2 * 30 : top + 2 * 30 + 2, left + 2 * 40 : left + 2 * 40 + 2] = 1
-    found = to_input(canvas)
-    assert found.shape == (1, 3, SIDE, SIDE)
-    assert found[0, 0, 30, 40] == 1
-    assert found.sum() == 1
+    result = to_input(canvas)
+    assert result.shape == (1, 3, SIDE, SIDE)
+    assert result[0, 0, 30, 40] == 1
+    assert result.sum() == 1
 
 
 def test_the_face_mask_is_the_conditions_own() -> None:

@@ -128,8 +128,8 @@ def test_peaks_find_planted_blobs() -> None:
     centres = np.random.default_rng(0).uniform(3.0, 60.0, (68, 2))
     y, x = np.mgrid[:64, :64]
     squared = (x - centres[:, :1, None]) ** 2 + (y - centres[:, 1:, None]) ** 2
-    found = fan.peaks(np.exp(-squared / 4.0).astype(np.float32))
-    assert np.abs(found - centres).max() <= 0.2501
+    result = fan.peaks(np.exp(-squared / 4.0).astype(np.float32))
+    assert np.abs(result - centres).max() <= 0.2501
 
 
 def test_input_frame_is_upstreams() -> None:

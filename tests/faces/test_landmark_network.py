@@ -49,9 +49,9 @@ def samples() -> tuple[Tensor, Tensor]:
     return torch.stack(pictures), torch.stack(points)
 
 
-def errors(found: Tensor, truth: Tensor) -> Tensor:
+def errors(tensor: Tensor, truth: Tensor) -> Tensor:
     """Mean distance of each face's points over the distance of its outer eye corners: (n,)."""
-    return (found - truth).norm(dim=-1).mean(-1) / (truth[:, 36] - truth[:, 45]).norm(dim=-1)
+    return (tensor - truth).norm(dim=-1).mean(-1) / (truth[:, 36] - truth[:, 45]).norm(dim=-1)
 
 
 def photo(picture: Tensor) -> RGB:
@@ -68,22 +68,22 @@ def box_of(points: Tensor) -> Box:
 
 def test_samples_are_located_far_better_than_by_the_mean_shape(samples: tuple[Tensor, Tensor]) -> None:
     pictures, points = samples
-    found = points_on_canvas(load_landmark_network(), pictures).double()
+    result = points_on_canvas(load_landmark_network(), pictures).double()
     mean = torch.from_numpy(to_canvas(load_appearance().shape.mean)).expand_as(points)
-    assert errors(found, points).mean() < 0.65 * errors(mean, points).mean()
-    assert errors(found, points).max() < 0.07
+    assert errors(result, points).mean() < 0.65 * errors(mean, points).mean()
+    assert errors(result, points).max() < 0.07
     # Which of two faces has the wider mouth is seen, not guessed.
-    widths = [(each[:, 54] - each[:, 48]).norm(dim=-1) for each in (found, points)]
+    widths = [(value[:, 54] - value[:, 48]).norm(dim=-1) for value in (result, points)]
     assert np.corrcoef(widths[0].numpy(), widths[1].numpy())[0, 1] > 0.8
 
 
 def test_a_photo_and_a_box_give_the_same_accuracy(samples: tuple[Tensor, Tensor]) -> None:
     pictures, points = samples
-    found = [
-        NetworkLandmarks().locate(photo(each), box_of(truth))
-        for each, truth in zip(pictures[:8], points[:8], strict=True)
+    results = [
+        NetworkLandmarks().locate(photo(picture), box_of(truth))
+        for picture, truth in zip(pictures[:8], points[:8], strict=True)
     ]
-    assert errors(torch.from_numpy(np.stack(found)), points[:8]).mean() < 0.05
+    assert errors(torch.from_numpy(np.stack(results)), points[:8]).mean() < 0.05
 
 
 def test_gradients_are_those_of_finite_differences(samples: tuple[Tensor, Tensor]) -> None:
@@ -117,7 +117,7 @@ def test_one_face_gives_the_same_points_in_any_batch_and_again(samples: tuple[Te
     network = load_landmark_network()
     together = points_on_canvas(network, samples[0][:4])
     assert torch.equal(together, points_on_canvas(network, samples[0][:4]))
-    alone = torch.cat([points_on_canvas(network, each[None]) for each in samples[0][:4]])
+    alone = torch.cat([points_on_canvas(network, sample[None]) for sample in samples[0][:4]])
     assert (together - alone).abs().max() < 1e-2
 
 

@@ -63,8 +63,8 @@ def test_the_first_look_leaves_little_to_the_next(face: mesh.MeshFace) -> None:
 def test_a_box_that_is_off_gives_the_same_face(shift: tuple[float, float], size: float, face: mesh.MeshFace) -> None:
     x, y = (BOX.left + BOX.right) / 2 + shift[0] * BOX.width, (BOX.top + BOX.bottom) / 2 + shift[1] * BOX.height
     half = size * BOX.width / 2
-    found = find_mesh(PHOTO, Box(x - half, y - half, x + half, y + half))
-    assert worst(found.points, face.points) < 0.04
+    result = find_mesh(PHOTO, Box(x - half, y - half, x + half, y + half))
+    assert worst(result.points, face.points) < 0.04
 
 
 @pytest.mark.parametrize("degrees", [-40, -20, 25])
@@ -73,16 +73,16 @@ def test_points_turn_with_the_photo(degrees: float, face: mesh.MeshFace) -> None
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     linear, middle = np.array([[cos, sin], [-sin, cos]]), np.array([255.5, 255.5])
     x, y = linear @ (np.array([225.0, 130.0]) - middle) + middle
-    found = find_mesh(turned, Box(x - 48, y - 48, x + 48, y + 48))
-    assert worst(found.points, (face.points[:, :2] - middle) @ linear.T + middle) < 0.06
+    result = find_mesh(turned, Box(x - 48, y - 48, x + 48, y + 48))
+    assert worst(result.points, (face.points[:, :2] - middle) @ linear.T + middle) < 0.06
 
 
 def test_points_grow_with_the_photo(face: mesh.MeshFace) -> None:
     large = resize(PHOTO, 2.5)
     edges = (np.array([BOX.left, BOX.top, BOX.right, BOX.bottom]) + 0.5) * 2.5 - 0.5
-    found = find_mesh(large, Box(*edges.tolist())).points
-    assert worst((found[:, :2] + 0.5) / 2.5 - 0.5, face.points) < 0.045
-    assert np.abs(found[:, 2] / 2.5 - face.points[:, 2]).max() / EYES < 0.05
+    points = find_mesh(large, Box(*edges.tolist())).points
+    assert worst((points[:, :2] + 0.5) / 2.5 - 0.5, face.points) < 0.045
+    assert np.abs(points[:, 2] / 2.5 - face.points[:, 2]).max() / EYES < 0.05
 
 
 def test_the_named_parts_lie_where_they_should(face: mesh.MeshFace) -> None:
@@ -127,8 +127,8 @@ def test_london_hand_set_points(london_folder: Path) -> None:
     errors = []
     for subject in sorted(held_out(set(manual)))[::3]:
         rgb, _ = read_photo(london_folder, f"{subject.removeprefix('london-')}_neutral.jpg")
-        found, truth = MeshLandmarks().locate(rgb, blazeface_boxes(rgb)[0]), manual[subject]
-        errors.append(np.nanmean(np.linalg.norm(found - truth, axis=1)) / np.linalg.norm(truth[36] - truth[45]))
+        result, truth = MeshLandmarks().locate(rgb, blazeface_boxes(rgb)[0]), manual[subject]
+        errors.append(np.nanmean(np.linalg.norm(result - truth, axis=1)) / np.linalg.norm(truth[36] - truth[45]))
     assert np.mean(errors) < 0.032
     assert max(errors) < 0.06
 

@@ -65,9 +65,9 @@ def test_obstacles_say_where_the_face_is() -> None:
     for name in ("as it is", "squeezed 2.4 x", "flattened 2.4 x", "6 x smaller", "turned 90°", "turned 180°"):
         changed, box = OBSTACLES[name](black, points)
         rows, columns = np.nonzero(changed[..., 0] > 160)
-        found = Box(columns.min(), rows.min(), columns.max(), rows.max())
+        result = Box(columns.min(), rows.min(), columns.max(), rows.max())
         for side in ("left", "top", "right", "bottom"):
-            assert abs(getattr(found, side) - getattr(box, side)) <= 10 if "smaller" not in name else 3, (name, side)
+            assert abs(getattr(result, side) - getattr(box, side)) <= 10 if "smaller" not in name else 3, (name, side)
 
 
 def test_cut_photos_hold_the_rest_of_the_face(people: list[tuple[RGB, Points]]) -> None:

@@ -78,7 +78,7 @@ def test_samples_are_bilinear_and_take_the_border_outside(seed: int) -> None:
     image = rng.random((3, 19, 27), dtype=np.float32)
     grid = rng.uniform(-6.0, 33.0, (11, 13, 2)).astype(np.float32)
     expected = np.stack(
-        [map_coordinates(each, [grid[..., 1], grid[..., 0]], order=1, mode="nearest") for each in image]
+        [map_coordinates(entry, [grid[..., 1], grid[..., 0]], order=1, mode="nearest") for entry in image]
     )
     np.testing.assert_allclose(sample(torch.from_numpy(image), grid).numpy(), expected, atol=1e-5)
 
@@ -86,10 +86,10 @@ def test_samples_are_bilinear_and_take_the_border_outside(seed: int) -> None:
 def test_uncovered_pixels_are_black_and_covered_ones_are_not() -> None:
     grid = np.full((4, 4, 2), np.nan, dtype=np.float32)
     grid[1, 2] = [3.0, 0.0]
-    found = sample(torch.ones(2, 5, 5), grid)
+    result = sample(torch.ones(2, 5, 5), grid)
     expected = torch.zeros(2, 4, 4)
     expected[:, 1, 2] = 1
-    assert torch.equal(found, expected)
+    assert torch.equal(result, expected)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -110,7 +110,7 @@ def test_every_pixel_is_that_of_a_loop_over_triangles(seed: int) -> None:
             inside = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
             owner[inside] = number
             weights[inside] = np.stack([1 - second - third, second, third], axis=-1)[inside]
-        found = rasterize(corners, triangulation.simplices, SIZE)
-        np.testing.assert_array_equal(found.pixels, np.flatnonzero(owner >= 0))
-        np.testing.assert_array_equal(found.vertices, triangulation.simplices[owner[owner >= 0]])
-        assert found.weights.tobytes() == weights[owner >= 0].tobytes()
+        result = rasterize(corners, triangulation.simplices, SIZE)
+        np.testing.assert_array_equal(result.pixels, np.flatnonzero(owner >= 0))
+        np.testing.assert_array_equal(result.vertices, triangulation.simplices[owner[owner >= 0]])
+        assert result.weights.tobytes() == weights[owner >= 0].tobytes()

@@ -63,7 +63,7 @@ def test_the_files_say_what_the_cohort_says(out: Path) -> None:
     assert {row["simulated"] for row in signs} == {"true"}
     for photo in cohort[::2]:
         told = {(row["hpo"], row["visible"]) for row in signs if row["subject"] == photo.subject}
-        assert told == {(each.sign.hpo, "true" if each.sign.hpo in photo.hpo else "false") for each in photo.signs}
+        assert told == {(sign.sign.hpo, "true" if sign.sign.hpo in photo.hpo else "false") for sign in photo.signs}
 
 
 def test_processes_do_not_matter(out: Path, tmp_path: Path) -> None:

@@ -41,15 +41,15 @@ def still(**changes: object) -> Moment:
 
 
 def test_a_cohort_is_its_people_times_its_photos(cohort: list[PhantomPhoto]) -> None:
-    assert [(each.subject, each.number) for each in cohort] == [
+    assert [(entry.subject, entry.number) for entry in cohort] == [
         (f"phantom-{person:04d}", photo) for person in range(1, PEOPLE + 1) for photo in (1, 2)
     ]
-    assert {each.rgb.shape for each in cohort} == {(PHOTO, PHOTO, 3)}
-    assert len({each.rgb.tobytes() for each in cohort}) == 2 * PEOPLE
+    assert {entry.rgb.shape for entry in cohort} == {(PHOTO, PHOTO, 3)}
+    assert len({entry.rgb.tobytes() for entry in cohort}) == 2 * PEOPLE
 
 
 def test_a_larger_cohort_begins_with_the_smaller_one(cohort: list[PhantomPhoto]) -> None:
-    larger = [each for each in phantom_cohort(3, 3, seed=4) if each.number < 3]
+    larger = [entry for entry in phantom_cohort(3, 3, seed=4) if entry.number < 3]
     for one, other in zip(larger, cohort, strict=False):
         assert (one.subject, one.number, one.sex, one.age) == (other.subject, other.number, other.sex, other.age)
         assert one.rgb.tobytes() == other.rgb.tobytes()
@@ -78,10 +78,10 @@ def test_people_are_recognised_from_one_photo_to_the_other(
 
 def test_people_are_of_every_tone_both_sexes_and_all_ages(model: AppearanceModel) -> None:
     people = [sample_person(model, np.random.default_rng([1, number])) for number in range(300)]
-    counts = np.bincount([each.tone for each in people], minlength=6)
+    counts = np.bincount([person.tone for person in people], minlength=6)
     assert counts.min() > 25
-    assert 0.4 < np.mean([each.sex == "female" for each in people]) < 0.6
-    ages = [each.age for each in people]
+    assert 0.4 < np.mean([person.sex == "female" for person in people]) < 0.6
+    ages = [person.age for person in people]
     assert min(ages) >= 1
     assert max(ages) <= 85
     assert np.ptp(ages) > 75
@@ -148,14 +148,14 @@ def test_noise_has_the_stated_spread(model: AppearanceModel) -> None:
 
 def test_moments_are_ordinary(model: AppearanceModel) -> None:
     moments = [sample_moment(model, np.random.default_rng([7, number])) for number in range(500)]
-    assert max(abs(each.yaw) for each in moments) <= 12
-    assert max(abs(each.pitch) for each in moments) <= 8
-    assert max(np.abs(each.expression).max() for each in moments) <= 3
+    assert max(abs(moment.yaw) for moment in moments) <= 12
+    assert max(abs(moment.pitch) for moment in moments) <= 8
+    assert max(np.abs(moment.expression).max() for moment in moments) <= 3
     for mood in MOODS:
-        shown = np.mean([each.expression for each in moments if each.mood == mood], axis=0)
+        shown = np.mean([moment.expression for moment in moments if moment.mood == mood], axis=0)
         named = {name: mean for name, mean in model.expressions.items() if name in MOODS}
         assert min(named, key=lambda name: float(np.linalg.norm(named[name] * 0.85 - shown))) == mood
-    neutral = [each.expression for each in moments if each.mood == "neutral"]
+    neutral = [moment.expression for moment in moments if moment.mood == "neutral"]
     assert 0.3 < len(neutral) / len(moments) < 0.5
     assert np.abs(np.mean(neutral, axis=0)).max() < 0.1
-    assert abs(np.mean([each.yaw for each in moments])) < 1
+    assert abs(np.mean([moment.yaw for moment in moments])) < 1

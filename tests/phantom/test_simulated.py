@@ -37,21 +37,25 @@ def shapes() -> list[PhantomShape]:
 
 
 def test_everybody_is_there_and_called_a_phantom(photos: list[PhantomPhoto]) -> None:
-    told = [(each.group, each.subject, each.number) for each in photos]
+    told = [(photo.group, photo.subject, photo.number) for photo in photos]
     assert told == [
         (f"PHANTOM-{name}", f"PHANTOM-{name}-{person:04d}", photo)
         for name, people in (("WBS", 3), ("CdLS", 2), ("KBG", 1), ("CONTROL", 3))
         for person in range(1, people + 1)
         for photo in (1, 2)
     ]
-    assert {each.rgb.shape for each in photos} == {(PHOTO, PHOTO, 3)}
-    assert len({each.rgb.tobytes() for each in photos}) == len(photos)
+    assert {photo.rgb.shape for photo in photos} == {(PHOTO, PHOTO, 3)}
+    assert len({photo.rgb.tobytes() for photo in photos}) == len(photos)
 
 
 def test_a_larger_cohort_begins_with_the_smaller_one(photos: list[PhantomPhoto]) -> None:
-    known = {(each.subject, each.number): each for each in photos}
+    originals = {(photo.subject, photo.number): photo for photo in photos}
     larger = phantom_cohort({"control": 4, "KBG": 2, "CdLS": 1, "WBS": 1}, 3, seed=5)
-    shared = [(each, known[each.subject, each.number]) for each in larger if (each.subject, each.number) in known]
+    shared = [
+        (entry, originals[entry.subject, entry.number])
+        for entry in larger
+        if (entry.subject, entry.number) in originals
+    ]
     assert len(shared) == 2 * (3 + 1 + 1 + 1)
     for one, other in shared:
         assert one.rgb.tobytes() == other.rgb.tobytes()
@@ -74,10 +78,10 @@ def test_another_seed_gives_other_people(photos: list[PhantomPhoto]) -> None:
 def test_a_person_keeps_the_signs_and_only_visible_ones_are_told(photos: list[PhantomPhoto]) -> None:
     for one, other in zip(photos[::2], photos[1::2], strict=True):
         assert one.signs == other.signs
-        assert set(one.hpo) <= {each.sign.hpo for each in one.signs}
-        assert all(each.sign.axes or each.sign.texture for each in one.signs if each.sign.hpo in one.hpo)
-    assert any(set(each.hpo) < {drawn.sign.hpo for drawn in each.signs} for each in photos)
-    assert not any(each.signs for each in photos if each.group == "PHANTOM-CONTROL")
+        assert set(one.hpo) <= {sign.sign.hpo for sign in one.signs}
+        assert all(sign.sign.axes or sign.sign.texture for sign in one.signs if sign.sign.hpo in one.hpo)
+    assert any(set(photo.hpo) < {drawn.sign.hpo for drawn in photo.signs} for photo in photos)
+    assert not any(photo.signs for photo in photos if photo.group == "PHANTOM-CONTROL")
 
 
 def test_the_landmarks_are_where_a_detector_finds_them(photos: list[PhantomPhoto]) -> None:
@@ -99,7 +103,7 @@ def test_photos_of_one_person_differ_by_the_jitter(place: Studio) -> None:
     rng = np.random.default_rng(2)
     plain = warp_of(patient, moment, np.zeros(len(AXES)), place.axes, place.model).marks
     moved = [warp_of(patient, moment, rng.normal(0, JITTER, len(AXES)), place.axes, place.model) for _ in range(40)]
-    spread = np.mean([np.sqrt(((each.marks - plain) ** 2).sum(axis=1).mean()) for each in moved])
+    spread = np.mean([np.sqrt(((entry.marks - plain) ** 2).sum(axis=1).mean()) for entry in moved])
     assert spread == pytest.approx(np.mean([energy(rng.normal(0, JITTER, 23), place.axes) for _ in range(40)]), rel=0.2)
     assert spread < 0.2 * energy(amounts, place.axes)
 
@@ -107,7 +111,7 @@ def test_photos_of_one_person_differ_by_the_jitter(place: Studio) -> None:
 def fine_detail(rgb: np.ndarray, points: np.ndarray) -> float:
     """Log variance of what a blur of 1 px takes away, within the face."""
     outline = Image.new("L", (PHOTO, PHOTO))
-    ImageDraw.Draw(outline).polygon([tuple(each) for each in points[np.r_[0:17, 26:16:-1]].tolist()], fill=255)
+    ImageDraw.Draw(outline).polygon([tuple(point) for point in points[np.r_[0:17, 26:16:-1]].tolist()], fill=255)
     inside = ndimage.binary_erosion(np.asarray(outline) > 0, iterations=10)
     grey = rgb.astype(float).mean(axis=2)
     return float(np.log((grey - ndimage.gaussian_filter(grey, 1.0))[inside].var()))
@@ -115,7 +119,7 @@ def fine_detail(rgb: np.ndarray, points: np.ndarray) -> float:
 
 def test_fine_detail_does_not_tell_patients_from_controls(place: Studio) -> None:
     """The same people at the same moments, once with signs and once with a sham."""
-    syndromes = [each for key, each in load_syndromes().items() if key not in HARD]
+    syndromes = [syndrome for key, syndrome in load_syndromes().items() if key not in HARD]
 
     def photographed(phenotype: Phenotype, seed: int) -> float:
         rng = np.random.default_rng([seed, 1])
@@ -130,15 +134,15 @@ def test_fine_detail_does_not_tell_patients_from_controls(place: Studio) -> None
         rng = np.random.default_rng([seed, 2])
         signs = draw_phenotype(syndromes[seed % 9], "normal", rng)
         sham = draw_sham(syndromes, "normal", place.axes, rng)
-        details.append([photographed(each, seed) for each in (replace(signs, signs=()), sham)])
+        details.append([photographed(value, seed) for value in (replace(signs, signs=()), sham)])
     patients, controls = np.array(details).T
     assert abs((patients - controls).mean()) < 0.25 * controls.std()
     assert 0.4 < mannwhitneyu(patients, controls).statistic / len(controls) ** 2 < 0.6
 
 
 def accuracy(shapes: list[PhantomShape], labels: list[str | None], place: Studio) -> float:
-    features = np.stack([normalize(each.points, place.model.shape).ravel() for each in shapes])
-    truth, people = np.array(labels), np.array([each.subject for each in shapes])
+    features = np.stack([normalize(shape.points, place.model.shape).ravel() for shape in shapes])
+    truth, people = np.array(labels), np.array([shape.subject for shape in shapes])
     right: Floats = np.zeros(len(shapes))
     for fit, test in GroupKFold(5).split(features, truth, people):
         classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[fit], truth[fit])
@@ -147,7 +151,7 @@ def accuracy(shapes: list[PhantomShape], labels: list[str | None], place: Studio
 
 
 def test_classes_are_told_apart_by_shape_and_shuffled_ones_are_not(shapes: list[PhantomShape], place: Studio) -> None:
-    labels = [each.group for each in shapes]
+    labels = [shape.group for shape in shapes]
     assert accuracy(shapes, labels, place) > 0.75
     order = np.random.default_rng(0).permutation(len(labels) // 2)
     shuffled = [labels[2 * person + photo] for person in order for photo in (0, 1)]
@@ -155,7 +159,7 @@ def test_classes_are_told_apart_by_shape_and_shuffled_ones_are_not(shapes: list[
 
 
 def test_warps_that_fold_are_rare_and_shown_weaker(shapes: list[PhantomShape]) -> None:
-    shrinks = np.array([each.shrink for each in shapes])
+    shrinks = np.array([shape.shrink for shape in shapes])
     assert (shrinks == 1.0).mean() > 0.85
     assert shrinks.min() > 0.4
 
@@ -163,7 +167,7 @@ def test_warps_that_fold_are_rare_and_shown_weaker(shapes: list[PhantomShape]) -
 def test_easy_signs_are_more_marked() -> None:
     drawn = {
         severity: np.mean(
-            [each.severity for shape in phantom_shapes({"NS": 30}, 1, 0, severity=severity) for each in shape.signs]
+            [sign.severity for shape in phantom_shapes({"NS": 30}, 1, 0, severity=severity) for sign in shape.signs]
         )
         for severity in ("normal", "easy")
     }

@@ -46,8 +46,8 @@ def probability(source: str) -> float | None:
         patients = int(fraction[2])
         share = int(fraction[1]) / patients
         return share if patients >= 5 else min(share, 0.3)
-    if known := re.search(r" (VF|F|Occ) ", source):
-        return CLASSES[known[1]]
+    if match := re.search(r" (VF|F|Occ) ", source):
+        return CLASSES[match[1]]
     return 0.3 if source.endswith("no freq") else None
 
 
@@ -119,14 +119,14 @@ def test_signs_come_as_often_as_stated(key: str) -> None:
     syndrome, rng = load_syndromes()[key], np.random.default_rng(1)
     drawn = [draw_phenotype(syndrome, "normal", rng) for _ in range(DRAWS)]
     for sign in syndrome.signs:
-        share = np.mean([sign in [each.sign for each in one.signs] for one in drawn])
+        share = np.mean([sign in [entry.sign for entry in one.signs] for one in drawn])
         assert abs(share - sign.p) < 4 * np.sqrt(sign.p * (1 - sign.p) / DRAWS)
 
 
 @pytest.mark.parametrize("severity", ["normal", "easy"])
 def test_severities_spread_as_stated(severity: Severity) -> None:
     rng, wbs = np.random.default_rng(2), load_syndromes()["WBS"]
-    drawn = np.array([each.severity for _ in range(300) for each in draw_phenotype(wbs, severity, rng).signs])
+    drawn = np.array([entry.severity for _ in range(300) for entry in draw_phenotype(wbs, severity, rng).signs])
     mean, spread = SEVERITIES[severity]
     assert drawn.mean() == pytest.approx(mean, abs=0.05)
     assert drawn.std() == pytest.approx(spread, abs=0.03)
@@ -150,14 +150,17 @@ def test_names_for_one_thing_do_not_add_up_and_opposites_do() -> None:
 
 
 def test_shams_are_as_strong_as_syndromes_and_show_no_sign(place: Studio) -> None:
-    rng, syndromes = np.random.default_rng(3), [each for key, each in load_syndromes().items() if key not in HARD]
+    rng, syndromes = (
+        np.random.default_rng(3),
+        [syndrome for key, syndrome in load_syndromes().items() if key not in HARD],
+    )
     shams = [draw_sham(syndromes, "normal", place.axes, rng) for _ in range(400)]
     patients = [draw_phenotype(syndromes[number % 9], "normal", rng) for number in range(400)]
-    assert not any(each.signs or each.textures for each in shams)
-    one, other = ([energy(each.amounts, place.axes) for each in group] for group in (shams, patients))
+    assert not any(sham.signs or sham.textures for sham in shams)
+    one, other = ([energy(entry.amounts, place.axes) for entry in group] for group in (shams, patients))
     assert ks_2samp(one, other).pvalue > 0.01
     assert np.mean(one) == pytest.approx(np.mean(other), rel=0.1)
-    amounts = np.array([each.amounts for each in shams])
+    amounts = np.array([sham.amounts for sham in shams])
     assert np.abs(amounts.mean(axis=0)).max() < 4 * amounts.std() / np.sqrt(400)
     extremes = np.abs(amounts).max(axis=1)
     assert (extremes <= MOST_SHAM).mean() > 0.98

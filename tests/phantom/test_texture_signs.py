@@ -39,24 +39,24 @@ def test_no_sign_changes_nothing(textures: list[np.ndarray], model: AppearanceMo
 def test_brows_meet(textures: list[np.ndarray], model: AppearanceModel) -> None:
     left, right = model.reference[21], model.reference[22]
     x, y = ((left + right) / 2).round().astype(int)
-    for each in change(textures, model, "synophrys"):
-        assert each[y - 2 : y + 5, x - 6 : x + 7].mean() < -0.04
-        assert np.abs(each[EYES_AND_BELOW]).max() < 1e-3
-        assert np.abs(each[:, : int(left[0]) - 12]).max() < 1e-3
+    for entry in change(textures, model, "synophrys"):
+        assert entry[y - 2 : y + 5, x - 6 : x + 7].mean() < -0.04
+        assert np.abs(entry[EYES_AND_BELOW]).max() < 1e-3
+        assert np.abs(entry[:, : int(left[0]) - 12]).max() < 1e-3
 
 
 def test_brows_thicken(textures: list[np.ndarray], model: AppearanceModel) -> None:
-    for each in change(textures, model, "thick eyebrow"):
-        assert each[BROWS].min() < -0.05
-        assert each.max() < 1e-3
-        assert np.abs(each[EYES_AND_BELOW]).max() < 1e-3
+    for entry in change(textures, model, "thick eyebrow"):
+        assert entry[BROWS].min() < -0.05
+        assert entry.max() < 1e-3
+        assert np.abs(entry[EYES_AND_BELOW]).max() < 1e-3
 
 
 def test_brows_thin_out(textures: list[np.ndarray], model: AppearanceModel) -> None:
-    for each in change(textures, model, "sparse eyebrow"):
-        assert each[BROWS].max() > 0.01
-        assert each.min() > -1e-3
-        assert np.abs(each[EYES_AND_BELOW]).max() < 1e-3
+    for entry in change(textures, model, "sparse eyebrow"):
+        assert entry[BROWS].max() > 0.01
+        assert entry.min() > -1e-3
+        assert np.abs(entry[EYES_AND_BELOW]).max() < 1e-3
 
 
 def test_the_philtrum_flattens(textures: list[np.ndarray], model: AppearanceModel) -> None:
@@ -66,9 +66,9 @@ def test_the_philtrum_flattens(textures: list[np.ndarray], model: AppearanceMode
     flatter = 0
     for texture in textures:
         before, after = (
-            texture_image(each, model) for each in (texture, with_signs(texture, {"smooth philtrum": 2.0}, model))
+            texture_image(value, model) for value in (texture, with_signs(texture, {"smooth philtrum": 2.0}, model))
         )
-        ridges, left = (detrend(each[there], axis=2).std() for each in (before, after))  # light from a side may stay
+        ridges, left = (detrend(value[there], axis=2).std() for value in (before, after))  # light from a side may stay
         flatter += left < 0.5 * ridges
         assert np.abs(after - before)[:, : int(nose[1]) - 12].max() < 1e-3
     assert flatter >= 10

@@ -46,10 +46,10 @@ def written(values: NDArray[np.uint16], how: str, png: Any) -> bytes:
 @pytest.mark.parametrize("how", WRITERS)
 @pytest.mark.parametrize("bits", BITS)
 def test_the_significant_bits_are_used(bits: int, how: str, photo: NDArray[np.uint8], png: Any) -> None:
-    found = decode(written(stored(photo, bits), how, png), "scan.png")
+    result = decode(written(stored(photo, bits), how, png), "scan.png")
     expected = np.repeat(photo[..., 1:2], 3, axis=2) if how.endswith("grey") else photo
     # Of sixteen bits a colour Pillow drops the lower eight: one level at most.
-    np.testing.assert_allclose(found.astype(int), expected, atol=1 if bits == 16 else 0)
+    np.testing.assert_allclose(result.astype(int), expected, atol=1 if bits == 16 else 0)
 
 
 @pytest.mark.parametrize("how", WRITERS)

@@ -63,9 +63,9 @@ def test_content_is_named_with_a_remedy(data: bytes, what: str, remedy: str) -> 
     ],
 )
 def test_suffixes_are_named_with_a_remedy(name: str, what: str, remedy: str) -> None:
-    found = describe_name(name)
-    assert what in found[0]
-    assert remedy in found[1]
+    result = describe_name(name)
+    assert what in result[0]
+    assert remedy in result[1]
     assert why_ignored(name, folder=False) is None
 
 

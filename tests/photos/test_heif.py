@@ -44,9 +44,9 @@ def smooth(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(photo).reduce(2).resize((120, 160), Image.Resampling.BICUBIC))
 
 
-def error(found: Any, wanted: Any) -> float:
-    assert found.shape == wanted.shape
-    return float(np.abs(found.astype(float) - wanted).mean())
+def error(entry: Any, wanted: Any) -> float:
+    assert entry.shape == wanted.shape
+    return float(np.abs(entry.astype(float) - wanted).mean())
 
 
 def reason(data: bytes) -> str:
@@ -112,9 +112,9 @@ def test_display_p3_becomes_srgb(kind: str, how: str, smooth: Any, save: Any) ->
     if how == "numbers":
         data = with_colour(data, 12, 13)
         assert heif.named_colour(data) == (12, 13)
-    found = decode(data, "x")
-    assert error(found, p3_as_srgb(smooth)) < CLOSE
-    assert error(found, smooth) > 2 * CLOSE  # skin in P3 is redder
+    result = decode(data, "x")
+    assert error(result, p3_as_srgb(smooth)) < CLOSE
+    assert error(result, smooth) > 2 * CLOSE  # skin in P3 is redder
 
 
 def test_a_profile_by_number_has_the_published_primaries() -> None:
@@ -142,16 +142,16 @@ def test_colour_by_number_in_a_png(smooth: Any, save: Any, png_chunk: Any) -> No
 def test_alpha_is_composited_on_mid_grey(kind: str, smooth: Any, save: Any) -> None:
     alpha = np.where(np.arange(smooth.shape[1]) < 60, 0, 255).astype(np.uint8)
     rgba = np.dstack([smooth, np.broadcast_to(alpha, smooth.shape[:2])])
-    found = decode(save(rgba, kind, **OPTIONS[kind]), "x")
-    assert error(found[:, :56], np.full_like(smooth[:, :56], 128)) < 1
-    assert error(found[:, 64:], smooth[:, 64:]) < CLOSE
+    result = decode(save(rgba, kind, **OPTIONS[kind]), "x")
+    assert error(result[:, :56], np.full_like(smooth[:, :56], 128)) < 1
+    assert error(result[:, 64:], smooth[:, 64:]) < CLOSE
 
 
 @BOTH
 def test_grey(kind: str, smooth: Any, save: Any) -> None:
     grey = smooth[..., 1]
-    found = decode(save(grey, kind, quality=95), "x")
-    assert error(found, np.repeat(grey[..., None], 3, axis=2)) < CLOSE
+    result = decode(save(grey, kind, quality=95), "x")
+    assert error(result, np.repeat(grey[..., None], 3, axis=2)) < CLOSE
 
 
 @pytest.mark.parametrize("bits", [10, 12])

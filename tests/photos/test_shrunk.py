@@ -56,27 +56,27 @@ def averaged(rgb: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
 def test_as_the_whole_picture_averaged(kind: str, orientation: int, large: Any, save: Any) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = decode(save(large, kind, exif=exif.tobytes(), **FORMATS[kind]), "x")
+    result = decode(save(large, kind, exif=exif.tobytes(), **FORMATS[kind]), "x")
     # HEIC and TIFF come turned out of their decoders; else the stored picture is averaged, then turned.
     upright = np.rot90(large, -1) if orientation == 6 else large
     stored = averaged(large, 2)
     turned = np.rot90(stored, -1) if orientation == 6 else stored
     expected = averaged(upright, 2) if kind in {"HEIF", "TIFF"} else turned
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).mean() < 1.5
+    assert result.shape == expected.shape
+    assert np.abs(result - expected).mean() < 1.5
     if kind in {"PNG", "TIFF", "WEBP"}:
-        np.testing.assert_allclose(found, expected, atol=1)
+        np.testing.assert_allclose(result, expected, atol=1)
 
 
 @pytest.mark.usefixtures("small_limits")
 def test_colours_are_converted_in_a_smaller_picture_too(large: Any, save: Any) -> None:
     profile = colour.profile_of(12, 13)
     for kind in ("JPEG", "PNG"):
-        found = decode(save(large, kind, icc_profile=profile, **FORMATS[kind]), "x")
+        result = decode(save(large, kind, icc_profile=profile, **FORMATS[kind]), "x")
         part = Image.fromarray(large).reduce(2)
         plain = decode(save(np.asarray(part), kind, icc_profile=profile, **FORMATS[kind]), "x")
-        assert found.shape == plain.shape
-        assert np.abs(found.astype(int) - plain).mean() < 1.5
+        assert result.shape == plain.shape
+        assert np.abs(result.astype(int) - plain).mean() < 1.5
 
 
 @pytest.mark.usefixtures("small_limits")
@@ -101,9 +101,9 @@ def test_two_hundred_megapixels(save: Any) -> None:
     """Above the size from which Pillow on its own refuses; its limit is as before afterwards."""
     before = Image.MAX_IMAGE_PIXELS
     data = save(Image.new("L", (16_320, 12_240), 77), "JPEG")
-    found = decode(data, "x")
-    assert found.shape == (6120, 8160, 3)
-    assert (found[::500, ::500] == 77).all()
+    result = decode(data, "x")
+    assert result.shape == (6120, 8160, 3)
+    assert (result[::500, ::500] == 77).all()
     assert before == Image.MAX_IMAGE_PIXELS
 
 

@@ -45,8 +45,8 @@ def test_small_cohorts_and_several_photos_a_person_pass(people: int, k: int, pho
     for seed in range(20):
         cohort = drawn(SPACE, people, k, photos, seed)
         rng = np.random.default_rng([seed, 2])
-        found = audited(cohort, cohort.shown(rng), cohort.shown(rng), 1 / k)
-        assert (found.subjects, found.unit) == (people * photos, "photos" if photos > 1 else "subjects")
+        result = audited(cohort, cohort.shown(rng), cohort.shown(rng), 1 / k)
+        assert (result.subjects, result.unit) == (people * photos, "photos" if photos > 1 else "subjects")
 
 
 @pytest.mark.parametrize("k", [5, 20])
@@ -64,8 +64,8 @@ def test_the_librarys_own_mechanism_passes(k: int) -> None:
 
 def test_without_noise_a_group_gives_one_hit_at_most() -> None:
     cohort = drawn(SPACE, PEOPLE, K)
-    found = audited(cohort, cohort.middle, cohort.middle)
-    assert found.hits <= PEOPLE / K + 1e-6
+    result = audited(cohort, cohort.middle, cohort.middle)
+    assert result.hits <= PEOPLE / K + 1e-6
 
 
 def seeded(cohort: Drawn) -> Floats:
@@ -131,8 +131,8 @@ def test_outputs_of_one_row_are_averaged() -> None:
     rng = np.random.default_rng(0)
     noise = 0.8 * rng.standard_normal((len(photos), len(cohort.noise))) @ cohort.noise.T
     groups = Rerun(cohort.groups)
-    found = audit_rows(cohort.rows, cohort.middle[photos] + noise, photos, cohort.owners, SPACE, 1 / K, groups)
-    assert found.subjects == PEOPLE
+    result = audit_rows(cohort.rows, cohort.middle[photos] + noise, photos, cohort.owners, SPACE, 1 / K, groups)
+    assert result.subjects == PEOPLE
     shown = cohort.middle[photos] + noise + 0.1 * off_kept(cohort.rows)[photos]
     with pytest.raises(GuaranteeBroken):
         audit_rows(cohort.rows, shown, photos, cohort.owners, SPACE, 1 / K, groups)
@@ -142,8 +142,8 @@ def test_each_row_may_have_a_bound_of_its_own() -> None:
     """Small classes, each a group: what is declared is the mean, and a class is held to its own number."""
     cohort = drawn(SPACE, 40, 20)
     sizes = np.where(cohort.groups == 0, 1 / 20, 1 / 10)
-    found = audited(cohort, cohort.shown(np.random.default_rng(0)), bound=sizes)
-    assert found.bound == pytest.approx(0.075)
+    result = audited(cohort, cohort.shown(np.random.default_rng(0)), bound=sizes)
+    assert result.bound == pytest.approx(0.075)
     with pytest.raises(GuaranteeBroken, match="at least 21 are declared"):
         audited(cohort, cohort.shown(np.random.default_rng(0)), bound=np.where(cohort.groups == 0, 1 / 21, 0.1))
 
@@ -152,10 +152,10 @@ def test_the_bound_is_exact_and_corrected_for_the_number_of_attacks() -> None:
     cohort = drawn(SPACE, PEOPLE, K)
     shown = cohort.shown(np.random.default_rng(3))
     shown[:40] = cohort.rows[:40]
-    found = audited(cohort, shown, bound=1.0 / 2)
-    exact = binomtest(int(found.hits), PEOPLE, alternative="greater")
-    assert found.tried == 11
-    assert found.low == pytest.approx(exact.proportion_ci(1 - 0.001 / found.tried, method="exact").low, abs=1e-9)
+    result = audited(cohort, shown, bound=1.0 / 2)
+    exact = binomtest(int(result.hits), PEOPLE, alternative="greater")
+    assert result.tried == 11
+    assert result.low == pytest.approx(exact.proportion_ci(1 - 0.001 / result.tried, method="exact").low, abs=1e-9)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -106,11 +106,11 @@ def partitions(rows: list[int], k: int) -> Iterator[list[list[int]]]:
 @settings(deadline=None, max_examples=25)
 def test_the_best_partition_is_the_best_of_all(k: int, more: int, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(k + more, 3))
-    found = optimal_groups(rows, k)
-    assert sorted(np.concatenate(found).tolist()) == list(range(len(rows)))
-    assert all(k <= len(group) < 2 * k for group in found)
-    all_of_them = [[np.array(group) for group in each] for each in partitions(list(range(len(rows))), k)]
-    assert scatter(rows, found) == pytest.approx(min(scatter(rows, each) for each in all_of_them))
+    groups = optimal_groups(rows, k)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(len(rows)))
+    assert all(k <= len(group) < 2 * k for group in groups)
+    all_of_them = [[np.array(group) for group in partition] for partition in partitions(list(range(len(rows))), k)]
+    assert scatter(rows, groups) == pytest.approx(min(scatter(rows, entry) for entry in all_of_them))
 
 
 @pytest.mark.parametrize(("subjects", "better"), [(FEW, True), (FEW + 1, False)])

@@ -57,7 +57,7 @@ def test_no_region_tells_two_people_apart_by_more_than_epsilon_times_their_dista
     first, second = noise(2, epsilon, 1), noise(2, epsilon, 2) + np.array(shift)
     edges = np.linspace(-6, 6, 13)
     counts = [np.histogram2d(*rows.T, bins=(edges, edges))[0].ravel() for rows in (first, second)]
-    one, other = (np.asarray(each)[(counts[0] + counts[1]) > 40] for each in counts)
+    one, other = (np.asarray(count)[(counts[0] + counts[1]) > 40] for count in counts)
     for a, b in ((one, other), (other, one)):
         assert _excess(a, b, math.exp(epsilon * apart)) < 4.5
         assert _excess(a, b, math.exp(epsilon * apart / 2)) > 4.5, "half of ε would be refuted"

@@ -76,7 +76,7 @@ def finding(attacker: str, tier: str, setting: str, hits: float, n: int = SUBJEC
         failures=1 if tier == "T1" else 0,
         rank1=rank1, chance=chance, chance_low=float(low) * 0.5, chance_high=float(high), p_value=0.21,
         advantage=(rank1.value - chance) / (1 - chance), advantage_upper=(rank1.upper - chance) / (1 - chance),
-        cmc=tuple(float(each) for each in cmc), tar=tar, auc=float(norm.cdf(d_prime / 2**0.5)),
+        cmc=tuple(float(entry) for entry in cmc), tar=tar, auc=float(norm.cdf(d_prime / 2**0.5)),
         eer=float(norm.sf(d_prime / 2)), d_prime=d_prime,
         det=tuple(zip(fmr.tolist(), fnmr.tolist(), strict=True)),
         bits_mean=0.2, bits_worst=1.4,
@@ -92,7 +92,7 @@ def invented(leak: float = 1.0, useful: float = 0.93, n: int = SUBJECTS, **chang
         for setting, hits in HITS.items()
         for name, (tier, weight) in ATTACKERS.items()
     )
-    worst = max(findings, key=lambda each: each.rank1.upper)
+    worst = max(findings, key=lambda entry: entry.rank1.upper)
     passed = worst.rank1.upper <= 0.09
     said = f"{worst.rank1.value:.3f}, at most {worst.rank1.upper:.3f}"
     fields: dict[str, Any] = {
@@ -164,9 +164,9 @@ def invented(leak: float = 1.0, useful: float = 0.93, n: int = SUBJECTS, **chang
     return Assessment(**(fields | changes))
 
 
-def gate(id: str, name: str, state: str, limit: str, found: str, reason: str, blocks: bool = True) -> Gate:
+def gate(id: str, name: str, state: str, limit: str, entry: str, reason: str, blocks: bool = True) -> Gate:
     return Gate.model_validate(
-        {"id": id, "name": name, "state": state, "blocks": blocks, "limit": limit, "found": found, "reason": reason}
+        {"id": id, "name": name, "state": state, "blocks": blocks, "limit": limit, "found": entry, "reason": reason}
     )
 
 
@@ -214,7 +214,7 @@ def picture(seed: int) -> bytes:
 def pairs(number: int = 4) -> list[WorstPair]:
     return [
         WorstPair(
-            picture(each), picture(100 + each), "dlib oracle", SAME_PHOTO, f"person-{each}", f"person-{each}/1.png"
+            picture(entry), picture(100 + entry), "dlib oracle", SAME_PHOTO, f"person-{entry}", f"person-{entry}/1.png"
         )
-        for each in range(number)
+        for entry in range(number)
     ]

@@ -53,9 +53,9 @@ def browse(folder: Path, page: str, *options: str) -> tuple[str, str, str]:
 def measured(folder: Path, page: str) -> dict[str, float]:
     """What a script outside finds about the page in a frame as wide as a phone."""
     dom, _, _ = browse(folder, MEASURE % (PHONE, html.escape(page)))
-    found = re.search(r"<body>(\{.*?\})", dom)
-    assert found is not None, dom[-500:]
-    read: dict[str, float] = json.loads(html.unescape(found[1]))
+    result = re.search(r"<body>(\{.*?\})", dom)
+    assert result is not None, dom[-500:]
+    read: dict[str, float] = json.loads(html.unescape(result[1]))
     return read
 
 
@@ -73,12 +73,12 @@ def pages() -> dict[str, str]:
 def test_pages_fit_a_phone_and_show_their_figures(
     tmp_path: Path, pages: dict[str, str], name: str, figures: int
 ) -> None:
-    found = measured(tmp_path, pages[name])
-    assert found["width"] == PHONE
-    assert found["figures"] == figures
-    assert found["letter"] >= 10
-    assert found["tables"] == found["boxed"]
-    assert found["broken"] == 0
+    result = measured(tmp_path, pages[name])
+    assert result["width"] == PHONE
+    assert result["figures"] == figures
+    assert result["letter"] >= 10
+    assert result["tables"] == result["boxed"]
+    assert result["broken"] == 0
 
 
 @pytest.mark.parametrize("name", ["internal", "evidence"])
@@ -90,7 +90,7 @@ def test_pages_ask_nothing_of_the_network_and_the_console_is_silent(
     assert "canary.invalid" not in net
     assert "</footer>" in dom
     asked = set(re.findall(r'"url":"(https?://[^"]+)"', net))
-    assert not {each for each in asked if "google" not in each}, "the browser's own calls are not the page's"
+    assert not {entry for entry in asked if "google" not in entry}, "the browser's own calls are not the page's"
 
 
 def test_faults_would_be_seen(tmp_path: Path, pages: dict[str, str]) -> None:

@@ -30,15 +30,15 @@ RUNS = {
 
 
 def test_ranks_are_told_only_where_intervals_separate() -> None:
-    found = compare(RUNS)
-    places = {each.name: (each.privacy_place.best, each.privacy_place.last) for each in found.runs}
+    result = compare(RUNS)
+    places = {entry.name: (entry.privacy_place.best, entry.privacy_place.last) for entry in result.runs}
     assert places == {"none": (4, 4), "k = 5": (1, 3), "k = 11": (1, 3), "coarse": (1, 3)}
 
 
 def test_a_frame_holds_a_row_of_every_run_in_order() -> None:
-    found = compare(RUNS)
-    frame = found.to_frame().set_index("name")
-    assert frame.index.tolist() == [run.name for run in found.runs]
+    result = compare(RUNS)
+    frame = result.to_frame().set_index("name")
+    assert frame.index.tolist() == [run.name for run in result.runs]
     assert frame.loc["none", "risk"] == RUNS["none"].worst.rank1.value
     assert frame.loc["none", "risk_upper"] == RUNS["none"].worst.rank1.upper
     assert frame.loc["coarse", ["utility_low", "utility", "utility_high"]].is_monotonic_increasing
@@ -54,25 +54,25 @@ def test_a_finding_prints_as_one_line() -> None:
 
 
 def test_utility_is_ranked_within_a_privacy_class() -> None:
-    found = compare(RUNS)
-    places = {each.name: each.utility_place for each in found.runs}
-    classes = {each.name: each.privacy_class for each in found.runs}
+    result = compare(RUNS)
+    places = {entry.name: entry.utility_place for entry in result.runs}
+    classes = {entry.name: entry.privacy_class for entry in result.runs}
     assert classes == {"k = 11": 0.09, "coarse": 0.09, "k = 5": 0.20, "none": 1.0} or classes["k = 5"] == 0.09
     assert places["none"] is not None
     assert (places["none"].best, places["none"].last) == (1, 1), "alone in its class, however useful others are"
     assert places["coarse"] is not None
-    assert places["coarse"].best == places["coarse"].last == sum(each == 0.09 for each in classes.values())
+    assert places["coarse"].best == places["coarse"].last == sum(label == 0.09 for label in classes.values())
 
 
 @settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from([0.5, 1, 2, 5, 10, 30]), st.floats(0.2, 0.97)), min_size=2, max_size=4))
 def test_ranks_agree_with_counting(drawn: list[tuple[float, float]]) -> None:
-    found = compare({f"run {i}": invented(leak, useful) for i, (leak, useful) in enumerate(drawn)})
-    for run in found.runs:
+    result = compare({f"run {i}": invented(leak, useful) for i, (leak, useful) in enumerate(drawn)})
+    for run in result.runs:
         assert run.privacy_class == privacy_class(run.risk.upper)
-        assert run.privacy_place.best == 1 + sum(other.risk.high < run.risk.low for other in found.runs)
-        assert run.privacy_place.last == len(drawn) - sum(other.risk.low > run.risk.high for other in found.runs)
-    upper = [run.privacy_class for run in found.runs]
+        assert run.privacy_place.best == 1 + sum(other.risk.high < run.risk.low for other in result.runs)
+        assert run.privacy_place.last == len(drawn) - sum(other.risk.low > run.risk.high for other in result.runs)
+    upper = [run.privacy_class for run in result.runs]
     assert upper == sorted(upper)
 
 
@@ -80,9 +80,9 @@ def test_different_originals_are_refused() -> None:
     other = invented(provenance=invented().provenance.model_copy(update={"originals": "0" * 64}))
     with pytest.raises(UsageError, match="different originals"):
         compare({"a": invented(), "b": other})
-    found = compare({"a": invented(), "b": other}, different_data=True)
-    assert found.same_data is False
-    assert "different originals" in comparison_page(found)
+    result = compare({"a": invented(), "b": other}, different_data=True)
+    assert result.same_data is False
+    assert "different originals" in comparison_page(result)
 
 
 def test_measures_must_be_shared() -> None:
@@ -109,17 +109,17 @@ def test_other_attackers_are_noted() -> None:
 def test_files(tmp_path: Path) -> None:
     comparison = compare(RUNS)
     lines = [["k = 5", "k = 11"]]
-    first = {each.name: each.read_bytes() for each in write_comparison(tmp_path / "a", comparison, lines)}
-    again = {each.name: each.read_bytes() for each in write_comparison(tmp_path / "b", comparison, lines)}
+    first = {entry.name: entry.read_bytes() for entry in write_comparison(tmp_path / "a", comparison, lines)}
+    again = {entry.name: entry.read_bytes() for entry in write_comparison(tmp_path / "b", comparison, lines)}
     assert first == again
     assert set(first) == {"comparison.html", "comparison.csv", "comparison.json", "tradeoff.svg"}
     rows = list(csv.DictReader(io.StringIO(first["comparison.csv"].decode())))
-    assert [row["name"] for row in rows] == [each.name for each in comparison.runs]
+    assert [row["name"] for row in rows] == [entry.name for entry in comparison.runs]
     assert float(rows[-1]["rank1_upper"]) == comparison.runs[-1].risk.upper
     assert Comparison.model_validate_json(first["comparison.json"]) == comparison
     svg = ElementTree.fromstring(first["tradeoff.svg"])
     assert svg.tag.endswith("svg")
-    words = " ".join(each for each in svg.itertext())
+    words = " ".join(entry for entry in svg.itertext())
     assert all(name in words for name in RUNS)
     assert "prefers-color-scheme:dark" in words
     assert b"<dc:date" not in first["tradeoff.svg"]
@@ -127,7 +127,7 @@ def test_files(tmp_path: Path) -> None:
 
 def test_without_a_shared_measure_there_is_no_figure(tmp_path: Path) -> None:
     files = write_comparison(tmp_path, compare({"a": invented(), "b": invented(utility=())}))
-    assert "tradeoff.svg" not in {each.name for each in files}
+    assert "tradeoff.svg" not in {file.name for file in files}
     assert to_csv(compare({"a": invented(), "b": invented(utility=())})).splitlines()[1].endswith(",,,,")
 
 
@@ -149,7 +149,7 @@ def test_names_stay_clear_of_each_other(points: list[tuple[float, float]]) -> No
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        main([str(each) for each in arguments])
+        main([str(argument) for argument in arguments])
     told = capsys.readouterr()
     return int(stop.value.code or 0), told.out, told.err
 
@@ -160,8 +160,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "compare", tmp_path / "blur", tmp_path / "ours", "--out", tmp_path / "out", "--json")
     assert code == 0
     told = json.loads(out)
-    assert [each["name"] for each in told["runs"]] == ["ours", "blur"]
-    assert all(Path(each).is_file() for each in told["files"])
+    assert [entry["name"] for entry in told["runs"]] == ["ours", "blur"]
+    assert all(Path(file).is_file() for file in told["files"])
     code, out, _ = run(capsys, "compare", tmp_path / "blur", tmp_path / "ours", "--out", tmp_path / "out")
     assert code == 0
     assert "comparison.html" in "".join(out.split())

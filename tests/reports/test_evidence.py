@@ -28,14 +28,14 @@ def planted(value: Any, name: str, keep: frozenset[str] | set[str]) -> Any:
             update={field: planted(getattr(value, field), field, keep) for field in type(value).model_fields}
         )
     if isinstance(value, tuple):
-        return tuple(planted(each, name, keep) for each in value)
+        return tuple(planted(entry, name, keep) for entry in value)
     if isinstance(value, dict):
-        return {f"{CANARY} {key}": planted(each, name, keep) for key, each in value.items()}
+        return {f"{CANARY} {key}": planted(entry, name, keep) for key, entry in value.items()}
     return CANARY if isinstance(value, str) and name not in keep else value
 
 
 def canaries(page: str) -> list[str]:
-    return [each for each in ("anary", "Kanarie", "IMG", "4711", "0815", "/mnt", ".jpg", "<b>") if each in page]
+    return [word for word in ("anary", "Kanarie", "IMG", "4711", "0815", "/mnt", ".jpg", "<b>") if word in page]
 
 
 @pytest.mark.parametrize("also", [None, *sorted(KEPT)])
@@ -83,7 +83,7 @@ def test_no_picture_and_no_subject_is_on_the_evidence_page_but_on_the_internal_o
 
 def test_texts_approved_for_the_public_are_shown() -> None:
     page = evidence_page(invented(), Published("Portraits of 2026", "k-same with k = 11", frozenset({"white"})))
-    assert all(each in page for each in ("Portraits of 2026", "k-same with k = 11", "white"))
+    assert all(word in page for word in ("Portraits of 2026", "k-same with k = 11", "white"))
     assert "black" not in page
 
 
@@ -105,9 +105,9 @@ def test_pictures_of_pairs_must_be_png() -> None:
 )
 def test_small_groups_and_what_would_tell_of_them_are_left_out(sizes: tuple[int, ...], shown: tuple[int, ...]) -> None:
     rows = tuple(group("syndrome", f"label {index}", size, 1) for index, size in enumerate(sizes))
-    found = shown_groups(rows, frozenset({f"label {index}" for index in range(9)}))["Syndrome"]
-    assert tuple(each.finding.subjects for each in found if each.finding) == shown
-    names = [each.name for each in found]
+    result = shown_groups(rows, frozenset({f"label {index}" for index in range(9)}))["Syndrome"]
+    assert tuple(entry.finding.subjects for entry in result if entry.finding) == shown
+    names = [entry.name for entry in result]
     assert [name for name in names if name.startswith("label")] == [f"label {sizes.index(size)}" for size in shown]
     assert ("groups too small to be shown" in names) == (shown != sizes)
 
@@ -122,7 +122,7 @@ def test_of_fewer_than_eleven_people_no_rate_is_given() -> None:
 def rates(page: str) -> list[str]:
     """Cells of numbers in the tables, and figures; limits and checks' bounds are no rates."""
     cells = re.findall(r'<td class="n">([^<]*)</td>', page)
-    return [each for each in cells if re.search(r"\d", each) and not each.startswith(("≤", "≥"))] + re.findall(
+    return [cell for cell in cells if re.search(r"\d", cell) and not cell.startswith(("≤", "≥"))] + re.findall(
         "<svg", page
     )
 
@@ -200,7 +200,7 @@ def test_pages_are_self_contained_and_described() -> None:
         ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
         assert len(ids) == len(set(ids))
         linked = [attributes["href"] for tag, attributes in tags if tag == "a"]
-        assert {each[1:] for each in linked if each} <= set(ids)
+        assert {entry[1:] for entry in linked if entry} <= set(ids)
         assert '<html lang="en">' in page
         assert "default-src 'none'" in page
         assert page.count("<h1") == 1
@@ -227,9 +227,9 @@ def test_an_empty_assessment_has_pages_too() -> None:
 def test_the_internal_report_holds_the_numbers() -> None:
     a = invented()
     said = text_of(internal_page(a))
-    for each in a.findings:
-        assert each.attacker in said
-        assert f"{100 * each.rank1.upper:.1f}" in said
+    for finding in a.findings:
+        assert finding.attacker in said
+        assert f"{100 * finding.rank1.upper:.1f}" in said
     for gate in a.gates:
         assert gate.reason in said
 

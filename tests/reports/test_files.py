@@ -28,7 +28,7 @@ def test_an_assessment_survives_the_file(tmp_path: Path) -> None:
     before = invented()
     write_assessment(tmp_path / "out" / "assessment.json", before)
     assert Assessment.load(tmp_path / "out") == before == Assessment.load(tmp_path / "out" / "assessment.json")
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["assessment.json"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["assessment.json"]
 
 
 def test_keys_are_sorted_whatever_order_they_came_in() -> None:
@@ -80,7 +80,7 @@ def test_the_schema_knows_every_field() -> None:
 def scores(seed: int, people: int = 12, attacker: str = "dlib", setting: str = "other photo") -> Scores:
     """Distances of two photos a person, with ties, missing candidates and failed probes."""
     rng = np.random.default_rng(seed)
-    names = np.array([f"person {each}" for each in range(people)])
+    names = np.array([f"person {number}" for number in range(people)])
     owners = np.repeat(names, 2)
     distances = np.round(rng.random((2 * people, people)), 1)
     distances[rng.random(distances.shape) < 0.05] = np.nan
@@ -94,10 +94,10 @@ def write_trials(path: Path, trials: Iterable[Trials], photos: list[str], salt: 
             write(attack)
 
 
-def masked(found: Scores) -> Scores:
+def masked(entry: Scores) -> Scores:
     """The same among people of one half only, as where released columns narrow the gallery."""
-    half = np.arange(len(found.gallery)) % 2
-    return replace(found, mask=half[found.truth][:, None] == half)
+    half = np.arange(len(entry.gallery)) % 2
+    return replace(entry, mask=half[entry.truth][:, None] == half)
 
 
 @settings(max_examples=25)
@@ -105,11 +105,11 @@ def masked(found: Scores) -> Scores:
 def test_rank1_and_cmc_can_be_computed_again(
     tmp_path_factory: pytest.TempPathFactory, seed: int, narrowed: bool
 ) -> None:
-    found = masked(scores(seed)) if narrowed else scores(seed)
+    result = masked(scores(seed)) if narrowed else scores(seed)
     path = tmp_path_factory.mktemp("trials") / "trials.parquet"
-    write_trials(path, [trials_of(found)], [f"{each}.png" for each in range(24)], SALT)
+    write_trials(path, [trials_of(result)], [f"{number}.png" for number in range(24)], SALT)
     rows = pq.read_table(path).to_pydict()
-    wanted = finding(found, np.random.default_rng(0), rounds=10)
+    wanted = finding(result, np.random.default_rng(0), rounds=10)
     assert set(rows["candidates"]) == {6 if narrowed else 12}
     for place in (1, 3, 12):
         misses: dict[str, float] = {}
@@ -122,20 +122,20 @@ def test_rank1_and_cmc_can_be_computed_again(
 
 
 def test_match_rates_can_be_computed_again(tmp_path: Path) -> None:
-    found = scores(5)
-    write_trials(tmp_path / "t.parquet", [trials_of(found)], [f"{each}.png" for each in range(24)], SALT)
+    result = scores(5)
+    write_trials(tmp_path / "t.parquet", [trials_of(result)], [f"{number}.png" for number in range(24)], SALT)
     rows = pq.read_table(tmp_path / "t.parquet").to_pydict()
-    own = found.distances[np.arange(24), found.truth]
-    others = np.array(found.distances)
-    others[np.arange(24), found.truth] = np.nan
-    accepted = [each is not None and each <= 0.3 for each in rows["mated"]]
+    own = result.distances[np.arange(24), result.truth]
+    others = np.array(result.distances)
+    others[np.arange(24), result.truth] = np.nan
+    accepted = [entry is not None and entry <= 0.3 for entry in rows["mated"]]
     assert accepted == np.nan_to_num(own <= 0.3).tolist()
     for nearest, row in zip(rows["nearest_other"], others, strict=True):
         assert nearest == (None if np.isnan(row).all() else np.nanmin(row))
 
 
 def test_bytes_are_the_same_and_each_attack_has_its_row_group(tmp_path: Path) -> None:
-    photos = [f"{each}.png" for each in range(24)]
+    photos = [f"{number}.png" for number in range(24)]
     for name in ("a", "b"):
         attacks = (
             trials_of(scores(seed, setting=setting)) for seed, setting in enumerate(("other photo", "same photo"))
@@ -149,13 +149,15 @@ def test_bytes_are_the_same_and_each_attack_has_its_row_group(tmp_path: Path) ->
 
 
 def test_names_of_photos_and_subjects_are_not_in_the_file(tmp_path: Path) -> None:
-    write_trials(tmp_path / "t", [trials_of(scores(1))], [f"canary-{each}.png" for each in range(24)], SALT)
+    write_trials(tmp_path / "t", [trials_of(scores(1))], [f"canary-{number}.png" for number in range(24)], SALT)
     table = pq.read_table(tmp_path / "t")
     assert table["subject"][0].as_py() == salted("subject", "person 0", SALT) != salted("photo", "person 0", SALT)
     everything = (tmp_path / "t").read_bytes() + str(table.to_pydict()).encode()
     assert b"canary" not in everything
     assert b"person" not in everything
-    write_trials(tmp_path / "other", [trials_of(scores(1))], [f"canary-{each}.png" for each in range(24)], SALT[::-1])
+    write_trials(
+        tmp_path / "other", [trials_of(scores(1))], [f"canary-{number}.png" for number in range(24)], SALT[::-1]
+    )
     assert set(pq.read_table(tmp_path / "other")["photo"].to_pylist()).isdisjoint(table["photo"].to_pylist())
 
 

@@ -22,9 +22,13 @@ from ganonym_cli.sweep import baselines_of, methods_of
 def test_every_value_and_every_baseline_is_a_method() -> None:
     methods = methods_of(["k-same", "metric", "codebook"], [2, 11], [0.5], seed=3)
     assert list(methods) == ["k-same-k2", "k-same-k11", "metric-e0.5", "codebook"]
-    found = {name: (each.mechanism, each.k, each.seed) for name, each in methods.items() if isinstance(each, Settings)}
-    assert found["k-same-k2"] == ("k-same", 2, 3)
-    assert found["codebook"][0] == "codebook"
+    results = {
+        name: (method.mechanism, method.k, method.seed)
+        for name, method in methods.items()
+        if isinstance(method, Settings)
+    }
+    assert results["k-same-k2"] == ("k-same", 2, 3)
+    assert results["codebook"][0] == "codebook"
     assert list(baselines_of("blur,eyebar,blur", 1)) == ["blur", "eyebar"]
     assert baselines_of("", 1) == {}
 
@@ -84,6 +88,6 @@ def test_the_command_releases_assesses_and_compares(tmp_path: Path, capsys: pyte
     assert all(Path(file).is_file() for file in told["files"])
     assert len(told["files"]) == len(list(out.glob("*.*")))
     for name in ("blur", "k-same-k2"):
-        found = Assessment.load(out / "runs" / name)
-        assert (found.title, found.policy, found.provenance.seed) == (name, "internal", 3)
+        result = Assessment.load(out / "runs" / name)
+        assert (result.title, result.policy, result.provenance.seed) == (name, "internal", 3)
         assert list((out / "runs" / name / "release" / "images").rglob("*.png")), "something was released"

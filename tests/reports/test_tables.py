@@ -16,9 +16,9 @@ LONG = "Intellectual developmental disorder with dysmorphic facies"
 
 def test_nothing_is_cut_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    found = invented(utility=[use("syndrome", LONG, 0.97, 0.93, 0.05)])
+    result = invented(utility=[use("syndrome", LONG, 0.97, 0.93, 0.05)])
     runs = {"k-same, k = 11": invented(), f"runs/{LONG}/report": invented(1.5, 0.95)}
-    Output().result({}, *tables_of(found), table_of(compare(runs)))
+    Output().result({}, *tables_of(result), table_of(compare(runs)))
     out = capsys.readouterr().out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 80

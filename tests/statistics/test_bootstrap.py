@@ -18,9 +18,9 @@ def names(subjects: int, photos: int = 1) -> list[str]:
 @pytest.mark.parametrize("n", [1, 2, 32])
 def test_no_variation_gives_clopper_and_pearson(hits: float, n: int) -> None:
     values = np.full(3 * n, hits)
-    found = subject_bootstrap(lambda photos: values[photos].mean(), names(n, 3), np.random.default_rng(1), rounds=50)
+    result = subject_bootstrap(lambda photos: values[photos].mean(), names(n, 3), np.random.default_rng(1), rounds=50)
     exact = proportion(hits * n, n)
-    assert (found.value, found.low, found.high) == pytest.approx((hits, exact.low, exact.high))
+    assert (result.value, result.low, result.high) == pytest.approx((hits, exact.low, exact.high))
 
 
 def test_all_photos_of_a_subject_are_one_unit() -> None:
@@ -39,8 +39,8 @@ def test_coverage_with_dependent_photos() -> None:
     covered = 0
     for _ in range(150):
         values = np.repeat(rng.normal(size=40), 4) + 0.5 * rng.normal(size=160)
-        found = subject_bootstrap(lambda i, v=values: v[i].mean(), subjects, rng, rounds=200, bounds=None)
-        covered += found.low <= 0.0 <= found.high
+        result = subject_bootstrap(lambda i, v=values: v[i].mean(), subjects, rng, rounds=200, bounds=None)
+        covered += result.low <= 0.0 <= result.high
     assert 0.88 <= covered / 150 <= 0.99  # photo by photo it is about 0.67
 
 
@@ -48,8 +48,8 @@ def test_paired_differences_cancel_what_subjects_have_in_common() -> None:
     rng = np.random.default_rng(5)
     common = rng.normal(size=60) * 10
     one, other = common + 0.1 + 0.01 * rng.normal(size=60), common
-    found = paired_bootstrap(lambda i: one[i].mean(), lambda i: other[i].mean(), names(60), rng, bounds=None)
-    assert 0.09 < found.low < found.value < found.high < 0.11
+    result = paired_bootstrap(lambda i: one[i].mean(), lambda i: other[i].mean(), names(60), rng, bounds=None)
+    assert 0.09 < result.low < result.value < result.high < 0.11
 
     def level(photos: np.ndarray) -> float:
         return 0.4
@@ -73,8 +73,8 @@ def test_resamples_without_a_value_are_left_out_and_too_many_are_an_error() -> N
     def two_kinds(photos: np.ndarray) -> float:
         return float(photos.mean()) if len(set(photos.tolist())) > 1 else float("nan")
 
-    found = subject_bootstrap(two_kinds, names(3), np.random.default_rng(8), 200, bounds=None)
-    assert found.low < 1.0 < found.high
+    result = subject_bootstrap(two_kinds, names(3), np.random.default_rng(8), 200, bounds=None)
+    assert result.low < 1.0 < result.high
     with pytest.raises(ValueError, match="resamples"):
         subject_bootstrap(
             lambda i: 1.0 if len(set(i.tolist())) == 6 else float("nan"), names(6), np.random.default_rng(9), 100

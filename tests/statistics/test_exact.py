@@ -13,10 +13,10 @@ from ganonym.statistics.intervals import exceeds, holm, proportion, rate
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_interval_is_clopper_pearson(case: tuple[int, int]) -> None:
     hits, n = case
-    found = proportion(hits, n)
-    assert found.value == hits / n
-    assert found.low == pytest.approx(beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0, abs=1e-6)
-    assert found.high == pytest.approx(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0, abs=1e-6)
+    result = proportion(hits, n)
+    assert result.value == hits / n
+    assert result.low == pytest.approx(beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0, abs=1e-6)
+    assert result.high == pytest.approx(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_interval_covers_the_truth_at_least_as_often_as_it_says() -> None:
 
 
 def test_fractional_hits_widen_the_interval() -> None:
-    found = proportion(2.5, 30)
-    assert (found.low, found.high) == (proportion(2, 30).low, proportion(3, 30).high)
-    assert found.value == pytest.approx(2.5 / 30)
+    result = proportion(2.5, 30)
+    assert (result.low, result.high) == (proportion(2, 30).low, proportion(3, 30).high)
+    assert result.value == pytest.approx(2.5 / 30)
     tenths = sum([0.1] * 10)  # 0.9999999999999999
     assert proportion(tenths, 30).low == proportion(1, 30).low
 
@@ -66,9 +66,9 @@ def test_the_test_and_the_bound_agree() -> None:
 
 
 def test_rate_has_the_one_sided_bound() -> None:
-    found = rate(0, 32)
-    assert found.upper == pytest.approx(1 - 0.05 ** (1 / 32))
-    assert found.high == pytest.approx(1 - 0.025 ** (1 / 32))
+    result = rate(0, 32)
+    assert result.upper == pytest.approx(1 - 0.05 ** (1 / 32))
+    assert result.high == pytest.approx(1 - 0.025 ** (1 / 32))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -80,5 +80,5 @@ def test_holm_rejects_step_by_step(p_values: list[float]) -> None:
             if p_values[index] * (len(p_values) - place) > alpha:
                 break
             rejected.add(index)
-        assert {index for index, each in enumerate(holm(p_values)) if each <= alpha} == rejected
+        assert {index for index, entry in enumerate(holm(p_values)) if entry <= alpha} == rejected
     assert holm([]) == []

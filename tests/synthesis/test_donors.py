@@ -29,12 +29,12 @@ SAMPLES = 30
 
 def described(photos: Iterable[RGB]) -> Floats:
     detector, landmarks = judge_backends()
-    found = []
+    results = []
     for rgb in photos:
         faces = find_faces(rgb, detector, landmarks)
         if faces:
-            found.append(describe(rgb, faces[0].points))
-    return np.stack(found)
+            results.append(describe(rgb, faces[0].points))
+    return np.stack(results)
 
 
 @pytest.fixture(scope="module")

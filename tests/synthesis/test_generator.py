@@ -33,7 +33,7 @@ def test_an_untrained_generator_adds_nothing() -> None:
 
 
 def test_it_is_small() -> None:
-    assert sum(each.numel() for each in Generator().parameters()) <= 8_000_000
+    assert sum(weight.numel() for weight in Generator().parameters()) <= 8_000_000
 
 
 def test_a_face_does_not_depend_on_the_rest_of_its_batch(trained: Generator) -> None:

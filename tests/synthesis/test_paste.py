@@ -57,22 +57,22 @@ def noise(seed: int) -> Pixels:
 def test_fill_keeps_to_the_range_of_what_is_known_and_knows_nothing_else(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = rng.integers(3, 40, 2)
-    known = rng.random(shape) < 0.6
-    known[0, 0] = True
+    mask = rng.random(shape) < 0.6
+    mask[0, 0] = True
     image = rng.uniform(20, 200, (*shape, 3)).astype(np.float32)
-    filled = fill(image, known)
-    np.testing.assert_array_equal(filled[known], image[known])
-    assert filled.min() >= image[known].min() - 1e-3
-    assert filled.max() <= image[known].max() + 1e-3
-    other = np.where(known[..., None], image, np.float32(np.nan))
-    np.testing.assert_array_equal(fill(other, known), filled)
+    filled = fill(image, mask)
+    np.testing.assert_array_equal(filled[mask], image[mask])
+    assert filled.min() >= image[mask].min() - 1e-3
+    assert filled.max() <= image[mask].max() + 1e-3
+    other = np.where(mask[..., None], image, np.float32(np.nan))
+    np.testing.assert_array_equal(fill(other, mask), filled)
 
 
 def test_fill_continues_a_ramp_as_laplace_does() -> None:
     ramp = np.repeat(np.linspace(0, 200, 81, dtype=np.float32)[None, :, None], 81, axis=0).repeat(3, axis=2)
-    known = np.ones((81, 81), np.bool_)
-    known[20:61, 20:61] = False
-    assert np.abs(fill(ramp, known) - ramp).max() < 8
+    mask = np.ones((81, 81), np.bool_)
+    mask[20:61, 20:61] = False
+    assert np.abs(fill(ramp, mask) - ramp).max() < 8
 
 
 def test_fill_without_anything_known_is_grey() -> None:
@@ -107,7 +107,7 @@ def test_photos_that_differ_inside_the_region_only_give_the_same_bytes(backgroun
     inside = mask_of(patch().region)
     other = np.where(inside[..., None], noise(1), photo())
     assert not np.array_equal(other, photo())
-    first, second = (compose_photo(each, [patch()], [], background) for each in (photo(), other))  # type: ignore[arg-type]
+    first, second = (compose_photo(value, [patch()], [], background) for value in (photo(), other))  # type: ignore[arg-type]
     assert np.array_equal(first, second)
 
 
@@ -174,7 +174,7 @@ def test_light_follows_the_exposure_of_the_photo() -> None:
     face = PrivateFace(to_canvas(MODEL.shape.mean), 2, None, None, seed=4)
     dark = (photo() * 0.5).astype(np.uint8)
     points = source_points()
-    (bright, dim) = (make_patch(each, points, face, patch().layers, MODEL) for each in (photo(), dark))
-    first, second = (compose_photo(photo(), [each], []).astype(float) for each in (bright, dim))
+    (bright, dim) = (make_patch(value, points, face, patch().layers, MODEL) for value in (photo(), dark))
+    first, second = (compose_photo(photo(), [value], []).astype(float) for value in (bright, dim))
     region = mask_of(face_region(points, MODEL, (480, 480), 0.0))
     assert first[region].mean() > 1.4 * second[region].mean()

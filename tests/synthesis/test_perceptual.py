@@ -47,8 +47,8 @@ def test_perceptual_is_lpips_read_from_safetensors(
     torch.testing.assert_close(loss(output, target), expected, atol=1e-6, rtol=1e-6)
     assert loss(target, target).item() == pytest.approx(0, abs=1e-6)
     loss.train(True)
-    assert not any(each.training for each in loss.modules())
-    assert not any(each.requires_grad for each in loss.parameters())
+    assert not any(module.training for module in loss.modules())
+    assert not any(weight.requires_grad for weight in loss.parameters())
     output.requires_grad_()
     loss(output, target).backward()
     assert output.grad is not None

@@ -34,9 +34,9 @@ def test_kernel_distance_equals_the_definition_with_scikit_learns_kernel() -> No
         + np.mean([y[i, j] for i in range(23) for j in range(23) if i != j])
         - 2 * z.mean()
     )
-    found = kernel_distance(real, fake, np.random.default_rng(0))
-    assert found.value == pytest.approx(expected)
-    assert found.low < found.value < found.high
+    result = kernel_distance(real, fake, np.random.default_rng(0))
+    assert result.value == pytest.approx(expected)
+    assert result.low < result.value < result.high
 
 
 def test_kernel_distance_meets_its_closed_form() -> None:
@@ -52,10 +52,10 @@ def test_kernel_distance_meets_its_closed_form() -> None:
         kernel_distance(normal(200, 1, 2 * k), normal(200, 1, 2 * k + 1, shift), np.random.default_rng(k), 50)
         for k in range(60)
     ]
-    values = np.array([each.value for each in estimates])
+    values = np.array([estimate.value for estimate in estimates])
     error = values.std(ddof=1) / np.sqrt(len(values))
     assert abs(values.mean() - truth) < 3.5 * error
-    covered = np.mean([each.low <= truth <= each.high for each in estimates])
+    covered = np.mean([estimate.low <= truth <= estimate.high for estimate in estimates])
     assert covered >= 0.85  # nominally 0.95, from 60 rounds of a skewed statistic
 
 
@@ -107,9 +107,9 @@ def test_diversity_is_the_mean_distance() -> None:
 def test_nearest_finds_the_planted_copy() -> None:
     people = normal(30, 8, 1)
     outputs = np.concatenate([normal(10, 8, 2), people[7:8]])
-    found = nearest(outputs, people)
-    assert found[-1] == 0.0
-    assert (found[:-1] > 0.5).all()
+    result = nearest(outputs, people)
+    assert result[-1] == 0.0
+    assert (result[:-1] > 0.5).all()
     assert nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [6.0, 8.0]])).tolist() == [5.0]
 
 
@@ -139,18 +139,18 @@ def test_bands_tell_octaves_apart() -> None:
     columns = np.arange(96)
     for octave in range(4):
         wave = np.where((columns // 2**octave) % 2 == 0, 90, 110).astype(np.uint8)
-        found = bands(np.tile(wave[None, :, None], (96, 1, 3)), face())
-        assert found[octave] == pytest.approx(10.0)
-        assert np.delete(found, octave) == pytest.approx(0.0, abs=1e-9)
+        result = bands(np.tile(wave[None, :, None], (96, 1, 3)), face())
+        assert result[octave] == pytest.approx(10.0)
+        assert np.delete(result, octave) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_finest_band_of_grain_is_its_expected_deviation() -> None:
     # Half of 2 × 2 means: the difference has variance ¾ s², and E|z| = √(2/π) · sd.
     sd = 12.0
     grey = np.random.default_rng(1).normal(128, sd, (400, 400, 1)).round().clip(0, 255).astype(np.uint8)
-    found = bands(grey.repeat(3, axis=2), face(384))
-    assert found[0] == pytest.approx(sd * np.sqrt(0.75) * 2 * norm.pdf(0), rel=0.02)
-    assert found[1] == pytest.approx(found[0] / 2, rel=0.03)
+    result = bands(grey.repeat(3, axis=2), face(384))
+    assert result[0] == pytest.approx(sd * np.sqrt(0.75) * 2 * norm.pdf(0), rel=0.02)
+    assert result[1] == pytest.approx(result[0] / 2, rel=0.03)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

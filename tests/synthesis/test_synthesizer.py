@@ -52,9 +52,9 @@ def test_equal_faces_give_equal_bytes_whatever_came_before(synthesizer: Synthesi
 
 def test_rendering_sees_nothing_but_the_privatized_face() -> None:
     assert list(inspect.signature(Synthesizer.render).parameters) == ["self", "face", "attempt"]
-    assert {each.name for each in fields(Synthesizer)} == {"model", "generator", "arithmetic"}
+    assert {field.name for field in fields(Synthesizer)} == {"model", "generator", "arithmetic"}
     # Whoever adds a field here widens the bottleneck, and must count its bits in privacy/guarantee.py.
-    assert {each.name: str(each.type) for each in fields(PrivateFace)} == {
+    assert {field.name: str(field.type) for field in fields(PrivateFace)} == {
         "points": "Points",
         "tone": "int | None",
         "sex": "Sex | None",
@@ -99,11 +99,11 @@ def test_another_attempt_is_another_surrogate_of_the_same_shape(synthesizer: Syn
 
 
 def test_the_backdrop_is_one_grey_for_everybody(synthesizer: Synthesizer, face: PrivateFace) -> None:
-    for each in (face, replace(face, tone=5, seed=2)):
-        outside = surrogate_condition(each, synthesizer.model)[3].numpy() == 0
+    for value in (face, replace(face, tone=5, seed=2)):
+        outside = surrogate_condition(value, synthesizer.model)[3].numpy() == 0
         assert outside.sum() > 20_000
-        assert (synthesizer.render(each)[outside] == 203).all()  # (0.594 + 1) · 127.5
-        assert (plain_surrogate(each, synthesizer.model)[outside] == 203).all()
+        assert (synthesizer.render(value)[outside] == 203).all()  # (0.594 + 1) · 127.5
+        assert (plain_surrogate(value, synthesizer.model)[outside] == 203).all()
 
 
 def test_both_arithmetics_agree_to_a_few_grey_levels(synthesizer: Synthesizer, face: PrivateFace) -> None:
@@ -139,16 +139,16 @@ def test_nothing_in_a_surrogate_is_green(synthesizer: Synthesizer, face: Private
     """Smiling dark faces are where teeth and lips turned teal."""
     shape = synthesizer.model.shape
     smiling = to_canvas(join(np.zeros(len(shape.identity_sd)), 2 * shape.expression_sd * np.eye(6)[0], shape))
-    for each in of_tone(replace(face, points=smiling), 5):
-        red, green, _ = (surrogate_condition(each, synthesizer.model)[:3] + 1) / 2
-        assert (red - 0.95 * green)[surrogate_condition(each, synthesizer.model)[3] > 0].min() > -1e-4
+    for entry in of_tone(replace(face, points=smiling), 5):
+        red, green, _ = (surrogate_condition(entry, synthesizer.model)[:3] + 1) / 2
+        assert (red - 0.95 * green)[surrogate_condition(entry, synthesizer.model)[3] > 0].min() > -1e-4
 
 
 def test_lighter_tones_are_drawn_lighter(synthesizer: Synthesizer, face: PrivateFace) -> None:
     """In one light, as photographs were brought to daylight; the median of cheeks and nose over eight draws."""
     lightness = []
     for tone in range(TONES):
-        colours = [skin_colour(synthesizer.render(each), each.points) for each in of_tone(face, tone)]
+        colours = [skin_colour(synthesizer.render(entry), entry.points) for entry in of_tone(face, tone)]
         lightness.append(lab_of_linear(linear_of(np.array(colours)))[:, 0].mean())
     assert all(lighter > darker + 2 for lighter, darker in pairwise(lightness)), lightness
     assert 65 < lightness[0] < 85
@@ -167,8 +167,8 @@ def unevenness(picture: Floats) -> float:
 
 def test_detail_has_no_grid(synthesizer: Synthesizer, face: PrivateFace) -> None:
     rng = np.random.default_rng(0)
-    for each in of_tone(face, 2)[:4]:
-        added = synthesizer.render(each).astype(float) - plain_surrogate(each, synthesizer.model)
+    for entry in of_tone(face, 2)[:4]:
+        added = synthesizer.render(entry).astype(float) - plain_surrogate(entry, synthesizer.model)
         inside = added[60:180, 84:172].mean(axis=-1)
         blocks = np.kron(rng.standard_normal((30, 22)), np.ones((4, 4))) * inside.std()
         assert unevenness(inside) < 1.25

@@ -17,7 +17,7 @@ def critic() -> Discriminator:
 
 def test_two_scales_of_features_with_scores_last(critic: Discriminator) -> None:
     fine, coarse = critic(torch.rand(2, 3, 128, 128), torch.rand(2, 7, 128, 128))
-    assert [each.shape[1] for each in fine] == [each.shape[1] for each in coarse] == [8, 16, 32, 32, 1]
+    assert [entry.shape[1] for entry in fine] == [entry.shape[1] for entry in coarse] == [8, 16, 32, 32, 1]
     assert fine[-1].shape == (2, 1, 16, 16)
     assert coarse[-1].shape == (2, 1, 8, 8)
 
@@ -33,11 +33,11 @@ def test_it_looks_at_the_parts_and_at_the_image(critic: Discriminator) -> None:
 
 
 def test_every_convolution_has_spectral_norm_one(critic: Discriminator) -> None:
-    convolutions = [each for each in critic.modules() if isinstance(each, nn.Conv2d)]
+    convolutions = [module for module in critic.modules() if isinstance(module, nn.Conv2d)]
     assert len(convolutions) == 10
     with torch.no_grad():
         for _ in range(200):  # each look is one step of the power iteration
-            weights = [each.weight for each in convolutions]
+            weights = [convolution.weight for convolution in convolutions]
     for weight in weights:
         assert torch.linalg.matrix_norm(weight.flatten(1), ord=2).item() == pytest.approx(1, abs=0.02)
 
@@ -78,7 +78,7 @@ def test_a_marker_moves_alike_in_pictures_and_parts() -> None:
     for tensor in (first, second, parts):
         tensor[:, :, 30:32, 20:22] = 0.9
     for row in zip(*augment(first, second, parts, 1.0, (3, 4)), strict=True):
-        dots = [(each.mean(dim=0) > each.mean(dim=0).median() + 0.3).nonzero().float() for each in row]
+        dots = [(entry.mean(dim=0) > entry.mean(dim=0).median() + 0.3).nonzero().float() for entry in row]
         assert {len(dot) for dot in dots} <= {0, 1, 2, 4}
         if len(dots[2]) == 4:
             kept += 1
@@ -114,7 +114,7 @@ def test_both_pictures_are_recoloured_alike() -> None:
 
 @pytest.mark.parametrize("probability", [0.3, 1.0])
 def test_gradients_reach_the_generator_and_nothing_else(probability: float) -> None:
-    first, second, parts = (each.clone().requires_grad_(True) for each in ramps(12))
+    first, second, parts = (ramp.clone().requires_grad_(True) for ramp in ramps(12))
     shown, other, maps = augment(first, second, parts, probability, (7,))
     assert not other.requires_grad
     assert not maps.requires_grad

@@ -95,15 +95,15 @@ def test_two_processes_take_the_steps_of_one_with_the_joined_batch(two_people: P
     for network in ("Generator", "Discriminator"):
         first, second = (load_file(tmp_path / "2" / f"{network}-{rank}.safetensors") for rank in (0, 1))
         assert all(torch.equal(first[name], second[name]) for name in first)
-    joined, parallel = (load_file(tmp_path / each / "run" / "step-1.safetensors") for each in ("1", "2"))
+    joined, parallel = (load_file(tmp_path / word / "run" / "step-1.safetensors") for word in ("1", "2"))
     moments = [name for name in joined if name.endswith("exp_avg")]
     assert len(moments) > 60
     for name in moments:
-        expected, found = joined[name] * 2, parallel[name] * 2
+        expected, result = joined[name] * 2, parallel[name] * 2
         # Sums in another order: some biases of the critic are what is left of terms of size 1 that cancel, and Adam's
         # first step turns the sign of such a rest into a whole step, which the generator's gradients then see.
         bound = 1e-4 if name.startswith("discriminator") else 5e-3
-        assert (found - expected).norm() <= bound * max(float(expected.norm()), 1.0), name
+        assert (result - expected).norm() <= bound * max(float(expected.norm()), 1.0), name
     assert sum(float(joined[name].abs().max()) > 1e-6 for name in moments) > 20
 
 

@@ -40,7 +40,7 @@ from ganonym_train.pairs import load_targets
 
 
 def scores(*patches: list[float]) -> list[list[Tensor]]:
-    return [[torch.full((1, 2, 2, 2), 7.0), torch.tensor(each).reshape(1, 1, 1, -1)] for each in patches]
+    return [[torch.full((1, 2, 2, 2), 7.0), torch.tensor(patch).reshape(1, 1, 1, -1)] for patch in patches]
 
 
 def test_hinge_losses_by_hand() -> None:
@@ -220,9 +220,9 @@ def test_terms_of_whole_faces_move_the_generator_and_no_gallery_is_written(two_p
     )
     for name, recipe in (("plain", plain), ("whole", whole)):
         train_generator(two_people, tmp_path / name, tmp_path / f"{name}.safetensors", recipe, lambda _: None)
-    without, found = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("plain", "whole"))
-    assert any(not torch.equal(without[key], found[key]) for key in without if key.startswith("generator_optimizer"))
-    assert found.keys() == without.keys()
+    without, result = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("plain", "whole"))
+    assert any(not torch.equal(without[key], result[key]) for key in without if key.startswith("generator_optimizer"))
+    assert result.keys() == without.keys()
     gallery = torch.cat(seen[:-1])
     assert len(gallery) == 2 * len(load_targets(two_people, load_appearance()))
     with (tmp_path / "whole" / "log.csv").open() as file:
@@ -240,9 +240,9 @@ def pictures() -> torch.Tensor:
 def test_a_landmark_file_becomes_a_differentiable_function(tmp_path: Path, pictures: torch.Tensor) -> None:
     network = LandmarkNet().eval()
     save_file(network.state_dict(), tmp_path / "landmarks.safetensors", metadata={"kind": "landmarks"})
-    found = landmarker_of(tmp_path / "landmarks.safetensors")(pictures)
-    torch.testing.assert_close(found, points_on_canvas(network, pictures))
-    found.sum().backward()  # type: ignore[no-untyped-call]
+    result = landmarker_of(tmp_path / "landmarks.safetensors")(pictures)
+    torch.testing.assert_close(result, points_on_canvas(network, pictures))
+    result.sum().backward()  # type: ignore[no-untyped-call]
     assert pictures.grad is not None
     assert pictures.grad.abs().max() > 0
 
@@ -254,8 +254,8 @@ def test_an_encoder_file_becomes_vectors_and_feature_maps(tmp_path: Path, pictur
     vectors, maps = faces.embed(pictures), faces.features(pictures)
     torch.testing.assert_close(vectors, network(to_input(pictures)))
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
-    assert [len(each) for each in maps] == [2] * 4
-    sum(each.mean() for each in (vectors, *maps)).backward()  # type: ignore[union-attr]
+    assert [len(entry) for entry in maps] == [2] * 4
+    sum(entry.mean() for entry in (vectors, *maps)).backward()  # type: ignore[union-attr]
     assert pictures.grad is not None
     assert pictures.grad.abs().max() > 0
 

@@ -39,7 +39,7 @@ from ganonym_train.texture_fit import (
 
 
 @pytest.fixture(scope="module")
-def known() -> AppearanceModel:
+def bundled() -> AppearanceModel:
     return load_appearance()
 
 
@@ -67,14 +67,14 @@ def test_mirroring_twice_gives_the_photo_back() -> None:
     np.testing.assert_array_equal(mirrored(photo).rgb[4, 0], photo.rgb[4, 29])
 
 
-def test_mirrored_faces_keep_the_numbering(training_folder: Path, known: AppearanceModel) -> None:
+def test_mirrored_faces_keep_the_numbering(training_folder: Path, bundled: AppearanceModel) -> None:
     photo = next(training_photographs(training_folder))
-    one, other = (normalize(each.points, known.shape) for each in (photo, mirrored(photo)))
+    one, other = (normalize(value.points, bundled.shape) for value in (photo, mirrored(photo)))
     assert np.linalg.norm(one - other, axis=1).mean() < 0.02  # an interocular distance is about 0.13
 
 
-def test_upright_is_symmetric_level_and_of_unit_size(known: AppearanceModel) -> None:
-    points = known.shape.mean + np.random.default_rng(1).normal(0, 0.005, (68, 2))
+def test_upright_is_symmetric_level_and_of_unit_size(bundled: AppearanceModel) -> None:
+    points = bundled.shape.mean + np.random.default_rng(1).normal(0, 0.005, (68, 2))
     turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
     shape = upright(points @ turn.T * 33 + 7)
     np.testing.assert_allclose(shape[MIRROR] * [-1, 1], shape, atol=1e-12)
@@ -82,31 +82,31 @@ def test_upright_is_symmetric_level_and_of_unit_size(known: AppearanceModel) -> 
     assert np.linalg.norm(shape - upright(points)) < 1e-9
 
 
-def drawn_shapes(known: ShapeModel, people: int) -> tuple[list[Points], list[str], list[str]]:
+def drawn_shapes(model: ShapeModel, people: int) -> tuple[list[Points], list[str], list[str]]:
     """Each person neutral and in six planted expressions, one for each direction; others smile once."""
     rng = np.random.default_rng(6)
     points, subjects, expressions = [], [], []
     named = ("smiling", "surprised", "angry", "tired", "sad", "disgusted")
     moods = dict(zip(("neutral", *named), [np.zeros(6), *2 * np.eye(6)], strict=True))
     for number in range(people):
-        identity = sample_identity(known, rng)
+        identity = sample_identity(model, rng)
         for mood, strength in moods.items():
             amount = rng.uniform(0.7, 1.3) * strength + 0.02 * rng.standard_normal(6)
-            shape = join(identity, amount * known.expression_sd, known)
+            shape = join(identity, amount * model.expression_sd, model)
             points.append(shape * 200 + 300)
             subjects.append(f"p{number}")
             expressions.append(mood)
-        smile = join(identity, 1.5 * np.eye(6)[0] * known.expression_sd, known)
-        points += [smile * 200 + 300, join(identity, np.zeros(6), known) * 200 + 300]
+        smile = join(identity, 1.5 * np.eye(6)[0] * model.expression_sd, model)
+        points += [smile * 200 + 300, join(identity, np.zeros(6), model) * 200 + 300]
         subjects += [f"twice{number}"] * 2
         expressions += ["smiling", "neutral"]
     return points, subjects, expressions
 
 
-def test_planted_expression_and_identity_are_found_again(known: AppearanceModel) -> None:
-    points, subjects, expressions = drawn_shapes(known.shape, 40)
+def test_planted_expression_and_identity_are_found_again(bundled: AppearanceModel) -> None:
+    points, subjects, expressions = drawn_shapes(bundled.shape, 40)
     shape = fit_shape(points, subjects, expressions)
-    assert np.abs(shape.mean - known.shape.mean).max() < 0.01
+    assert np.abs(shape.mean - bundled.shape.mean).max() < 0.01
     np.testing.assert_allclose(shape.identity_basis @ shape.identity_basis.T, np.eye(40), atol=1e-8)
     np.testing.assert_allclose(shape.expression_functionals @ shape.expression_patterns.T, np.eye(6), atol=1e-8)
     np.testing.assert_allclose(shape.identity_basis @ shape.expression_functionals.T, 0, atol=1e-8)
@@ -118,13 +118,13 @@ def test_planted_expression_and_identity_are_found_again(known: AppearanceModel)
     assert smile.min() > strengths[named == "neutral", 0].max()
     surprise = strengths[named == "surprised"].mean(axis=0)
     assert abs(surprise[1]) > 3 * abs(surprise[0])
-    leading = shape.identity_basis[:3] @ known.shape.identity_basis[:8].T
+    leading = shape.identity_basis[:3] @ bundled.shape.identity_basis[:8].T
     assert np.linalg.norm(leading, axis=1).min() > 0.85
 
 
-def test_expression_is_read_less_from_identity_than_a_projection_would(known: AppearanceModel) -> None:
+def test_expression_is_read_less_from_identity_than_a_projection_would(bundled: AppearanceModel) -> None:
     """Fisher's point: neutral people differ less in what is read than along what is drawn."""
-    points, subjects, expressions = drawn_shapes(known.shape, 40)
+    points, subjects, expressions = drawn_shapes(bundled.shape, 40)
     shape = fit_shape(points, subjects, expressions)
     still = [face for face, name in zip(points, expressions, strict=True) if name == "neutral"]
     neutral = np.array([(normalize(face, shape) - shape.mean).ravel() for face in still])
@@ -133,8 +133,8 @@ def test_expression_is_read_less_from_identity_than_a_projection_would(known: Ap
     assert (read < projected).all()
 
 
-def test_photographs_without_expressions_are_refused(known: AppearanceModel) -> None:
-    points, subjects, expressions = drawn_shapes(known.shape, 4)
+def test_photographs_without_expressions_are_refused(bundled: AppearanceModel) -> None:
+    points, subjects, expressions = drawn_shapes(bundled.shape, 4)
     with pytest.raises(UsageError, match="0 people with two expressions and 12 neutral"):
         fit_shape(points[:12], subjects[:12], ["neutral"] * 12)
     with pytest.raises(UsageError, match="3 people with two expressions"):
@@ -177,8 +177,8 @@ def test_attribute_regression_recovers_a_planted_effect() -> None:
     np.testing.assert_allclose(mean, raw.mean(axis=0))
     np.testing.assert_allclose(sd, raw.std(axis=0))
     scores = score(raw, mean, sd)
-    found, left = fit_attributes(scores, scores @ effect.T + rng.standard_normal((4000, 6)) @ noise.T)
-    np.testing.assert_allclose(found, effect / 1.02, atol=0.12)  # ridge shrinks by 1 / 1.02
+    result, left = fit_attributes(scores, scores @ effect.T + rng.standard_normal((4000, 6)) @ noise.T)
+    np.testing.assert_allclose(result, effect / 1.02, atol=0.12)  # ridge shrinks by 1 / 1.02
     factor, expected = covariance_factor(left.T @ left / 4000), noise @ noise.T
     np.testing.assert_allclose(factor @ factor.T, expected, atol=0.1 * np.abs(expected).max())
 
@@ -227,10 +227,10 @@ def test_expressions_are_means_over_several_people_or_not_told() -> None:
 
 
 def test_the_whole_fit_describes_the_people_it_saw(
-    fitted: AppearanceModel, known: AppearanceModel, training_folder: Path
+    fitted: AppearanceModel, bundled: AppearanceModel, training_folder: Path
 ) -> None:
-    assert np.linalg.norm(fitted.shape.mean - known.shape.mean, axis=1).mean() < 0.01
-    smile = join(np.zeros(40), known.shape.expression_sd * known.expressions["happy"], known.shape)
+    assert np.linalg.norm(fitted.shape.mean - bundled.shape.mean, axis=1).mean() < 0.01
+    smile = join(np.zeros(40), bundled.shape.expression_sd * bundled.expressions["happy"], bundled.shape)
     read = split(normalize(smile, fitted.shape), fitted.shape)[1] / fitted.shape.expression_sd
     assert read[0] > 1.0
     rows = fitted.texture_basis.reshape(len(fitted.texture_basis), -1).astype(np.float64)

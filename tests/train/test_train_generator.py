@@ -63,10 +63,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(two_people: Path, whole: Path
     told: list[str] = []
     train_generator(two_people, tmp_path / "run", tmp_path / "generator.safetensors", recipe(3), told.append)
     assert any("step 1 of 3" in line for line in told)  # where it began
-    expected, found = (load_file(each / "run" / "checkpoint.safetensors") for each in (whole, tmp_path))
-    assert expected.keys() == found.keys()
+    expected, result = (load_file(value / "run" / "checkpoint.safetensors") for value in (whole, tmp_path))
+    assert expected.keys() == result.keys()
     for name, tensor in expected.items():
-        assert torch.equal(tensor, found[name]), name
+        assert torch.equal(tensor, result[name]), name
     assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "out" / "generator.safetensors").read_bytes()
 
 
@@ -152,7 +152,7 @@ def test_impossible_requests_are_refused(two_people: Path, tmp_path: Path) -> No
 def state(seed: int) -> Checkpoint:
     torch.manual_seed(seed)
     generator, average, critic = Generator(WIDTHS), Generator(WIDTHS), Discriminator(8)
-    optimizers = [torch.optim.Adam(each.parameters(), 1e-3) for each in (generator, critic)]
+    optimizers = [torch.optim.Adam(value.parameters(), 1e-3) for value in (generator, critic)]
     maps = torch.rand(1, 10, 64, 64)
     loss = compose(maps, generator(maps)).mean() + critic(maps[:, :3], maps[:, 3:])[0][-1].mean()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -162,13 +162,13 @@ def state(seed: int) -> Checkpoint:
 
 
 def tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    found = {"probability": checkpoint.probability}
+    results = {"probability": checkpoint.probability}
     for name in ("generator", "average", "discriminator"):
-        found |= {f"{name}.{key}": value for key, value in getattr(checkpoint, name).state_dict().items()}
+        results |= {f"{name}.{key}": value for key, value in getattr(checkpoint, name).state_dict().items()}
     for name in ("generator_optimizer", "discriminator_optimizer"):
         for index, moments in getattr(checkpoint, name).state_dict()["state"].items():
-            found |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
-    return found
+            results |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
+    return results
 
 
 def test_a_checkpoint_restores_networks_and_optimizers(tmp_path: Path) -> None:
@@ -176,12 +176,12 @@ def test_a_checkpoint_restores_networks_and_optimizers(tmp_path: Path) -> None:
     first, second = state(1), state(2)
     assert load_checkpoint(second, path) == 0
     save_checkpoint(first, 17, path)
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
     assert load_checkpoint(second, path) == 17
-    expected, found = tensors(first), tensors(second)
+    expected, result = tensors(first), tensors(second)
     assert len(expected) > 200
     for name, value in expected.items():
-        assert torch.equal(value, found[name]), name
+        assert torch.equal(value, result[name]), name
 
 
 def test_a_save_that_fails_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

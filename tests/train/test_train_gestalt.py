@@ -42,8 +42,8 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> No
         train_gestalt(people(), tmp_path / "cut", tmp_path / "cut.safetensors", RECIPE, kill)
     train_gestalt(people(), tmp_path / "cut", tmp_path / "cut.safetensors", RECIPE, told.append)
     assert any("step 2 of 4" in line for line in told)
-    expected, found = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut"))
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    expected, result = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(expected[name], result[name]) for name in expected)
     assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert load_iresnet(tmp_path / "cut.safetensors").form == FORM
 
@@ -99,9 +99,9 @@ def test_rank1_is_scikit_learns_nearest_by_cosine_whatever_the_length_of_vectors
     vectors = (rng.normal(size=(12, 3))[person] + 0.6 * rng.normal(size=(48, 3))) * rng.uniform(0.01, 99, (48, 1))
     nearest = NearestNeighbors(n_neighbors=2, metric="cosine").fit(vectors).kneighbors(vectors, return_distance=False)
     assert (nearest[:, 0] == np.arange(48)).all()
-    found = rank1(vectors, person)
-    assert found == (person[nearest[:, 1]] == person).mean()
-    assert 0.2 < found < 0.9
+    result = rank1(vectors, person)
+    assert result == (person[nearest[:, 1]] == person).mean()
+    assert 0.2 < result < 0.9
 
 
 def test_rank1_takes_no_photo_for_its_own_neighbour_however_far_the_others_are() -> None:

@@ -68,10 +68,10 @@ def test_a_run_killed_and_resumed_equals_an_uninterrupted_one(few: Path, tmp_pat
     told: list[str] = []
     train_landmarks(few, parts, parts / "out.safetensors", recipe(4, 2), told.append)
     assert "step 2 of 4" in told[0]
-    expected, found = (load_file(each / "checkpoint.safetensors") for each in (whole, parts))
-    assert expected.keys() == found.keys()
+    expected, result = (load_file(value / "checkpoint.safetensors") for value in (whole, parts))
+    assert expected.keys() == result.keys()
     for name, tensor in expected.items():
-        assert torch.equal(tensor, found[name]), name
+        assert torch.equal(tensor, result[name]), name
     assert (whole / "out.safetensors").read_bytes() == (parts / "out.safetensors").read_bytes()
 
 

@@ -42,8 +42,8 @@ def test_a_run_goes_on_and_strangers_are_told_apart(tmp_path: Path) -> None:
 
     start = replace(METHOD, pretrained=load_file(tmp_path / "out.safetensors"))
     unseen = crops.unseen
-    found = [rank1(descriptors(start, crops.pixels[unseen], region), crops.person[unseen]) for region in REGIONS]
-    assert min(found) > 0.6, "of four people, a quarter would be chance"
+    results = [rank1(descriptors(start, crops.pixels[unseen], region), crops.person[unseen]) for region in REGIONS]
+    assert min(results) > 0.6, "of four people, a quarter would be chance"
     idle = replace(start, schedule=replace(METHOD.schedule, epochs=0)).learn(crops.pixels, crops.person, 20, 5)
     assert np.allclose(
         idle.networks["lower"].base[0].conv.weight.detach().numpy(),  # type: ignore[union-attr, operator]
@@ -71,16 +71,16 @@ def test_networks_do_not_depend_on_the_people_who_are_kept_out(tmp_path: Path) -
     crops = people(6, 2)
     other = Crops(crops.pixels.copy(), crops.person)
     other.pixels[crops.unseen] = 255 - other.pixels[crops.unseen]
-    for name, each in (("one", crops), ("two", other)):
-        train_regions(each, tmp_path / name, tmp_path / f"{name}.safetensors", recipe, lambda _: None)
+    for name, entry in (("one", crops), ("two", other)):
+        train_regions(entry, tmp_path / name, tmp_path / f"{name}.safetensors", recipe, lambda _: None)
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(("count", "kept_out"), [(4, 0), (14, 2), (300, 60), (500, 60)])
 def test_the_last_fifth_of_people_is_kept_out_and_60_at_most(count: int, kept_out: int) -> None:
     person = np.repeat(np.arange(count), 2)
-    found = Crops(np.zeros((2 * count, 1), np.uint8), person).unseen
-    assert found.tolist() == (person >= count - kept_out).tolist()
+    unseen = Crops(np.zeros((2 * count, 1), np.uint8), person).unseen
+    assert unseen.tolist() == (person >= count - kept_out).tolist()
 
 
 def test_who_learned_nothing_describes_nothing() -> None:

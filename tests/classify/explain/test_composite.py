@@ -53,10 +53,10 @@ def test_each_portrait_needs_its_subject(face: Points) -> None:
 
 def test_the_composite_of_one_picture_is_that_picture(face: Points) -> None:
     canvas: RGB = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
-    found = composite([Portrait({CanvasCrop(): canvas}, face, Pose(0.0, 0.0, 0.0))] * 5, FIVE)
-    assert found.subjects == 5
-    np.testing.assert_allclose(found.points, face)
-    assert np.abs(found.rgb.astype(int) - canvas).max() <= 1
+    result = composite([Portrait({CanvasCrop(): canvas}, face, Pose(0.0, 0.0, 0.0))] * 5, FIVE)
+    assert result.subjects == 5
+    np.testing.assert_allclose(result.points, face)
+    assert np.abs(result.rgb.astype(int) - canvas).max() <= 1
 
 
 def test_who_has_many_photos_counts_once(face: Points) -> None:
@@ -67,25 +67,25 @@ def test_who_has_many_photos_counts_once(face: Points) -> None:
     for _ in range(8):
         portraits.append(plain(110, wide))
         names.append("e")
-    found = composite(portraits, names)
-    assert (found.rgb == 42).all()  # of photographs it would be 87
-    np.testing.assert_allclose(found.points - face, np.broadcast_to([0.8, 0.0], (68, 2)), atol=1e-9)
+    result = composite(portraits, names)
+    assert (result.rgb == 42).all()  # of photographs it would be 87
+    np.testing.assert_allclose(result.points - face, np.broadcast_to([0.8, 0.0], (68, 2)), atol=1e-9)
 
 
 def test_photos_of_one_person_are_averaged(face: Points) -> None:
     portraits = [plain(100, face)] * 4 + [plain(50, face), plain(150, face), plain(100, face)]
-    found = composite([plain(0, face), *portraits[:3], *portraits[4:]], ["a", "b", "c", "d", "e", "e", "e"])
-    assert (found.rgb == 80).all()
+    result = composite([plain(0, face), *portraits[:3], *portraits[4:]], ["a", "b", "c", "d", "e", "e", "e"])
+    assert (result.rgb == 80).all()
 
 
 @pytest.mark.parametrize("landmark", [8, 30, 36, 54])
 def test_features_meet_at_their_mean_place(face: Points, landmark: int) -> None:
     rng = np.random.default_rng(landmark)
     shapes = [face + rng.normal(0, 4.0, 2) + rng.normal(0, 0.5, (68, 2)) for _ in range(6)]
-    found = composite([dotted(shape, landmark) for shape in shapes], [*FIVE, "f"])
+    result = composite([dotted(shape, landmark) for shape in shapes], [*FIVE, "f"])
     wanted = np.mean(shapes, axis=0)
-    np.testing.assert_allclose(found.points, wanted)
-    grey = found.rgb[..., 0].astype(float)
+    np.testing.assert_allclose(result.points, wanted)
+    grey = result.rgb[..., 0].astype(float)
     y, x = np.mgrid[:256, :256]
     np.testing.assert_allclose(
         [(grey * x).sum() / grey.sum(), (grey * y).sum() / grey.sum()], wanted[landmark], atol=0.4
@@ -96,10 +96,10 @@ def test_features_meet_at_their_mean_place(face: Points, landmark: int) -> None:
 def test_differences_are_patients_minus_controls_in_one_shape(face: Points) -> None:
     patients = [plain(level, moved(face, 2.0, 1.0)) for level in (100, 110, 120, 130, 140)]
     controls = [plain(level, face) for level in (50, 60, 70, 80, 90)]
-    found = difference(patients, FIVE, controls, FIVE)
-    np.testing.assert_allclose(found.luma, 50.0, atol=1e-9)
-    np.testing.assert_allclose(found.shift, np.broadcast_to([2.0, 1.0], (68, 2)), atol=1e-9)
-    np.testing.assert_allclose(found.points, moved(face, 1.0, 0.5))
+    result = difference(patients, FIVE, controls, FIVE)
+    np.testing.assert_allclose(result.luma, 50.0, atol=1e-9)
+    np.testing.assert_allclose(result.shift, np.broadcast_to([2.0, 1.0], (68, 2)), atol=1e-9)
+    np.testing.assert_allclose(result.points, moved(face, 1.0, 0.5))
     # A spot on the same landmark, wherever it lies, is no difference.
     same = difference([dotted(moved(face, 6.0, 0.0), 30)] * 5, FIVE, [dotted(face, 30)] * 5, FIVE)
     assert np.abs(same.luma).max() < 20

@@ -75,12 +75,12 @@ def test_maps_are_those_worked_out_by_hand(tiny: nn.Module) -> None:
         expected = by_hand(tiny, seen, target, (12, 12))
         assert expected.max() == 1
         np.testing.assert_allclose(grad_cam(tiny, tiny.maps, seen, target), expected, atol=1e-9)
-    each = [0, 3, 1, 2, 1] * 4  # no two passes alike
-    found = grad_cam(tiny, tiny.maps, seen, each, size=(30, 18))
-    assert found.shape == (20, 30, 18)
-    for row, target in enumerate(each):
+    result = [0, 3, 1, 2, 1] * 4  # no two passes alike
+    outcome = grad_cam(tiny, tiny.maps, seen, result, size=(30, 18))
+    assert outcome.shape == (20, 30, 18)
+    for row, target in enumerate(result):
         expected = by_hand(tiny, seen[row : row + 1], target, (30, 18))[0]
-        np.testing.assert_allclose(found[row], expected, atol=1e-9)
+        np.testing.assert_allclose(outcome[row], expected, atol=1e-9)
 
 
 def test_the_network_is_left_as_it_was(tiny: nn.Module) -> None:
@@ -162,9 +162,9 @@ def test_every_network_of_the_comparison_can_be_looked_into(architecture: Archit
     (gradient,) = torch.autograd.grad(net(seen)[:, 1].sum(), kept[0])
     handle.remove()
     heat = (gradient.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1).relu().detach()
-    found = grad_cam(net, last_maps(net), seen.detach(), 1, size=(heat.shape[1], heat.shape[2]))
+    result = grad_cam(net, last_maps(net), seen.detach(), 1, size=(heat.shape[1], heat.shape[2]))
     top = heat.amax(dim=(1, 2), keepdim=True)
-    np.testing.assert_allclose(found, heat / torch.where(top > 0, top, 1), atol=1e-4)
+    np.testing.assert_allclose(result, heat / torch.where(top > 0, top, 1), atol=1e-4)
 
 
 def test_refusals(tiny: nn.Module) -> None:
@@ -200,16 +200,16 @@ def test_the_map_lies_as_scikit_image_lays_it(
 ) -> None:
     heat = np.random.default_rng(side).random((side, side))
     matrix = to_crop(scale, degrees, middle, side)
-    found = drawn_on_photo(PHOTO, heat, matrix)
+    result = drawn_on_photo(PHOTO, heat, matrix)
     laid = warp(heat, AffineTransform(np.vstack([matrix, [0, 0, 1]])), output_shape=PHOTO.shape[:2], order=1)
     y, x = np.mgrid[: PHOTO.shape[0], : PHOTO.shape[1]]
     on_crop = apply(matrix, np.stack([x, y], axis=-1).reshape(-1, 2).astype(float)).reshape(*PHOTO.shape[:2], 2)
     inside = ((on_crop > 0.01) & (on_crop < side - 1.01)).all(axis=-1)
     outside = ((on_crop < -0.51) | (on_crop > side - 0.49)).any(axis=-1)
-    assert np.array_equal(found[outside], PHOTO[outside])
+    assert np.array_equal(result[outside], PHOTO[outside])
     wanted = overlay(PHOTO, laid)
     # A colour of 256 may be the next one where the map is between two.
-    assert np.abs(found.astype(int) - wanted)[inside].max(initial=0) <= 6
+    assert np.abs(result.astype(int) - wanted)[inside].max(initial=0) <= 6
 
 
 def test_it_shows_a_spot_at_the_place_it_was_seen() -> None:

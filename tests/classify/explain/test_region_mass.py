@@ -78,8 +78,8 @@ def test_shares_sum_to_one_whatever_the_scale(seed: int, scale: float) -> None:
     assert (mass >= 0).all()
     np.testing.assert_allclose(region_mass(scale * maps, points), mass, atol=1e-12)
     parts = [
-        region_mass(np.where(regions_of(face, (40, 40)) == 1, each, 0)[None], face[None])
-        for each, face in zip(maps, points, strict=True)
+        region_mass(np.where(regions_of(face, (40, 40)) == 1, entry, 0)[None], face[None])
+        for entry, face in zip(maps, points, strict=True)
     ]
     assert all(part[0, 1] == pytest.approx(1.0) for part in parts)
 

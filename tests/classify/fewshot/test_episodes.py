@@ -50,10 +50,10 @@ def test_an_episode_is_what_its_shape_says_and_keeps_subjects_apart(
         with pytest.raises(UsageError, match=f"{len(enough)} of {len(sizes)} classes have {shots} \\+ {queries}"):
             pool(classes, subjects, Shape(ways, shots, queries))
         return
-    found = pool(classes, subjects, Shape(ways, shots, queries))
-    assert found.classes.tolist() == enough
-    assert found.left_out == tuple(each for each in range(len(sizes)) if each not in enough)
-    one = draw(found, np.random.default_rng(seed))
+    result = pool(classes, subjects, Shape(ways, shots, queries))
+    assert result.classes.tolist() == enough
+    assert result.left_out == tuple(number for number in range(len(sizes)) if number not in enough)
+    one = draw(result, np.random.default_rng(seed))
     assert len(set(one.classes)) == ways
     assert set(one.classes) <= set(enough)
     np.testing.assert_array_equal(classes[one.support], one.classes[one.support_ways])
@@ -65,10 +65,13 @@ def test_an_episode_is_what_its_shape_says_and_keeps_subjects_apart(
 
 
 def test_equal_generators_draw_equal_episodes_and_nothing_global_moves() -> None:
-    found = pool(*people([6, 6, 6]), Shape(2, 2, 2))
+    result = pool(*people([6, 6, 6]), Shape(2, 2, 2))
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     episodes = [
-        [np.concatenate([one.classes, one.support, one.query]).tolist() for one in (draw(found, rng), draw(found, rng))]
+        [
+            np.concatenate([one.classes, one.support, one.query]).tolist()
+            for one in (draw(result, rng), draw(result, rng))
+        ]
         for rng in (np.random.default_rng(5), np.random.default_rng(5), np.random.default_rng(6))
     ]
     assert episodes[0] == episodes[1] != episodes[2]
@@ -79,10 +82,10 @@ def test_equal_generators_draw_equal_episodes_and_nothing_global_moves() -> None
 def test_classes_subjects_and_their_photos_are_alike_in_chance() -> None:
     """Subject 0-2 has three photos and 0-0 one: each is drawn alike, and each photo of one alike."""
     classes, subjects = people([4, 4, 4])
-    found, rng = pool(classes, subjects, Shape(2, 1, 1)), np.random.default_rng(1)
+    result, rng = pool(classes, subjects, Shape(2, 1, 1)), np.random.default_rng(1)
     support, query, drawn = np.zeros(len(classes)), np.zeros(len(classes)), np.zeros(3)
     for _ in range(3000):
-        one = draw(found, rng)
+        one = draw(result, rng)
         np.add.at(support, one.support, 1)
         np.add.at(query, one.query, 1)
         np.add.at(drawn, one.classes, 1)
@@ -96,11 +99,11 @@ def test_classes_subjects_and_their_photos_are_alike_in_chance() -> None:
 
 def test_subjects_of_several_classes_are_in_no_episode() -> None:
     classes = np.array([0, 0, 1, 1, 0, 1], np.intp)
-    found = pool(classes, ["a", "b", "c", "d", "both", "both"], Shape(2, 1, 1))
-    assert found.mixed == ("both",)
+    result = pool(classes, ["a", "b", "c", "d", "both", "both"], Shape(2, 1, 1))
+    assert result.mixed == ("both",)
     rng = np.random.default_rng(2)
     for _ in range(40):
-        one = draw(found, rng)
+        one = draw(result, rng)
         assert not {4, 5} & {*one.support.tolist(), *one.query.tolist()}
     with pytest.raises(UsageError, match="1 of 2 classes"):  # without "both" class 0 has but one subject
         pool(classes[1:], ["b", "c", "d", "both", "both"], Shape(2, 1, 1))
@@ -108,9 +111,9 @@ def test_subjects_of_several_classes_are_in_no_episode() -> None:
 
 def test_only_the_classes_asked_for() -> None:
     classes, subjects = people([5, 5, 2, 5])
-    found = pool(classes, subjects, Shape(2, 1, 2), among=[3, 0, 2, 9])
-    assert found.classes.tolist() == [0, 3]
-    assert found.left_out == (2, 9)
+    result = pool(classes, subjects, Shape(2, 1, 2), among=[3, 0, 2, 9])
+    assert result.classes.tolist() == [0, 3]
+    assert result.left_out == (2, 9)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 0, 1), (2, 1, 0)])
@@ -129,17 +132,17 @@ def cohort(
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
     """Two photos a subject, classes at right angles."""
     labels = np.repeat(np.arange(classes), 2 * each)
-    found = np.eye(classes)[labels] + noise * np.random.default_rng(0).normal(size=(len(labels), classes))
-    return found, labels, [f"s{number // 2:03d}" for number in range(len(labels))]
+    result = np.eye(classes)[labels] + noise * np.random.default_rng(0).normal(size=(len(labels), classes))
+    return result, labels, [f"s{number // 2:03d}" for number in range(len(labels))]
 
 
 def test_a_perfect_encoder_and_one_that_makes_all_faces_equal() -> None:
-    found, classes, subjects = cohort()
+    result, classes, subjects = cohort()
     drawn_from = pool(classes, subjects, Shape(4, 1, 2))
-    perfect = episode_accuracy(cosine_to_means, found, drawn_from, subjects, np.random.default_rng(0), 50)
+    perfect = episode_accuracy(cosine_to_means, result, drawn_from, subjects, np.random.default_rng(0), 50)
     assert perfect.over_episodes.value == perfect.over_subjects.value == 1.0
     assert perfect.over_subjects.low < 0.95  # Clopper and Pearson of 36 subjects, no false certainty
-    equal = episode_accuracy(cosine_to_means, np.ones_like(found), drawn_from, subjects, np.random.default_rng(0), 50)
+    equal = episode_accuracy(cosine_to_means, np.ones_like(result), drawn_from, subjects, np.random.default_rng(0), 50)
     assert equal.over_episodes.value == 0.0
 
 
@@ -147,7 +150,7 @@ def test_chance_is_one_over_ways_and_intervals_are_what_they_say() -> None:
     _, classes, subjects = cohort()
     noise = np.random.default_rng(3).normal(size=(len(classes), 30))
     drawn_from = pool(classes, subjects, Shape(4, 1, 2), among=[0, 1, 2, 3, 5, 9])
-    found = episode_accuracy(cosine_to_means, noise, drawn_from, subjects, np.random.default_rng(0), 600)
+    result = episode_accuracy(cosine_to_means, noise, drawn_from, subjects, np.random.default_rng(0), 600)
     shares, rng = [], np.random.default_rng(0)
     for _ in range(600):
         one = draw(drawn_from, rng)
@@ -158,14 +161,14 @@ def test_chance_is_one_over_ways_and_intervals_are_what_they_say() -> None:
             4,
         )
         shares.append((scores.numpy().argmax(axis=1) == one.query_ways).mean())
-    assert found.over_episodes.value == pytest.approx(np.mean(shares))
+    assert result.over_episodes.value == pytest.approx(np.mean(shares))
     half = 1.96 * np.std(shares, ddof=1) / np.sqrt(600)
-    assert found.over_episodes.high - np.mean(shares) == pytest.approx(half)
-    assert found.over_episodes.low - np.mean(shares) == pytest.approx(-half)
-    assert found.over_subjects.value == pytest.approx(np.mean(shares))
+    assert result.over_episodes.high - np.mean(shares) == pytest.approx(half)
+    assert result.over_episodes.low - np.mean(shares) == pytest.approx(-half)
+    assert result.over_subjects.value == pytest.approx(np.mean(shares))
     assert 0.15 < np.mean(shares) < 0.35
-    assert found.over_subjects.high - found.over_subjects.low > 2 * half  # the same 30 people in 600 episodes
-    assert (found.episodes, found.left_out) == (600, (9,))
+    assert result.over_subjects.high - result.over_subjects.low > 2 * half  # the same 30 people in 600 episodes
+    assert (result.episodes, result.left_out) == (600, (9,))
 
 
 def test_places_are_pessimistic() -> None:

@@ -30,26 +30,26 @@ def people(classes: int, each: int, photos: int) -> tuple[Labels, list[str]]:
     return labels, [f"s{row // photos:03d}" for row in range(len(labels))]
 
 
-def accuracies(found: Compared) -> dict[str, float]:
-    return {name: each.over_episodes.value for name, each in found.learners}
+def accuracies(compared: Compared) -> dict[str, float]:
+    return {name: entry.over_episodes.value for name, entry in compared.learners}
 
 
 def test_classes_at_right_angles_are_all_told_apart() -> None:
     classes, subjects = people(8, 4, 2)
-    found = compare(np.eye(8)[classes], classes, subjects, range(4), Shape(4, 1, 2), 0, 20, FAST)
-    assert accuracies(found) == dict.fromkeys(ALL, 1.0)
-    assert (found.base, found.novel, found.left_out, found.not_run) == ((0, 1, 2, 3), (4, 5, 6, 7), (), ())
-    assert found.training == Shape(4, 1, 3)  # a base class has four people
-    assert found.chance == 0.25
+    result = compare(np.eye(8)[classes], classes, subjects, range(4), Shape(4, 1, 2), 0, 20, FAST)
+    assert accuracies(result) == dict.fromkeys(ALL, 1.0)
+    assert (result.base, result.novel, result.left_out, result.not_run) == ((0, 1, 2, 3), (4, 5, 6, 7), (), ())
+    assert result.training == Shape(4, 1, 3)  # a base class has four people
+    assert result.chance == 0.25
 
 
 def test_noise_is_at_chance_for_every_learner() -> None:
     # Of few people noise has classes too: intervals are over those asked for, not over those learned from.
     classes, subjects = people(9, 30, 1)
     noise = np.random.default_rng(1).normal(size=(len(classes), 24))
-    found = compare(noise, classes, subjects, range(4), Shape(4, 2, 4), 0, 100, FAST)
-    for name, each in found.learners:
-        assert each.over_subjects.low < found.chance < each.over_subjects.high, name
+    result = compare(noise, classes, subjects, range(4), Shape(4, 2, 4), 0, 100, FAST)
+    for name, entry in result.learners:
+        assert entry.over_subjects.low < result.chance < entry.over_subjects.high, name
 
 
 def test_base_classes_teach_what_sets_novel_ones_apart() -> None:
@@ -58,10 +58,10 @@ def test_base_classes_teach_what_sets_novel_ones_apart() -> None:
     classes, subjects = people(18, 8, 2)
     disorder = rng.normal(size=(18, 4))[classes] + 0.15 * rng.normal(size=(len(classes), 4))
     person = 2 * np.repeat(rng.normal(size=(18 * 8, 20)), 2, axis=0) + 0.05 * rng.normal(size=(len(classes), 20))
-    found = accuracies(compare(np.hstack([disorder, person]), classes, subjects, range(10), Shape(4, 1, 1), 0, 200))
-    assert list(found) == ALL
-    assert all(found[name] > found[NEAREST_MEAN] + 0.02 for name in TRAINED), found
-    assert all(found[name] > found[NEAREST_MEAN] + 0.05 for name in EPISODIC), found
+    result = accuracies(compare(np.hstack([disorder, person]), classes, subjects, range(10), Shape(4, 1, 1), 0, 200))
+    assert list(result) == ALL
+    assert all(result[name] > result[NEAREST_MEAN] + 0.02 for name in TRAINED), result
+    assert all(result[name] > result[NEAREST_MEAN] + 0.05 for name in EPISODIC), result
 
 
 def test_whoever_is_recognised_is_noticed_as_a_leak() -> None:
@@ -80,10 +80,10 @@ def test_training_episodes_part_people_too() -> None:
     classes, subjects = people(6, 4, 3)
     classes, subjects = np.append(classes, [4, 5] * 5), [*subjects, *(f"more{row}" for row in range(10))]
     inputs = np.random.default_rng(0).normal(size=(len(classes), 8))
-    found = compare(inputs, classes, subjects, range(4), Shape(2, 4, 1), 0, 5, FAST)
-    assert dict(found.not_run) == dict.fromkeys(EPISODIC, "fewer than two base classes have more people than shots")
-    assert list(accuracies(found)) == [NEAREST_MEAN, BASELINE]
-    assert (found.training, found.base_left_out) == (None, (0, 1, 2, 3))
+    result = compare(inputs, classes, subjects, range(4), Shape(2, 4, 1), 0, 5, FAST)
+    assert dict(result.not_run) == dict.fromkeys(EPISODIC, "fewer than two base classes have more people than shots")
+    assert list(accuracies(result)) == [NEAREST_MEAN, BASELINE]
+    assert (result.training, result.base_left_out) == (None, (0, 1, 2, 3))
     photos = [str(row) for row in range(len(classes))]
     assert compare(inputs, classes, photos, range(4), Shape(2, 4, 1), 0, 5, FAST).training == Shape(2, 4, 5)
 
@@ -92,19 +92,19 @@ def test_nothing_that_does_not_take_part_goes_unsaid() -> None:
     classes = np.repeat([0, 1, 2, 3, 4, 5, 6], [9, 4, 1, 3, 3, 1, 2])
     subjects = [f"s{row}" for row in range(len(classes))]
     inputs = np.random.default_rng(0).normal(size=(len(classes), 8))
-    found = compare(inputs, classes, subjects, [0, 1, 2], Shape(2, 1, 2), 0, 5, FAST)
-    assert (found.base, found.base_left_out, found.training) == ((0, 1, 2), (2,), Shape(2, 1, 3))
-    assert (found.novel, found.left_out) == ((3, 4), (5, 6))
+    result = compare(inputs, classes, subjects, [0, 1, 2], Shape(2, 1, 2), 0, 5, FAST)
+    assert (result.base, result.base_left_out, result.training) == ((0, 1, 2), (2,), Shape(2, 1, 3))
+    assert (result.novel, result.left_out) == ((3, 4), (5, 6))
 
 
 @pytest.mark.parametrize(("base", "first", "said"), [([], UNCENTRED, "are no base"), ([2], NEAREST_MEAN, "is one")])
 def test_without_base_classes_nothing_is_trained(base: list[int], first: str, said: str) -> None:
     classes, subjects = people(4, 3, 1)
     inputs = np.random.default_rng(0).normal(size=(12, 8))
-    found = compare(inputs, classes, subjects, base, Shape(3, 1, 1), 0, 5, FAST)
-    assert list(accuracies(found)) == [first]
-    assert list(dict(found.not_run)) == list(TRAINED)
-    assert all(said in reason for _, reason in found.not_run)
+    result = compare(inputs, classes, subjects, base, Shape(3, 1, 1), 0, 5, FAST)
+    assert list(accuracies(result)) == [first]
+    assert list(dict(result.not_run)) == list(TRAINED)
+    assert all(said in reason for _, reason in result.not_run)
 
 
 def test_the_nearest_mean_is_centred_on_base_photos_and_equal_seeds_give_equal_numbers() -> None:

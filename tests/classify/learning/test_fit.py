@@ -85,10 +85,10 @@ N = 600
 
 def altered(picture: NDArray[np.uint8], seed: int, n: int = N) -> NDArray[np.float64]:
     generator = torch.Generator().manual_seed(seed)
-    found = altered_photos(np.repeat(picture[None], n, axis=0), generator)
-    assert found.shape == (n, *picture.shape)
-    assert found.dtype == np.uint8
-    return found.astype(np.float64)
+    photos = altered_photos(np.repeat(picture[None], n, axis=0), generator)
+    assert photos.shape == (n, *picture.shape)
+    assert photos.dtype == np.uint8
+    return photos.astype(np.float64)
 
 
 def coloured(*rgb: int, side: int = 16) -> NDArray[np.uint8]:
@@ -98,14 +98,14 @@ def coloured(*rgb: int, side: int = 16) -> NDArray[np.uint8]:
 def test_half_are_mirrored() -> None:
     picture = coloured(60, 60, 60)
     picture[:, 8:] = 160
-    found = altered(picture, 1)
-    mirrored = found[:, :, :8].mean(axis=(1, 2, 3)) > found[:, :, 8:].mean(axis=(1, 2, 3))
+    result = altered(picture, 1)
+    mirrored = result[:, :, :8].mean(axis=(1, 2, 3)) > result[:, :, 8:].mean(axis=(1, 2, 3))
     assert mirrored.mean() == pytest.approx(0.5, abs=0.06)
 
 
 def test_one_in_ten_is_grey_by_luma() -> None:
-    found = altered(coloured(150, 90, 90), 2)[:, 0, 0]
-    grey = (found == found[:, :1]).all(axis=1)
+    result = altered(coloured(150, 90, 90), 2)[:, 0, 0]
+    grey = (result == result[:, :1]).all(axis=1)
     assert grey.mean() == pytest.approx(0.1, abs=0.035)
 
 
@@ -113,8 +113,8 @@ def test_one_in_ten_loses_what_is_finer_than_the_smaller_picture() -> None:
     """Columns of one pixel vanish at 50 … 100 px of 112, be the crop 16 px or 112."""
     picture = coloured(80, 80, 80)
     picture[:, ::2] = 160
-    found = altered(picture, 3)
-    contrast = np.abs(np.diff(found[..., 0], axis=2)).mean(axis=(1, 2)) / found.mean(axis=(1, 2, 3))
+    result = altered(picture, 3)
+    contrast = np.abs(np.diff(result[..., 0], axis=2)).mean(axis=(1, 2)) / result.mean(axis=(1, 2, 3))
     assert (contrast < 0.45).mean() == pytest.approx(0.1, abs=0.035)  # 0.67 × 0.8 as long as it is sharp
 
 
@@ -138,8 +138,8 @@ def test_light_changes_by_a_fifth_and_colour_by_a_tenth_of_the_circle() -> None:
 def test_contrast_changes_about_the_mean() -> None:
     picture = coloured(80, 80, 80)
     picture[:8] = 120
-    found = altered(picture, 6)[..., 0]
-    ratio = (found[:, 0, 0] - found[:, -1, 0]) / found.mean(axis=(1, 2))
+    result = altered(picture, 6)[..., 0]
+    ratio = (result[:, 0, 0] - result[:, -1, 0]) / result.mean(axis=(1, 2))
     assert ratio.min() == pytest.approx(0.4 * 0.8, abs=0.03)
     assert ratio.max() == pytest.approx(0.4 * 1.2, abs=0.03)
 

@@ -61,8 +61,8 @@ def test_loss_and_gradients_are_the_librarys(head: type[ArcFace | CosFace], marg
 
 
 def test_cosface_takes_the_margin_off_the_own_class_only() -> None:
-    found = cosface_logits(torch.tensor([[0.9, 0.2], [0.1, -0.5]]), torch.tensor([0, 1]), 0.4, 30.0)
-    np.testing.assert_allclose(found, [[15, 6], [3, -27]], atol=1e-5)
+    logits = cosface_logits(torch.tensor([[0.9, 0.2], [0.1, -0.5]]), torch.tensor([0, 1]), 0.4, 30.0)
+    np.testing.assert_allclose(logits, [[15, 6], [3, -27]], atol=1e-5)
 
 
 def test_margins_do_not_see_lengths_and_softmax_does() -> None:

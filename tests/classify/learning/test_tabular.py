@@ -12,23 +12,23 @@ from ganonym.classify.learning.tabular import Discriminant, load_reference, save
 from ganonym.errors import EnvironmentFault
 
 
-@pytest.mark.parametrize("known", [(0, 1), (0, 2, 3), (1, 3)])
+@pytest.mark.parametrize("labels", [(0, 1), (0, 2, 3), (1, 3)])
 @pytest.mark.parametrize("alike", [True, False])
-def test_it_is_scikit_learns(known: tuple[int, ...], alike: bool) -> None:
+def test_it_is_scikit_learns(labels: tuple[int, ...], alike: bool) -> None:
     rng = np.random.default_rng(1)
-    classes = rng.choice(known, 60, p=np.arange(1, len(known) + 1) / sum(range(1, len(known) + 1))).astype(np.intp)
+    classes = rng.choice(labels, 60, p=np.arange(1, len(labels) + 1) / sum(range(1, len(labels) + 1))).astype(np.intp)
     inputs = rng.normal(size=(60, 7)) + classes[:, None] * 0.4
     asked = rng.normal(size=(20, 7))
     trained = Discriminant(alike).learn(inputs, classes, 5, 0)
-    priors = np.full(len(known), 1 / len(known)) if alike else None
+    priors = np.full(len(labels), 1 / len(labels)) if alike else None
     oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors).fit(inputs, classes)
-    found = trained(asked)
-    assert np.allclose(found[:, list(known)], oracle.predict_proba(asked), atol=1e-10)
-    assert found.sum(axis=1) == pytest.approx(1.0)
-    assert not found[:, [each for each in range(5) if each not in known]].any()
-    assert np.array_equal(trained(asked[3:4])[0], found[3])
+    result = trained(asked)
+    assert np.allclose(result[:, list(labels)], oracle.predict_proba(asked), atol=1e-10)
+    assert result.sum(axis=1) == pytest.approx(1.0)
+    assert not result[:, [number for number in range(5) if number not in labels]].any()
+    assert np.array_equal(trained(asked[3:4])[0], result[3])
     again = Discriminant(alike).restore(trained.arrays, 5)
-    assert np.array_equal(again(asked), found)
+    assert np.array_equal(again(asked), result)
     assert trained(asked[:0]).shape == (0, 5)
 
 
@@ -39,10 +39,10 @@ def test_a_reference_survives_its_file(tmp_path: Path) -> None:
     for name in ("one", "two"):
         save_reference(tmp_path / name, ["PHANTOM-A", "PHANTOM-B", "PHANTOM-C"], trained)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    found = load_reference(tmp_path / "one")
-    assert found.names == ("PHANTOM-A", "PHANTOM-B", "PHANTOM-C")
+    result = load_reference(tmp_path / "one")
+    assert result.names == ("PHANTOM-A", "PHANTOM-B", "PHANTOM-C")
     asked = rng.normal(size=(9, 5))
-    assert np.array_equal(found.trained(asked), trained(asked))
+    assert np.array_equal(result.trained(asked), trained(asked))
 
 
 def test_foreign_arrays_are_refused() -> None:

@@ -52,7 +52,7 @@ def faces(count: int, seed: int) -> NDArray[np.float64]:
 
 
 def test_ruler_and_protractor() -> None:
-    found = {key: float(value) for key, value in measurements(drawn(), "mm", mm_per_px=1.0).items()}
+    results = {key: float(value) for key, value in measurements(drawn(), "mm", mm_per_px=1.0).items()}
     expected = {
         "FACEW": 20, "JAWW": 14, "FACEH": 20, "LOWERH": 13, "CHINL": 5.5, "ENEN": 5, "PFLEN": 3, "PFLEN right": 3,
         "PFLEN left": 3, "EXEX": 5 + 6 * math.cos(RISE), "IPD": 5 + 3 * math.cos(RISE), "PFHGT": 1, "PFHGT right": 1,
@@ -83,23 +83,23 @@ def test_ruler_and_protractor() -> None:
     area = (8 + 4) / 2 * 2 + (4 + 2) / 2 * 1 - (8 + 2) / 2 * 1
     expected["LIPROUND"] = perimeter**2 / area
     assert set(expected) == set(MEASUREMENTS)
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert results == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("unit", "key"), [("interocular", "EXEX"), ("face width", "FACEW")])
 def test_units_are_a_length_of_the_same_face(unit: str, key: str) -> None:
     pixels = measurements(drawn(), "mm", mm_per_px=1.0)
     over = measurements(drawn(), unit)  # type: ignore[arg-type]
-    for name, each in MEASUREMENTS.items():
-        divisor = pixels[key] if each.kind == "length" else 1.0
+    for name, measurement in MEASUREMENTS.items():
+        divisor = pixels[key] if measurement.kind == "length" else 1.0
         assert over[name] == pytest.approx(pixels[name] / divisor, rel=1e-9)
 
 
 def test_millimetres_need_a_scale_and_take_one_a_photo() -> None:
     many = np.stack([drawn(), drawn()])
-    found = measurements(many, "mm", np.array([0.5, 2.0]))
-    np.testing.assert_allclose(found["FACEW"], [10.0, 40.0], rtol=1e-9)
-    np.testing.assert_allclose(found["PFINC"], 10.0)
+    result = measurements(many, "mm", np.array([0.5, 2.0]))
+    np.testing.assert_allclose(result["FACEW"], [10.0, 40.0], rtol=1e-9)
+    np.testing.assert_allclose(result["PFINC"], 10.0)
     with pytest.raises(ValueError, match="mm_per_px"):
         measurements(drawn(), "mm")
     assert 24 * iris_scale(24) == pytest.approx(11.7)
@@ -108,7 +108,7 @@ def test_millimetres_need_a_scale_and_take_one_a_photo() -> None:
 
 
 def test_shared_axes_are_those_of_the_assessment() -> None:
-    points = np.stack([levelled(each) for each in faces(5, 1)])
+    points = np.stack([levelled(face) for face in faces(5, 1)])
     ours, theirs = measurements(points, "face size"), measure(points, LANDMARK_AXES)
     for axis in LANDMARK_AXES:
         np.testing.assert_allclose(ours[axis], theirs[axis], rtol=1e-9)
@@ -155,10 +155,10 @@ def test_no_face_is_an_error(spoil: object) -> None:
 
 
 def test_every_line_is_of_landmarks_and_every_ratio_of_lengths() -> None:
-    for each in MEASUREMENTS.values():
-        assert each.lines
-        assert all(0 <= index < 68 for line in each.lines for end in line for index in end)
-        assert each.of is None or all(MEASUREMENTS[part].kind == "length" for part in each.of)
+    for measurement in MEASUREMENTS.values():
+        assert measurement.lines
+        assert all(0 <= index < 68 for line in measurement.lines for end in line for index in end)
+        assert measurement.of is None or all(MEASUREMENTS[part].kind == "length" for part in measurement.of)
 
 
 def test_the_roundest_outline_is_a_circle() -> None:
@@ -174,11 +174,11 @@ def test_right_is_the_subjects_right_the_images_left() -> None:
     points[45] = points[42] + 4 * np.array([math.cos(2 * RISE), -math.sin(2 * RISE)])
     points[[43, 44], 1] -= 0.4
     points[24, 1] += 1
-    found = measurements(points, "mm", mm_per_px=1.0)
-    assert (found["PFLEN right"], found["PFLEN left"]) == (pytest.approx(3), pytest.approx(4))
-    assert (found["PFHGT right"], found["PFHGT left"]) == (pytest.approx(1), pytest.approx(1.4))
-    assert found["PFINC left"] + found["PFINC right"] == pytest.approx(30)
-    assert found["PFINC left"] > found["PFINC right"]
+    result = measurements(points, "mm", mm_per_px=1.0)
+    assert (result["PFLEN right"], result["PFLEN left"]) == (pytest.approx(3), pytest.approx(4))
+    assert (result["PFHGT right"], result["PFHGT left"]) == (pytest.approx(1), pytest.approx(1.4))
+    assert result["PFINC left"] + result["PFINC right"] == pytest.approx(30)
+    assert result["PFINC left"] > result["PFINC right"]
     pulled = drawn()
     pulled[19, 1] -= 3
     assert measurements(pulled)["BROWARCH right"] > measurements(pulled)["BROWARCH left"]

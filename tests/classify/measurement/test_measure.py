@@ -23,27 +23,27 @@ def photo() -> RGB:
 
 def test_a_file_an_array_and_a_picture_are_measured_alike(photo: RGB, tmp_path: Path) -> None:
     Image.fromarray(photo).save(tmp_path / "a.png")
-    found = measure(photo, age=10, sex="female")
+    result = measure(photo, age=10, sex="female")
     for same in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(photo)):
         other = measure(same, age=10, sex="female")
-        assert other.scores == found.scores
-        assert other.terms == found.terms
-    exact = measurements(found.points, "face width")
-    assert {key: score.value for key, score in found.scores.items()} == pytest.approx(
+        assert other.scores == result.scores
+        assert other.terms == result.terms
+    exact = measurements(result.points, "face width")
+    assert {key: score.value for key, score in result.scores.items()} == pytest.approx(
         {key: float(value) for key, value in exact.items()}
     )
-    assert set(found.payload()["measurements"]) == set(MEASUREMENTS)
+    assert set(result.payload()["measurements"]) == set(MEASUREMENTS)
 
 
 def test_own_norms_give_z_and_a_frame_has_a_row_a_measurement(photo: RGB) -> None:
     value = float(measurements(measure(photo).points, "mm", 0.5)["ENEN"])
-    found = measure(photo, norms=[Norm("ENEN", value - 3.0, 1.5, "mm", "ours", n=30)], mm_per_px=0.5)
-    assert found.unit == "mm"
-    assert found.scores["ENEN"].z == pytest.approx(2.0)
-    frame = found.to_frame().set_index("measure")
+    result = measure(photo, norms=[Norm("ENEN", value - 3.0, 1.5, "mm", "ours", n=30)], mm_per_px=0.5)
+    assert result.unit == "mm"
+    assert result.scores["ENEN"].z == pytest.approx(2.0)
+    frame = result.to_frame().set_index("measure")
     assert list(frame.index) == list(MEASUREMENTS)
     assert frame.loc["ENEN", "z"] == pytest.approx(2.0)
-    assert frame["z"].notna().sum() == sum(score.z is not None for score in found.scores.values())
+    assert frame["z"].notna().sum() == sum(score.z is not None for score in result.scores.values())
 
 
 def test_refusals(photo: RGB, tmp_path: Path) -> None:

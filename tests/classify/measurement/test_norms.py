@@ -129,17 +129,17 @@ def controls() -> tuple[dict[str, np.ndarray], list[str], list[str], list[float]
     ages = [8.0 if index < 100 else 30.0 for index in range(200)]
     own = rng.normal(30, 1.5, 200) - 2 * (np.array(sexes) == "female") - 4 * (np.array(ages) < 12)
     values = np.repeat(own, 2) + np.tile([0.5, -0.5], 200)
-    both = [np.repeat(each, 2).tolist() for each in (np.arange(200), sexes, ages)]
+    both = [np.repeat(value, 2).tolist() for value in (np.arange(200), sexes, ages)]
     return {"ENEN": values}, [f"p{index}" for index in both[0]], both[1], both[2]
 
 
 def test_cohort_norms_by_age_and_sex_count_people_not_photos() -> None:
     values, subjects, sexes, ages = controls()
     norms = cohort_norms(values, subjects, "face size", "test", sexes, ages)  # type: ignore[arg-type]
-    each = values["ENEN"].reshape(200, 2).mean(axis=1)
+    result = values["ENEN"].reshape(200, 2).mean(axis=1)
     girl = norm_of(norms, "ENEN", "face size", 9.0, "female")
     assert isinstance(girl, Norm)
-    mine = each[[index for index in range(100) if index % 2 == 0]]
+    mine = result[[index for index in range(100) if index % 2 == 0]]
     assert (girl.mean, girl.sd, girl.n) == (pytest.approx(mine.mean()), pytest.approx(mine.std(ddof=1)), 50)
     assert (girl.low, girl.high, girl.sex) == (6.0, 12.0, "female")
     child = norm_of(norms, "ENEN", "face size", 9.0, None)
@@ -177,7 +177,7 @@ def test_files_keep_norms_to_the_last_bit(tmp_path: Path) -> None:
     ]
     table = tmp_path / "norms.CSV"
     table.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
-    assert read_norms(table) == tuple(replace(each, source="x") for each in norms)
+    assert read_norms(table) == tuple(replace(norm, source="x") for norm in norms)
 
 
 HEAD = "measure,unit,mean,sd,source,sex,low,high,n\n"

@@ -26,22 +26,24 @@ def test_spans_are_those_of_the_sex_in_order() -> None:
     assert spans_of(NORMS, "ENEN", "mm", "female") == list(NORMS[:2])
     assert spans_of(NORMS, "ENEN", "mm", "male") == [NORMS[2]]
     assert spans_of(NORMS, "ENEN", "interocular", "male") == []
-    assert [each.mean for each in spans_of(published(), "ENEN", "mm", "male")] == [30.9]
+    assert [entry.mean for entry in spans_of(published(), "ENEN", "mm", "male")] == [30.9]
 
 
 def lines(svg: str) -> list[tuple[float, float, float, float]]:
     """Level lines (x0, y0, x1, y1) of the centiles, in points, from the top."""
-    found = re.findall(r'd="M ([\d.]+) ([\d.]+) \nL ([\d.]+) ([\d.]+) \n?"[^>]*clip-path', svg)
-    every = [tuple(map(float, each)) for each in found]
-    return sorted((each for each in every if each[1] == each[3] and each[2] > each[0]), key=lambda each: each[1])
+    result = re.findall(r'd="M ([\d.]+) ([\d.]+) \nL ([\d.]+) ([\d.]+) \n?"[^>]*clip-path', svg)
+    every = [tuple(map(float, entry)) for entry in result]
+    return sorted(
+        (entry for entry in every if entry[1] == entry[3] and entry[2] > entry[0]), key=lambda entry: entry[1]
+    )
 
 
 def test_centiles_lie_where_the_normal_distribution_has_them_and_the_point_at_its_age() -> None:
     svg = percentile_chart(NORMS[:1], "ENEN", "mm", "female", 4.0, 34.0).decode()
     drawn_lines = lines(svg)
     assert len(drawn_lines) == len(CENTILES)
-    heights = [each[1] for each in drawn_lines]
-    values = [30 + 2 * normal.ppf(each / 100) for each in CENTILES[::-1]]
+    heights = [line[1] for line in drawn_lines]
+    values = [30 + 2 * normal.ppf(centile / 100) for centile in CENTILES[::-1]]
     slope, start = np.polyfit(values, heights, 1)
     np.testing.assert_allclose(heights, start + slope * np.array(values), atol=0.01)
     point = re.search(r'<use [^>]*x="([\d.]+)" y="([\d.]+)" style="fill: #0067a3', svg)

@@ -44,9 +44,9 @@ def compared(**z: float) -> dict[str, Score]:
     return {key: Score(1.0, "", named.get(key, 0.0), 50.0, COHORT) for key in MEASUREMENTS}
 
 
-def terms(found: object) -> set[str]:
-    assert isinstance(found, list)
-    return {each.term for each in found}
+def terms(value: object) -> set[str]:
+    assert isinstance(value, list)
+    return {entry.term for entry in value}
 
 
 def test_every_sign_is_a_term_of_the_ontology_with_a_criterion() -> None:
@@ -113,12 +113,12 @@ def test_all_rules_are_tried_above() -> None:
 
 
 def test_suggestions_say_how_marked_and_how_reliable() -> None:
-    found = suggest(compared(IPD=2.5, ENEN=3.0, CPHW=9.0, NOSEL=-4.0), STILL)
-    assert isinstance(found, list)
-    assert [(each.term, each.z, each.reliability) for each in found] == [
+    result = suggest(compared(IPD=2.5, ENEN=3.0, CPHW=9.0, NOSEL=-4.0), STILL)
+    assert isinstance(result, list)
+    assert [(entry.term, entry.z, entry.reliability) for entry in result] == [
         ("Short nose", -4.0, "good"), ("Hypertelorism", 2.5, "good"), ("Broad philtrum", 9.0, "low")
     ]  # fmt: skip
-    assert all(each.caveats == () for each in found)
+    assert all(entry.caveats == () for entry in result)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_what_the_photograph_spoils_is_a_caveat(
     changed: dict[str, object], spoiled: set[str], spared: set[str]
 ) -> None:
     parts = {"pose": STILL.pose, "gap": 0.0, "smile": 0.0, "lids": 0.3} | changed
-    found = suggest(compared(MOUTHW=3, ENEN=3, NOSEL=3, PFHGT=-3), Conditions(**parts))  # type: ignore[arg-type]
-    assert isinstance(found, list)
-    by_term: dict[str, Suggestion] = {each.term: each for each in found}
+    result = suggest(compared(MOUTHW=3, ENEN=3, NOSEL=3, PFHGT=-3), Conditions(**parts))  # type: ignore[arg-type]
+    assert isinstance(result, list)
+    by_term: dict[str, Suggestion] = {entry.term: entry for entry in result}
     assert all(by_term[term].reliability == "low" and by_term[term].caveats for term in spoiled)
     assert all(by_term[term].reliability == "good" and not by_term[term].caveats for term in spared)
 
@@ -152,14 +152,14 @@ def test_a_turned_head_is_refused() -> None:
 
 
 def test_signs_without_their_norms_are_left_out_and_published_norms_are_a_caveat() -> None:
-    some = {key: each for key, each in compared(ENEN=3).items() if key != "IPD"}
+    some = {key: entry for key, entry in compared(ENEN=3).items() if key != "IPD"}
     some["NOSEL"] = Score(1.0, "", None, None, None, "no norm")
     assert terms(suggest(some, STILL)) == set()
     foreign = {key: Score(1.0, "", 3.0 if key == "ENEN" else 0.0, 50, Norm("ENEN", 0, 1, "mm", "book")) for key in some}
-    found = suggest(foreign | {"IPD": foreign["PHIL"]}, STILL)
-    assert isinstance(found, list)
-    assert found[0].reliability == "low"
-    assert "not of landmarks" in found[0].caveats[0]
+    result = suggest(foreign | {"IPD": foreign["PHIL"]}, STILL)
+    assert isinstance(result, list)
+    assert result[0].reliability == "low"
+    assert "not of landmarks" in result[0].caveats[0]
 
 
 def mean_face() -> NDArray[np.float64]:
@@ -183,7 +183,7 @@ def test_conditions_are_read_off_landmarks() -> None:
     turned = face.copy()
     turned[:, 0] = face[:, 0] + 0.6 * np.where(face[:, 0] > face[27, 0], 0, face[27, 0] - face[:, 0])
     assert abs(conditions(turned).pose.yaw) > abs(conditions(face).pose.yaw)
-    spoilers: set[Spoiler] = set().union(*(each.spoiled for each in MEASUREMENTS.values()))  # type: ignore[arg-type]
+    spoilers: set[Spoiler] = set().union(*(measurement.spoiled for measurement in MEASUREMENTS.values()))  # type: ignore[arg-type]
     assert spoilers == {"yaw", "pitch", "open mouth", "smile", "blink"}
 
 
@@ -196,9 +196,9 @@ def test_signs_planted_in_faces_are_found() -> None:
     norms = cohort_norms(values, [str(index) for index in range(200)], "face size", "simulated")
 
     def hits(moved: NDArray[np.float64]) -> list[set[str]]:
-        found = measurements(moved)
+        result = measurements(moved)
         return [
-            terms(suggest(scores({key: float(column[row]) for key, column in found.items()}, norms, "face size")))
+            terms(suggest(scores({key: float(column[row]) for key, column in result.items()}, norms, "face size")))
             for row in range(len(moved))
         ]
 
@@ -207,5 +207,5 @@ def test_signs_planted_in_faces_are_found() -> None:
     wide[:, [39, 42], 0] += [-8, 8]
     long[:, 48:68, 1] += 8
     for moved, term in ((hits(wide), "Telecanthus"), (hits(long), "Long philtrum")):
-        assert np.mean([term in each for each in plain]) < 0.1
-        assert np.mean([term in each for each in moved]) > 0.9
+        assert np.mean([term in entry for entry in plain]) < 0.1
+        assert np.mean([term in entry for entry in moved]) > 0.9

@@ -37,7 +37,7 @@ def drawn(seed: int, photos: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def test_all_rates_are_scikit_learns() -> None:
     truth, called, score = drawn(1)
-    found = binary(truth, called, alone(80), np.random.default_rng(0), score, rounds=200)
+    result = binary(truth, called, alone(80), np.random.default_rng(0), score, rounds=200)
     expected = {
         "sensitivity": recall_score(truth, called),
         "specificity": recall_score(~truth, ~called),
@@ -49,10 +49,10 @@ def test_all_rates_are_scikit_learns() -> None:
     }
     assert len(set(np.round(list(expected.values()), 6))) == 7  # all differ, or a mix-up would not show
     for name, value in expected.items():
-        estimate = getattr(found, name)
+        estimate = getattr(result, name)
         assert estimate.value == pytest.approx(value), name
         assert estimate.low < value < estimate.high, name
-    assert (found.affected, found.others) == (truth.sum(), (~truth).sum())
+    assert (result.affected, result.others) == (truth.sum(), (~truth).sum())
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,14 +71,14 @@ def test_auroc_and_f1_are_scikit_learns_on_any_resample(rows: list[tuple[bool, i
 
 def test_one_photo_a_subject_gives_exact_intervals_over_those_it_is_a_share_of() -> None:
     truth = np.arange(300) < 5
-    found = binary(truth, truth, alone(300), np.random.default_rng(0), rounds=100)
+    result = binary(truth, truth, alone(300), np.random.default_rng(0), rounds=100)
     five = proportion(5, 5)
-    assert found.sensitivity is not None
-    assert (found.sensitivity.low, found.sensitivity.high) == pytest.approx((five.low, five.high))
-    assert found.specificity is not None
-    assert found.specificity.low == pytest.approx(proportion(295, 295).low)
-    assert found.f1 is not None
-    assert found.f1.low == pytest.approx(five.low)
+    assert result.sensitivity is not None
+    assert (result.sensitivity.low, result.sensitivity.high) == pytest.approx((five.low, five.high))
+    assert result.specificity is not None
+    assert result.specificity.low == pytest.approx(proportion(295, 295).low)
+    assert result.f1 is not None
+    assert result.f1.low == pytest.approx(five.low)
     perfect = area(truth.astype(float), truth, alone(300), np.random.default_rng(0), 50)
     assert perfect is not None
     assert perfect.low == pytest.approx(five.low)  # not as sure as three hundred
@@ -87,11 +87,11 @@ def test_one_photo_a_subject_gives_exact_intervals_over_those_it_is_a_share_of()
 def test_photos_of_one_subject_count_as_one() -> None:
     hits = np.repeat(np.random.default_rng(4).random(30) < 0.6, 8)
     subjects = [f"s{n // 8:02d}" for n in range(240)]
-    found = share(hits, subjects, np.random.default_rng(0), 400)
+    result = share(hits, subjects, np.random.default_rng(0), 400)
     single = proportion(hits[::8].sum(), 30)
-    assert found is not None
-    assert found.high - found.low == pytest.approx(single.high - single.low, rel=0.2)
-    assert found.high - found.low > 2 * (proportion(hits.sum(), 240).high - proportion(hits.sum(), 240).low)
+    assert result is not None
+    assert result.high - result.low == pytest.approx(single.high - single.low, rel=0.2)
+    assert result.high - result.low > 2 * (proportion(hits.sum(), 240).high - proportion(hits.sum(), 240).low)
 
 
 def test_predictive_values_are_those_of_a_population_counted_out() -> None:
@@ -117,22 +117,22 @@ def test_at_the_prevalence_of_the_sample_they_are_the_samples_own() -> None:
 
 def test_no_false_alarm_among_thirty_is_no_certainty_about_a_rare_disease() -> None:
     truth = np.arange(60) < 30
-    found = at_prevalence(truth, truth, alone(60), 1e-4, np.random.default_rng(0))
-    assert found is not None
-    assert found.ppv is not None
-    assert found.ppv.value == 1.0
-    assert found.ppv.low < 0.002
-    assert found.ppv.high == 1.0
+    result = at_prevalence(truth, truth, alone(60), 1e-4, np.random.default_rng(0))
+    assert result is not None
+    assert result.ppv is not None
+    assert result.ppv.value == 1.0
+    assert result.ppv.low < 0.002
+    assert result.ppv.high == 1.0
     assert at_prevalence(truth[:30], truth[:30], alone(30), 0.1, np.random.default_rng(0)) is None
 
 
 def test_the_interval_of_a_predictive_value_is_that_of_both_rates_by_bonferroni() -> None:
     truth, called, _ = drawn(7)
-    found = at_prevalence(truth, called, alone(80), 0.03, np.random.default_rng(0))
-    hits, ill, clear, well = (int(each.sum()) for each in (truth & called, truth, ~truth & ~called, ~truth))
+    result = at_prevalence(truth, called, alone(80), 0.03, np.random.default_rng(0))
+    hits, ill, clear, well = (int(value.sum()) for value in (truth & called, truth, ~truth & ~called, ~truth))
     sensitivity, specificity = proportion(hits, ill, 0.975), proportion(clear, well, 0.975)
-    assert found is not None
-    for index, estimate in enumerate((found.ppv, found.npv)):
+    assert result is not None
+    for index, estimate in enumerate((result.ppv, result.npv)):
         assert estimate is not None
         assert estimate.low == pytest.approx(predictive_values(sensitivity.low, specificity.low, 0.03)[index])
         assert estimate.high == pytest.approx(predictive_values(sensitivity.high, specificity.high, 0.03)[index])
@@ -157,7 +157,7 @@ def test_each_class_against_the_rest_and_no_call_is_a_miss() -> None:
     predicted = np.array([0, -1, 1, 0, 2, 2], np.intp)
     chances = np.eye(4)[[0, 0, 1, 0, 2, 2]]
     table = one_vs_rest(predicted, classes, alone(6), 4, np.random.default_rng(0), chances, rounds=50)
-    rates = [(each.sensitivity.value, each.specificity.value) for each in table[:3] if each.sensitivity]
+    rates = [(entry.sensitivity.value, entry.specificity.value) for entry in table[:3] if entry.sensitivity]
     assert rates == [(0.5, 0.75), (0.5, 1.0), (1.0, 1.0)]
     assert table[0].ppv is not None
     assert table[0].ppv.value == 0.5
@@ -174,15 +174,15 @@ def test_one_person_of_either_side_has_an_interval_too(scores: tuple[float, floa
     """Half of all resamples of two people lack one side: by chance, fewer than half could be used."""
     sides = np.array([False, True])
     for seed in range(6):
-        found = binary(sides, sides, ["p", "q"], np.random.default_rng(seed), np.array(scores), rounds=99)
-        assert found.auroc is not None
-        assert found.auroc.high - found.auroc.low > 0.9
-    assert set(found.few_people) == {"sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "auroc"}
+        result = binary(sides, sides, ["p", "q"], np.random.default_rng(seed), np.array(scores), rounds=99)
+        assert result.auroc is not None
+        assert result.auroc.high - result.auroc.low > 0.9
+    assert set(result.few_people) == {"sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "auroc"}
 
 
 def test_the_rates_of_fewer_than_ten_people_are_named() -> None:
     truth, called = np.arange(40) < 9, np.arange(40) < 12
-    found = binary(truth, called, alone(40), np.random.default_rng(0), truth.astype(float), rounds=50)
-    assert set(found.few_people) == {"sensitivity", "auroc"}, "nine are affected, twelve are called so"
+    result = binary(truth, called, alone(40), np.random.default_rng(0), truth.astype(float), rounds=50)
+    assert set(result.few_people) == {"sensitivity", "auroc"}, "nine are affected, twelve are called so"
     twice = binary(truth, called, [f"p{row // 2}" for row in range(40)], np.random.default_rng(0), rounds=50)
     assert {"sensitivity", "ppv", "f1"} < set(twice.few_people), "two photographs of a person are one person"

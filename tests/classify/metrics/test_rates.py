@@ -64,8 +64,8 @@ def test_the_place_is_that_among_different_classes(lists: list[list[int]], truth
     for names in lists:
         different = list(dict.fromkeys(name for name in names if name >= 0))
         expected.append(different.index(truth) + 1 if truth in different else 7)
-    found = places(np.array(lists), np.full(len(lists), truth), 6)
-    assert found.tolist() == expected
+    result = places(np.array(lists), np.full(len(lists), truth), 6)
+    assert result.tolist() == expected
 
 
 def test_a_short_list_is_no_hit_at_any_k() -> None:
@@ -109,11 +109,11 @@ def test_it_finds_the_planted_temperature(temperature: float) -> None:
 
 def test_the_likelihood_is_scikit_learns_and_least_at_the_temperature() -> None:
     scores, classes = overconfident(2, 2.5, 500)
-    found = fit_temperature(scores, classes)
-    grid = [negative_log_likelihood(scores, classes, found * factor) for factor in (0.9, 0.99, 1.01, 1.1)]
-    best = negative_log_likelihood(scores, classes, found)
+    result = fit_temperature(scores, classes)
+    grid = [negative_log_likelihood(scores, classes, result * factor) for factor in (0.9, 0.99, 1.01, 1.1)]
+    best = negative_log_likelihood(scores, classes, result)
     assert best < min(grid)
-    assert best == pytest.approx(log_loss(classes, scaled(scores, found), labels=range(5)))
+    assert best == pytest.approx(log_loss(classes, scaled(scores, result), labels=range(5)))
 
 
 def test_it_is_scikit_learns_temperature() -> None:
@@ -147,9 +147,9 @@ def test_each_fold_is_scaled_by_the_others() -> None:
     cold, first = overconfident(5, 0.5, 1500)
     hot, second = overconfident(6, 2.0, 1500)
     scores, classes = np.concatenate([cold, hot]), np.concatenate([first, second])
-    found = cross_scaled(scores, classes, np.repeat([0, 1], 1500))
-    np.testing.assert_allclose(found[:1500], scaled(cold, fit_temperature(hot, second)))
-    np.testing.assert_allclose(found[1500:], scaled(hot, fit_temperature(cold, first)))
+    result = cross_scaled(scores, classes, np.repeat([0, 1], 1500))
+    np.testing.assert_allclose(result[:1500], scaled(cold, fit_temperature(hot, second)))
+    np.testing.assert_allclose(result[1500:], scaled(hot, fit_temperature(cold, first)))
     with pytest.raises(ValueError, match="another fold"):
         cross_scaled(scores, classes, np.zeros(3000, np.intp))
 

@@ -20,9 +20,9 @@ def test_parameters_are_as_many_as_counted_by_hand(count: int) -> None:
     norms = 2 * (32 + 64 + 64 + 128 + 96 + 192 + 128 + 256 + 160)  # none after the last convolution
     assert sum(WEIGHTS) + norms == 1_755_008
     network = Casia(count)
-    assert sum(each.numel() for each in network.parameters()) == 1_755_008 + 321 * count
-    convolutions = [each for each in network.modules() if isinstance(each, nn.Conv2d)]
-    assert [sum(p.numel() for p in each.parameters()) for each in convolutions] == WEIGHTS
+    assert sum(weight.numel() for weight in network.parameters()) == 1_755_008 + 321 * count
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert [sum(p.numel() for p in convolution.parameters()) for convolution in convolutions] == WEIGHTS
 
 
 def test_maps_shrink_100_50_25_13_7() -> None:
@@ -32,7 +32,7 @@ def test_maps_shrink_100_50_25_13_7() -> None:
             module.register_forward_hook(lambda _m, _i, out: sides.append(out.shape[1:]))
     with torch.inference_mode():
         assert network(torch.rand(1, 1, 100, 100)).shape == (1, 3)
-    assert [tuple(each) for each in sides] == [
+    assert [tuple(side) for side in sides] == [
         (channels, side, side)
         for channels, side in zip(CHANNELS[1:], [100, 100, 50, 50, 25, 25, 13, 13, 7, 7], strict=True)
     ]

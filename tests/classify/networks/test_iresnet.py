@@ -54,7 +54,7 @@ def rgb(count: int, side: int = 32) -> NDArray[np.uint8]:
 def test_published_networks_have_their_number_of_parameters(depth: int, million: float, exact: int) -> None:
     with torch.device("meta"):
         network = IResNet(published(depth))
-    found = sum(each.numel() for each in network.parameters())
+    result = sum(weight.numel() for weight in network.parameters())
     # By hand: a block a → b has 2a + 9ab + 2b + b + 9bb + 2b, its projection ab + 2b.
     total, before = 27 * 64 + 2 * 64 + 64, 64
     for blocks, width in zip(published(depth).blocks, (64, 128, 256, 512), strict=True):
@@ -63,8 +63,8 @@ def test_published_networks_have_their_number_of_parameters(depth: int, million:
             total += before * width + 2 * width if block == 0 else 0
             before = width
     total += 2 * 512 + (25_088 * 512 + 512) + 2 * 512
-    assert found == total == exact
-    assert round(found / 1e6, 1) == million
+    assert result == total == exact
+    assert round(result / 1e6, 1) == million
 
 
 def test_names_are_those_of_arcface_torch() -> None:
@@ -129,12 +129,12 @@ def test_first_weights_are_the_published_ones() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = IResNet(SMALL)
-    weights = torch.cat([each.flatten() for name, each in network.state_dict().items() if each.ndim == 4])
+    weights = torch.cat([entry.flatten() for name, entry in network.state_dict().items() if entry.ndim == 4])
     assert abs(weights.mean()) < 0.002
     assert weights.std().item() == pytest.approx(0.1, rel=0.02)
     assert network.prelu.weight.unique().tolist() == [0.25]
     assert (network.features.weight == 1).all()
-    assert [name for name, each in network.named_parameters() if not each.requires_grad] == ["features.weight"]
+    assert [name for name, entry in network.named_parameters() if not entry.requires_grad] == ["features.weight"]
 
 
 def test_dropout_comes_from_the_generator_only() -> None:
@@ -166,12 +166,12 @@ def test_a_file_gives_the_same_network_to_the_last_bit(tmp_path: Path) -> None:
     loaded = load_iresnet(tmp_path / "r.safetensors")
     assert loaded.form == TINY
     assert not loaded.training
-    found = embeddings(loaded, crops)
-    assert found.tobytes() == embeddings(network, crops).tobytes()
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+    result = embeddings(loaded, crops)
+    assert result.tobytes() == embeddings(network, crops).tobytes()
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1.0, atol=1e-5)
     plain = embeddings(loaded, crops, unit=False, batch=2)
     np.testing.assert_allclose(plain, network(normalised(crops)).detach().numpy(), atol=1e-5)
-    np.testing.assert_allclose(plain / np.linalg.norm(plain, axis=1, keepdims=True), found, atol=1e-5)
+    np.testing.assert_allclose(plain / np.linalg.norm(plain, axis=1, keepdims=True), result, atol=1e-5)
 
 
 def test_half_precision_is_read_and_the_global_generator_left_alone() -> None:
@@ -186,7 +186,7 @@ def test_half_precision_is_read_and_the_global_generator_left_alone() -> None:
 def test_forms_are_read_off_the_published_weights() -> None:
     for depth in (18, 34, 50, 100):
         with torch.device("meta"):
-            shapes = {name: tuple(each.shape) for name, each in IResNet(published(depth)).state_dict().items()}
+            shapes = {name: tuple(entry.shape) for name, entry in IResNet(published(depth)).state_dict().items()}
         views = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
         assert form_of(views) == published(depth)
 

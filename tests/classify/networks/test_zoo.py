@@ -39,7 +39,7 @@ PUBLISHED = {
 
 
 def weights_of(module: nn.Module) -> int:
-    return sum(each.numel() for each in module.parameters())
+    return sum(weight.numel() for weight in module.parameters())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -58,18 +58,18 @@ def test_inception_v3_lacks_only_the_auxiliary_head_of_torchvision() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_look_is_the_published_one(architecture: Architecture) -> None:
-    found = look(architecture)
+    result = look(architecture)
     if architecture in ("resnet50", "densenet121"):
-        assert (found.side, found.mean, found.std) == (224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        assert (result.side, result.mean, result.std) == (224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     else:
-        assert (found.side, found.mean, found.std) == (299, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        assert (result.side, result.mean, result.std) == (299, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_narrow_network_is_the_full_one_with_an_eighth_of_the_channels(architecture: Architecture) -> None:
     full, narrow = skeleton(architecture, 5), seeded(lambda: network(architecture, 5, 8), 1).eval()
-    layers = [each for each in full.modules() if isinstance(each, nn.Conv2d)]
-    thin = [each for each in narrow.modules() if isinstance(each, nn.Conv2d)]
+    layers = [module for module in full.modules() if isinstance(module, nn.Conv2d)]
+    thin = [module for module in narrow.modules() if isinstance(module, nn.Conv2d)]
     assert len(layers) == len(thin)
     for wide, slim in zip(layers, thin, strict=True):
         assert wide.out_channels == 8 * slim.out_channels
@@ -77,7 +77,7 @@ def test_narrow_network_is_the_full_one_with_an_eighth_of_the_channels(architect
         assert (wide.groups == wide.in_channels) == (slim.groups == slim.in_channels)
     assert 1 / 64 <= weights_of(narrow) / weights_of(full) < 1 / 50
     seen: list[torch.Size] = []
-    last_maps(narrow).register_forward_hook(lambda *each: seen.append(each[2].shape))
+    last_maps(narrow).register_forward_hook(lambda *entry: seen.append(entry[2].shape))
     with torch.inference_mode():
         pictures = torch.randn(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
         scores = narrow(pictures)
@@ -121,7 +121,7 @@ def test_the_users_weights_get_in_by_digest_and_the_head_stays(tmp_path: Path) -
     source = seeded(lambda: network("densenet121", 1000, 8), 1)
     path = tmp_path / "weights.safetensors"
     arrays = {name: tensor.numpy() for name, tensor in source.state_dict().items()}
-    without = {name: each for name, each in arrays.items() if not name.endswith("num_batches_tracked")}
+    without = {name: array for name, array in arrays.items() if not name.endswith("num_batches_tracked")}
     save_file({**without, "AuxLogits.fc.bias": np.zeros(2, np.float32)}, path)
     learner = seeded(lambda: network("densenet121", 4, 8), 2)
     head = learner.get_classifier().weight.detach().clone()
@@ -130,7 +130,7 @@ def test_the_users_weights_get_in_by_digest_and_the_head_stays(tmp_path: Path) -
     given, taken = source.state_dict(), learner.state_dict()
     for name, tensor in taken.items():
         assert name.startswith("classifier.") or torch.equal(tensor, given[name]), name
-    assert all(each.requires_grad for each in learner.parameters())
+    assert all(weight.requires_grad for weight in learner.parameters())
     with pytest.raises(EnvironmentFault, match="declared was"):
         adopt(learner, Pretrained(path, "0" * 64))
     with pytest.raises(EnvironmentFault, match="absent"):
@@ -148,7 +148,7 @@ def test_arrays_of_another_shape_or_name_are_refused() -> None:
     for changed in (
         {**arrays, "fc.weight": arrays["fc.weight"][:2]},
         {**arrays, "more": np.zeros(1)},
-        {name: each for name, each in arrays.items() if name != "bn1.running_mean"},
+        {name: array for name, array in arrays.items() if name != "bn1.running_mean"},
     ):
         with pytest.raises(EnvironmentFault, match="here does not fit"):
             fill(skeleton("resnet50", 3, 8), changed, "here")

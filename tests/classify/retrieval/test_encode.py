@@ -39,7 +39,7 @@ def faces(count: int) -> list[Portrait]:
     mean = np.array(to_canvas(load_shape().mean))
     canvas = [np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((16, 16, 1))).astype(np.uint8) for _ in range(count)]
     crops = [ArcFaceCrop(side) for side in (112, bundled().side)]
-    return [portrait_at(each, mean + rng.normal(size=(68, 2)), crops) for each in canvas]
+    return [portrait_at(entry, mean + rng.normal(size=(68, 2)), crops) for entry in canvas]
 
 
 def pixels(photos: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -52,18 +52,18 @@ NAMES = tuple("abcdefg")
 
 
 def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
-    known = faces(7)
+    portraits = faces(7)
     member = bundled()
-    once = encode(NAMES, known, [member], VARIANTS[:1])
-    crops = np.stack([face.crop(ArcFaceCrop(member.side)) for face in known])
+    once = encode(NAMES, portraits, [member], VARIANTS[:1])
+    crops = np.stack([face.crop(ArcFaceCrop(member.side)) for face in portraits])
     assert (once.images, len(once.vectors)) == (NAMES, 1)
     assert np.array_equal(once.vectors[0], member.encoder(crops))
 
     told: list[tuple[str, int, int]] = []
-    both = encode(NAMES, known, [PIXELS, member], VARIANTS, lambda *each: told.append(each))
-    assert [each.shape[1] for each in both.vectors] == [3] * 4 + [member.encoder.width] * 4
+    both = encode(NAMES, portraits, [PIXELS, member], VARIANTS, lambda *name: told.append(name))
+    assert [vector.shape[1] for vector in both.vectors] == [3] * 4 + [member.encoder.width] * 4
     assert np.array_equal(both.vectors[4], once.vectors[0])
-    crops = np.stack([face.crop(ArcFaceCrop(112)) for face in known])
+    crops = np.stack([face.crop(ArcFaceCrop(112)) for face in portraits])
     place = {variant: index for index, variant in enumerate(VARIANTS)}
     assert np.array_equal(both.vectors[place[Variant(False, False)]], crops[:, 20, 10] + 1.0)
     assert np.array_equal(both.vectors[place[Variant(True, False)]], crops[:, 20, 101] + 1.0)
@@ -73,34 +73,34 @@ def test_one_view_is_what_the_encoder_says_and_views_are_of_the_crop() -> None:
 
 
 def test_many_are_encoded_in_parts_each_at_its_place() -> None:
-    known = faces(70)
-    found = encode([str(index) for index in range(70)], known, [PIXELS], VARIANTS[:1])
-    assert np.array_equal(found.vectors[0], np.stack([each.crop(ArcFaceCrop())[20, 10] for each in known]) + 1.0)
-    assert [each.shape for each in encode([], [], [PIXELS]).vectors] == [(0, 3)] * 4
+    portraits = faces(70)
+    result = encode([str(index) for index in range(70)], portraits, [PIXELS], VARIANTS[:1])
+    assert np.array_equal(result.vectors[0], np.stack([entry.crop(ArcFaceCrop())[20, 10] for entry in portraits]) + 1.0)
+    assert [vector.shape for vector in encode([], [], [PIXELS]).vectors] == [(0, 3)] * 4
     with pytest.raises(UsageError, match="no encoder"):
         encode(NAMES, faces(7), [])
 
 
 def test_an_encoder_twice_is_as_once() -> None:
-    known = faces(7)
-    once, twice = (encode(NAMES, known, [PIXELS] * number) for number in (1, 2))
+    portraits = faces(7)
+    once, twice = (encode(NAMES, portraits, [PIXELS] * number) for number in (1, 2))
     assert len(twice.vectors) == 2 * len(once.vectors)
     wanted = ensemble_distances(once.of(NAMES[:3]), once.of(NAMES[3:]))
     np.testing.assert_allclose(ensemble_distances(twice.of(NAMES[:3]), twice.of(NAMES[3:])), wanted, atol=1e-15)
 
 
 def test_the_file_gives_back_equal_bits_and_is_its_owners_only(tmp_path: Path) -> None:
-    found = encode(NAMES, faces(7), [PIXELS, bundled()])
-    stored = Stored(tuple(f"digest {name}" for name in NAMES), found.vectors, {"other": "no face was found"})
+    result = encode(NAMES, faces(7), [PIXELS, bundled()])
+    stored = Stored(tuple(f"digest {name}" for name in NAMES), result.vectors, {"other": "no face was found"})
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     for path in (one, two):
         write_encodings(path, stored, [PIXELS, bundled()], VARIANTS)
     assert one.read_bytes() == two.read_bytes()
     assert one.stat().st_mode & 0o777 == 0o600
-    assert {each.name for each in tmp_path.iterdir()} == {one.name, two.name}
+    assert {path.name for path in tmp_path.iterdir()} == {one.name, two.name}
     back = read_encodings(one, [PIXELS, bundled()], VARIANTS)
     assert (back.photos, dict(back.blind)) == (stored.photos, dict(stored.blind))
-    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(back.vectors, found.vectors, strict=True))
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(back.vectors, result.vectors, strict=True))
     assert "personal data" in PERSONAL
 
 
@@ -142,7 +142,7 @@ def test_what_a_killed_run_left_is_no_obstacle_and_lends_no_mode(tmp_path: Path)
     (tmp_path / ".kept.safetensors.partial").write_bytes(b"half")
     (tmp_path / ".kept.safetensors.partial").chmod(0o644)
     write_encodings(path, Stored(NAMES, (np.ones((7, 3)),) * 4, {}), [PIXELS], VARIANTS)
-    assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [(path.name, 0o600)]
+    assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [(path.name, 0o600)]
     assert read_encodings(path, [PIXELS], VARIANTS).photos == NAMES
 
 
@@ -178,7 +178,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
     out = tmp_path_factory.mktemp("nobody")
     write_cohort(out / "photos", cohort_of(class_sizes("control=3", 3), 1, 3), 1, lambda *_: None)
-    shown = [each.read_bytes() for each in sorted((out / "photos").rglob("*.png"))]
+    shown = [path.read_bytes() for path in sorted((out / "photos").rglob("*.png"))]
     Image.new("RGB", (64, 64)).save(out / "blank.png")
     return [*shown, (out / "blank.png").read_bytes()]
 
@@ -195,8 +195,8 @@ def cases(folder: Path, names: str = "d none a b c a") -> list[Case]:
     return [Case(name, folder / name, f"person {name}", "x", split=str(row)) for row, name in enumerate(names.split())]
 
 
-def both(known: list[Case], file: Path | None) -> tuple[Looked, Encodings]:
-    looked = look(known, ENSEMBLE, file)
+def both(listed: list[Case], file: Path | None) -> tuple[Looked, Encodings]:
+    looked = look(listed, ENSEMBLE, file)
     return looked, encoded(looked, ENSEMBLE, file)
 
 
@@ -245,12 +245,12 @@ def test_an_image_is_one_photograph_of_one_person(folder: Path) -> None:
 
 
 def test_matches_are_the_nearest_of_each_disorder() -> None:
-    known = [Case(name, Path(name), name, disorder) for name, disorder in zip("abcd", "yxyz", strict=True)]
+    listed = [Case(name, Path(name), name, disorder) for name, disorder in zip("abcd", "yxyz", strict=True)]
     there = Encodings(tuple("dcba"), (np.array([[0.0, 1], [4, 3], [3, 4], [1, 0]]),))
-    found = matches(Encodings(("p", "q"), (np.array([[2.0, 0], [0, 5]]),)), there, known, 2)
-    told = [[(each.disorder, round(each.distance, 9), each.case.image) for each in row] for row in found]
+    result = matches(Encodings(("p", "q"), (np.array([[2.0, 0], [0, 5]]),)), there, listed, 2)
+    told = [[(entry.disorder, round(entry.distance, 9), entry.case.image) for entry in row] for row in result]
     assert told == [[("y", 0.0, "a"), ("x", 0.4, "b")], [("z", 0.0, "d"), ("x", 0.2, "b")]]
-    assert matches(Encodings((), (np.zeros((0, 2)),)), there, known, 2) == []
+    assert matches(Encodings((), (np.zeros((0, 2)),)), there, listed, 2) == []
 
 
 def test_encodings_of_another_face_of_the_photograph_are_not_those_that_were_kept(folder: Path) -> None:

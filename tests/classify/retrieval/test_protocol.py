@@ -52,7 +52,7 @@ def test_splits_part_patients_and_test_every_disorder(people: dict[str, int], se
     assert (plan.frequent is not None) == bool(frequent)
     rare = {name for name, number in people.items() if 1 < number <= 6}
     assert len(plan.rare) == (10 if rare else 0)
-    for split, names in [(plan.frequent, set(frequent)), *((each, rare) for each in plan.rare)]:
+    for split, names in [(plan.frequent, set(frequent)), *((entry, rare) for entry in plan.rare)]:
         if split is None:
             continue
         for part in (split.gallery, split.test):
@@ -98,14 +98,14 @@ def loop(cases: list[Case], encodings: Encodings, splits: list[Split], k: int) -
             distance = {}
             for other in split.gallery:
                 one = [
-                    cdist(each[[row[cases[probe].image]]], each[[row[cases[other].image]]], "cosine")[0, 0]
-                    for each in encodings.vectors
+                    cdist(vector[[row[cases[probe].image]]], vector[[row[cases[other].image]]], "cosine")[0, 0]
+                    for vector in encodings.vectors
                 ]
                 name = cases[other].disorder or ""
                 distance[name] = min(distance.get(name, 9.0), float(np.mean(one)))
             first = sorted(distance, key=distance.__getitem__)[:k]
             hits.setdefault(cases[probe].disorder or "", []).append(cases[probe].disorder in first)
-        values.append(np.mean([np.mean(each) for each in hits.values()]))
+        values.append(np.mean([np.mean(hit) for hit in hits.values()]))
     return float(np.mean(values))
 
 
@@ -114,10 +114,10 @@ def test_accuracies_are_those_of_a_loop() -> None:
     shuffled = np.random.default_rng(3).permutation(len(cases))
     cases = [cases[index] for index in shuffled]
     encodings = encoded(cases, 0.35)
-    encodings = Encodings(encodings.images[::-1], tuple(each[::-1] for each in encodings.vectors))
+    encodings = Encodings(encodings.images[::-1], tuple(vector[::-1] for vector in encodings.vectors))
     plan = draw(cases, ["A", "B"], 2, splits=3, frequent_share=0.3)
-    found = {each.setting: each for each in evaluate(plan, cases, encodings, np.random.default_rng(0), rounds=60)}
-    assert list(found) == ["F/F", "R/R", "F/F+R", "R/F+R"]
+    results = {entry.setting: entry for entry in evaluate(plan, cases, encodings, np.random.default_rng(0), rounds=60)}
+    assert list(results) == ["F/F", "R/R", "F/F+R", "R/F+R"]
     assert plan.frequent is not None
     both = [np.concatenate([plan.frequent.gallery, split.gallery]) for split in plan.rare]
     settings_ = {
@@ -128,13 +128,13 @@ def test_accuracies_are_those_of_a_loop() -> None:
     }
     values = []
     for name, splits in settings_.items():
-        assert list(found[name].top) == [1], "of five disorders at most five are listed"
-        assert found[name].top[1].value == pytest.approx(loop(cases, encodings, splits, 1)), name
-        assert found[name].top[1].low <= found[name].top[1].value <= found[name].top[1].high
-        assert found[name].gallery == np.mean([len(split.gallery) for split in splits])
-        assert found[name].test == np.mean([len(split.test) for split in splits])
-        assert found[name].candidates == {"F/F": 2, "R/R": 3}.get(name, 5)
-        values.append(found[name].top[1].value)
+        assert list(results[name].top) == [1], "of five disorders at most five are listed"
+        assert results[name].top[1].value == pytest.approx(loop(cases, encodings, splits, 1)), name
+        assert results[name].top[1].low <= results[name].top[1].value <= results[name].top[1].high
+        assert results[name].gallery == np.mean([len(split.gallery) for split in splits])
+        assert results[name].test == np.mean([len(split.test) for split in splits])
+        assert results[name].candidates == {"F/F": 2, "R/R": 3}.get(name, 5)
+        values.append(results[name].top[1].value)
     assert min(values) > 0  # no floor, and all four settings differ, or this shows nothing
     assert len(set(values)) == 4
 
@@ -157,7 +157,7 @@ def test_intervals_are_those_of_the_bootstrap_over_the_patients_tested() -> None
     encodings = encoded(cases, 0.35)
     split = draw(cases, ["A", "B", "C"], 3, frequent_share=0.6).frequent
     assert split is not None
-    (found,) = evaluate(Plan(split, ()), cases, encodings, np.random.default_rng(7), rounds=120)
+    (result,) = evaluate(Plan(split, ()), cases, encodings, np.random.default_rng(7), rounds=120)
     twice = evaluate(Plan(None, (split, split)), cases, encodings, np.random.default_rng(7), rounds=120)[0]
     disorders = np.array([ord(case.disorder or "") for case in cases]) - ord("A")
     subjects = [case.subject for case in cases]
@@ -165,7 +165,7 @@ def test_intervals_are_those_of_the_bootstrap_over_the_patients_tested() -> None
     rank = places(ranking.disorders, disorders[split.test], 3)
     people = [subjects[row] for row in split.test]
     expected = accuracies(rank, disorders[split.test], people, 3, np.random.default_rng(7), 120)[1]
-    for estimate in (found.top[1], twice.top[1]):
+    for estimate in (result.top[1], twice.top[1]):
         assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
     assert 0 < expected.low < expected.high < 1
 
@@ -195,9 +195,9 @@ def test_published_splits_are_read() -> None:
     plan = published(cases)
     assert plan.frequent is not None
     assert (plan.frequent.gallery.tolist(), plan.frequent.test.tolist()) == ([0, 1, 2], [3])
-    assert [(each.gallery.tolist(), each.test.tolist()) for each in plan.rare] == [([4], [5]), ([7], [6])]
-    found = evaluate(plan, cases, encoded(cases[:6], 2.0), np.random.default_rng(0), rounds=20)
-    assert [each.splits for each in found] == [1, 2, 2, 2]
+    assert [(entry.gallery.tolist(), entry.test.tolist()) for entry in plan.rare] == [([4], [5]), ([7], [6])]
+    result = evaluate(plan, cases, encoded(cases[:6], 2.0), np.random.default_rng(0), rounds=20)
+    assert [entry.splits for entry in result] == [1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_subjects_in_gallery_and_test_are_refused_also_across_settings() -> None
         published([*table(["gallery", "test"], "pq"), *table(["gallery"], "p")])
     twice = cohort({"A": 2, "B": 2})
     with pytest.raises(UsageError, match="'A-0' has two disorders"):
-        draw([replace(each, subject="A-0") if each.subject == "B-1" else each for each in twice], [], 0)
+        draw([replace(entry, subject="A-0") if entry.subject == "B-1" else entry for entry in twice], [], 0)
     with pytest.raises(UsageError, match="'A-0-0' appears twice"):
         draw([*twice, twice[0]], [], 0)
 
@@ -236,7 +236,7 @@ def test_subjects_in_gallery_and_test_are_refused_also_across_settings() -> None
 def test_missing_encodings_and_empty_plans_are_errors() -> None:
     cases = cohort({"A": 3, "B": 3})
     whole = encoded(cases, 1.0)
-    part = Encodings(whole.images[1:], tuple(each[1:] for each in whole.vectors))
+    part = Encodings(whole.images[1:], tuple(vector[1:] for vector in whole.vectors))
     with pytest.raises(UsageError, match="no encoding: A-0-0"):
         evaluate(draw(cases, [], 0), cases, part, np.random.default_rng(0), rounds=5)
     with pytest.raises(UsageError, match="nothing to evaluate"):
@@ -246,6 +246,6 @@ def test_missing_encodings_and_empty_plans_are_errors() -> None:
 def test_a_disorder_that_the_gallery_lacks_is_missed() -> None:
     cases = cohort({"A": 2, "B": 2, "C": 1}, 1)
     plan = Plan(Split(np.array([0, 2]), np.array([1, 3, 4])), ())
-    (found,) = evaluate(plan, cases, encoded(cases, 9.0), np.random.default_rng(0), rounds=50)
-    assert found.top[1].value == pytest.approx(2 / 3)
-    assert (found.candidates, found.disorders) == (2, 3)
+    (result,) = evaluate(plan, cases, encoded(cases, 9.0), np.random.default_rng(0), rounds=50)
+    assert result.top[1].value == pytest.approx(2 / 3)
+    assert (result.candidates, result.disorders) == (2, 3)

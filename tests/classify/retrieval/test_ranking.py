@@ -41,11 +41,11 @@ def published_ranking(distances: np.ndarray, disorders: np.ndarray) -> list[list
     """Sort the gallery, keep each disorder's first hit."""
     lists = []
     for row in distances:
-        found: list[int] = []
+        results: list[int] = []
         for index in np.argsort(row, kind="stable"):
-            if disorders[index] not in found:
-                found.append(int(disorders[index]))
-        lists.append(found)
+            if disorders[index] not in results:
+                results.append(int(disorders[index]))
+        lists.append(results)
     return lists
 
 
@@ -78,7 +78,7 @@ def test_the_ensemble_is_the_mean_of_cosine_distances() -> None:
     np.testing.assert_allclose(
         cosine_distances(probes[0], gallery[0]), pairwise.cosine_distances(probes[0], gallery[0]), atol=1e-12
     )
-    longer = [each * 40 for each in probes]  # only directions count
+    longer = [probe * 40 for probe in probes]  # only directions count
     np.testing.assert_allclose(ensemble_distances(longer, gallery), expected, atol=1e-12)
     assert cosine_distances(probes[0], -probes[0]).max() <= 2.0
     assert cosine_distances(probes[0], probes[0]).min() >= 0.0
@@ -92,31 +92,31 @@ def test_the_ensemble_is_the_mean_of_cosine_distances() -> None:
 
 def test_vectors_are_found_by_name_and_missing_ones_are_named() -> None:
     """Upstream joins by position and loses images without encoding, so that labels move against images."""
-    found = vectors(4, 4)
-    found[1][2] = np.nan
-    found[0][3] = 0.0
-    encodings = Encodings(("d", "c", "b", "a"), found)
-    for one, other in zip(encodings.of(["c", "d", "c"]), found, strict=True):
+    result = vectors(4, 4)
+    result[1][2] = np.nan
+    result[0][3] = 0.0
+    encodings = Encodings(("d", "c", "b", "a"), result)
+    for one, other in zip(encodings.of(["c", "d", "c"]), result, strict=True):
         np.testing.assert_array_equal(one, other[[1, 0, 1]])
     assert encodings.lacking(["a", "b", "c", "e"]) == ("a", "b", "e")
     with pytest.raises(UsageError, match=r"3 of 4 images have no encoding: a, b, e\."):
         encodings.of(["a", "b", "c", "e"])
     with pytest.raises(ValueError, match="as many rows"):
-        Encodings(("a", "b"), found)
+        Encodings(("a", "b"), result)
     with pytest.raises(ValueError, match="twice"):
-        Encodings(("a", "b", "a", "c"), found)
+        Encodings(("a", "b", "a", "c"), result)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 5), min_size=1, max_size=25))
 def test_the_list_is_the_published_one_each_disorder_once(seed: int, names: list[int]) -> None:
     distances, disorders = np.random.default_rng(seed).random((3, len(names))), np.array(names)
-    found = nearest_case(distances, disorders)
-    assert found.disorders.tolist() == published_ranking(distances, disorders)
-    assert all(sorted(row) == sorted(set(names)) for row in found.disorders.tolist())
-    assert (np.diff(found.score, axis=1) >= 0).all()
-    np.testing.assert_array_equal(np.take_along_axis(distances, found.nearest, axis=1), found.score)
-    np.testing.assert_array_equal(disorders[found.nearest], found.disorders)
+    result = nearest_case(distances, disorders)
+    assert result.disorders.tolist() == published_ranking(distances, disorders)
+    assert all(sorted(row) == sorted(set(names)) for row in result.disorders.tolist())
+    assert (np.diff(result.score, axis=1) >= 0).all()
+    np.testing.assert_array_equal(np.take_along_axis(distances, result.nearest, axis=1), result.score)
+    np.testing.assert_array_equal(disorders[result.nearest], result.disorders)
 
 
 @settings(max_examples=60, deadline=None)
@@ -144,7 +144,7 @@ def test_top_1_is_precision_at_1_of_metric_learning() -> None:
         device=torch.device("cpu"),
         knn_func=inference.CustomKNN(distances.CosineSimilarity()),
     )
-    tensors = [torch.from_numpy(each) for each in (probes, truth, gallery, disorders)]
+    tensors = [torch.from_numpy(value) for value in (probes, truth, gallery, disorders)]
     expected = judge.get_accuracy(*tensors)["precision_at_1"]
     first = nearest_case(cosine_distances(probes, gallery), disorders).disorders[:, 0]
     assert np.mean([(first[truth == label] == label).mean() for label in np.unique(truth)]) == pytest.approx(expected)
@@ -166,39 +166,39 @@ TEST, GALLERY = np.array([1, 2, 0, 3]), np.array([9, 4, 5, 6, 7, 8])
 )
 def test_searches_against_a_loop(search: Callable[..., Search], patients: bool, pooled: bool) -> None:
     every = vectors(6, 10)
-    pairs = np.mean([cdist(each, each, "cosine") for each in every], axis=0)
+    pairs = np.mean([cdist(entry, entry, "cosine") for entry in every], axis=0)
     units = {0: [0], 1: [1, 2], 3: [3]} if patients else {row: [row] for row in TEST.tolist()}
-    rows, found = search(every, DISORDERS, SUBJECTS)(TEST, GALLERY)
+    rows, result = search(every, DISORDERS, SUBJECTS)(TEST, GALLERY)
     assert sorted(rows.tolist()) == sorted(units)
-    for row, ranked, score in zip(rows.tolist(), found.disorders.tolist(), found.score, strict=True):
+    for row, ranked, score in zip(rows.tolist(), result.disorders.tolist(), result.score, strict=True):
         expected = {}
         for disorder in (0, 1, 2):
             cases = [index for index in GALLERY if DISORDERS[index] == disorder]
-            each = [np.mean([pairs[photo, case] for photo in units[row]]) for case in cases]
-            expected[disorder] = np.mean(each) if pooled else min(each)
+            results = [np.mean([pairs[photo, case] for photo in units[row]]) for case in cases]
+            expected[disorder] = np.mean(results) if pooled else min(results)
         assert ranked == sorted(expected, key=expected.__getitem__)
         np.testing.assert_allclose(score, sorted(expected.values()))
 
 
 def test_fused_vectors_are_means_of_patients_then_of_disorders() -> None:
     every = vectors(7, 10)
-    rows, found = by_fused_vectors(every, DISORDERS, SUBJECTS)(TEST, GALLERY)
+    rows, result = by_fused_vectors(every, DISORDERS, SUBJECTS)(TEST, GALLERY)
     assert rows.tolist() == [0, 1, 3]
-    probes = [np.stack([each[0], each[[1, 2]].mean(axis=0), each[3]]) for each in every]
+    probes = [np.stack([entry[0], entry[[1, 2]].mean(axis=0), entry[3]]) for entry in every]
     centres = []
-    for each in every:
-        s, t, u = each[[4, 5, 6]].mean(axis=0), each[7], each[[8, 9]].mean(axis=0)
+    for entry in every:
+        s, t, u = entry[[4, 5, 6]].mean(axis=0), entry[7], entry[[8, 9]].mean(axis=0)
         centres.append(np.stack([s, t, u]))  # one patient each of disorders 0, 1 and 2
     expected = np.mean([cdist(one, other, "cosine") for one, other in zip(probes, centres, strict=True)], axis=0)
-    np.testing.assert_allclose(found.score, np.sort(expected, axis=1))
-    np.testing.assert_array_equal(found.disorders, np.argsort(expected, axis=1))
-    np.testing.assert_array_equal(DISORDERS[GALLERY][found.nearest], found.disorders)
+    np.testing.assert_allclose(result.score, np.sort(expected, axis=1))
+    np.testing.assert_array_equal(result.disorders, np.argsort(expected, axis=1))
+    np.testing.assert_array_equal(DISORDERS[GALLERY][result.nearest], result.disorders)
 
 
 def test_a_patient_with_many_photos_weighs_as_one_in_a_disorders_vector() -> None:
     photos = (np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]),)
-    _, found = by_fused_vectors(photos, np.zeros(5, np.intp), ["a", "a", "a", "b", "c"])(np.array([4]), np.arange(4))
-    assert found.score[0, 0] == pytest.approx(0.0, abs=1e-12)  # a and b alike: the diagonal
+    _, result = by_fused_vectors(photos, np.zeros(5, np.intp), ["a", "a", "a", "b", "c"])(np.array([4]), np.arange(4))
+    assert result.score[0, 0] == pytest.approx(0.0, abs=1e-12)  # a and b alike: the diagonal
     (mean,) = fused(photos, np.array([0, 0, 0, 1, 1]))
     np.testing.assert_allclose(mean, [[1.0, 0.0], [0.5, 1.0]])
 

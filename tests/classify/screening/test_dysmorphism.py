@@ -34,10 +34,10 @@ def test_the_result_list_has_no_names() -> None:
 def test_patients_are_told_by_the_shape_of_their_list() -> None:
     chances, affected, subjects = lists(1, 90)
     scores = list_scores(result_list(chances), affected, subjects, seed=2)
-    found = separation(scores, affected, subjects, np.random.default_rng(0), 200)
-    assert found is not None
-    assert found.value == pytest.approx(roc_auc_score(affected, scores))
-    assert found.low > 0.75
+    result = separation(scores, affected, subjects, np.random.default_rng(0), 200)
+    assert result is not None
+    assert result.value == pytest.approx(roc_auc_score(affected, scores))
+    assert result.low > 0.75
     assert ((scores >= 0) & (scores <= 1)).all()
     again = list_scores(result_list(chances), affected, subjects, seed=2)
     assert again.tobytes() == scores.tobytes()
@@ -64,9 +64,9 @@ def test_the_unaffected_class_leaves_the_rest_over() -> None:
     chances = np.array([[0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]])
     np.testing.assert_allclose(affected_chance(chances, 0), [0.9, 0.7, 0.4])
     affected = np.array([True, True, False])
-    found = separation(affected_chance(chances, 0), affected, ["a", "b", "c"], np.random.default_rng(0), 50)
-    assert found is not None
-    assert found.value == 1.0
+    result = separation(affected_chance(chances, 0), affected, ["a", "b", "c"], np.random.default_rng(0), 50)
+    assert result is not None
+    assert result.value == 1.0
     assert separation(affected_chance(chances, 0), affected | True, ["a", "b", "c"], np.random.default_rng(0)) is None
 
 

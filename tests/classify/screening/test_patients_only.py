@@ -39,13 +39,13 @@ def people(seed: int, each: int = 12) -> tuple[NDArray[np.float64], NDArray[np.i
 def test_the_unaffected_are_never_learned_and_the_others_keep_their_places() -> None:
     vectors, classes, _ = people(1)
     sick = classes != UNAFFECTED
-    found = PatientsOnly(SimpleShot(), UNAFFECTED).learn(vectors, classes, 4, 0)(vectors)
-    assert (found[:, UNAFFECTED] == 0).all()
+    result = PatientsOnly(SimpleShot(), UNAFFECTED).learn(vectors, classes, 4, 0)(vectors)
+    assert (result[:, UNAFFECTED] == 0).all()
     alone = SimpleShot().learn(vectors[sick], np.array([0, 9, 1, 2])[classes[sick]], 3, 0)(vectors)
-    assert found[:, [0, 2, 3]].tobytes() == alone.tobytes()
-    assert (found.argmax(axis=1) == classes)[sick].mean() > 0.9
+    assert result[:, [0, 2, 3]].tobytes() == alone.tobytes()
+    assert (result.argmax(axis=1) == classes)[sick].mean() > 0.9
     other = np.where(sick[:, None], vectors, 100.0)
-    assert PatientsOnly(SimpleShot(), UNAFFECTED).learn(other, classes, 4, 0)(vectors).tobytes() == found.tobytes()
+    assert PatientsOnly(SimpleShot(), UNAFFECTED).learn(other, classes, 4, 0)(vectors).tobytes() == result.tobytes()
     with pytest.raises(UsageError, match="no patients"):
         PatientsOnly(SimpleShot(), UNAFFECTED).learn(vectors[~sick], classes[~sick], 4, 0)
 
@@ -53,33 +53,33 @@ def test_the_unaffected_are_never_learned_and_the_others_keep_their_places() -> 
 def test_separations_are_those_of_scores_by_hand() -> None:
     vectors, classes, subjects = people(2)
     sick = classes != UNAFFECTED
-    found = separations(SimpleShot(), seen(vectors, classes, subjects), 4, UNAFFECTED, 3, 4, rounds=50)
+    result = separations(SimpleShot(), seen(vectors, classes, subjects), 4, UNAFFECTED, 3, 4, rounds=50)
     chances, lists = np.full((96, 4), np.nan), np.full((96, 3), np.nan)
     for fold in subject_folds(classes, subjects, 3, 4):
         chances[fold.test] = SimpleShot().learn(vectors[fold.train], classes[fold.train], 4, 0)(vectors[fold.test])
-        known = fold.train[sick[fold.train]]
-        labels = np.array([0, 9, 1, 2])[classes[known]]
-        lists[fold.test] = SimpleShot().learn(vectors[known], labels, 3, 0)(vectors[fold.test])
-    assert (found.photos, found.patients, found.unaffected, found.disorders) == (96, 36, 12, 3)
-    assert found.unaffected_class.value == pytest.approx(roc_auc_score(sick, 1 - chances[:, UNAFFECTED]))
-    assert found.highest.value == pytest.approx(roc_auc_score(sick, lists.max(axis=1)))
+        patients = fold.train[sick[fold.train]]
+        labels = np.array([0, 9, 1, 2])[classes[patients]]
+        lists[fold.test] = SimpleShot().learn(vectors[patients], labels, 3, 0)(vectors[fold.test])
+    assert (result.photos, result.patients, result.unaffected, result.disorders) == (96, 36, 12, 3)
+    assert result.unaffected_class.value == pytest.approx(roc_auc_score(sick, 1 - chances[:, UNAFFECTED]))
+    assert result.highest.value == pytest.approx(roc_auc_score(sick, lists.max(axis=1)))
     judged = list_scores(result_list(lists), sick, subjects, 3, 4)
-    assert found.result_list.value == pytest.approx(roc_auc_score(sick, judged))
-    assert found.unaffected_class.low > 0.7
-    assert found.highest.low > 0.6
+    assert result.result_list.value == pytest.approx(roc_auc_score(sick, judged))
+    assert result.unaffected_class.low > 0.7
+    assert result.highest.low > 0.6
 
 
 class Memory:
     """Knows whom it learned from, is sure of them, and of nobody else."""
 
     def learn(self, inputs: Inputs, classes: NDArray[np.intp], count: int, seed: int) -> Predictor:  # noqa: ARG002
-        known = dict(zip(inputs[:, 0].tolist(), classes.tolist(), strict=True))
+        lessons = dict(zip(inputs[:, 0].tolist(), classes.tolist(), strict=True))
 
         def predict(others: Inputs) -> Floats:
             chances = np.full((len(others), count), 1 / count)
             for row, person in enumerate(others[:, 0].tolist()):
-                if person in known:
-                    chances[row] = np.eye(count)[known[person]]
+                if person in lessons:
+                    chances[row] = np.eye(count)[lessons[person]]
             return chances
 
         return predict
@@ -88,9 +88,9 @@ class Memory:
 def test_remembering_patients_does_not_part_them() -> None:
     _, classes, subjects = people(3)
     persons = (np.arange(len(classes)) // 2)[:, None]
-    found = separations(Memory(), seen(persons, classes, subjects), 4, UNAFFECTED, 0, rounds=50)
-    assert (found.unaffected_class.value, found.highest.value) == (0.5, 0.5)
-    assert found.result_list.value == pytest.approx(0.5, abs=0.1)
+    result = separations(Memory(), seen(persons, classes, subjects), 4, UNAFFECTED, 0, rounds=50)
+    assert (result.unaffected_class.value, result.highest.value) == (0.5, 0.5)
+    assert result.result_list.value == pytest.approx(0.5, abs=0.1)
     alone = [str(row) for row in range(len(classes))]  # with photos for people it is the leak it would be
     assert separations(Memory(), seen(persons, classes, alone), 4, UNAFFECTED, 0, rounds=50).highest.value > 0.9
 
@@ -126,9 +126,9 @@ POSES = st.lists(st.one_of(st.none(), st.builds(Pose, ANGLES, ANGLES, ANGLES)), 
 
 def test_both_sides_and_the_limit_itself() -> None:
     yaws = [0.0, 15.0, -15.0, 15.1, -15.1, 40.0, float("nan")]
-    found = frontal([Pose(yaw, 30.0, 30.0) for yaw in yaws])
-    assert found.kept.tolist() == [0, 1, 2]
-    assert found.left.tolist() == [3, 4, 5, 6]
+    result = frontal([Pose(yaw, 30.0, 30.0) for yaw in yaws])
+    assert result.kept.tolist() == [0, 1, 2]
+    assert result.left.tolist() == [3, 4, 5, 6]
 
 
 def test_pitch_counts_only_when_asked_for() -> None:
@@ -142,12 +142,12 @@ def test_pitch_counts_only_when_asked_for() -> None:
 def test_every_photo_once_and_a_wider_angle_keeps_more(
     poses: list[Pose | None], yaw: float, pitch: float | None
 ) -> None:
-    found = frontal(poses, yaw, pitch)
-    assert sorted([*found.kept, *found.left]) == list(range(len(poses)))
-    assert list(found.kept) == sorted(found.kept)
-    assert set(found.kept) <= set(frontal(poses, yaw + 1, pitch).kept)
-    mirrored = [None if each is None else Pose(-each.yaw, -each.pitch, each.roll) for each in poses]
-    assert frontal(mirrored, yaw, pitch).kept.tolist() == found.kept.tolist()
+    result = frontal(poses, yaw, pitch)
+    assert sorted([*result.kept, *result.left]) == list(range(len(poses)))
+    assert list(result.kept) == sorted(result.kept)
+    assert set(result.kept) <= set(frontal(poses, yaw + 1, pitch).kept)
+    mirrored = [None if pose is None else Pose(-pose.yaw, -pose.pitch, pose.roll) for pose in poses]
+    assert frontal(mirrored, yaw, pitch).kept.tolist() == result.kept.tolist()
 
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(-1.0, None), (float("nan"), None), (15.0, -1.0)])

@@ -35,10 +35,10 @@ class Memory:
     """Knows by heart what it learned, and of others nothing: 1 or 0 for those it knows, the input for the rest."""
 
     def learn(self, inputs: NDArray, classes: NDArray, count: int, seed: int) -> Callable:  # noqa: ARG002
-        known = dict(zip(inputs[:, 0], classes, strict=True))
+        labels = dict(zip(inputs[:, 0], classes, strict=True))
 
         def predict(others: NDArray[np.float64]) -> NDArray[np.float64]:
-            scores = np.array([known.get(each, each) for each in others[:, 0]], float)
+            scores = np.array([labels.get(entry, entry) for entry in others[:, 0]], float)
             return np.stack([1 - scores, scores], axis=1)
 
         return predict
@@ -89,10 +89,10 @@ def test_nobody_is_scored_by_a_model_that_learned_from_them() -> None:
     assert len(model.learned) == 5
     owner = dict(zip(inputs[:, 0], subjects, strict=True))
     for learned in model.learned:
-        people = {owner[each] for each in learned}
+        people = {owner[entry] for entry in learned}
         assert len(learned) == 2 * len(people)  # all photos of a person or none
         assert len(people) == 48
-    left = [set(owner.values()) - {owner[each] for each in learned} for learned in model.learned]
+    left = [set(owner.values()) - {owner[entry] for entry in learned} for learned in model.learned]
     assert sorted(name for group in left for name in group) == sorted(set(subjects))
     # In its own training set a memory is perfect and any threshold does; out of fold it is the input again.
     one = choose_threshold(Memory(), inputs, positive, subjects, Rule(), seed=1)

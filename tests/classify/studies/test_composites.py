@@ -46,19 +46,19 @@ def cohort(**sizes: int) -> Cohort:
 
 
 def test_each_class_has_its_face_and_small_ones_are_named() -> None:
-    found = class_faces(cohort(control=5, few=4, many=7), "control")
-    assert found.left_out == {"few": 4}
-    assert [(each.name, each.photos, each.face.subjects) for each in found.faces] == [
+    faces = class_faces(cohort(control=5, few=4, many=7), "control")
+    assert faces.left_out == {"few": 4}
+    assert [(face.name, face.photos, face.face.subjects) for face in faces.faces] == [
         ("control", 10, 5),
         ("many", 14, 7),
     ]
-    assert [int(each.face.rgb.mean()) for each in found.faces] == [60, 100]
-    control, many = found.faces
+    assert [int(face.face.rgb.mean()) for face in faces.faces] == [60, 100]
+    control, many = faces.faces
     assert control.difference is None
     assert many.difference is not None
     np.testing.assert_allclose(many.difference.luma, 40)
     only = class_faces(cohort(control=5, few=4, many=7), None, ["many"])
-    assert [(each.name, each.difference) for each in only.faces] == [("many", None)]
+    assert [(face.name, face.difference) for face in only.faces] == [("many", None)]
     assert only.left_out == {}
 
 
@@ -75,9 +75,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
 def test_a_composite_in_another_shape() -> None:
     y, x = np.mgrid[:256, :256]
     spot = (200 * np.exp(-((x - FACE[30, 0]) ** 2 + (y - FACE[30, 1]) ** 2) / 8)).astype(np.uint8)
-    found = Composite(np.repeat(spot[..., None], 3, axis=2), FACE, 5)
-    assert np.abs(in_shape(found, FACE).astype(int) - found.rgb).max() <= 1
-    moved = in_shape(found, FACE + np.array([6.0, -4.0]))[..., 0].astype(float)
+    result = Composite(np.repeat(spot[..., None], 3, axis=2), FACE, 5)
+    assert np.abs(in_shape(result, FACE).astype(int) - result.rgb).max() <= 1
+    moved = in_shape(result, FACE + np.array([6.0, -4.0]))[..., 0].astype(float)
     middle = (moved * x).sum() / moved.sum(), (moved * y).sum() / moved.sum()
     np.testing.assert_allclose(middle, FACE[30] + [6.0, -4.0], atol=0.4)
 
@@ -89,19 +89,19 @@ def test_colours_lie_where_the_skin_differs() -> None:
         canvas[130:150, 80:95] += 40
         canvas[130:150, 160:175] -= 20
         patients.append(Portrait({CanvasCrop(): canvas}, FACE, Pose(0.0, 0.0, 0.0)))
-    found = difference(patients, FIVE, [plain(120)] * 5, FIVE)
-    limit = limit_of([found])
+    result = difference(patients, FIVE, [plain(120)] * 5, FIVE)
+    limit = limit_of([result])
     assert limit == pytest.approx(40, abs=1)
     face = composite(patients, FIVE)
-    picture = drawn(face, found, limit).astype(int)
+    picture = drawn(face, result, limit).astype(int)
     assert picture.shape == (824, 768, 3)
     bright, dark, same = (picture[3 * 140 + 1, 3 * column + 1] for column in (87, 167, 20))
     assert bright[0] > 2 * bright[2]
     assert dark[2] > 1.3 * dark[0]
     assert same.max() - same.min() < 5
-    wider = drawn(face, found, 2 * limit).astype(int)[421, 262]
+    wider = drawn(face, result, 2 * limit).astype(int)[421, 262]
     assert wider[2] > bright[2] + 30  # paler on a wider scale
-    assert drawn(face, found, limit).tobytes() == picture.astype(np.uint8).tobytes()
+    assert drawn(face, result, limit).tobytes() == picture.astype(np.uint8).tobytes()
 
 
 def test_the_patients_are_drawn_in_the_shape_half_way() -> None:
@@ -114,14 +114,14 @@ def test_the_patients_are_drawn_in_the_shape_half_way() -> None:
     near = picture[row - 24 : row + 25, column - 24 : column + 25, 0].astype(float)
     light = np.maximum(near - near.min() - 30, 0)  # less the paper
     rows, columns = np.mgrid[-24:25, -24:25]
-    np.testing.assert_allclose([(light * each).sum() / light.sum() for each in (columns, rows)], 0, atol=1.5)
+    np.testing.assert_allclose([(light * value).sum() / light.sum() for value in (columns, rows)], 0, atol=1.5)
 
 
 def test_arrows_point_to_the_patients_place_three_times_as_far() -> None:
     shift = np.zeros((68, 2))
     shift[30] = [0.0, 5.0]
-    found = Difference(np.zeros((256, 256)), FACE + shift / 2, shift)
-    picture = drawn(Composite(plain(200).canvas, FACE + shift, 5), found, 1.0)
+    result = Difference(np.zeros((256, 256)), FACE + shift / 2, shift)
+    picture = drawn(Composite(plain(200).canvas, FACE + shift, 5), result, 1.0)
     rows, columns = np.nonzero((picture == ARROW).all(axis=2))
     start = (FACE[30] + 0.5) * 3 - 0.5
     along = np.abs(columns - start[0]) < 6
@@ -132,8 +132,8 @@ def test_arrows_point_to_the_patients_place_three_times_as_far() -> None:
 
 def test_the_outline_is_where_the_controls_features_are() -> None:
     shift = np.tile([0.0, 12.0], (68, 1))
-    found = Difference(np.zeros((256, 256)), FACE + shift / 2, shift)
-    picture = drawn(Composite(plain(200).canvas, FACE + shift, 5), found, 1.0)
+    result = Difference(np.zeros((256, 256)), FACE + shift / 2, shift)
+    picture = drawn(Composite(plain(200).canvas, FACE + shift, 5), result, 1.0)
     grey = (picture == OTHERS).all(axis=2)
     places = [*range(17, 21), *range(22, 26)]  # of brows, whose arrows part them
     middles = ((FACE[places] + FACE[[place + 1 for place in places]]) / 2 + 0.5) * 3 - 0.5
@@ -161,10 +161,10 @@ def test_the_bar_of_the_scale_goes_from_darker_to_lighter() -> None:
 def test_the_scale_is_that_of_faces_not_of_what_is_around_them() -> None:
     luma = np.zeros((256, 256))
     luma[0, 0], luma[140, 128] = 200.0, -12.0
-    found = Difference(luma, FACE, np.zeros((68, 2)))
+    result = Difference(luma, FACE, np.zeros((68, 2)))
     assert inside(FACE)[140, 128]
     assert not inside(FACE)[0, 0]
-    assert limit_of([found, Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))]) == 12.0
+    assert limit_of([result, Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))]) == 12.0
     assert limit_of([Difference(np.zeros((256, 256)), FACE, np.zeros((68, 2)))]) == 1.0
 
 
@@ -173,11 +173,11 @@ def test_a_pixel_is_inside_by_its_column_and_row() -> None:
     points = np.concatenate(
         [[[100, 20], [130, 20], [130, 220], [100, 220]], rng.uniform((100, 20), (130, 220), (64, 2))]
     )
-    found = inside(points)
+    result = inside(points)
     wanted = np.zeros((256, 256), bool)
     wanted[20:221, 100:131] = True
-    assert not (found ^ wanted)[21:220, 101:130].any()
-    assert not found[~wanted].any()
+    assert not (result ^ wanted)[21:220, 101:130].any()
+    assert not result[~wanted].any()
 
 
 def test_file_names_are_safe_and_differ() -> None:
@@ -195,10 +195,10 @@ def test_file_names_are_safe_and_differ() -> None:
         "a\nb\0c",
         ".hid",
     ]
-    found = file_names(names)
-    assert list(found) == names
-    assert len({each.lower() for each in found.values()}) == len(names)
-    for each in found.values():
-        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,90}\.png", each), each
-        assert each.lower() not in {"nul.png", "con.png"}
-    assert found["Ångström"] == "Angstrom.png"
+    result = file_names(names)
+    assert list(result) == names
+    assert len({entry.lower() for entry in result.values()}) == len(names)
+    for entry in result.values():
+        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,90}\.png", entry), entry
+        assert entry.lower() not in {"nul.png", "con.png"}
+    assert result["Ångström"] == "Angstrom.png"

@@ -55,10 +55,10 @@ def test_opinions_are_averaged_after_softmax() -> None:
         with torch.inference_mode():
             scores = trained.networks[region](torch.from_numpy((seen - low) / (high - low)).float()).double().numpy()
         chances.append(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
-    found = trained(inputs)
-    np.testing.assert_allclose(found, sum(chances) / 4, atol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-12)
-    np.testing.assert_allclose(np.concatenate([trained(inputs[:5]), trained(inputs[5:])]), found, atol=1e-6)
+    result = trained(inputs)
+    np.testing.assert_allclose(result, sum(chances) / 4, atol=1e-6)
+    np.testing.assert_allclose(result.sum(axis=1), 1.0, atol=1e-12)
+    np.testing.assert_allclose(np.concatenate([trained(inputs[:5]), trained(inputs[5:])]), result, atol=1e-6)
     assert trained(inputs[:0]).shape == (0, 3)
 
 
@@ -69,8 +69,8 @@ def test_a_network_does_not_depend_on_which_others_there_are() -> None:
     assert alone(inputs).tobytes() == together.by_region(inputs, "middle").tobytes()
     assert {name.split(".")[0] for name in alone.arrays} == {"middle"}
     same = inputs[:, :1].repeat(4, axis=1)  # equal crops, and yet networks of their own
-    each = BRIEF.learn(same, classes, 2, seed=5)
-    assert each.by_region(same, "full").tobytes() != each.by_region(same, "upper").tobytes()
+    result = BRIEF.learn(same, classes, 2, seed=5)
+    assert result.by_region(same, "full").tobytes() != result.by_region(same, "upper").tobytes()
 
 
 def test_equal_seeds_give_equal_networks_and_no_global_state_is_touched() -> None:

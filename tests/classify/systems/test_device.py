@@ -75,7 +75,7 @@ def test_all_of_a_training_is_on_one_device(make: Make) -> None:
     method, inputs = make("meta")
     trained = method.learn(inputs, CLASSES, 3, 0)
     networks = trained.networks.values() if hasattr(trained, "networks") else [trained.network]  # type: ignore[attr-defined]
-    assert {weight.device.type for each in networks for weight in each.parameters()} == {"meta"}
+    assert {weight.device.type for network in networks for weight in network.parameters()} == {"meta"}
     with pytest.raises(NotImplementedError, match="meta"):  # the pictures got there: only what is no number comes back
         trained(inputs)
 
@@ -89,11 +89,11 @@ def test_a_batch_left_behind_is_noticed() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("make", [*ALL, cosface])
 def test_a_gpu_learns_what_the_processor_learns(make: Make) -> None:
-    found = []
+    results = []
     for device in ("cpu", "cuda"):
         method, inputs = make(device)
         trained = method.learn(inputs, CLASSES, 3, 0)
         again = method.restore(trained.arrays, 3)
         assert np.allclose(trained(inputs), again(inputs), atol=1e-6)
-        found.append(trained(inputs))
-    assert np.allclose(*found, atol=0.02)
+        results.append(trained(inputs))
+    assert np.allclose(*results, atol=0.02)

@@ -148,9 +148,9 @@ def test_a_model_is_read_asked_and_explained_in_another_process(name: str, model
 
 
 def test_what_is_differentiated_to_explain_is_what_is_predicted(models: Read) -> None:
-    found = {name: one for name, one in models.trained.items() if hasattr(one[0], "logits")}
-    assert {*found} == {"meta-baseline", "nearest-mean", "photo-set", "risk-grading", "vcfs-screening"}
-    for name, (trained, asked) in found.items():
+    results = {name: one for name, one in models.trained.items() if hasattr(one[0], "logits")}
+    assert {*results} == {"meta-baseline", "nearest-mean", "photo-set", "risk-grading", "vcfs-screening"}
+    for name, (trained, asked) in results.items():
         own = asked if asked.dtype.names is None else asked["photos"][:, 0].copy()
         vectors = torch.tensor(own, requires_grad=True)
         scores = trained.logits(vectors)
@@ -185,7 +185,7 @@ def test_what_photo_set_promises_to_look_at_changes_what_it_says(column: str, fe
     system = quick_system("photo-set")[2]
     seen = system.look(usual)
     trained = system.method.learn(seen.inputs, seen.classes, len(usual.names), 1)
-    answers = [trained(system.look(each).inputs) for each in (usual, other, unknown)]
+    answers = [trained(system.look(value).inputs) for value in (usual, other, unknown)]
     assert not np.array_equal(answers[0][0], answers[1][0])
     assert not np.array_equal(answers[0][0], answers[2][0])
     assert np.array_equal(answers[0][1:], answers[1][1:])

@@ -243,8 +243,8 @@ def test_the_recognizer_of_a_kept_model_is_found_among_those_that_are_offered(tm
         key="0" * 32,
     )
     save_model(tmp_path / "kept", load_recipe("gestaltmatcher"), card, trained)
-    member, found = of_model(tmp_path / "kept", [lambda: base(0), lambda: base(1)])
-    assert found.card == card
+    member, result = of_model(tmp_path / "kept", [lambda: base(0), lambda: base(1)])
+    assert result.card == card
     assert (member.encoder.name, member.side, member.encoder.width) == ("kept", 32, trained.width)
     assert np.array_equal(member.encoder(crops), trained.embed(crops))
     with pytest.raises(EnvironmentFault, match="another recognizer") as caught:

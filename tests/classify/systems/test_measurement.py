@@ -98,9 +98,9 @@ def test_the_logistic_regression_is_scikit_learns(kinds: int) -> None:
 def test_the_rule_scores_short_fissures_and_thin_lips() -> None:
     points, classes = people(8)
     trained = AstleyClarren().learn(points, classes, 2, seed=0)
-    found = measurements(points)
+    result = measurements(points)
     z = [
-        (found[key] - found[key][classes == 0].mean()) / found[key][classes == 0].std(ddof=1)
+        (result[key] - result[key][classes == 0].mean()) / result[key][classes == 0].std(ddof=1)
         for key in ("PFLEN/ENEN", "UVERM")
     ]
     np.testing.assert_allclose(trained.score(points), -(z[0] + z[1]) / 2, rtol=1e-9)
@@ -125,7 +125,7 @@ def test_foreign_arrays_are_refused(method: Method) -> None:
     first = next(iter(good))
     bad = [
         {},
-        {key: each for key, each in good.items() if key != first},
+        {key: entry for key, entry in good.items() if key != first},
         good | {"more": np.zeros(1)},
         good | {first: good[first][:-1]},
         good | {first: np.full(good[first].shape, np.nan)},

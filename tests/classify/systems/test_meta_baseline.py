@@ -35,9 +35,9 @@ def faces(seed: int, classes: int, each: int = 8) -> tuple[NDArray[np.float32], 
     labels = np.repeat(np.arange(classes), 2 * each)
     disorder = rng.normal(size=(classes, 4))[labels]
     person = 2 * np.repeat(rng.normal(size=(classes * each, 20)), 2, axis=0)
-    found = np.hstack([disorder + 0.15 * rng.normal(size=disorder.shape), person])
+    result = np.hstack([disorder + 0.15 * rng.normal(size=disorder.shape), person])
     subjects = [f"s{number // 2:04d}" for number in range(len(labels))]
-    return (found + 0.05 * rng.normal(size=found.shape)).astype(np.float32), labels, subjects
+    return (result + 0.05 * rng.normal(size=result.shape)).astype(np.float32), labels, subjects
 
 
 BASE = faces(1, 10, 16)
@@ -46,7 +46,7 @@ NOVEL = faces(2, 8)
 
 def novel_accuracy(embeddings: NDArray[np.float64]) -> float:
     _, classes, subjects = NOVEL
-    found = episode_accuracy(
+    result = episode_accuracy(
         cosine_to_means,
         embeddings,
         pool(classes, subjects, Shape(4, 1, 3)),
@@ -54,7 +54,7 @@ def novel_accuracy(embeddings: NDArray[np.float64]) -> float:
         np.random.default_rng(0),
         120,
     )
-    return found.over_episodes.value
+    return result.over_episodes.value
 
 
 def test_what_frequent_classes_teach_serves_classes_never_seen() -> None:
@@ -66,9 +66,9 @@ def test_what_frequent_classes_teach_serves_classes_never_seen() -> None:
     assert raw < 0.45
     assert baseline > raw + 0.25
     assert meta > baseline + 0.1  # as published: 63.2 against 58.9 on miniImageNet
-    known = trained.taught(NOVEL[0], NOVEL[1], 8)
-    assert (known(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.85
-    assert known.network is trained.network
+    predictor = trained.taught(NOVEL[0], NOVEL[1], 8)
+    assert (predictor(NOVEL[0]).argmax(axis=1) == NOVEL[1]).mean() > 0.85
+    assert predictor.network is trained.network
 
 
 @pytest.mark.parametrize("score", [prototypical, matching])
@@ -155,8 +155,8 @@ def test_files_of_another_encoder_are_refused() -> None:
 def test_crops_go_in_as_rgb_and_need_a_network_for_them() -> None:
     crops = np.zeros((2, 8, 8, 3), np.uint8)
     crops[0, ..., 0], crops[1, ..., 2] = 255, 51  # red; dark blue
-    found = to_tensor(crops)
-    assert found[:, :, 0, 0].tolist() == [[1.0, -1.0, -1.0], [-1.0, -1.0, pytest.approx(-0.6)]]
+    result = to_tensor(crops)
+    assert result[:, :, 0, 0].tolist() == [[1.0, -1.0, -1.0], [-1.0, -1.0, pytest.approx(-0.6)]]
     with pytest.raises(UsageError, match="no embeddings"):
         FAST.learn(crops, np.array([0, 1]), 2, 0)
     many, classes = np.repeat(crops, 12, axis=0), np.repeat([0, 1], 12)

@@ -31,10 +31,10 @@ def graded(seed: int, each: int = 40) -> tuple[NDArray[np.float32], NDArray[np.i
     """Severity is one direction of six; levels cut it at ±0.5, the others are noise of another place and scale."""
     rng = np.random.default_rng(seed)
     severity = rng.uniform(-1.5, 1.5, 3 * each)
-    found = rng.normal(size=(3 * each, 6))
-    found[:, 2] = severity
+    result = rng.normal(size=(3 * each, 6))
+    result[:, 2] = severity
     levels = np.digitize(severity, [-0.5, 0.5]).astype(np.intp)
-    return (found * [1, 9, 0.01, 1, 1, 100] + 50).astype(np.float32), levels
+    return (result * [1, 9, 0.01, 1, 1, 100] + 50).astype(np.float32), levels
 
 
 INPUTS, LEVELS = graded(1)
@@ -58,18 +58,18 @@ def test_any_weights_give_monotone_probabilities_that_sum_to_1(
     above = head(torch.tensor(scores, dtype=torch.float64)[:, None]).detach()
     assert above.shape == (len(scores), len(gaps) + 1)
     assert (above.diff(dim=1) <= 0).all()
-    found = level_probabilities(above)
-    assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(dim=1), 1, atol=1e-12)
-    beyond = found.flip(1).cumsum(1).flip(1)[:, 1:]
+    probabilities = level_probabilities(above)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(dim=1), 1, atol=1e-12)
+    beyond = probabilities.flip(1).cumsum(1).flip(1)[:, 1:]
     np.testing.assert_allclose(beyond, above.sigmoid(), atol=1e-12)
 
 
 def test_probabilities_keep_their_digits_far_out() -> None:
-    found = level_probabilities(torch.tensor([[-40.0, -41.0], [41.0, 40.0]], dtype=torch.float64))
+    probabilities = level_probabilities(torch.tensor([[-40.0, -41.0], [41.0, 40.0]], dtype=torch.float64))
     exact = math.exp(-40) - math.exp(-41)
-    assert float(found[0, 1]) == pytest.approx(exact, rel=1e-12)
-    assert float(found[1, 1]) == pytest.approx(exact, rel=1e-12)
+    assert float(probabilities[0, 1]) == pytest.approx(exact, rel=1e-12)
+    assert float(probabilities[1, 1]) == pytest.approx(exact, rel=1e-12)
 
 
 def test_first_thresholds_are_a_unit_apart_about_0() -> None:
@@ -88,30 +88,30 @@ def test_the_loss_by_hand() -> None:
         chance = 1 / (1 + math.exp(-odds))
         return -math.log(chance if reached else 1 - chance)
 
-    each = [
+    results = [
         of(2.0, reached=True) + of(-1.0, reached=False),
         of(0.5, reached=False) + of(0.0, reached=False),
         of(3.0, reached=True) + of(1.0, reached=True),
     ]
-    assert float(coral_loss(above, levels)) == pytest.approx(sum(each) / 3)
+    assert float(coral_loss(above, levels)) == pytest.approx(sum(results) / 3)
     weights = torch.tensor([1.0, 3.0, 0.0], dtype=torch.float64)
-    assert float(coral_loss(above, levels, weights)) == pytest.approx((each[0] + 3 * each[1]) / 4)
+    assert float(coral_loss(above, levels, weights)) == pytest.approx((results[0] + 3 * results[1]) / 4)
 
 
 def test_a_planted_severity_is_graded_in_order() -> None:
     inputs, levels = graded(2, 100)
-    found = TRAINED(inputs)
-    assert quadratic_kappa(median_level(found), levels, 3)(np.arange(300)) > 0.85
+    result = TRAINED(inputs)
+    assert quadratic_kappa(median_level(result), levels, 3)(np.arange(300)) > 0.85
     severity = np.argsort(np.argsort(inputs[:, 2]))
-    assert np.corrcoef(severity, np.argsort(np.argsort(found @ [0, 1, 2])))[0, 1] > 0.95
+    assert np.corrcoef(severity, np.argsort(np.argsort(result @ [0, 1, 2])))[0, 1] > 0.95
 
 
 def test_levels_weigh_alike_however_rare() -> None:
     """Inputs that tell nothing: every level is as likely as the others, not as its share of the photos."""
     levels = np.repeat([0, 1, 2], [28, 9, 3])
     method = OrdinalGrading(Light(4), Schedule(300, 40, "adam", 3e-2))
-    found = method.learn(np.ones((40, 2)), levels, 3, 0)(np.ones((1, 2)))
-    np.testing.assert_allclose(found, 1 / 3, atol=2e-3)
+    result = method.learn(np.ones((40, 2)), levels, 3, 0)(np.ones((1, 2)))
+    np.testing.assert_allclose(result, 1 / 3, atol=2e-3)
 
 
 def test_neither_place_nor_scale_of_embeddings_matters() -> None:
@@ -153,12 +153,12 @@ def test_quadratic_kappa_is_sklearns(count: int, photos: int, seed: int) -> None
     rng = np.random.default_rng(seed)
     levels, called = rng.integers(0, count, (2, photos))
     drawn = rng.integers(0, photos, photos)
-    found = quadratic_kappa(called, levels, count)(drawn)
+    result = quadratic_kappa(called, levels, count)(drawn)
     if len(set(levels[drawn]) | set(called[drawn])) == 1:
-        assert math.isnan(found)
+        assert math.isnan(result)
         return
     expected = cohen_kappa_score(levels[drawn], called[drawn], weights="quadratic", labels=list(range(count)))
-    assert found == pytest.approx(expected, abs=1e-12)
+    assert result == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_photo_without_a_call_is_as_far_off_as_can_be() -> None:
@@ -174,9 +174,9 @@ def test_rates_of_levels_are_sklearns() -> None:
     rng = np.random.default_rng(4)
     levels, called = rng.integers(0, 3, (2, 90))
     for level, rates in enumerate(level_rates(called, levels, 3)):
-        truth, found = levels == level, called == level
-        assert rates.sensitivity == pytest.approx(recall_score(truth, found))
-        assert rates.specificity == pytest.approx(recall_score(truth, found, pos_label=False))
+        truth, result = levels == level, called == level
+        assert rates.sensitivity == pytest.approx(recall_score(truth, result))
+        assert rates.specificity == pytest.approx(recall_score(truth, result, pos_label=False))
         assert rates.photos == truth.sum()
     absent = level_rates(np.array([0, -1]), np.array([0, 0]), 2)
     assert absent[0].sensitivity == 0.5
@@ -189,9 +189,9 @@ def test_rates_of_levels_are_sklearns() -> None:
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6).filter(lambda weights: sum(weights) > 0))
 def test_the_median_level_has_half_of_the_chance_on_either_side(weights: list[int]) -> None:
     shares = np.array(weights) / sum(weights)
-    found = int(median_level(shares[None])[0])
-    assert shares[: found + 1].sum() >= 0.5 - 1e-9
-    assert shares[found:].sum() >= 0.5 - 1e-9
+    result = int(median_level(shares[None])[0])
+    assert shares[: result + 1].sum() >= 0.5 - 1e-9
+    assert shares[result:].sum() >= 0.5 - 1e-9
 
 
 def test_levels_by_signs() -> None:

@@ -49,8 +49,8 @@ def test_photos_and_metadata_are_both_used() -> None:
     assert (blind // 2 == classes // 2).mean() > 0.9
     assert (blind == classes).mean() < 0.7
     without = METHOD.learn(pack(PHOTOS, METADATA[:, :0]), CLASSES, 4, 0)
-    found = without(pack(photos, metadata[:, :0])).argmax(axis=1)
-    assert (found // 2 == classes // 2).mean() > 0.9
+    result = without(pack(photos, metadata[:, :0])).argmax(axis=1)
+    assert (result // 2 == classes // 2).mean() > 0.9
 
 
 @settings(max_examples=25, deadline=None)
@@ -73,8 +73,8 @@ def test_a_case_is_the_mean_of_its_photos() -> None:
     network, own = TRAINED.network, torch.from_numpy(PHOTOS[1])
     with torch.inference_mode():
         features = network.encoder(own).mean(dim=0)
-        known = network.metadata(torch.from_numpy(METADATA[1]).float())
-        expected = network.head(torch.cat([features, known])).softmax(dim=0)
+        encoded = network.metadata(torch.from_numpy(METADATA[1]).float())
+        expected = network.head(torch.cat([features, encoded])).softmax(dim=0)
     np.testing.assert_allclose(TRAINED(PACKED[1:2])[0], expected, atol=1e-6)
 
 
@@ -139,14 +139,14 @@ def unfit(photos: list[tuple[int, ...]], metadata: NDArray[np.float64]) -> Input
 
 
 def test_cases_that_cannot_be_packed_are_refused() -> None:
-    known = np.zeros((2, 1))
+    metadata = np.zeros((2, 1))
     for shapes, match in (([(1, 4), (0, 4)], "case 1 has 0 photos"), ([(7, 4), (1, 4)], "case 0 has 7 photos")):
         with pytest.raises(UsageError, match=match):
-            unfit(shapes, known)
+            unfit(shapes, metadata)
     with pytest.raises(UsageError, match="photos of case 1"):
-        unfit([(1, 4), (1, 3)], known)
+        unfit([(1, 4), (1, 3)], metadata)
     with pytest.raises(UsageError, match="1 ancestries of 2 cases"):
-        pack([np.zeros((1, 4), np.float32)] * 2, known, ["asian"])
+        pack([np.zeros((1, 4), np.float32)] * 2, metadata, ["asian"])
     for metadata in (np.zeros((3, 1)), np.zeros(2), np.array([[0.0], [np.nan]])):
         with pytest.raises(UsageError, match="metadata of shape"):
             unfit([(1, 4), (1, 4)], metadata)
@@ -156,18 +156,18 @@ def test_cases_that_cannot_be_packed_are_refused() -> None:
         TRAINED(hidden)
 
 
-def case(**known: object) -> Case:
-    return Case("1.png", Path("1.png"), "s1", **known)  # type: ignore[arg-type]
+def case(**fields: object) -> Case:
+    return Case("1.png", Path("1.png"), "s1", **fields)  # type: ignore[arg-type]
 
 
 def test_what_is_missing_is_said_and_never_zero() -> None:
-    known = case(sex="male", age=25.0, present=("HP:2",), absent=("HP:1",))
-    words = Vocabulary.of([known, case()])
+    person = case(sex="male", age=25.0, present=("HP:2",), absent=("HP:1",))
+    words = Vocabulary.of([person, case()])
     assert words.columns == (
         *("age", "age unknown", "female", "male", "sex unknown"),
         *("HP:1 present", "HP:1 not assessed", "HP:2 present", "HP:2 not assessed"),
     )
-    others = [known, case(), case(age=0.0, sex="female", present=("HP:9",)), case(age=130.0)]
+    others = [person, case(), case(age=0.0, sex="female", present=("HP:9",)), case(age=130.0)]
     assert words.encode(others).tolist() == [
         [0.25, 0, 0, 1, 0, 0, 0, 1, 0],
         [0, 1, 0, 0, 1, 0, 1, 0, 1],
@@ -182,7 +182,7 @@ def told(case_of: Callable[[int], dict[str, object]], people: int = 60) -> Input
     """People who all have the same photograph, and are told apart by what is known of them at most."""
     cases = [case(**case_of(number)) for number in range(people)]
     metadata = Vocabulary(()).encode(cases)
-    return pack([np.ones((1, 5), np.float32)] * people, metadata, [each.ancestry for each in cases])
+    return pack([np.ones((1, 5), np.float32)] * people, metadata, [entry.ancestry for entry in cases])
 
 
 ATTRIBUTES = {
@@ -228,5 +228,5 @@ def test_an_ancestry_of_few_people_or_of_none_that_was_learned_is_another() -> N
 
 
 def test_what_is_known_of_a_person_is_of_the_first_photograph_that_tells_it() -> None:
-    found = known_of([case(sex="male"), case(age=7.0, ancestry="asian"), case(sex="female", age=9.0)])
-    assert (found.sex, found.age, found.ancestry) == ("male", 7.0, "asian")
+    result = known_of([case(sex="male"), case(age=7.0, ancestry="asian"), case(sex="female", age=9.0)])
+    assert (result.sex, result.age, result.ancestry) == ("male", 7.0, "asian")

@@ -20,7 +20,7 @@ OTHERS = RNG.normal(size=(15, 7)) + 3
 
 
 def means() -> np.ndarray:
-    return np.array([EMBEDDINGS[each == CLASSES].mean(axis=0) for each in (0, 1, 2, 4)])
+    return np.array([EMBEDDINGS[number == CLASSES].mean(axis=0) for number in (0, 1, 2, 4)])
 
 
 def test_distances_and_cosines_are_scipys() -> None:
@@ -31,9 +31,9 @@ def test_distances_and_cosines_are_scipys() -> None:
 
 
 def test_means_of_classes() -> None:
-    found = prototypes(EMBEDDINGS, CLASSES, 5)
-    np.testing.assert_allclose(found[[0, 1, 2, 4]], means(), atol=1e-12)
-    assert (found[3] == 0).all()
+    result = prototypes(EMBEDDINGS, CLASSES, 5)
+    np.testing.assert_allclose(result[[0, 1, 2, 4]], means(), atol=1e-12)
+    assert (result[3] == 0).all()
     with_gradient = torch.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
     class_means(with_gradient, torch.tensor([1, 1]), 2)[1].sum().backward()
     assert with_gradient.grad is not None
@@ -43,33 +43,33 @@ def test_means_of_classes() -> None:
 def test_prototypical_networks_take_squared_distances() -> None:
     """Squared, as Snell et al. define it: easyfsl's are not."""
     support, ways = torch.from_numpy(EMBEDDINGS), torch.from_numpy(CLASSES)
-    found = prototypical(support, ways, torch.from_numpy(OTHERS), 5)[:, [0, 1, 2, 4]].numpy()
-    np.testing.assert_allclose(found, -cdist(OTHERS, means(), "sqeuclidean"), atol=1e-9)
+    result = prototypical(support, ways, torch.from_numpy(OTHERS), 5)[:, [0, 1, 2, 4]].numpy()
+    np.testing.assert_allclose(result, -cdist(OTHERS, means(), "sqeuclidean"), atol=1e-9)
     nearest = NearestCentroid().fit(EMBEDDINGS, CLASSES).predict(OTHERS)
-    np.testing.assert_array_equal(np.array([0, 1, 2, 4])[found.argmax(axis=1)], nearest)
+    np.testing.assert_array_equal(np.array([0, 1, 2, 4])[result.argmax(axis=1)], nearest)
     # Section 2.4: log odds of two classes are linear in the embedding, 2 (c₁ − c₀)·x + |c₀|² − |c₁|².
     first, second = means()[:2]
     expected = 2 * OTHERS @ (second - first) + first @ first - second @ second
-    np.testing.assert_allclose(found[:, 1] - found[:, 0], expected, atol=1e-9)
+    np.testing.assert_allclose(result[:, 1] - result[:, 0], expected, atol=1e-9)
 
 
 def test_simpleshot_centres_and_normalises() -> None:
     centre = EMBEDDINGS.mean(axis=0)
     own = (EMBEDDINGS - centre) / np.linalg.norm(EMBEDDINGS - centre, axis=1, keepdims=True)
     np.testing.assert_allclose(centred_unit(EMBEDDINGS, centre), own, atol=1e-12)
-    averages = np.array([own[each == CLASSES].mean(axis=0) for each in (0, 1, 2, 4)])
+    averages = np.array([own[number == CLASSES].mean(axis=0) for number in (0, 1, 2, 4)])
     alike = 1 - cdist(OTHERS - centre, averages, "cosine")
-    found = SimpleShot().learn(EMBEDDINGS, CLASSES, 5, 0)(OTHERS)
-    np.testing.assert_allclose(found[:, [0, 1, 2, 4]], softmax(10 * alike, axis=1), atol=1e-12)
+    result = SimpleShot().learn(EMBEDDINGS, CLASSES, 5, 0)(OTHERS)
+    np.testing.assert_allclose(result[:, [0, 1, 2, 4]], softmax(10 * alike, axis=1), atol=1e-12)
 
 
 def test_simpleshot_sees_neither_a_shift_nor_a_scale_of_the_space() -> None:
-    found = SimpleShot().learn(EMBEDDINGS, CLASSES, 5, 0)(OTHERS)
+    result = SimpleShot().learn(EMBEDDINGS, CLASSES, 5, 0)(OTHERS)
     moved = SimpleShot().learn(EMBEDDINGS * 7 + 100, CLASSES, 5, 0)(OTHERS * 7 + 100)
-    np.testing.assert_allclose(found, moved, atol=1e-9)
+    np.testing.assert_allclose(result, moved, atol=1e-9)
     given = SimpleShot(base=np.full(7, 3.0)).learn(EMBEDDINGS, CLASSES, 5, 0)
     np.testing.assert_array_equal(given.arrays["centre"], 3.0)
-    assert np.abs(given(OTHERS) - found).max() > 1e-3
+    assert np.abs(given(OTHERS) - result).max() > 1e-3
 
 
 def test_cosines_of_an_episode_are_to_the_means() -> None:

@@ -101,8 +101,8 @@ def test_unknown_and_missing_settings_are_refused() -> None:
 
 def test_changes_are_read_as_toml_or_as_words() -> None:
     small = load_recipe("shen-margin").small
-    found = altered(small, ["rate=1", "pretrained=false", "head = arcface", "depth=18"]).model_dump()
-    assert found == {**small.model_dump(), "rate": 1.0, "pretrained": False, "head": "arcface", "depth": 18}
+    result = altered(small, ["rate=1", "pretrained=false", "head = arcface", "depth=18"]).model_dump()
+    assert result == {**small.model_dump(), "rate": 1.0, "pretrained": False, "head": "arcface", "depth": 18}
     assert altered(load_recipe("deepgestalt").small, ['regions=["full"]']).model_dump()["regions"] == ("full",)
     for change in ("width=3", "epochs"):
         with pytest.raises(UsageError, match="--set"):

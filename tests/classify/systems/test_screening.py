@@ -24,7 +24,7 @@ def cohort(seed: int, people: int = 80) -> tuple[NDArray, NDArray[np.bool_], lis
     turned = np.tile([False, True], people)
     vectors = rng.normal(0, 1, (2 * people, 6)) * [1, 1, 1, 50, 1, 0] + [0, 0, 0, 900, 0, 3]
     vectors[:, 0] += np.where(positive, 2.2, -2.2) * np.where(turned, 0.2, 1.0)
-    poses: list[Pose | None] = [Pose(40.0 if each else 3.0, 0.0, 0.0) for each in turned]
+    poses: list[Pose | None] = [Pose(40.0 if entry else 3.0, 0.0, 0.0) for entry in turned]
     return vectors, positive, [f"person {n // 2}" for n in range(2 * people)], poses
 
 
@@ -32,13 +32,13 @@ def test_a_planted_sign_is_found_better_from_the_front() -> None:
     vectors, positive, subjects, _ = cohort(1)
     screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
     others, truth, people, poses = cohort(2)
-    found = assess(screen, others, truth, people, poses, seed=0, terms=Terms(rounds=100))
-    assert found.frontal is not None
-    assert found.frontal.accuracy.value > 0.95
-    assert 0.65 < found.any_angle.accuracy.value < 0.9
-    assert (found.any_angle.photos, found.any_angle.patients, found.any_angle.others) == (160, 40, 40)
-    assert (found.frontal.photos, found.frontal.patients) == (80, 40)
-    assert found.angles.left.tolist() == list(range(1, 160, 2))
+    result = assess(screen, others, truth, people, poses, seed=0, terms=Terms(rounds=100))
+    assert result.frontal is not None
+    assert result.frontal.accuracy.value > 0.95
+    assert 0.65 < result.any_angle.accuracy.value < 0.9
+    assert (result.any_angle.photos, result.any_angle.patients, result.any_angle.others) == (160, 40, 40)
+    assert (result.frontal.photos, result.frontal.patients) == (80, 40)
+    assert result.angles.left.tolist() == list(range(1, 160, 2))
 
 
 def test_nodding_is_not_frontal_where_a_limit_of_pitch_is_given() -> None:
@@ -46,9 +46,9 @@ def test_nodding_is_not_frontal_where_a_limit_of_pitch_is_given() -> None:
     screen = BinaryScreening().learn(vectors, positive, subjects, seed=0)
     nodding = [Pose(3.0, 25.0 * (row % 2), 0.0) for row in range(len(poses))]
     for pitch, photos in ((None, 160), (20.0, 80), (30.0, 160)):
-        found = assess(screen, vectors, positive, subjects, nodding, seed=0, terms=Terms(pitch=pitch, rounds=20))
-        assert found.frontal is not None
-        assert found.frontal.photos == photos == len(found.angles.kept)
+        result = assess(screen, vectors, positive, subjects, nodding, seed=0, terms=Terms(pitch=pitch, rounds=20))
+        assert result.frontal is not None
+        assert result.frontal.photos == photos == len(result.angles.kept)
 
 
 def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
@@ -65,8 +65,8 @@ def test_rates_are_counts_and_predictive_values_move_with_prevalence() -> None:
     assert rates.ppv is not None and rates.npv is not None  # noqa: PT018
     assert rates.ppv.value == pytest.approx(hit / (hit + alarmed))
     assert rates.npv.value == pytest.approx(cleared / (cleared + missed))
-    for each in (rates.sensitivity, rates.specificity, rates.ppv, rates.npv, rates.accuracy):
-        assert each.low < each.value < each.high
+    for value in (rates.sensitivity, rates.specificity, rates.ppv, rates.npv, rates.accuracy):
+        assert value.low < value.value < value.high
     rare = assess(screen, vectors[some], truth, people, angles, 0, Terms(0.01, rounds=50)).any_angle
     assert rare.ppv is not None and rare.npv is not None  # noqa: PT018
     odds = rates.sensitivity.value / (1 - rates.specificity.value) * 0.01 / 0.99
@@ -128,14 +128,14 @@ def test_what_is_undefined_is_none_and_what_cannot_be_rated_is_refused() -> None
     vectors, positive, subjects, _ = cohort(7, people=20)
     head = Logistic().learn(vectors, positive.astype(np.intp), 2, seed=0)
     nobody = Screen(head, float("inf"))
-    found = assess(nobody, vectors, positive, subjects, [None] * 40, seed=0, terms=Terms(rounds=20))
-    assert found.frontal is None
-    assert found.any_angle.ppv is None
-    assert found.any_angle.specificity.value == 1.0
-    assert found.any_angle.positive_ratio is None
-    assert found.any_angle.negative_ratio is not None
-    assert found.any_angle.negative_ratio.value == 1.0
-    assert found.any_angle.auroc.value > 0.5
+    result = assess(nobody, vectors, positive, subjects, [None] * 40, seed=0, terms=Terms(rounds=20))
+    assert result.frontal is None
+    assert result.any_angle.ppv is None
+    assert result.any_angle.specificity.value == 1.0
+    assert result.any_angle.positive_ratio is None
+    assert result.any_angle.negative_ratio is not None
+    assert result.any_angle.negative_ratio.value == 1.0
+    assert result.any_angle.auroc.value > 0.5
     with pytest.raises(UsageError, match="patients and controls"):
         assess(nobody, vectors[:2], positive[:2], subjects[:2], [None] * 2, seed=0)
     with pytest.raises(UsageError, match="no prior"):

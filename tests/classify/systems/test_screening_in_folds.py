@@ -36,7 +36,7 @@ def cohort(
 def test_pooled_rates_are_counts_by_hand() -> None:
     vectors, positive, subjects, poses = cohort(1, sign=0.6)
     method = BinaryScreening(rule=Rule("sensitivity", 0.8), folds=3)
-    found = assess_in_folds(method, vectors, positive, subjects, poses, 7, 4, QUICK)
+    folds = assess_in_folds(method, vectors, positive, subjects, poses, 7, 4, QUICK)
     called, scores, thresholds = np.zeros(80, bool), np.zeros(80), []
     for number, fold in enumerate(subject_folds(positive.astype(np.intp), subjects, 7, 4)):
         assert not {subjects[row] for row in fold.train} & {subjects[row] for row in fold.test}
@@ -44,12 +44,12 @@ def test_pooled_rates_are_counts_by_hand() -> None:
         scores[fold.test] = screen.head(vectors[fold.test])[:, 1]
         called[fold.test] = scores[fold.test] >= screen.threshold
         thresholds.append(screen.threshold)
-    assert found.thresholds == tuple(thresholds)
+    assert folds.thresholds == tuple(thresholds)
     assert len(set(thresholds)) > 1
     ahead = np.arange(80) % 2 == 0
-    assert found.angles.left.tolist() == np.flatnonzero(~ahead).tolist()
-    assert found.frontal is not None
-    for rates, among in ((found.any_angle, np.ones(80, bool)), (found.frontal, ahead)):
+    assert folds.angles.left.tolist() == np.flatnonzero(~ahead).tolist()
+    assert folds.frontal is not None
+    for rates, among in ((folds.any_angle, np.ones(80, bool)), (folds.frontal, ahead)):
         (cleared, alarmed), (missed, hit) = confusion_matrix(positive[among], called[among])
         assert rates.photos == among.sum()
         assert (rates.patients, rates.others) == (14, 26)
@@ -65,10 +65,10 @@ def test_pooled_rates_are_counts_by_hand() -> None:
         assert rates.positive_ratio.value == pytest.approx(above)
         assert rates.negative_ratio.value == pytest.approx(below)
     rare = assess_in_folds(method, vectors, positive, subjects, poses, 7, 4, Terms(0.01, rounds=50))
-    odds = found.any_angle.positive_ratio
+    odds = folds.any_angle.positive_ratio
     assert rare.any_angle.ppv is not None and odds is not None and odds.value is not None  # noqa: PT018
     assert rare.any_angle.ppv.value == pytest.approx(odds.value / (odds.value + 99))
-    assert rare.thresholds == found.thresholds
+    assert rare.thresholds == folds.thresholds
 
 
 def marked(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,7 +82,7 @@ class Blind:
         self.note = note
 
     def learn(self, inputs: NDArray, classes: NDArray[np.intp], count: int, seed: int) -> Callable:  # noqa: ARG002
-        self.note({int(each) for each in inputs[:, -1]})
+        self.note({int(entry) for entry in inputs[:, -1]})
         return lambda others: np.stack([1 - others[:, 0], others[:, 0]], axis=1)
 
 
@@ -92,16 +92,16 @@ def test_neither_head_nor_threshold_sees_the_fold_that_is_tested() -> None:
     inputs = marked(1 / (1 + np.exp(-vectors)))
     learned: list[set[int]] = []
     method = BinaryScreening(Blind(learned.append), folds=3)  # type: ignore[arg-type]
-    found = assess_in_folds(method, inputs, positive, subjects, poses, 3, 4, QUICK)
+    result = assess_in_folds(method, inputs, positive, subjects, poses, 3, 4, QUICK)
     folds = subject_folds(positive.astype(np.intp), subjects, 3, 4)
     assert len(learned) == 4 * (3 + 1)
     for number, fold in enumerate(folds):
         tested = {int(row) // 2 for row in fold.test}
-        assert not any(tested & each for each in learned[4 * number : 4 * number + 4])
+        assert not any(tested & entry for entry in learned[4 * number : 4 * number + 4])
         other = inputs.copy()
         other[fold.test, 0] = 1 - other[fold.test, 0]
         again = assess_in_folds(method, other, positive, subjects, poses, 3, 4, QUICK)
-        same = [one == two for one, two in zip(found.thresholds, again.thresholds, strict=True)]
+        same = [one == two for one, two in zip(result.thresholds, again.thresholds, strict=True)]
         assert same[number]
         assert not all(same)
 
@@ -150,10 +150,10 @@ def test_ends_of_ratios_are_those_of_exact_intervals_of_either_group() -> None:
     """One photo a person: Clopper and Pearson's intervals at 97.5 %, by SciPy, of 25 in 30 and 18 in 20."""
     truth, called = np.arange(50) < 30, np.r_[np.arange(30) < 25, np.arange(20) < 2]
     above, below = ratios(truth, called, [str(row) for row in range(50)], np.random.default_rng(0))
-    found, cleared = (binomtest(hits, of).proportion_ci(0.975, "exact") for hits, of in ((25, 30), (18, 20)))
+    result, cleared = (binomtest(hits, of).proportion_ci(0.975, "exact") for hits, of in ((25, 30), (18, 20)))
     assert above is not None and below is not None  # noqa: PT018
-    assert (above.low, above.high) == pytest.approx((found.low / (1 - cleared.low), found.high / (1 - cleared.high)))
-    assert (below.low, below.high) == pytest.approx(((1 - found.high) / cleared.high, (1 - found.low) / cleared.low))
+    assert (above.low, above.high) == pytest.approx((result.low / (1 - cleared.low), result.high / (1 - cleared.high)))
+    assert (below.low, below.high) == pytest.approx(((1 - result.high) / cleared.high, (1 - result.low) / cleared.low))
 
 
 def test_refusals() -> None:

@@ -58,7 +58,7 @@ def found(attacker: Attacker, pictures: Photos) -> dict[str, Finding]:
     return {attack.finding.setting: attack.finding for attack in attacks(attacker, pictures)}
 
 
-@pytest.mark.parametrize("attacker", MAPS, ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", MAPS, ids=lambda attacker: attacker.name)
 def test_a_secret_rotation_is_undone(attacker: Attacker) -> None:
     originals = people(np.random.default_rng(1))
     pictures = photos(originals, originals @ turn(1) * 0.3 + 5.0)
@@ -68,15 +68,15 @@ def test_a_secret_rotation_is_undone(attacker: Attacker) -> None:
         assert outcomes[setting].rank1.value > 0.95, setting
 
 
-@pytest.mark.parametrize("attacker", LEARNING, ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", LEARNING, ids=lambda attacker: attacker.name)
 def test_outputs_that_say_nothing_stay_inside_the_chance_interval(attacker: Attacker) -> None:
     rng = np.random.default_rng(2)
     originals = people(rng)
-    for each in found(attacker, photos(originals, rng.normal(size=originals.shape))).values():
-        assert each.rank1.low <= each.chance <= each.rank1.high, each.setting
+    for entry in found(attacker, photos(originals, rng.normal(size=originals.shape))).values():
+        assert entry.rank1.low <= entry.chance <= entry.rank1.high, entry.setting
 
 
-@pytest.mark.parametrize("attacker", [RetrainedMetric(VIEW), FineTunedHead(VIEW)], ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", [RetrainedMetric(VIEW), FineTunedHead(VIEW)], ids=lambda attacker: attacker.name)
 def test_large_noise_along_few_directions_is_discounted(attacker: Attacker) -> None:
     rng = np.random.default_rng(3)
     originals = people(rng)
@@ -99,17 +99,17 @@ def test_the_head_finds_what_neither_a_rotation_nor_the_metric_alone_does() -> N
     assert found(FineTunedHead(VIEW), pictures)[OTHER_PHOTO].rank1.value > 0.95
 
 
-@pytest.mark.parametrize("attacker", [RidgeMap(VIEW), RetrainedMetric(VIEW)], ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", [RidgeMap(VIEW), RetrainedMetric(VIEW)], ids=lambda attacker: attacker.name)
 def test_learning_costs_little_where_nothing_was_moved(attacker: Attacker) -> None:
     rng = np.random.default_rng(5)
     originals = people(rng)
     pictures = photos(originals, originals + 1.5 * rng.normal(size=originals.shape))
-    naive, learned = (found(each, pictures)[OTHER_PHOTO].rank1.value for each in (NAIVE, attacker))
+    naive, learned = (found(value, pictures)[OTHER_PHOTO].rank1.value for value in (NAIVE, attacker))
     assert 0.5 < naive < 0.98
     assert learned > naive - 0.05
 
 
-@pytest.mark.parametrize("attacker", LEARNING, ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", LEARNING, ids=lambda attacker: attacker.name)
 def test_missing_templates_are_neither_learned_from_nor_answered(attacker: Attacker) -> None:
     rng = np.random.default_rng(6)
     originals = people(rng)
@@ -121,7 +121,7 @@ def test_missing_templates_are_neither_learned_from_nor_answered(attacker: Attac
     assert outcomes[SAME_PHOTO].rank1.value * outcomes[SAME_PHOTO].rank1.n > 75
 
 
-@pytest.mark.parametrize("attacker", LEARNING, ids=lambda each: each.name)
+@pytest.mark.parametrize("attacker", LEARNING, ids=lambda attacker: attacker.name)
 def test_too_few_people_to_learn_from_is_said(attacker: Attacker) -> None:
     originals = people(np.random.default_rng(7), 20)
     hidden = originals.copy()
@@ -159,14 +159,14 @@ def test_two_weak_attackers_together_beat_both() -> None:
     parts = two_weak(np.random.default_rng(9))
     together = rated(fuse(parts, "both"))
     assert together.attacker == "both"
-    assert together.rank1.value > max(rated(each).rank1.value for each in parts) + 0.1
-    expected = np.mean([zscore(each.distances, axis=1) for each in parts], axis=0)
+    assert together.rank1.value > max(rated(part).rank1.value for part in parts) + 0.1
+    expected = np.mean([zscore(part.distances, axis=1) for part in parts], axis=0)
     assert np.allclose(fuse(parts, "both").distances, expected)
 
 
 def test_fused_noise_stays_inside_the_chance_interval() -> None:
     rng = np.random.default_rng(10)
-    parts = [replace(each, distances=rng.random(each.distances.shape)) for each in two_weak(rng)]
+    parts = [replace(entry, distances=rng.random(entry.distances.shape)) for entry in two_weak(rng)]
     fused = rated(fuse(parts, "both"))
     assert fused.rank1.low <= fused.chance <= fused.rank1.high
 

@@ -87,8 +87,8 @@ def test_kept_shape_is_found_through_noise_and_any_similarity() -> None:
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         released.append(sample((points + rng.normal(size=(68, 2)) * 0.3) @ turn.T + rng.uniform(-50, 50, 2)))
     attackers: list[Attacker] = [PLAIN_SHAPE, WhitenedShape()]
-    found = rank1(attack_samples(attackers, [sample(points) for points in drawn], released, twice(60)))
-    assert all(value >= 0.95 for value in found.values()), found
+    result = rank1(attack_samples(attackers, [sample(points) for points in drawn], released, twice(60)))
+    assert all(value >= 0.95 for value in result.values()), result
 
 
 def test_other_shapes_stay_inside_the_chance_interval() -> None:
@@ -102,9 +102,9 @@ def test_other_shapes_stay_inside_the_chance_interval() -> None:
 def test_whitening_discounts_what_varies_within_a_person() -> None:
     rng = np.random.default_rng(4)
     originals = [sample(points) for points in shapes(rng, 60, identity=1.0, expression=3.0, noise=0.2)]
-    found = rank1(attack_samples([PLAIN_SHAPE, WhitenedShape()], originals, originals, twice(60)))
-    assert found["shape plain", OTHER_PHOTO] < 0.3
-    assert found["shape", OTHER_PHOTO] > 0.9
+    result = rank1(attack_samples([PLAIN_SHAPE, WhitenedShape()], originals, originals, twice(60)))
+    assert result["shape plain", OTHER_PHOTO] < 0.3
+    assert result["shape", OTHER_PHOTO] > 0.9
 
 
 def test_an_informed_attacker_learns_what_the_anonymizer_varies() -> None:
@@ -125,8 +125,8 @@ def test_an_informed_attacker_is_not_blinded_by_one_face_for_all_photos_of_a_per
     """Nothing varies within a person then, which must make linking certain and not impossible."""
     originals = [sample(points) for points in shapes(np.random.default_rng(11), 30, 2.0, 0.5, 0.3)]
     released = [originals[index - index % 2] for index in range(len(originals))]
-    found = rank1(attack_samples([WhitenedShape(informed=True)], originals, released, twice(30)))
-    assert found["shape informed", ANONYMIZED] == 1.0
+    result = rank1(attack_samples([WhitenedShape(informed=True)], originals, released, twice(30)))
+    assert result["shape informed", ANONYMIZED] == 1.0
 
 
 @pytest.mark.parametrize("unanswered", [np.s_[:, :], np.s_[-1, -1]], ids=["all", "one"])
@@ -139,12 +139,12 @@ def test_an_attacker_without_an_answer_is_an_error(unanswered: tuple[slice | int
         view: View = PLAIN_SHAPE.view
 
         def learn(self, lesson: Lesson) -> Matcher:
-            known = PLAIN_SHAPE.learn(lesson)
+            matcher = PLAIN_SHAPE.learn(lesson)
 
             def compared(probes: Templates, gallery: Templates) -> Floats:
-                found = known(probes, gallery)
-                found[unanswered] = np.nan
-                return found
+                result = matcher(probes, gallery)
+                result[unanswered] = np.nan
+                return result
 
             return compared
 
@@ -157,7 +157,7 @@ def test_a_learned_metric_passes_over_photos_without_a_face() -> None:
     originals = [sample(points) for points in shapes(np.random.default_rng(10), 30, 2.0, 0.5, 0.3)]
     released: list[Sample | None] = [*originals]
     released[0] = released[21] = Sample(originals[0].rgb, None)
-    outcomes = {each.setting: each for each in attack_samples([WhitenedShape()], originals, released, twice(30))}
+    outcomes = {entry.setting: entry for entry in attack_samples([WhitenedShape()], originals, released, twice(30))}
     assert (outcomes[SAME_PHOTO].failures, outcomes[OTHER_PHOTO].failures) == (1, 1)
     assert outcomes[SAME_PHOTO].rank1.value * outcomes[SAME_PHOTO].rank1.n == pytest.approx(29 + 1 / 30)
 
@@ -202,8 +202,8 @@ def test_thumbnail_links_blurred_faces_but_not_strangers() -> None:
     originals = [Sample(rgb, base_shape()) for rgb in rgbs]
     blurred = [np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(10))) for rgb in rgbs]
     singles = [f"s{index}" for index in range(80)]
-    found = rank1(attack_samples([THUMBNAIL], originals, [Sample(rgb, base_shape()) for rgb in blurred], singles))
-    assert found["thumbnail", SAME_PHOTO] > 0.9
+    result = rank1(attack_samples([THUMBNAIL], originals, [Sample(rgb, base_shape()) for rgb in blurred], singles))
+    assert result["thumbnail", SAME_PHOTO] > 0.9
     strangers = [Sample(smooth_noise(rng), base_shape()) for _ in rgbs]
     (outcome,) = attack_samples([THUMBNAIL], originals, strangers, singles)
     assert outcome.rank1.low <= outcome.chance <= outcome.rank1.high
@@ -228,7 +228,7 @@ def test_dlib_recognizes_a_person_through_size_turn_and_light() -> None:
     )
     dark = (photo * 0.7).astype(np.uint8)
     samples = locate([photo, small, dark, np.zeros_like(photo)], *judge_backends())
-    assert [each.points is None for each in samples] == [False, False, False, True]
+    assert [entry.points is None for entry in samples] == [False, False, False, True]
     distances = compare(DLIB, samples)[0]
     assert distances[0] == 0.0
     assert (distances[1:3] < 0.35).all()
@@ -246,10 +246,10 @@ def test_every_attacker_names_real_people_across_photos(london_folder: Path) -> 
     subjects = [name.split("_")[0] for name in names]
     originals = locate(rgbs, *judge_backends())
     attackers: list[Attacker] = [DLIB, WhitenedShape(), THUMBNAIL]
-    found = rank1(attack_samples(attackers, originals, originals, subjects))
-    assert found["dlib", OTHER_PHOTO] == found["dlib", ANONYMIZED] == 1.0
-    assert found["shape", OTHER_PHOTO] >= 0.75
-    assert found["thumbnail", OTHER_PHOTO] >= 0.4
+    result = rank1(attack_samples(attackers, originals, originals, subjects))
+    assert result["dlib", OTHER_PHOTO] == result["dlib", ANONYMIZED] == 1.0
+    assert result["shape", OTHER_PHOTO] >= 0.75
+    assert result["thumbnail", OTHER_PHOTO] >= 0.4
     strangers: list[Sample | None] = [*originals[2:], *originals[:2]]
     swapped = rank1(attack_samples(attackers, originals, strangers, subjects))
     assert swapped["dlib", SAME_PHOTO] == 0.0

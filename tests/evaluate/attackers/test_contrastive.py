@@ -42,8 +42,8 @@ def cohort(rng: np.random.Generator, within: float = 0.5, photos: int = EACH) ->
 
 
 def photos(originals: Floats, released: Floats) -> Photos:
-    each = len(originals) // PEOPLE
-    subjects = tuple(f"s{index // each:03d}" for index in range(len(originals)))
+    result = len(originals) // PEOPLE
+    subjects = tuple(f"s{index // result:03d}" for index in range(len(originals)))
     return Photos(originals, released, subjects, np.zeros(len(originals), dtype=bool))
 
 

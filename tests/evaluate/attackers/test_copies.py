@@ -120,7 +120,7 @@ def test_photo_hash_is_imagehashs() -> None:
     pictures = [astronaut(), chelsea(), coffee(), *scenes(7, 20), astronaut()[:37, :411]]
     ours = [perceptual_hash(Image.fromarray(rgb).convert("L")) for rgb in pictures]
     theirs = [imagehash.phash(Image.fromarray(rgb)) for rgb in pictures]
-    assert [each.tolist() for each in ours] == [each.hash.ravel().tolist() for each in theirs]
+    assert [entry.tolist() for entry in ours] == [entry.hash.ravel().tolist() for entry in theirs]
     distances = compare(PHOTO_HASH, *(Sample(rgb, None) for rgb in pictures))
     assert distances.tolist() == [[float(one - other) for other in theirs] for one in theirs]
 
@@ -131,9 +131,9 @@ def test_keypoint_matches_are_a_plain_search_over_pairs() -> None:
     moved[:, :80] = other[:, :80]
     few = np.full_like(photo, 60)
     few[40:80, 50:110] = 200
-    found = [descriptors(rgb) for rgb in (photo, moved, few)]
-    assert len(found[2]) < len(found[0]) == KEYPOINTS
-    expected = np.array([[1 - plain_matches(one, two) / max(len(one), len(two)) for two in found] for one in found])
+    results = [descriptors(rgb) for rgb in (photo, moved, few)]
+    assert len(results[2]) < len(results[0]) == KEYPOINTS
+    expected = np.array([[1 - plain_matches(one, two) / max(len(one), len(two)) for two in results] for one in results])
     assert 0.3 < expected[0, 1] < 0.9
     distances = compare(KEYPOINT_MATCHES, *(Sample(rgb, None) for rgb in (photo, moved, few)))
     assert np.allclose(distances, expected)
@@ -147,7 +147,7 @@ def plain_matches(one: np.ndarray, two: np.ndarray) -> int:
     for row in distances:
         best, second = sorted(row)[:2]
         column = row.index(best)
-        count += best < RATIO * second and best == min(each[column] for each in distances)
+        count += best < RATIO * second and best == min(distance[column] for distance in distances)
     return count
 
 

@@ -30,9 +30,9 @@ def standardized(rows: Floats) -> Floats:
 def faces(rng: np.random.Generator, people: int, own: float, common: float) -> tuple[Floats, tuple[str, ...]]:
     """Two templates a person: own pattern among 20 shared ones, and large variation along 6 directions of light."""
     patterns, light = rng.normal(size=(20, PIXELS)), np.random.default_rng(5).normal(size=(6, PIXELS))
-    each = np.repeat(rng.normal(size=(people, 20)) @ patterns, 2, axis=0) * own
-    each += rng.normal(size=(2 * people, 6)) @ light * common + rng.normal(size=(2 * people, PIXELS)) * 0.3
-    return standardized(each), tuple(f"s{index // 2}" for index in range(2 * people))
+    result = np.repeat(rng.normal(size=(people, 20)) @ patterns, 2, axis=0) * own
+    result += rng.normal(size=(2 * people, 6)) @ light * common + rng.normal(size=(2 * people, PIXELS)) * 0.3
+    return standardized(result), tuple(f"s{index // 2}" for index in range(2 * people))
 
 
 def by_setting(
@@ -51,9 +51,9 @@ def points() -> Points:
 def test_people_are_found_under_light_that_hides_them_from_plain_correlation() -> None:
     before, names = faces(np.random.default_rng(1), 50, own=0.2, common=1.0)
     assert by_setting(PLAIN, before, before, names)[OTHER_PHOTO].rank1.value < 0.4
-    found = by_setting(Eigenface("originals"), before, before, names)
-    assert found[OTHER_PHOTO].rank1.value > 0.95
-    assert found[SAME_PHOTO].rank1.value == 1.0
+    result = by_setting(Eigenface("originals"), before, before, names)
+    assert result[OTHER_PHOTO].rank1.value > 0.95
+    assert result[SAME_PHOTO].rank1.value == 1.0
 
 
 def test_unrelated_pictures_are_at_chance() -> None:
@@ -83,12 +83,12 @@ def test_pairs_teach_what_outlasts_the_anonymizer() -> None:
     lost = faces(rng, 50, own=1.0, common=0.0)[0]
     others = np.repeat(rng.permutation(lost[::2]), 2, axis=0)
     before, after = standardized(kept + 2 * lost), standardized(kept + 2 * others)
-    found = {
+    results = {
         taught: by_setting(Eigenface(taught), before, after, names)[OTHER_PHOTO].rank1.value
         for taught in get_args(Taught)
     }
-    assert found["both"] > 0.9
-    assert max(found["released"], found["originals"]) < found["both"] - 0.3
+    assert results["both"] > 0.9
+    assert max(results["released"], results["originals"]) < results["both"] - 0.3
     single, released = before[::2], after[::2]
     (outcome,) = by_setting(Eigenface("both"), single, released, names[::2]).values()
     assert outcome.rank1.value > 0.9

@@ -72,15 +72,15 @@ def samples(paths: list[Path]) -> list[Sample]:
 
 
 def run(before: list[Path], after: list[Path]) -> dict[tuple[str, str], Finding]:
-    found = attack_samples(METADATA, samples(before), samples(after), SUBJECTS)
-    return {(finding.attacker, finding.setting): finding for finding in found}
+    result = attack_samples(METADATA, samples(before), samples(after), SUBJECTS)
+    return {(finding.attacker, finding.setting): finding for finding in result}
 
 
-def only(found: dict[tuple[str, str], Finding], leaking: list[Attacker], *settings: str) -> None:
+def only(results: dict[tuple[str, str], Finding], leaking: list[Attacker], *settings: str) -> None:
     """All of `leaking` name nearly everyone in `settings`; the others are at chance in those."""
     for setting in settings:
         for attacker in METADATA:
-            outcome = found[attacker.name, setting]
+            outcome = results[attacker.name, setting]
             if attacker in leaking:
                 assert outcome.rank1.value > 0.9, outcome
             else:
@@ -103,8 +103,8 @@ def before(tmp_path: Path, rng: np.random.Generator) -> list[Path]:
 
 
 def test_random_names_and_one_time_tell_nothing(tmp_path: Path, rng: np.random.Generator, before: list[Path]) -> None:
-    found = run(before, release(tmp_path / "out", rng, lambda _: name(rng), lambda _: 1.7e9))
-    for outcome in found.values():
+    result = run(before, release(tmp_path / "out", rng, lambda _: name(rng), lambda _: 1.7e9))
+    for outcome in result.values():
         at_most_chance(outcome)
         assert outcome.failures == 0
 
@@ -121,12 +121,12 @@ def test_numbers_in_the_order_of_the_originals_are_found(
 ) -> None:
     """1, 2, … 40 after 1_A, 1_B, … 20_B: sorted as numbers; no digit is the same."""
     after = release(tmp_path / "out", rng, lambda at: f"out{at + 1}", lambda _: 1.7e9)
-    found = run(before, after)
-    assert found[FILE_ORDER.name, SAME_PHOTO].rank1.value == 1.0
-    assert found[FILE_ORDER.name, ANONYMIZED].rank1.value > 0.4  # neighbours of both sides tie
+    result = run(before, after)
+    assert result[FILE_ORDER.name, SAME_PHOTO].rank1.value == 1.0
+    assert result[FILE_ORDER.name, ANONYMIZED].rank1.value > 0.4  # neighbours of both sides tie
     shuffled = rng.permutation(COUNT)
-    found = run(before, release(tmp_path / "else", rng, lambda at: f"out{shuffled[at] + 1}", lambda _: 1.7e9))
-    at_most_chance(found[FILE_ORDER.name, SAME_PHOTO])
+    result = run(before, release(tmp_path / "else", rng, lambda at: f"out{shuffled[at] + 1}", lambda _: 1.7e9))
+    at_most_chance(result[FILE_ORDER.name, SAME_PHOTO])
 
 
 def test_order_is_found_among_other_files_in_reverse_and_from_names_to_times(
@@ -135,9 +135,9 @@ def test_order_is_found_among_other_files_in_reverse_and_from_names_to_times(
     """As a tool leaves it that goes backwards through a folder of which a third is not released."""
     for index in range(0, COUNT // 2, 2):
         (before[0].parent / f"{index}_C.png").write_bytes(noise(rng, 9))
-    found = run(before, release(tmp_path / "out", rng, lambda _: name(rng), lambda at: 1.7e9 - at))
-    assert found[FILE_ORDER.name, SAME_PHOTO].rank1.value > 0.9
-    at_most_chance(found[FILE_TIME.name, SAME_PHOTO])
+    result = run(before, release(tmp_path / "out", rng, lambda _: name(rng), lambda at: 1.7e9 - at))
+    assert result[FILE_ORDER.name, SAME_PHOTO].rank1.value > 0.9
+    at_most_chance(result[FILE_TIME.name, SAME_PHOTO])
 
 
 def test_too_few_known_people_leave_numbers_as_they_are() -> None:
@@ -195,8 +195,8 @@ def test_metadata_of_the_camera_is_found(tmp_path: Path, rng: np.random.Generato
             paths.append(tmp_path / folder / f"{name(rng)}.jpg")
             Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(paths[-1], exif=exif)
             os.utime(paths[-1], (1.7e9, 1.7e9))
-    found = run(before, after)
-    only(found, [EMBEDDED], SAME_PHOTO, OTHER_PHOTO, ANONYMIZED)
+    result = run(before, after)
+    only(result, [EMBEDDED], SAME_PHOTO, OTHER_PHOTO, ANONYMIZED)
     for path in after:
         path.write_bytes(encode_jpeg(np.asarray(Image.open(path))))
     outcome = run(before, after)[EMBEDDED.name, SAME_PHOTO]

@@ -94,11 +94,11 @@ def test_colours_come_in_the_order_and_scale_of_the_preset(tmp_path: Path, prese
     made = model(tmp_path / "blocks.onnx")
     view = OnnxView(made.path, made.sha256, preset)
     points, _, _ = face(np.random.default_rng(5))
-    found = view.template(Sample(pictured(), points))
-    assert found is not None
-    assert view.width == len(found) == 147
+    result = view.template(Sample(pictured(), points))
+    assert result is not None
+    assert view.width == len(result) == 147
     expected = oracle(ArcFaceCrop()(pictured(), points).astype(np.float64)).reshape(7, 16, 7, 16, 3).mean(axis=(1, 3))
-    assert np.allclose(found, expected.transpose(2, 0, 1).ravel(), rtol=1e-4, atol=1e-4)
+    assert np.allclose(result, expected.transpose(2, 0, 1).ravel(), rtol=1e-4, atol=1e-4)
 
 
 def test_it_attacks_by_cosine_and_travels_to_workers(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def faces(rng: np.random.Generator, count: int) -> Crops:
     """Invented 16 x 16 pictures that vary in 24 smooth ways, as aligned faces do."""
     coarse = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 3), dtype=np.uint8)
     ways = np.array(
-        [np.asarray(Image.fromarray(each).resize((SMALL, SMALL), Image.Resampling.BICUBIC)) for each in coarse]
+        [np.asarray(Image.fromarray(entry).resize((SMALL, SMALL), Image.Resampling.BICUBIC)) for entry in coarse]
     )
     pictures = 128 + np.einsum("nk,kd->nd", rng.normal(size=(count, 24)) * 0.25, ways.reshape(24, -1) - 128.0)
     return np.asarray(pictures.clip(0, 255), dtype=np.float32)
@@ -61,8 +61,8 @@ def test_pictures_that_say_nothing_are_answered_by_chance() -> None:
     rng = np.random.default_rng(3)
     taught, attacked = faces(rng, TAUGHT), faces(rng, 100)
     restorer = train_restorer(faces(rng, TAUGHT), taught, numbers(TAUGHT), 5, 0)
-    found = proportion(round(100 * rank1(restorer(faces(rng, 100)), attacked)), 100)
-    assert found.low <= 0.01 <= found.high
+    result = proportion(round(100 * rank1(restorer(faces(rng, 100)), attacked)), 100)
+    assert result.low <= 0.01 <= result.high
 
 
 def test_the_network_undoes_what_regression_cannot() -> None:
@@ -77,7 +77,7 @@ def test_the_network_undoes_what_regression_cannot() -> None:
     taught, attacked = faces(rng, 120), faces(rng, 40)
     restorer = train_restorer(folded(taught), taught, numbers(120), 150, 0)
     plain = restorer.regression(folded(attacked)).clip(0, 255)
-    errors = [float(np.abs(each - attacked).mean()) for each in (plain, restorer(folded(attacked)))]
+    errors = [float(np.abs(value - attacked).mean()) for value in (plain, restorer(folded(attacked)))]
     assert errors[1] < 0.8 * errors[0], errors
 
 
@@ -99,9 +99,9 @@ def test_the_regression_in_place_is_a_linear_map_of_each_pixels_colour() -> None
     released = (originals.reshape(30, -1, 3) @ rng.normal(size=(3, 3)).astype(np.float32)).reshape(30, -1) + 7
     asked = np.repeat(released[:1], 2, axis=0)
     asked[1, 300:] = 0.0
-    found = regress_in_place(released, originals, 1e-6)(asked)
-    assert np.allclose(found[0], originals[0], atol=1.0)
-    assert np.allclose(found[1, :300], originals[0, :300], atol=1.0)
+    result = regress_in_place(released, originals, 1e-6)(asked)
+    assert np.allclose(result[0], originals[0], atol=1.0)
+    assert np.allclose(result[1, :300], originals[0, :300], atol=1.0)
 
 
 def test_the_same_lesson_gives_the_same_restorer_and_no_dice_are_touched() -> None:
@@ -128,11 +128,11 @@ def test_of_many_pairs_some_from_all_over_are_learned_from() -> None:
     some = [0, 3, 7, 11, 14, 17, 20, 24, 27, 30]  # of the thirty that are whole, every third or so
     part = Lesson(rows[0][some], rows[1][some], tuple(names[n] for n in some))
     asked = rows[1][:2, :PIXELS].astype(np.float32)
-    found, wanted = (
+    result, wanted = (
         attacker.learn(lesson).restorer(asked)
         for attacker, lesson in ((Reversal(steps=1, most=10), Lesson(*rows, names)), (Reversal(steps=1), part))
     )
-    assert np.array_equal(found, wanted)
+    assert np.array_equal(result, wanted)
 
 
 def test_crops_hold_the_face_where_the_landmarks_of_the_mean_face_lie() -> None:

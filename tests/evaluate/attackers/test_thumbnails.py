@@ -45,7 +45,7 @@ def scenes(seed: int, count: int = len(PEOPLE)) -> list[RGB]:
     """Pictures of coarse random blotches."""
     rng = np.random.default_rng(seed)
     coarse = [Image.fromarray(rng.integers(0, 256, (20, 26, 3), dtype=np.uint8)) for _ in range(count)]
-    return [np.asarray(each.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)) for each in coarse]
+    return [np.asarray(entry.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)) for entry in coarse]
 
 
 def composed(inner: RGB, outer: RGB, mask: np.ndarray = INSIDE) -> RGB:
@@ -88,8 +88,8 @@ def test_inner_face_lies_between_brows_and_chin_without_the_jaw() -> None:
     """Landmarks carried into the thumbnail: the inner ones lie in the ellipse, most of the jaw outside."""
     from ganonym.faces.align import apply, similarity
 
-    known = np.array([POINTS[36:42].mean(axis=0), POINTS[42:48].mean(axis=0), POINTS[48:60].mean(axis=0)])
-    x, y = np.round(apply(similarity(known, INNER_ANCHORS), POINTS)).astype(int).T
+    anchors = np.array([POINTS[36:42].mean(axis=0), POINTS[42:48].mean(axis=0), POINTS[48:60].mean(axis=0)])
+    x, y = np.round(apply(similarity(anchors, INNER_ANCHORS), POINTS)).astype(int).T
     mask = np.pad(inner_mask(), 20)
     inside = mask[y + 20, x + 20]
     assert inside[27:].all()

@@ -23,7 +23,7 @@ class Cohort:
     rows: tuple[Row, ...]
     points: tuple[Points, ...]
 
-    def inputs(self, found: Sequence[Points | None], **changes: Any) -> UtilityInputs:
+    def inputs(self, results: Sequence[Points | None], **changes: Any) -> UtilityInputs:
         """As if faces with the landmarks `found` (None: no face) had come out.
 
         Crops are grey: there is nothing for a network to see.
@@ -34,7 +34,7 @@ class Cohort:
             "rows": self.rows,
             "released": np.ones(count, bool),
             "original_points": self.points,
-            "released_points": tuple(found),
+            "released_points": tuple(results),
             "in_place": np.ones(count, bool),
             "original_crops": grey,
             "released_crops": grey,

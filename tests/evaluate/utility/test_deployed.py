@@ -17,7 +17,7 @@ from ganonym.types import Floats
 NAMES = ("PHANTOM-A", "PHANTOM-B")
 
 
-def known() -> Reference:
+def reference() -> Reference:
     """Class A has a first feature below 0, class B above."""
     rng = np.random.default_rng(1)
     classes = np.arange(60, dtype=np.intp) % 2
@@ -52,29 +52,29 @@ def features(syndromes: list[str | None]) -> Floats:
 def test_what_was_shuffled_is_lost_and_missing_faces_are_wrong() -> None:
     names: list[str | None] = ["PHANTOM-A", "PHANTOM-B"] * 40
     whole = features(names)
-    (same,) = deployed(inputs(names, whole, whole), np.random.default_rng(0), known())
+    (same,) = deployed(inputs(names, whole, whole), np.random.default_rng(0), reference())
     assert same.original is not None
     assert same.released is not None
     assert (same.original.value, same.released.value) == (1.0, 1.0)
     assert same.decision == "kept"
-    (turned,) = deployed(inputs(names, whole, -whole), np.random.default_rng(0), known())
+    (turned,) = deployed(inputs(names, whole, -whole), np.random.default_rng(0), reference())
     assert turned.released is not None
     assert turned.released.value == 0.0
     assert turned.decision == "lost"
-    (gone,) = deployed(inputs(names, whole, whole, lost=20), np.random.default_rng(0), known())
+    (gone,) = deployed(inputs(names, whole, whole, lost=20), np.random.default_rng(0), reference())
     assert gone.released is not None
     assert gone.released.value == pytest.approx(0.75)
     blank = whole.copy()
     blank[:8] = np.nan
-    (absent,) = deployed(inputs(names, blank, whole), np.random.default_rng(0), known())
+    (absent,) = deployed(inputs(names, blank, whole), np.random.default_rng(0), reference())
     assert absent.original is not None
     assert absent.original.value == pytest.approx(0.9)
 
 
 def test_it_is_not_asked_of_what_it_does_not_know() -> None:
     names: list[str | None] = ["Noonan", "Williams"] * 10
-    (row,) = deployed(inputs(names, features(names), features(names)), np.random.default_rng(0), known())
+    (row,) = deployed(inputs(names, features(names), features(names)), np.random.default_rng(0), reference())
     assert row.decision == "not evaluated"
     nothing = inputs([None] * 4, features([None] * 4), features([None] * 4))
-    assert deployed(nothing, np.random.default_rng(0), known()) == []
-    assert deployed(replace(nothing, original_gestalt=None), np.random.default_rng(0), known()) == []
+    assert deployed(nothing, np.random.default_rng(0), reference()) == []
+    assert deployed(replace(nothing, original_gestalt=None), np.random.default_rng(0), reference()) == []

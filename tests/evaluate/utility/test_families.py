@@ -76,12 +76,12 @@ def test_measures_of_originals_agree_with_themselves_and_bias_is_found(cohort: S
         return moved
 
     moved = [wider(points) for points in cohort.points]
-    found = named(dysmorphology(cohort.inputs(moved), rng()))
+    result = named(dysmorphology(cohort.inputs(moved), rng()))
     column = list(NAMES).index("ENEN")
     before, after = measures(list(cohort.points))[:, column], measures(moved)[:, column]
     spread = before.std(ddof=1)
     gaps = (after - before) / spread
-    row = found["inner-canthal distance"]
+    row = result["inner-canthal distance"]
     assert value(row.released) == pytest.approx(pearsonr(before, after).statistic)
     assert row.difference is not None
     assert row.difference.value == pytest.approx(gaps.mean())
@@ -89,7 +89,7 @@ def test_measures_of_originals_agree_with_themselves_and_bias_is_found(cohort: S
     low, high = gaps.mean() - 1.96 * np.sqrt(gaps.var(ddof=1)), gaps.mean() + 1.96 * np.sqrt(gaps.var(ddof=1))
     assert limits_of_agreement(gaps) == pytest.approx((low, high))
     assert f"{low:.2f} … {high:.2f}" in row.note
-    assert value(found["width of the mouth"].difference) == pytest.approx(0.0, abs=0.05)
+    assert value(result["width of the mouth"].difference) == pytest.approx(0.0, abs=0.05)
     assert set(NAMES) == set(LANDMARK_AXES)
 
 
@@ -105,10 +105,10 @@ def test_repeatability_is_the_intraclass_correlation() -> None:
     own = draw.normal(size=400)
     values = np.repeat(own, 2) + 0.5 * draw.normal(size=800)
     subjects = [f"s{photo // 2}" for photo in range(800)]
-    found = repeatability(values, subjects, rng())
+    result = repeatability(values, subjects, rng())
     pairs = values.reshape(-1, 2)
     between, within = 2 * pairs.mean(axis=1).var(ddof=1), (pairs[:, 0] - pairs[:, 1]).var() / 2
-    assert value(found) == pytest.approx((between - within) / (between + within), abs=0.01)
+    assert value(result) == pytest.approx((between - within) / (between + within), abs=0.01)
     assert repeatability(values[:8], subjects[:8], rng()) is None
 
 
@@ -170,11 +170,11 @@ def test_landmark_error_of_a_known_shift_and_after_alignment(cohort: SimpleNames
 
 
 def test_area_under_curve_is_the_integral() -> None:
-    found = np.random.default_rng(6).exponential(0.05, 400)
-    found[:20] = np.nan
+    result = np.random.default_rng(6).exponential(0.05, 400)
+    result[:20] = np.nan
     grid = np.linspace(0, 0.08, 20001)
-    curve = [(found <= limit).mean() for limit in grid]
-    assert area_under_curve(found)(np.arange(400)) == pytest.approx(np.trapezoid(curve, grid) / 0.08, abs=1e-4)
+    curve = [(result <= limit).mean() for limit in grid]
+    assert area_under_curve(result)(np.arange(400)) == pytest.approx(np.trapezoid(curve, grid) / 0.08, abs=1e-4)
 
 
 def test_pose_of_turned_heads(cohort: SimpleNamespace) -> None:

@@ -56,9 +56,9 @@ def test_noise_of_a_model_that_errs_by_a_known_amount(samples: list[Sample]) -> 
 
 def test_noise_of_the_real_model_is_small_and_not_zero(samples: list[Sample]) -> None:
     model = judge_backends()[1]
-    found = [landmark_noise(sample, model) for sample in samples]
-    assert min(found) > 0.001
-    assert max(found) < 0.08
+    results = [landmark_noise(sample, model) for sample in samples]
+    assert min(results) > 0.001
+    assert max(results) < 0.08
 
 
 def test_crop_and_features_see_the_face_wherever_it_is(samples: list[Sample]) -> None:
