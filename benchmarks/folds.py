@@ -15,8 +15,8 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.privacy.joint import joint_k_same
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.pseudonym import FOLDS
 from ganonym.types import Floats
 

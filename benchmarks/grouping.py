@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.privacy.crowds import _mdav, crowds, scatter_of
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.privacy.population import population_draw
 from ganonym.types import Floats
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.privacy.joint import Joint, joint_k_same
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.types import Floats
 
 WITHIN = 0.35

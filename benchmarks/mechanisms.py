@@ -28,6 +28,7 @@ from ganonym.classify.learning.tabular import Discriminant
 from ganonym.classify.metrics.rates import macro_recall
 from ganonym.evaluate.utility.four_cells import CELLS, Cell, Side, four_cells
 from ganonym.faces.appearance import load_appearance
+from ganonym.faces.kept import KeptSpace, kept_space, with_given
 from ganonym.faces.measures import AXES, face_marks, measure
 from ganonym.faces.shape import ShapeModel, face_of, from_canvas, load_shape, normalize, split, to_canvas
 from ganonym.phantom.axes import face_axes
@@ -35,7 +36,6 @@ from ganonym.phantom.cohort import phantom_shapes
 from ganonym.phantom.syndromes import load_syndromes
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression
-from ganonym.privacy.kept import KeptSpace, kept_space, with_given
 from ganonym.privacy.population import load_phenotypes, population_draw, sign_axes, virtual_patients
 from ganonym.privacy.privatize import ShownFace, privatize
 from ganonym.privacy.settings import PrivacySettings

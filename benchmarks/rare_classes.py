@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.faces.shape import load_shape
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
 from ganonym.privacy.joint import joint_k_same, shown
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.privacy.ksame import merged_labels
 from ganonym.privacy.population import public_patients
 from ganonym.settings import SMALLEST_CLASS, SmallClasses

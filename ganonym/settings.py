@@ -54,16 +54,16 @@ class Weights(Checked):
     What counts more is told apart better, at the cost of the rest. Raises UsageError.
 
     >>> Weights(tone=1.0)
-    Weights(signs=1.0, tone=1.0, age=2.0, sex=2.0, expression=1.0)
+    Weights(signs=1.0, tone=1.0, age=2.0, sex=2.2, expression=1.4)
     """
 
     what: ClassVar[str] = "weights"
 
     signs: Weight = 1.0
-    tone: Weight = 3.0
+    tone: Weight = 2.5
     age: Weight = 2.0
-    sex: Weight = 2.0
-    expression: Weight = 1.0
+    sex: Weight = 2.2
+    expression: Weight = 1.4
 
 
 class Settings(Checked):

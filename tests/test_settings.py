@@ -11,9 +11,9 @@ import pytest
 from ganonym.configuration import PROFILES, explained, load_settings
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES
+from ganonym.faces.kept import WEIGHTS, kept_space
 from ganonym.faces.shape import load_shape
 from ganonym.manifest import Row
-from ganonym.privacy.kept import WEIGHTS, kept_space
 from ganonym.privacy.population import population_draw
 from ganonym.release_plan import Claim, plan_release
 from ganonym.settings import K_OF_POLICY, KEEPABLE, Settings, Weights

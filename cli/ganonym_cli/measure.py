@@ -125,6 +125,9 @@ def _shown(person: Person, measurements: Measurements) -> Table:
     notes += [measurements.refused] if measurements.refused else []
     notes += [f"{term.term}: {'; '.join(term.caveats)}." for term in measurements.terms if term.caveats]
     notes += [f"No z, {why}: {', '.join(keys)}." for why, keys in lacking.items() if why != "no norm"]
+    if measurements.kept:
+        places = ", ".join(f"{name} {place:.1f}" for name, place in measurements.kept.items())
+        notes.append(f"What a release keeps of this face (as read, in SD unless said): {places}.")
     table.caption = "\n".join([*notes, measurements.remark])
     table.caption_justify = "left"
     return table

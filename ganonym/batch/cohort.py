@@ -19,9 +19,9 @@ from ganonym.batch.job import fingerprints
 from ganonym.batch.pipeline import Pipeline, default_pipeline, open_engine
 from ganonym.batch.prepare import analyse_photos, claim_photos
 from ganonym.errors import UsageError
+from ganonym.faces.kept import YOUTH, KeptSpace, kept_space, with_given
 from ganonym.faces.tone import TONE_WORDS
 from ganonym.privacy.forecast import Cohort, CohortForecast, forecast_cohort, rate_distortion
-from ganonym.privacy.kept import YOUTH, KeptSpace, kept_space, with_given
 from ganonym.privacy.ksame import exact_mean
 from ganonym.release_plan import Claim
 from ganonym.settings import Link, Settings

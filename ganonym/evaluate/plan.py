@@ -18,8 +18,8 @@ from ganonym.batch.inventory import take_inventory
 from ganonym.batch.people import PeopleAudit, audit_people
 from ganonym.errors import UsageError
 from ganonym.evaluate.verdict.policy import POLICIES, Policy, RateRule, load_policy
+from ganonym.faces.kept import kept_space
 from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, split
-from ganonym.privacy.kept import kept_space
 from ganonym.privacy.population import generator, public_patients
 from ganonym.privacy.privatize import ShownFace, privatize
 from ganonym.privacy.settings import PrivacySettings

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import GuaranteeBroken
-from ganonym.privacy.kept import KeptSpace
+from ganonym.faces.kept import KeptSpace
 from ganonym.types import Floats
 
 # One-sided, of a whole run: where attacks really reach the declared bound, at most one in a thousand stops for nothing.
@@ -85,7 +85,7 @@ def audit_rows(
     when shapes do not fit; GuaranteeBroken when a group has fewer people than the bound says, or when even the lower
     bound of an attack's success is above it.
 
-    >>> from ganonym.privacy.kept import KeptSpace
+    >>> from ganonym.faces.kept import KeptSpace
     >>> space = KeptSpace(("tone",), np.eye(1, 3), np.ones(1), np.zeros(3), np.eye(3), {})
     >>> rng = np.random.default_rng(0)
     >>> rows = rng.standard_normal((40, 3))

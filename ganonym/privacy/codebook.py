@@ -46,7 +46,7 @@ def make_codebook(patients: VirtualPatients, codes: int = 32, seed: int = 0) -> 
     A code that no virtual patient has is left out; where nothing lasting is kept, there is one code.
 
     >>> from ganonym.faces.shape import load_shape
-    >>> from ganonym.privacy.kept import kept_space
+    >>> from ganonym.faces.kept import kept_space
     >>> from ganonym.privacy.population import public_patients
     >>> len(make_codebook(public_patients(load_shape(), kept_space()), codes=4).centres)
     4

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ganonym.faces.kept import KeptSpace
 from ganonym.privacy.joint import Joint, joint_k_same
-from ganonym.privacy.kept import KeptSpace
 from ganonym.settings import K_OF_POLICY, SmallClasses
 from ganonym.types import Floats
 
@@ -113,7 +113,7 @@ def forecast_cohort(cohort: Cohort, space: KeptSpace, k: int, small_classes: Sma
 
     Raises UsageError for k < 2 and for rows that are not finite.
 
-    >>> from ganonym.privacy.kept import kept_space
+    >>> from ganonym.faces.kept import kept_space
     >>> space = kept_space(("tone",))
     >>> rows = space.mean + np.outer([0.0, 1.0, 5.0, 6.0], space.pull[:, 0])
     >>> plan = forecast_cohort(Cohort(rows, ["a", "b", "c", "d"]), space, 2)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
+from ganonym.faces.kept import KeptSpace
 from ganonym.privacy.classes import Classed, classed
-from ganonym.privacy.kept import KeptSpace
 from ganonym.privacy.ksame import exact_mean
 from ganonym.settings import SmallClasses
 from ganonym.types import Floats, Refusal

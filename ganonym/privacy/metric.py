@@ -45,7 +45,7 @@ def metric_private(
     others, was the one behind that place. Were the subject one of them, outputs would be distributed as the population.
 
     >>> from ganonym.faces.shape import load_shape
-    >>> from ganonym.privacy.kept import kept_space
+    >>> from ganonym.faces.kept import kept_space
     >>> from ganonym.privacy.population import public_patients
     >>> public = public_patients(load_shape(), kept_space())
     >>> metric_private(public.mean, public, 1.0, 2, np.random.default_rng(0)).shape == public.mean.shape

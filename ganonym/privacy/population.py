@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ganonym.errors import EnvironmentFault
+from ganonym.faces.kept import KeptSpace
 from ganonym.faces.shape import ShapeModel, split
-from ganonym.privacy.kept import KeptSpace
 from ganonym.types import LANDMARKS, Floats
 from ganonym.weights import read_tensors, verified_path
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganonym.errors import UsageError
+from ganonym.faces.kept import KeptSpace, kept_space, with_given
 from ganonym.faces.shape import ShapeModel, face_of
 from ganonym.privacy.audit import Audit, Rerun, audit_rows
 from ganonym.privacy.codebook import make_codebook
 from ganonym.privacy.expression import quantize_expression
 from ganonym.privacy.guarantee import Guarantee, Released, guarantee
 from ganonym.privacy.joint import Joint, joint_by_subject, joint_k_same, shown
-from ganonym.privacy.kept import KeptSpace, kept_space, with_given
 from ganonym.privacy.ksame import exact_mean
 from ganonym.privacy.metric import metric_private
 from ganonym.privacy.population import generator, public_patients

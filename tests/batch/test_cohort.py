@@ -12,9 +12,9 @@ from tiny_pipeline import PIPELINE, analyse, save_photo
 from ganonym.batch.cohort import BANDS, by_person, cohort_of, plan_cohort
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.errors import UsageError
+from ganonym.faces.kept import YOUTH, kept_space, with_given
 from ganonym.manifest import Row
 from ganonym.privacy.joint import joint_by_subject
-from ganonym.privacy.kept import YOUTH, kept_space, with_given
 from ganonym.release_plan import Claim
 from ganonym.settings import Settings, Weights
 from ganonym.types import RGB, Box, FaceRecord, Floats, Pose

@@ -19,8 +19,8 @@ from PIL import Image
 
 from ganonym.batch.pipeline import Pipeline, Tools
 from ganonym.errors import EnvironmentFault, PhotoError
+from ganonym.faces.kept import kept_space
 from ganonym.faces.shape import face_of, from_canvas, load_shape
-from ganonym.privacy.kept import kept_space
 from ganonym.settings import Settings
 from ganonym.types import RGB, Box, FaceRecord, Pose, PrivateFace
 

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from ganonym.batch.cohort import CohortPlan
+from ganonym.faces.kept import kept_space
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.photos.encode import encode_png
 from ganonym.privacy.forecast import Cohort, forecast_cohort, rate_distortion
-from ganonym.privacy.kept import kept_space
 from ganonym.statistics.intervals import proportion
 from ganonym_cli.cohort import cohort_tables
 

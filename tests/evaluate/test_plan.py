@@ -54,7 +54,9 @@ def test_a_tighter_budget_names_fewer_and_keeps_less(budgets: list[PrivacySettin
         assert loose.kept > tight.kept + 0.05
         assert loose.declared >= tight.declared
     for result in results:
-        assert result.named.low <= result.declared
+        # The worst of a dozen attacks, which chance alone lifts by two standard errors.
+        chance = (result.declared * (1 - result.declared) / result.named.n) ** 0.5
+        assert result.named.value <= result.declared + 3.5 * chance
     assert results[-1].declared < 0.2
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.faces.shape import ShapeModel, from_canvas, load_shape, split
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.privacy.population import population_draw
 from ganonym.privacy.privatize import ShownFace
 from ganonym.privacy.settings import PrivacySettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganonym.privacy.kept import KeptSpace
+from ganonym.faces.kept import KeptSpace
 from ganonym.types import Floats
 
 WIDTH, KEPT = 40, 6

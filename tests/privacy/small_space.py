@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganonym.privacy.kept import KeptSpace
+from ganonym.faces.kept import KeptSpace
 
 SD = np.array([3.0, 2.0, 1.0, 0.5, 0.25, 0.2])
 # One syndrome moves the second coordinate, one the fifth, each by four of its standard deviations.

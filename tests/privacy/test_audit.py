@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ganonym.errors import GuaranteeBroken
+from ganonym.faces.kept import KeptSpace
 from ganonym.privacy import privatize as stage
 from ganonym.privacy.joint import Joint
 from ganonym.privacy.joint import shown as joint_row
-from ganonym.privacy.kept import KeptSpace
 from ganonym.privacy.privatize import Hidden, privatize
 from ganonym.privacy.settings import PrivacySettings
 from ganonym.settings import SmallClasses

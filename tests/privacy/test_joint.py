@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganonym.errors import UsageError
-from ganonym.privacy import kept
+from ganonym.faces import kept
+from ganonym.faces.kept import KeptSpace
 from ganonym.privacy.joint import Joint, joint_by_subject, joint_k_same, noise_factor, shown
-from ganonym.privacy.kept import KeptSpace
 from ganonym.types import Floats
 
 from .drawn_rows import WIDTH, kept_space

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganonym.errors import EnvironmentFault, UsageError
-from ganonym.privacy.kept import YOUTH, kept_space, with_given
+from ganonym.faces.kept import YOUTH, kept_space, with_given
 from ganonym.privacy.population import population_draw
 from ganonym.types import Sex
 from ganonym.weights import verified_path

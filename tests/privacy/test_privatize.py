@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ganonym.errors import UsageError
+from ganonym.faces.kept import kept_space
 from ganonym.privacy.expression import ExpressionBudget, quantize_expression
-from ganonym.privacy.kept import kept_space
 from ganonym.privacy.metric import metric_bits
 from ganonym.privacy.population import public_patients
 from ganonym.privacy.privatize import NOT_FINITE, privatize

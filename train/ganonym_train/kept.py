@@ -16,9 +16,9 @@ from safetensors.numpy import save_file
 from ganonym.errors import PhotoError
 from ganonym.faces.appearance import AppearanceModel, load_appearance
 from ganonym.faces.coordinates import COMPONENTS, read_texture, row_of
+from ganonym.faces.kept import YOUTH
 from ganonym.faces.shape import normalize
 from ganonym.faces.tone import ita_degrees
-from ganonym.privacy.kept import YOUTH
 from ganonym.privacy.population import sign_axes
 from ganonym.types import Floats, Sex
 from ganonym_train.photographs import TrainingPhoto, training_photographs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -22,6 +22,8 @@ from ganonym.errors import PhotoError, UsageError
 from ganonym.extras import require
 from ganonym.faces.cache import FaceCache, read_faces
 from ganonym.faces.find import find_faces, reading_backends
+from ganonym.faces.kept import where
+from ganonym.faces.shape import normalize
 from ganonym.photos.decode import shrunk_by
 from ganonym.subjects import FaceChoice, choose_face
 from ganonym.types import RGB, Face, Payload, Points, Progress, Refusal, Sex
@@ -62,7 +64,8 @@ class Measurements:
 
     `points` (68, 2) are its landmarks in pixels of the photo, lengths are in `unit`, `conditions` say how it was
     photographed, `caveats` what of that speaks against reading it, `refused` why no term is suggested, if so; `remark`
-    names the norms.
+    names the norms. `kept`: where the face lies on the axes that a release keeps (`ganonym.faces.kept.where`), empty
+    where it shows no skin.
     """
 
     unit: Unit
@@ -72,6 +75,7 @@ class Measurements:
     points: Points
     refused: str
     remark: str
+    kept: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def caveats(self) -> list[str]:
@@ -112,6 +116,7 @@ class Measurements:
             "refused": self.refused,
             "measurements": measured,
             "suggested_terms": [asdict(term) for term in self.terms],
+            "kept": dict(self.kept),
         }
 
 
@@ -146,14 +151,15 @@ def measure(
     """
     against = comparison(age=age, sex=sex, ancestry=ancestry, norms=norms, unit=unit, mm_per_px=mm_per_px)
     if isinstance(photo, str | Path):
-        (points,) = landmarks_of([(Path(photo), None)])
-        if isinstance(points, PhotoError):
-            raise points
-        return measured(points, against, scale_as_read(Path(photo), against.mm_per_px))
+        (seen,) = located([(Path(photo), None)])
+        if isinstance(seen, PhotoError):
+            raise seen
+        return measured(seen, against, scale_as_read(Path(photo), against.mm_per_px))
     rgb = photo if isinstance(photo, np.ndarray) else np.asarray(photo.convert("RGB"))
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise UsageError(f"an array {rgb.shape} of {rgb.dtype} is no photo.", "Give RGB, (h, w, 3) uint8.")
-    return measured(_face(find_faces(rgb, *reading_backends()), "the array", None).points, against, against.mm_per_px)
+    face = _face(find_faces(rgb, *reading_backends()), "the array", None)
+    return measured(_located(rgb, face), against, against.mm_per_px)
 
 
 def comparison(
@@ -189,11 +195,20 @@ def comparison(
     return Comparison(chosen, table, source, remark, age, cast("Sex | None", sex), ancestry, scale)
 
 
-def measured(points: Points, against: Comparison, mm_per_px: float | None = None) -> Measurements:
-    """Measure the face with landmarks `points` (68, 2) in pixels, of which one is `mm_per_px` long.
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """A face to be measured: landmarks (68, 2) in pixels, and where it lies on the axes that a release keeps."""
+
+    points: Points
+    kept: Mapping[str, float] = field(default_factory=dict)
+
+
+def measured(face: Located, against: Comparison, mm_per_px: float | None = None) -> Measurements:
+    """Measure a face in a photo of which a pixel is `mm_per_px` wide.
 
     Raises PhotoError where the landmarks are of no face.
     """
+    points = face.points
     try:
         values = measurements(points, against.unit, mm_per_px)
         circumstances = conditions(points)
@@ -210,25 +225,26 @@ def measured(points: Points, against: Comparison, mm_per_px: float | None = None
     terms = suggest(compared, circumstances)
     refused = f"No terms: {terms.detail}." if isinstance(terms, Refusal) else ""
     suggested = () if isinstance(terms, Refusal) else tuple(terms)
-    return Measurements(against.unit, compared, suggested, circumstances, points, refused, against.remark)
+    remark = against.remark
+    return Measurements(against.unit, compared, suggested, circumstances, points, refused, remark, face.kept)
 
 
-def landmarks_of(
+def located(
     photos: Sequence[tuple[Path, FaceChoice | None]],
     jobs: int = 1,
     tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
-) -> list[Points | PhotoError]:
-    """Landmarks (68, 2) in pixels of one face of each photo, in order, or why there are none.
+) -> list[Located | PhotoError]:
+    """One face of each photo, in order, or why there is none.
 
     The face is the chosen one, or without a choice the largest. Raises EnvironmentFault when a worker dies, weights
     lack, or the cache cannot be written.
     """
-    landmarks: list[Points | PhotoError] = []
-    for points in in_workers(partial(_look, cache=cache), photos, _name, jobs, PATIENCE):
-        landmarks.append(points)
-        tell("measure", len(landmarks), len(photos))
-    return landmarks
+    faces: list[Located | PhotoError] = []
+    for face in in_workers(partial(_look, cache=cache), photos, _name, jobs, PATIENCE):
+        faces.append(face)
+        tell("measure", len(faces), len(photos))
+    return faces
 
 
 def scale_as_read(path: Path, mm_per_px: float | None) -> float | None:
@@ -245,9 +261,22 @@ def _scale(mm_per_px: float | None, iris_px: float | None) -> float | None:
     return iris_scale(iris_px) if iris_px is not None else mm_per_px
 
 
-def _look(photo: tuple[Path, FaceChoice | None], cache: FaceCache | None) -> Points:
+def _look(photo: tuple[Path, FaceChoice | None], cache: FaceCache | None) -> Located:
     path, choice = photo
-    return _face(read_faces(path, cache)[1], repr(path.name), choice).points
+    rgb, faces = read_faces(path, cache)
+    return _located(rgb, _face(faces, repr(path.name), choice))
+
+
+def _located(rgb: RGB, face: Face) -> Located:
+    from ganonym.faces.appearance import load_appearance
+    from ganonym.faces.coordinates import read_texture, row_of
+
+    model = load_appearance()
+    try:
+        row = row_of(normalize(face.points, model.shape), read_texture(rgb, face.points, model), model)
+    except PhotoError:
+        return Located(face.points)
+    return Located(face.points, where(row))
 
 
 def _face(faces: Sequence[Face], name: str, choice: FaceChoice | None) -> Face:

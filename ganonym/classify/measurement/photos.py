@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ganonym.classify.measurement.lengths import MEASUREMENTS
-from ganonym.classify.measurement.measure import Comparison, Measurements, landmarks_of, measured, scale_as_read
+from ganonym.classify.measurement.measure import Comparison, Located, Measurements, located, measured, scale_as_read
 from ganonym.classify.measurement.norms import cohort_norms
 from ganonym.classify.measurement.norms_file import norms_toml
 from ganonym.classify.measurement.pictures import drawn, percentile_chart
@@ -23,7 +23,7 @@ from ganonym.photos.decode import read_photo
 from ganonym.photos.formats import ACCEPTED
 from ganonym.photos.source import walk
 from ganonym.subjects import FaceChoice
-from ganonym.types import Payload, Points, Progress, Sex
+from ganonym.types import Payload, Progress, Sex
 
 _DIVISORS = {"mm": None, "face size": None, "interocular": "EXEX", "face width": "FACEW"}
 
@@ -132,9 +132,9 @@ def measure_photos(
     tell: Progress = lambda *_: None,
     cache: FaceCache | None = None,
 ) -> list[Reading]:
-    """Measure the face of each person, in order. Raises EnvironmentFault as `landmarks_of` does."""
-    faces = landmarks_of([(person.path, person.face) for person in people], jobs, tell, cache)
-    return [_reading(person, points, against) for person, points in zip(people, faces, strict=True)]
+    """Measure the face of each person, in order. Raises EnvironmentFault as `located` does."""
+    faces = located([(person.path, person.face) for person in people], jobs, tell, cache)
+    return [_reading(person, face, against) for person, face in zip(people, faces, strict=True)]
 
 
 def write_files(readings: Sequence[Reading], against: Comparison, outputs: Outputs) -> list[Path]:
@@ -167,12 +167,12 @@ def write_files(readings: Sequence[Reading], against: Comparison, outputs: Outpu
     return written
 
 
-def _reading(person: Person, points: Points | PhotoError, against: Comparison) -> Reading:
+def _reading(person: Person, face: Located | PhotoError, against: Comparison) -> Reading:
     try:
-        if isinstance(points, PhotoError):
-            raise points
+        if isinstance(face, PhotoError):
+            raise face
         own = replace(against, age=person.age, sex=person.sex)
-        return Reading(person, measured(points, own, scale_as_read(person.path, against.mm_per_px)))
+        return Reading(person, measured(face, own, scale_as_read(person.path, against.mm_per_px)))
     except PhotoError as error:
         return Reading(person, None, f"{error.message} {error.remedy}".strip())
 

@@ -1,6 +1,6 @@
 """Is it still like the patient? Signs, tone, age, sex and changes of expression, read alike on both sides.
 
-The instrument are the kept axes of `ganonym.privacy.kept` on coordinates read from pictures with the judge's landmarks.
+The instrument are the kept axes of `ganonym.faces.kept` on coordinates read from pictures with the judge's landmarks.
 Every row has its ceiling beside it (what two originals of one person agree on, where that is asked for) and its floor
 in words: what the outputs of other people give.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.inputs import UtilityInputs
 from ganonym.evaluate.utility.rows import FEWEST, correlation, mean_of, not_evaluated, repeatability, reported
+from ganonym.faces.kept import KeptSpace, kept_space
 from ganonym.faces.shape import load_shape, normalize
 from ganonym.faces.tone import tone_class
-from ganonym.privacy.kept import KeptSpace, kept_space
 from ganonym.statistics.intervals import Statistic
 from ganonym.types import Floats, Points
 

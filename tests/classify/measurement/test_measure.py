@@ -12,6 +12,7 @@ from ganonym.classify.measurement.lengths import MEASUREMENTS, measurements
 from ganonym.classify.measurement.measure import measure
 from ganonym.classify.measurement.norms import Norm
 from ganonym.errors import PhotoError, UsageError
+from ganonym.faces.tone import ita_degrees
 from ganonym.phantom.cohort import phantom_cohort
 from ganonym.types import RGB
 
@@ -60,3 +61,15 @@ def test_refusals(photo: RGB, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     with pytest.raises(PhotoError, match="broken"):
         measure(tmp_path / "broken.jpg")
+
+
+def test_where_a_face_lies_follows_what_was_drawn() -> None:
+    photos = list(phantom_cohort(24, photos=1, seed=5))
+    faces = [measure(photo.rgb) for photo in photos]
+    read = {name: np.array([face.kept[name] for face in faces]) for name in faces[0].kept}
+    tones = [ita_degrees(photo.rgb, face.points) for photo, face in zip(photos, faces, strict=True)]
+    ages = np.array([photo.age for photo in photos])
+    assert np.corrcoef(read["tone, ITA in degrees"], tones)[0, 1] > 0.7
+    assert np.corrcoef(read["age as read, years"], ages)[0, 1] > 0.5
+    women = np.array([photo.sex == "female" for photo in photos])
+    assert read["sex as read, 1 female"][women].mean() > read["sex as read, 1 female"][~women].mean() + 0.2

@@ -8,8 +8,8 @@ import pytest
 from ganonym.evaluate.attackers.attacker import Sample, locate
 from ganonym.evaluate.attackers.readings import AXES, COLOURS, ReadingView, learn_reader, principal, read, two_sides
 from ganonym.faces.find import judge_backends
+from ganonym.faces.kept import kept_space
 from ganonym.faces.shape import face_of, load_shape, to_canvas
-from ganonym.privacy.kept import kept_space
 from ganonym.privacy.population import population_draw
 from ganonym.synthesis.synthesizer import load_synthesizer
 from ganonym.types import PrivateFace

@@ -115,7 +115,7 @@ def test_repeatability_is_the_intraclass_correlation() -> None:
 def test_expression_kept_swapped_and_lost(cohort: SimpleNamespace) -> None:
     same = named(expression(cohort.inputs(cohort.points), rng(), 0))
     assert same["label, accuracy"].decision == "kept"
-    assert value(same["label, accuracy"].original) > 0.8
+    assert value(same["label, accuracy"].original) > 0.7  # half of the faces are near neither side of 0
     assert value(same["smile, correlation"].released) == pytest.approx(1.0)
     assert value(same["smile, mean absolute error in SD"].released) == pytest.approx(0.0, abs=1e-12)
     assert same["smile, correlation"].original is not None

@@ -10,9 +10,9 @@ import pytest
 from ganonym.evaluate.findings import Utility
 from ganonym.evaluate.utility.fidelity import CHANGES, expression_measures, fidelity
 from ganonym.evaluate.utility.inputs import CROP_SIDE, UtilityInputs
+from ganonym.faces.kept import kept_space
 from ganonym.faces.shape import load_shape
 from ganonym.manifest import Row
-from ganonym.privacy.kept import kept_space
 from ganonym.types import Floats, Points
 
 SUBJECTS, PHOTOS = 60, 2
@@ -96,7 +96,7 @@ def test_dark_skin_that_turns_light_is_seen() -> None:
     found = measured(lighter, POINTS)
     dark = next(row for name, row in found.items() if name.startswith("dark"))
     assert value(dark) < 0.1
-    assert value(found["skin tone within one class"]) < 0.5
+    assert value(found["skin tone within one class"]) < 0.7  # most are of the two lightest classes and stay there
     assert value(found["tone, correlation"]) == pytest.approx(1.0)  # an offset does not change the order of people
 
 

