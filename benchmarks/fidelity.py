@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ganonym.classify.learning.tabular import Discriminant
 from ganonym.errors import PhotoError
@@ -47,6 +48,7 @@ NAMED = (
     "smug",
     "playful",
 )
+SHOWN = 176
 COPIES = {"generated/c49.jpg", "generated/c40.jpg", "generated/c46.jpg"}
 """Pictures that are in the set twice, under two names."""
 
@@ -168,6 +170,31 @@ def expressions_named(photos: Sequence[Photo], inputs: UtilityInputs) -> tuple[f
     return float(right["before"].mean()), float((right["after"] & shown).mean()), len(labelled)
 
 
+def sheet(photos: Sequence[Photo], outputs: Sequence[RGB | None], names: Sequence[str], data: Path) -> RGB:
+    """Sources above their outputs, in the order of `names`; for pictures of people who do not exist only."""
+    columns = []
+    for name in names:
+        place = next((place for place, photo in enumerate(photos) if photo.row.image == name), None)
+        if place is None:
+            print(f"{name} was not treated")
+            continue
+        rgb, points = read_photo(data, name)[0], photos[place].points
+        side = 1.9 * float(np.ptp(points[:, 0]))
+        left, top = points.mean(axis=0) - [side / 2, 0.55 * side]
+        box = tuple(round(edge) for edge in (left, top, left + side, top + side))
+        source = Image.fromarray(rgb).crop(box).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
+        output = outputs[place]
+        picture = (
+            np.full((SHOWN, SHOWN, 3), 255, np.uint8)
+            if output is None
+            else np.asarray(Image.fromarray(output).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
+        )
+        columns.append(np.concatenate([np.asarray(source), picture]))
+    half = (len(columns) + 1) // 2
+    rows = [np.concatenate(columns[:half], axis=1), np.concatenate(columns[half:], axis=1)]
+    return np.concatenate(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -176,6 +203,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=None, help="photographs of each set")
     parser.add_argument("--expressions", action="store_true", help="name expressions of labelled photographs")
     parser.add_argument("--json", type=Path, default=None, help="also write the rows there")
+    parser.add_argument("--sheet", type=Path, default=None, help="a picture of --shown beside their outputs")
+    parser.add_argument("--shown", nargs="+", default=[], help="an even number of names of synthetic photographs")
     given = parser.parse_args()
     if not (given.data / "manifest.csv").is_file():
         parser.exit(1, f"{given.data} has no photographs: point --data or GANONYM_DATA at the development sets.\n")
@@ -184,7 +213,10 @@ def main() -> None:
     print(f"{len(photos)} photographs of {len({photo.row.subject for photo in photos})} people", flush=True)
     tables = {}
     for k in given.k:
-        inputs, _ = measured(photos, released(photos, k, models))
+        outputs = released(photos, k, models)
+        if given.sheet is not None:
+            Image.fromarray(sheet(photos, outputs, given.shown, given.data)).save(given.sheet)
+        inputs, _ = measured(photos, outputs)
         rows = {}
         for row in fidelity(inputs, np.random.default_rng(0)):
             ceiling = "" if row.original is None else f"{row.original.value:.2f}"

@@ -6,9 +6,10 @@ or learns from them, would take light for a property of people.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-import torch
-from kornia.color import lab_to_rgb, rgb_to_lab
+from skimage.color import lab2rgb, rgb2lab
 
 from ganonym.faces.tone import ita_degrees, lab_of_linear, linear_of, skin_colour
 from ganonym.types import RGB, Floats, Points
@@ -54,7 +55,7 @@ def recoloured(rgb: RGB, now: Floats, wanted: Floats) -> RGB:
     The odds of lightness, L / (100 - L), are scaled, so nothing is cut off. Chroma is scaled by 0.8 to 1.25, hue
     turned; colours foreign to faces are weakened.
     """
-    lab = rgb_to_lab(torch.tensor(rgb).permute(2, 0, 1)[None].float() / 255)[0].double().numpy()
+    lab = np.moveaxis(rgb2lab(rgb), -1, 0)
     gain = _odds(wanted[0]) / _odds(now[0])
     lightness = lab[0].clip(0, 100) / 100
     before, after = complex(*now[1:]), complex(*wanted[1:])
@@ -63,8 +64,10 @@ def recoloured(rgb: RGB, now: Floats, wanted: Floats) -> RGB:
     foreign = np.interp(np.abs(np.angle(colour * np.exp(-1j * HUE))), FOREIGN, (0, 1))
     colour *= 1 - (1 - REFLECTED) * foreign
     changed = np.stack([100 * gain * lightness / (1 + (gain - 1) * lightness), colour.real, colour.imag])
-    picture = lab_to_rgb(torch.from_numpy(changed)[None])[0].clamp(0, 1)
-    pixels: RGB = (255 * picture).round().byte().permute(1, 2, 0).contiguous().numpy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Conversion from CIE-LAB")  # colours out of range are cut off
+        picture = lab2rgb(np.moveaxis(changed, 0, -1))
+    pixels: RGB = (255 * np.clip(picture, 0, 1)).round().astype(np.uint8)
     return pixels
 
 

@@ -69,30 +69,52 @@ def _numbered(group: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _mdav(places: Floats, owners: NDArray[np.intp], k: int) -> NDArray[np.intp]:
-    """Whoever is farthest from the mean takes the nearest photos of k - 1 others; the last few join what is near."""
+    """Whoever is farthest from the mean takes the nearest photos of k - 1 others; the last few join what is near.
+
+    As many groups as there can be: whoever has more photos than groups are left must be in this one, and of the others
+    no more than those groups can spare.
+    """
     group = np.full(len(places), -1, dtype=np.intp)
     left = np.arange(len(places))
     centres: list[Floats] = []
+    groups = _most_groups(np.bincount(owners), k)
 
     def take(seed: Floats) -> None:
         nonlocal left
         near = left[np.argsort(_squared(places[left], seed), kind="stable")]
-        firsts = np.sort(np.unique(owners[near], return_index=True)[1])[:k]
-        group[near[firsts]] = len(centres)
-        centres.append(places[near[firsts]].mean(axis=0))
+        firsts = near[np.sort(np.unique(owners[near], return_index=True)[1])]
+        others = groups - len(centres) - 1
+        photos = np.bincount(owners[left])
+        spare = int(np.minimum(photos, others).sum()) - others * k
+        free = photos[owners[firsts]] <= others
+        members = firsts[~free | (np.cumsum(free) <= spare)][:k]
+        group[members] = len(centres)
+        centres.append(places[members].mean(axis=0))
         left = left[group[left] < 0]
 
-    while (people := len(np.unique(owners[left]))) >= k:
+    while len(centres) < groups:
         middle = places[left].mean(axis=0)
-        if people < 2 * k:
+        if groups - len(centres) == 1:
             take(middle)
             continue
         seed = _farthest(places[left], middle)
         take(seed)
-        if len(np.unique(owners[left])) >= 2 * k:
+        if groups - len(centres) > 1:
             take(_farthest(places[left], seed))
     _settle(places, owners, group, np.array(centres))
     return group
+
+
+def _most_groups(photos: NDArray[np.intp], k: int) -> int:
+    """The most groups of k different people that people with so many `photos` (p,) can form (Gale 1957).
+
+    >>> _most_groups(np.array([2] * 33), 20), _most_groups(np.array([9, 1, 1, 1]), 2)
+    (3, 3)
+    """
+    groups = 0
+    while int(np.minimum(photos, groups + 1).sum()) >= (groups + 1) * k:
+        groups += 1
+    return groups
 
 
 def _settle(places: Floats, owners: NDArray[np.intp], group: NDArray[np.intp], centres: Floats) -> None:

@@ -137,7 +137,9 @@ def test_of_several_people_one_is_the_subject_or_the_photo_is_withheld(run: Run)
 def test_a_face_cut_by_the_border_is_anonymized_or_withheld(run: Run, people: list[Pixels]) -> None:
     for name in border_photos(people):
         outcomes = len(run.outputs.get(name, [])), run.quarantine.get(name)
-        assert outcomes[0] == 1 or outcomes[1] in {"no-face", "tiny", "profile", "shape"}, (name, outcomes)
+        # A person has several cut photos, and groups take one each.
+        withheld = {"no-face", "tiny", "profile", "shape", "many-photos"}
+        assert outcomes[0] == 1 or outcomes[1] in withheld, (name, outcomes)
 
 
 def test_what_is_no_photograph_is_ignored_and_counted(run: Run, people: list[Pixels]) -> None:

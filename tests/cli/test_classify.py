@@ -219,7 +219,7 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         assert any(part in ended.err for part in said.split("|")), ended.err
     assert not (tmp_path / "m").exists()
     ended = ganonym("classify", "train", "nearest-mean", "--data", table, "--out", tmp_path / "m", "--set", "width=3")
-    assert (ended.code, "it has no settings" in ended.err) == (2, True)
+    assert (ended.code, "the system has no settings" in ended.err) == (2, True)
 
 
 def test_the_small_table_may_be_anywhere(ganonym: Run, cohort: Path, tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ def test_a_photograph_is_called_the_median_level_and_not_the_likeliest(
 def test_what_cannot_be_graded_is_refused(ganonym: Run, cohort: Path) -> None:
     command = ("classify", "grade", "risk-grading", "--data", cohort / "graded.csv", "--jobs", 1)
     for arguments, said in (
-        ((), "Give --label and each --level"),
-        (("--label", "level"), "Give --label and each --level"),
+        ((), "Give label (--label) and every level"),
+        (("--label", "level"), "Give label (--label) and every level"),
         (("--label", "level", "--level", "low", "--signs", "1"), "said in two ways"),
         (("--signs", "5,1"), "rise from 1"),
         (("--signs", "none"), "rise from 1"),

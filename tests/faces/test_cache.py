@@ -50,7 +50,7 @@ def same(one: list[Face], other: list[Face]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def found() -> list[Face]:
+def results() -> list[Face]:
     return find_faces(decode(PHOTO, "a.png"), *reading_backends())
 
 

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
 
 from ganonym.errors import UsageError
 from ganonym.privacy.crowds import _mdav, crowds, scatter_of
@@ -62,6 +64,36 @@ def test_no_swap_that_is_left_would_lower_the_scatter(cohort: tuple[Floats, NDAr
         other[i], other[j] = group[j], group[i]
         if all(len(set(owners[other == number])) == (other == number).sum() for number in (group[i], group[j])):
             assert scatter_of(places, other) >= before - 1e-6
+
+
+@settings(deadline=None)
+@given(cohorts())
+def test_there_are_as_many_groups_as_there_can_be(cohort: tuple[Floats, NDArray[np.intp], int]) -> None:
+    """The oracle is a maximum flow: from people, once into a group, k into each group."""
+    places, owners, k = cohort
+    count = int(crowds(places, owners, k).max()) + 1
+    if len(owners) > len(set(owners.tolist())):  # of few people with one photo each the best partition may have fewer
+        assert flow(owners, k, count) == count * k
+    assert flow(owners, k, count + 1) < (count + 1) * k or len(owners) <= 12
+
+
+def flow(owners: NDArray[np.intp], k: int, groups: int) -> int:
+    photos = np.bincount(owners)
+    people = len(photos)
+    capacity = np.zeros((people + groups + 2, people + groups + 2), dtype=np.int32)
+    capacity[-2, :people] = photos
+    capacity[:people, people : people + groups] = 1
+    capacity[people : people + groups, -1] = k
+    return int(maximum_flow(csr_array(capacity), people + groups, people + groups + 1).flow_value)
+
+
+def test_people_with_two_photos_each_are_not_lumped_together() -> None:
+    """Planted: 33 people with two photos each make three groups; a greedy choice leaves two of them all."""
+    rng = np.random.default_rng(0)
+    owners = np.repeat(np.arange(33), 2)
+    group = crowds(rng.standard_normal((33, 4))[owners] + 0.3 * rng.standard_normal((66, 4)), owners, 20)
+    assert len(np.bincount(group)) == 3
+    assert np.bincount(group).min() >= 20
 
 
 def test_few_people_get_the_best_partition_of_all() -> None:

@@ -117,8 +117,8 @@ def test_the_whole_is_a_function_of_inputs_and_seed(cohort: SimpleNamespace) -> 
     assert rows == utility(inputs, 5)
     assert [row.model_dump_json() for row in rows]
     families = list(dict.fromkeys(row.family for row in rows))
-    assert families == ["syndrome", "dysmorphology", "expression", "landmarks", "pose", "detectability", "picture",
-                        "realism", "group"]  # fmt: skip
+    assert families == ["syndrome", "dysmorphology", "expression", "fidelity", "landmarks", "pose", "detectability",
+                        "picture", "realism", "group"]  # fmt: skip
     assert len({(row.family, row.name) for row in rows}) == len(rows)
     with pytest.raises(ValueError, match="no photo"):
         utility(replace(part, rows=(), points=()).inputs(()), 5)
