@@ -103,7 +103,7 @@ def test_evaluate_in_folds_and_with_an_answer_written_into_the_picture(
     ganonym: Run, cohort: Path, tmp_path: Path
 ) -> None:
     """Faces get their class's colour: whoever reads pictures finds it; landmarks do not see it."""
-    colours = {"PHANTOM-WBS": (0.3, 1.0, 1.0), "PHANTOM-KBG": (1.0, 1.0, 0.3), "PHANTOM-CONTROL": (1.0, 0.3, 1.0)}
+    colours = {"PHANTOM-WBS": (0.1, 1.0, 1.0), "PHANTOM-KBG": (1.0, 1.0, 0.1), "PHANTOM-CONTROL": (1.0, 0.1, 1.0)}
     photos = tmp_path / "photos"
     for case in read_cases(cohort / "people.csv", cohort / "photos"):
         assert case.disorder is not None

@@ -59,7 +59,8 @@ def test_what_is_written_into_the_picture_is_screened_for(ganonym: Run, cohort: 
     assert [entry["reason"] for entry in told["left_out"]] == ["no face was found"]
     rates = told["any_angle"]
     assert (rates["photos"], rates["patients"], rates["others"]) == (24, 5, 7)
-    assert [rates[name]["value"] for name in ("sensitivity", "specificity", "auroc", "ppv")] == [1.0] * 4
+    # Ages and tones differ more than the tint in a photo or two; without the tint no rate is near these.
+    assert min(rates[name]["value"] for name in ("sensitivity", "specificity", "auroc", "ppv")) >= 0.9
     assert rates["ppv"]["low"] < 0.05, "five patients and seven others do not prove a rare disorder"
     assert (rates["positive_ratio"]["value"], rates["positive_ratio"]["high"]) == (None, None)
     assert rates["prevalence"] == 0.001
