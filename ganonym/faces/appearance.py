@@ -112,8 +112,8 @@ def log_colours(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 
     What makes a face darker takes its share of the lips then, and not more red than there is.
 
-    >>> rgb_of(log_colours(np.array([0.0, 0.25, 1.0], np.float32))).round(4).tolist()
-    [0.0, 0.25, 1.0]
+    >>> rgb_of(log_colours(np.array([0.125, 0.25, 1.0]))).round(6).tolist()
+    [0.125, 0.25, 1.0]
     """
     return np.log(np.maximum(rgb, 0.0) + BLACK)
 
