@@ -190,9 +190,10 @@ def sheet(photos: Sequence[Photo], outputs: Sequence[RGB | None], names: Sequenc
             else np.asarray(Image.fromarray(output).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
         )
         columns.append(np.concatenate([np.asarray(source), picture]))
-    half = (len(columns) + 1) // 2
-    rows = [np.concatenate(columns[:half], axis=1), np.concatenate(columns[half:], axis=1)]
-    return np.concatenate(rows)
+    if len(columns) % 2:
+        columns.append(np.full_like(columns[0], 255))
+    half = len(columns) // 2
+    return np.concatenate([np.concatenate(columns[:half], axis=1), np.concatenate(columns[half:], axis=1)])
 
 
 def main() -> None:
