@@ -121,8 +121,8 @@ def _sources(
 def unused(given: Mapping[str, object | None], mechanism: str) -> list[str]:
     """Options out of `given` that came to nothing when auto chose `mechanism`. That `k` did not reach is no such case.
 
-    >>> unused({"k": 20, "keep": ("signs",), "link": "subject", "seed": None}, "codebook")
-    ['--keep']
+    >>> unused({"k": 20, "small_classes": "merge", "link": "subject", "seed": None}, "codebook")
+    ['--small-classes']
     """
     return [
         _option(name)

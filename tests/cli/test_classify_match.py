@@ -238,7 +238,7 @@ def test_what_cannot_be_is_refused(ganonym: Run, cohort: Path, tmp_path: Path) -
         (("--pool", "family"), 2, "family"),
         (("--encodings", tmp_path / "none" / "kept"), 2, "Make it first"),
         (("--splits", 3), 2, "the table has its own splits"),
-        (("--base", file, "--base-sha256", "0" * 64), 2, "what a --model started from, and none is given"),
+        (("--base", file, "--base-sha256", "0" * 64), 2, "what a model (--model) started from, and no model is given"),
     ):
         ended = ganonym("classify", "retrieve", *data, *arguments)
         assert ended.code == code

@@ -209,14 +209,14 @@ def test_a_setting_that_cannot_be_is_refused_with_what_it_may_be(name: str, pres
     wrong += ["true", "false"] if not isinstance(kind, bool) else ["1", "yes"]
     wrong += [f"{kind}.0"] if type(kind) is int else []
     for value in wrong:
-        with pytest.raises(UsageError, match=rf"{setting} must be {usual.meaning()[setting][:12]}"):
+        with pytest.raises(UsageError, match=rf"{setting} is {usual.meaning()[setting][:12]}"):
             altered(usual, [f"{setting}={value}"])
 
 
 def test_a_region_is_looked_at_once() -> None:
     recipe = load_recipe("deepgestalt")
     for twice in ('["full", "full"]', '["upper", "full", "upper"]'):
-        with pytest.raises(UsageError, match="regions must be a list, each once, of full, upper"):
+        with pytest.raises(UsageError, match="regions is a list, each once, of full, upper"):
             altered(recipe.small, [f"regions={twice}"])
 
 
