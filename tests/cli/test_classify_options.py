@@ -39,7 +39,10 @@ def test_what_does_nothing_for_a_recipe_is_refused(
         (("train", "fas-measurement", *made, "--set", "trees=5"), "trees does nothing"),
         (("train", "deepgestalt", *made, "--preset", "full", *encoder), "starts from no pretrained network"),
         (("train", "nearest-mean", *made, "--sha256", "0" * 64), "none is given"),
-        (("train", "nearest-mean", *made, "--encoder", encoder[1]), f"If you trust the file: its sha256 is {encoder[3]}"),
+        (
+            ("train", "nearest-mean", *made, "--encoder", encoder[1]),
+            f"If you trust the file: its sha256 is {encoder[3]}",
+        ),
         (("train", "nearest-mean", *made, "--key-file", tmp_path / "m" / "key"), "would be shared"),
         *(
             (("train", name, *made, "--preset", "full"), "seen virtual people only")
