@@ -158,9 +158,12 @@ def test_ctrl_c_ends_workers_frees_the_lock_and_the_same_command_resumes(ganonym
     out = tmp_path / "out"
     command = ["anonymize", str(tmp_path / "photos"), str(out), "-k", "3", "--json"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    # Whoever runs these tests in the background may have SIGINT ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*GANONYM, *command, "--jobs", "2"], stdout=-1, stderr=-1, text=True, env=environment, start_new_session=True
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     analysis = out / "private/analysis.jsonl"
     while not analysis.exists() or not analysis.stat().st_size or len(members(process.pid)) < 4:
@@ -169,7 +172,7 @@ def test_ctrl_c_ends_workers_frees_the_lock_and_the_same_command_resumes(ganonym
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     told, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, (told, said)
     assert json.loads(told) == {"exit_code": 130, "error": "interrupted.", "remedy": "The same command resumes."}
     assert said.endswith("ganonym: interrupted. The same command resumes.\n")
     assert "Traceback" not in said
