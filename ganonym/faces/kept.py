@@ -16,7 +16,7 @@ from ganonym.weights import read_tensors, verified_path
 WEIGHTS: Mapping[str, float] = {"signs": 1.0, "tone": 2.5, "age": 2.0, "sex": 2.2, "expression": 1.4}
 """How much each kind of axis counts when groups are formed, in SD of the population.
 
-Chosen on the 650 photographs of synthetic people in `data/`, k = 20: `benchmarks/rate_distortion.py`.
+Chosen on the photographs of synthetic people in `data/`, k = 20: `benchmarks/kept_weights.py`.
 """
 
 YOUTH = 5.0

@@ -122,3 +122,13 @@ def test_a_fringe_over_the_forehead_hardly_counts(people: list[Person]) -> None:
     )
     weights = MODEL.texture_sd[:COMPONENTS]
     assert np.linalg.norm((read - bare) * weights) < 0.5 * np.linalg.norm((others - bare) * weights, axis=1).min()
+
+
+def test_what_hair_hides_on_one_side_is_read_on_the_other(people: list[Person]) -> None:
+    rgb, points = photographed(people[1], clinic(np.random.default_rng(4)))
+    bare = read_texture(rgb, points, MODEL)
+    top, brow = int(points[:, 1].min() - 0.35 * np.ptp(points[:, 1])), int(points[17:27, 1].min() - 8)
+    worn, middle = rgb.copy(), int(points[27, 0])
+    worn[max(top, 0) : brow, :middle] = np.array([24, 18, 14])
+    weights = MODEL.texture_sd[:COMPONENTS]
+    assert np.linalg.norm((read_texture(worn, points, MODEL) - bare) * weights) < 0.3 * np.linalg.norm(bare * weights)
